@@ -1,0 +1,1 @@
+"""SQL models and the runner that builds them."""
