@@ -1,0 +1,324 @@
+"""The one place that talks HTTP: deadline, retry, pacing, sign-in, honest errors.
+
+A source says what to ask and how the vendor words an error; everything that goes
+wrong on the way ends here, as an answer or as one `VendorError` whose sentence is
+fit for a log: no query string, no body, no credential, no phone number.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+import urllib3
+from requests.auth import AuthBase
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from tenacity.stop import stop_after_attempt
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+DEADLINE_SECONDS = 180.0
+"""For one whole answer: a read timeout alone lets a byte a minute through."""
+BODY_BYTES = 256 * 1024 * 1024
+"""Decoded: far above the largest page, far below a compressed bomb."""
+ATTEMPTS = 6
+LONGEST_BACKOFF = 60.0
+PATIENCE_SECONDS = 600.0
+"""A vendor that asks for more than this is asked again the next night."""
+
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class VendorError(Exception):
+    """A vendor did not answer, or answered what cannot be loaded.
+
+    ``stops_account`` says that asking on is pointless until somebody acts or time
+    passes: a credential, an address, a quota.
+    """
+
+    def __init__(self, sentence: str, *, stops_account: bool = False) -> None:
+        """Keep the sentence an operator will read."""
+        super().__init__(sentence)
+        self.stops_account = stops_account
+
+
+class _PassingError(VendorError):
+    """Worth another try, after ``wait`` seconds if the vendor named a time."""
+
+    def __init__(
+        self, sentence: str, *, wait: float | None = None, stops_account: bool = False
+    ) -> None:
+        super().__init__(sentence, stops_account=stops_account)
+        self.wait = wait
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a vendor's own error body means for us."""
+
+    kind: Literal["retry", "sign_in", "stop_account", "stop_window"]
+    words: str
+
+
+Refused = Callable[[int, bytes], Refusal | None]
+"""Reads (status, body) as the vendor words its errors; None when it is no error."""
+
+
+Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+"""Signs a request, as `requests` has it; `BearerToken` can also renew."""
+
+
+def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Sign nothing: an empty sign-in, or requests would look into .netrc for one."""
+    return request
+
+
+class HeaderKey(AuthBase):
+    """A key that never changes, sent in a header of its own."""
+
+    def __init__(self, header: str, key: str) -> None:
+        """Name the header and hold the key."""
+        self.header = header
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header."""
+        request.headers[self.header] = self._key
+        return request
+
+
+class BearerToken(AuthBase):
+    """A token that expires: taken before it is needed, and again when refused.
+
+    ``issue`` returns the token and its life in seconds.
+    """
+
+    def __init__(self, issue: Callable[[], tuple[str, float]]) -> None:
+        """Take nothing yet: a run with nothing to load signs in nowhere."""
+        self._issue = issue
+        self._token = ""
+        self._renew_at = 0.0
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token, renewing it in the last tenth or minute of its life."""
+        if time.monotonic() >= self._renew_at:
+            self._token, life = self._issue()
+            self._renew_at = time.monotonic() + life - min(60.0, life / 10)
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def forget(self) -> None:
+        """Renew the token before the next request."""
+        self._renew_at = 0.0
+
+
+def clean(text: str) -> str:
+    """Make a vendor's words fit for a log: short, one line, no number, no key."""
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:200]
+    line = re.sub(r"[\w\-+/=.]{24,}", "…", line)
+    return re.sub(r"\+?\d[\d\s().-]{5,}\d", "…", line).strip()
+
+
+def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Read every form of "come back later" that vendors/*.md lists, in seconds.
+
+    Retry-After as seconds (also with a fraction), as an HTTP date, as an ISO time
+    (Zoom); X-RateLimit-Remaining-Interval-Milliseconds (Whippy). None: not said.
+    """
+    milliseconds = headers.get("X-RateLimit-Remaining-Interval-Milliseconds", "")
+    if re.fullmatch(r"\d+(\.\d+)?", milliseconds.strip()):
+        return float(milliseconds) / 1000
+    text = headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = read(text)
+        except ValueError:
+            continue
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - now).total_seconds())
+    return None
+
+
+def _back_off(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    named = error.wait if isinstance(error, _PassingError) else None
+    doubled: float = min(LONGEST_BACKOFF, 0.5 * 2.0**state.attempt_number)
+    return doubled if named is None else named
+
+
+class Client:
+    """One account at one vendor: asks, retries, paces; counts what it did.
+
+    Raises `VendorError`, and nothing else, for whatever happens on the wire.
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        base_url: str,
+        auth: Auth | None = None,
+        *,
+        requests_per_second: float = 5.0,
+        refused: Refused | None = None,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        """Open nothing yet; ``requests_per_second`` is the pace of this account."""
+        if not re.match(r"https?://[^/@]+", base_url):
+            raise VendorError(
+                f"{vendor}: base_url {clean(base_url)!r} is no http(s) address",
+                stops_account=True,
+            )
+        self.vendor = vendor
+        self.base_url = base_url.rstrip("/")
+        self.requests = 0
+        self.retries = 0
+        self._auth = auth or _unsigned
+        self._refused = refused
+        self._pause = 1.0 / requests_per_second
+        self._next_at = 0.0
+        self._read_seconds = read_seconds
+        self._session = requests.Session()
+        self._session.headers.update(
+            {"Accept": "application/json", "User-Agent": "callhouse"}
+        )
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        shape: type[T],
+        *,
+        params: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> T:
+        """Send one request and decode the answer as ``shape``."""
+        request = requests.Request(
+            method,
+            self.base_url + path,
+            params=dict(params) if params else None,
+            data=dict(data) if data else None,
+            json=dict(json) if json is not None else None,
+        )
+        signed_in_again = False
+
+        def once() -> T:
+            nonlocal signed_in_again
+            body = self._exchange(request, renew=not signed_in_again)
+            signed_in_again = signed_in_again or body is None
+            if body is None:
+                raise _PassingError("signing in again", wait=0.0)
+            return self._decode(body, shape, request.url)
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(_PassingError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_back_off,
+            before_sleep=self._before_retry,
+            reraise=True,
+        )
+        return retrying(once)
+
+    def _before_retry(self, state: RetryCallState) -> None:
+        self.retries += 1
+        wait = state.next_action.sleep if state.next_action else 0.0
+        if wait > PATIENCE_SECONDS:
+            raise VendorError(
+                f"{self.vendor} asks to wait {wait / 60:.0f} minutes (its quota is "
+                "used up); what is loaded stays, the next run goes on from there",
+                stops_account=True,
+            )
+
+    def _exchange(self, request: requests.Request, *, renew: bool) -> bytes | None:
+        """Send once; None means: the token was refused, try again with a new one."""
+        time.sleep(max(0.0, self._next_at - time.monotonic()))
+        self._next_at = time.monotonic() + self._pause
+        request.auth = self._auth
+        prepared = self._session.prepare_request(request)
+        place = f"{self.vendor} ({urlsplit(str(request.url)).netloc})"
+        self.requests += 1
+        surroundings = self._session.merge_environment_settings(
+            prepared.url, {}, stream=True, verify=None, cert=None
+        )
+        try:
+            with self._session.send(
+                prepared,
+                timeout=(CONNECT_SECONDS, self._read_seconds),
+                allow_redirects=False,
+                **surroundings,
+            ) as response:
+                body = self._body(response, place)
+        except requests.ConnectionError:
+            raise _PassingError(
+                f"{place} cannot be reached; check base_url and the network",
+                stops_account=True,
+            ) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # Their texts hold the whole URL, so only their names are told.
+            raise _PassingError(f"{place} broke off: {type(error).__name__}") from None
+        refusal = self._refusal(response.status_code, body)
+        if refusal is None:
+            return body
+        if refusal.kind == "sign_in" and renew and isinstance(self._auth, BearerToken):
+            self._auth.forget()
+            return None
+        sentence = f"{place} {refusal.words}"
+        if refusal.kind == "retry":
+            wait = seconds_to_wait(response.headers, datetime.now(UTC))
+            raise _PassingError(sentence, wait=wait)
+        raise VendorError(sentence, stops_account=refusal.kind != "stop_window")
+
+    def _refusal(self, status: int, body: bytes) -> Refusal | None:
+        said = self._refused(status, body) if self._refused else None
+        if said is not None:
+            return Refusal(said.kind, clean(said.words))
+        if status in RETRIED:
+            return Refusal("retry", f"keeps answering HTTP {status}")
+        if body.lstrip()[:1] == b"<" or status // 100 == 3:  # noqa: PLR2004
+            words = "answered with a web page or a redirect, not with JSON: a login "
+            return Refusal("stop_account", words + "page, a proxy or a wrong base_url")
+        if status in {401, 403}:
+            words = f"refused the credentials (HTTP {status}); check them"
+            return Refusal("sign_in", words)
+        if status != 200:  # noqa: PLR2004
+            return Refusal("stop_window", f"answered HTTP {status}, not 200")
+        return None
+
+    def _body(self, response: requests.Response, place: str) -> bytes:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        body = bytearray()
+        # read1 returns what has arrived; iter_content would wait for a full chunk,
+        # and a vendor that drips would never be noticed.
+        while chunk := response.raw.read1(65536, decode_content=True):
+            body += chunk
+            if len(body) > BODY_BYTES:
+                raise VendorError(f"{place} sent more than {BODY_BYTES >> 20} MiB")
+            if time.monotonic() > deadline:
+                raise _PassingError(f"{place} took over {DEADLINE_SECONDS:.0f} s")
+        return bytes(body)
+
+    def _decode(self, body: bytes, shape: type[T], url: str | None) -> T:
+        path = urlsplit(str(url)).path
+        try:
+            return msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=shape)
+        except msgspec.ValidationError as error:
+            raise VendorError(
+                f"{self.vendor} {path} changed its shape: {clean(str(error))}"
+            ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise _PassingError(
+                f"{self.vendor} {path} answered {len(body)} bytes that are not JSON"
+            ) from None

@@ -1,0 +1,148 @@
+"""Pages of a listing, read strictly: what a vendor promised must arrive.
+
+dlt's own paginators end in silence on a renamed key, on an error body and at an
+empty page before the total, and step over records when a vendor caps its pages
+(findings/dlt-duckdb.md, faults.md F1 and F2); here each of these is an error.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import msgspec
+
+from pipelines.http import Client, VendorError
+
+Envelope: TypeAlias = dict[str, msgspec.Raw]
+"""A vendor's answer with its values still unread."""
+
+MOST_PAGES = 100_000
+
+
+@dataclass(frozen=True)
+class Page:
+    """Records as they came, byte for byte, and what the vendor says of them all."""
+
+    records: list[msgspec.Raw]
+    total: int | None = None
+    """How many records the vendor says the whole window has; None: it does not say."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One question that is answered in pages."""
+
+    path: str
+    records: str
+    """Key of the records in the envelope; promised on every page."""
+    method: str = "GET"
+    total: str | None = None
+    """Key of the vendor's total."""
+    total_is_promised: bool = True
+    params: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Form fields; what moves from page to page moves here when there are any."""
+    json: Mapping[str, Any] | None = None
+
+    def moved(self, step: Mapping[str, Any]) -> "Listing":
+        """Return the same question for another page."""
+        if self.data:
+            return replace(self, data={**self.data, **step})
+        return replace(self, params={**self.params, **step})
+
+
+Turn: TypeAlias = Callable[[Envelope, Page, int], Mapping[str, Any] | None]
+"""From (envelope, page, records so far) to what changes for the next page, or None."""
+
+
+def promised(envelope: Envelope, key: str, shape: type[Any], place: str) -> Any:  # noqa: ANN401
+    """Return a key of the envelope, decoded; its absence or another shape raises."""
+    if key not in envelope:
+        raise VendorError(
+            f"{place} answered without {key!r}: its envelope changed, or it hides "
+            f"an error (keys: {', '.join(sorted(envelope)[:8]) or 'none'})"
+        )
+    try:
+        return msgspec.json.decode(envelope[key], type=shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise VendorError(f"{place} sent {key!r} in another shape: {error}") from None
+
+
+def by_offset(parameter: str, limit: int) -> Turn:
+    """Go on from as many records as have come, until the total is reached.
+
+    Not by the page size asked for: a vendor may cap its pages and not say so. Where
+    there is no total, a page that is empty or not full is the last.
+    """
+
+    def turn(_: Envelope, page: Page, so_far: int) -> Mapping[str, Any] | None:
+        if page.total is not None:
+            more = so_far < page.total and bool(page.records)
+        else:
+            more = len(page.records) >= limit
+        return {parameter: so_far} if more else None
+
+    return turn
+
+
+def by_token(parameter: str, key: str, place: str) -> Turn:
+    """Follow the token until it is empty; a missing token is an error."""
+
+    def turn(envelope: Envelope, _: Page, __: int) -> Mapping[str, Any] | None:
+        token: str | None = promised(envelope, key, str | None, place)  # type: ignore[arg-type]
+        return {parameter: token} if token else None
+
+    return turn
+
+
+def by_page(parameter: str, more_key: str, place: str, first: int = 0) -> Turn:
+    """Count pages while the vendor says that there are more."""
+    number = first
+
+    def turn(envelope: Envelope, _: Page, __: int) -> Mapping[str, Any] | None:
+        nonlocal number
+        number += 1
+        more: bool = promised(envelope, more_key, bool, place)
+        return {parameter: number} if more else None
+
+    return turn
+
+
+def pages(client: Client, listing: Listing, turn: Turn) -> Iterator[Page]:
+    """Read a listing to its end.
+
+    Raises `VendorError` when a promised key is missing or of another shape, when a
+    page comes twice, or when the pages never end.
+    """
+    place = f"{client.vendor} {listing.path}"
+    so_far = 0
+    before: list[msgspec.Raw] = []
+    for _ in range(MOST_PAGES):
+        envelope = client.ask(
+            listing.method,
+            listing.path,
+            Envelope,
+            params=listing.params,
+            data=listing.data,
+            json=listing.json,
+        )
+        page = _page(envelope, listing, place)
+        if page.records and page.records == before:
+            raise VendorError(f"{place} sent the same page twice; the window is open")
+        so_far += len(page.records)
+        before = page.records
+        yield page
+        step = turn(envelope, page, so_far)
+        if step is None:
+            return
+        listing = listing.moved(step)
+    raise VendorError(f"{place} had no last page after {MOST_PAGES} pages")
+
+
+def _page(envelope: Envelope, listing: Listing, place: str) -> Page:
+    records = promised(envelope, listing.records, list[msgspec.Raw], place)
+    if listing.total is None:
+        return Page(records)
+    if listing.total not in envelope and not listing.total_is_promised:
+        return Page(records)
+    return Page(records, promised(envelope, listing.total, int, place))

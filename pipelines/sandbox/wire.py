@@ -1,0 +1,97 @@
+"""What every vendor's endpoint receives and returns, and the tokens they hand out."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from urllib.parse import parse_qsl
+
+import msgspec
+
+JSON_TYPE = "application/json; charset=utf-8"
+HTML_TYPE = "text/html; charset=utf-8"
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def encode(value: object) -> bytes:
+    """JSON with every Decimal as a number of exactly its own digits."""
+    return _encoder.encode(value)
+
+
+def plain(amount: Decimal) -> str:
+    """Digits of an amount, never in exponent form."""
+    return format(amount, "f")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request; `headers` looks names up without regard to case."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def form(self) -> tuple[tuple[str, str], ...]:
+        """Fields of a form body; empty when the body is not a form."""
+        if "x-www-form-urlencoded" not in self.headers.get("Content-Type", ""):
+            return ()
+        return tuple(parse_qsl(self.body.decode("utf-8", "replace"), True))  # noqa: FBT003
+
+    def document(self) -> dict[str, object] | None:
+        """The JSON object of the body; None when it is anything else."""
+        try:
+            document = msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return document if isinstance(document, dict) else None
+
+    def bearer(self) -> str:
+        """The bearer token; empty when there is none."""
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP response. `cut` promises the whole body and sends half of it."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON_TYPE
+    headers: tuple[tuple[str, str], ...] = ()
+    cut: bool = False
+
+
+def reply(value: object, status: int = 200, **headers: str) -> Response:
+    """A JSON response; underscores in header names become hyphens."""
+    named = tuple((name.replace("_", "-"), text) for name, text in headers.items())
+    return Response(status, encode(value), headers=named)
+
+
+@dataclass
+class Tokens:
+    """Tokens one vendor has handed out: who holds each, and until when (monotonic)."""
+
+    seconds: float = 3600.0
+    issued: int = 0
+    held: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def name(self, secret: str) -> str:
+        """A token text not used before in this process."""
+        self.issued += 1
+        return hashlib.sha256(f"{secret}/{self.issued}".encode()).hexdigest()
+
+    def hold(self, token: str, alias: str, seconds: float | None = None) -> str:
+        """Make `token` valid for `seconds` (default: the vendor's life)."""
+        life = self.seconds if seconds is None else min(seconds, self.seconds)
+        self.held[token] = (alias, time.monotonic() + life)
+        return token
+
+    def owner(self, token: str) -> str | None:
+        """Alias the token stands for; None when unknown or too old."""
+        alias, deadline = self.held.get(token, ("", 0.0))
+        return alias if alias and time.monotonic() < deadline else None

@@ -1,0 +1,221 @@
+"""What the five histories share: seed, clock, arrivals, people, and the truth's shape.
+
+A history is a function of (seed, vendor, account, UTC day) and never of the clock; the
+clock only decides how much of it a vendor shows.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Generic, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pipelines.sandbox.credentials import Credentials
+from pipelines.sandbox.wire import Tokens
+
+BEGINNING = date(2024, 1, 1)
+SETTLED = timedelta(hours=120)
+DAY = timedelta(days=1)
+
+# Window edges are where a client loses or doubles calls: midnight in UTC and in the
+# zone of Voximplant's account, noon, and the last second of a day.
+EDGES = (
+    timedelta(0),
+    timedelta(hours=8),
+    timedelta(hours=12),
+    timedelta(hours=23, minutes=59, seconds=59),
+    timedelta(hours=23, minutes=59, seconds=59, microseconds=999_999),
+)
+
+PEOPLE = (
+    "Ada Byrne",
+    "Zoë Müller",
+    "Иван Петров",
+    "李小龙",
+    "Siobhán O'Neill",
+    "محمد علي",
+    "Łukasz Żak",
+    "Grace 📞 Park",
+    "=SUM(A1:A9)",
+    "O'Brien, \"Bo\"; drop table calls --",
+)
+AREA_CODES = ("202", "303", "415", "617")
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Clock:
+    """The moment every vendor believes it is."""
+
+    now: datetime
+
+
+class DayCache(Generic[T]):
+    """Least recently used days, bounded by the number of records they hold."""
+
+    def __init__(self, records: int = 50_000) -> None:
+        """Keep at most about `records` records."""
+        self.room = records
+        self.size = 0
+        self.days: OrderedDict[object, Sequence[T]] = OrderedDict()
+
+    def get(self, key: object, make: Callable[[], Sequence[T]]) -> Sequence[T]:
+        """The records under `key`, made on first use."""
+        found = self.days.get(key)
+        if found is not None:
+            self.days.move_to_end(key)
+            return found
+        made = self.days[key] = make()
+        self.size += len(made) + 1
+        while self.size > self.room and len(self.days) > 1:
+            _, dropped = self.days.popitem(last=False)
+            self.size -= len(dropped) + 1
+        return made
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """One sandbox: what it was started with, its clock, and what it has handed out."""
+
+    seed: int
+    volume: int
+    aliases: tuple[str, ...]
+    clock: Clock
+    credentials: dict[str, Credentials]
+    public_key: str
+    tokens: dict[str, Tokens]
+
+    def moment(self, day: date) -> datetime | None:
+        """Cache key of a rendered day: None once nothing of it can change."""
+        now = self.clock.now
+        end = midnight(day) + DAY
+        return None if now >= end + SETTLED else now
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a vendor reports of one call at the clock, in the unified model's words."""
+
+    vendor: str
+    account: str
+    vendor_call_id: str
+    event_at: datetime
+    started_at: datetime
+    ended_at: datetime | None
+    direction: str
+    total_seconds: str | None
+    cost: str | None
+    currency: str | None
+    lines: list[dict[str, str]]
+    leg_count: int | None
+    vendor_outcome: str | None
+
+
+def generator(world: World, *names: object) -> Random:
+    """Random numbers that depend on the seed and `names` alone."""
+    return Random("/".join(map(str, (world.seed, *names))))
+
+
+def midnight(day: date) -> datetime:
+    """First instant of a UTC day."""
+    return datetime.combine(day, time(), UTC)
+
+
+def days(since: datetime, until: datetime) -> Iterator[date]:
+    """UTC days touching [since, until], none before the beginning of history."""
+    day = max(since.date(), BEGINNING)
+    while day <= until.date():
+        yield day
+        day += DAY
+
+
+def arrivals(
+    world: World, rng: Random, day: date, zone: ZoneInfo, share: float = 1.0
+) -> list[datetime]:
+    """Start times of a UTC day, ascending: office hours of `zone`, a few at night."""
+    weight = (1.0, 0.35, 0.2)[max(0, day.weekday() - 4)]
+    count = round(world.volume * share * weight * rng.uniform(0.85, 1.15))
+    start = midnight(day)
+    offset = start.astimezone(zone).utcoffset() or timedelta(0)
+    moments = [start + _second_of_day(rng, offset) for _ in range(count)]
+    for edge in EDGES if moments else ():
+        if chance(rng, 0.5):
+            moments[rng.randrange(count)] = start + edge
+    return sorted(moments)
+
+
+def _second_of_day(rng: Random, offset: timedelta) -> timedelta:
+    if chance(rng, 0.08):
+        return timedelta(microseconds=rng.randrange(86_400_000_000))
+    local = rng.gauss(rng.choice((10.5, 15.0)), 1.6) * 3600
+    micros = int((local - offset.total_seconds()) * 1_000_000)
+    return timedelta(microseconds=micros % 86_400_000_000)
+
+
+def chance(rng: Random, share: float) -> bool:
+    """Whether something that happens in `share` of the cases happens now."""
+    return rng.random() < share
+
+
+def lasting(rng: Random, median: float, most: float = 7200.0) -> float:
+    """Seconds of a conversation: lognormal, cut at `most`."""
+    return min(rng.lognormvariate(math.log(median), 1.0), most)
+
+
+def later(rng: Random, least: float, most: float) -> timedelta:
+    """A delay between two numbers of seconds, in whole seconds."""
+    return timedelta(seconds=rng.randint(int(least), int(most)))
+
+
+def word(rng: Random, words: Sequence[str], weights: Sequence[int], odd: str) -> str:
+    """One of the vendor's words; about once in 300 the word nobody has heard of."""
+    if chance(rng, 1 / 300):
+        return odd
+    return rng.choices(words, weights)[0]
+
+
+def amount(rng: Random, low: float, high: float) -> Decimal:
+    """A price with three to six decimals."""
+    places = rng.choice((3, 4, 6, 6))
+    return Decimal(repr(round(rng.uniform(low, high), places)))
+
+
+def uuid(rng: Random) -> str:
+    """A random UUID of version 4."""
+    return str(UUID(int=rng.getrandbits(128), version=4))
+
+
+def phone(rng: Random) -> str:
+    """A number from a range reserved for fiction, in E.164."""
+    if chance(rng, 0.2):
+        return f"+442079460{rng.randrange(1000):03d}"
+    return f"+1{rng.choice(AREA_CODES)}55501{rng.randrange(100):02d}"
+
+
+def party(rng: Random) -> str:
+    """A caller: mostly a number, now and then anonymous or a SIP address."""
+    if chance(rng, 0.03):
+        return rng.choice(("anonymous", "Restricted", ""))
+    if chance(rng, 0.03):
+        return f"sip:user{rng.randrange(50)}@pbx.example.com"
+    return phone(rng)
+
+
+def maybe(rng: Random, record: dict[str, object], name: str, value: object) -> None:
+    """Set an optional member: mostly the value, else null, empty text, or no key."""
+    kind = rng.choices(("value", "null", "empty", "absent"), (90, 4, 3, 3))[0]
+    if kind == "absent":
+        return
+    record[name] = {"value": value, "null": None, "empty": ""}[kind]
+
+
+def whole_second(moment: datetime) -> datetime:
+    """The moment, cut to the second."""
+    return moment.replace(microsecond=0)

@@ -1,0 +1,246 @@
+"""Zoom's token endpoint and GET /contact_center/voice_calls.
+
+Open in the document, read the hard way: both bounds belong to the window, the order is
+arbitrary (but one chain of pages keeps it), a page token works only with the very same
+query, a page size above 100 is refused, and `to` as a date means its first second.
+"""
+
+import base64
+import binascii
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from random import Random
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from pipelines.sandbox import zoom_history as past
+from pipelines.sandbox.wire import Request, Response, reply
+from pipelines.sandbox.world import DayCache, Truth, World, days
+
+PAGE_SIZES = range(1, 101)
+TOKEN_SECONDS = 15 * 60
+LONGEST_WINDOW = timedelta(days=31)
+LISTS = "/zoom/v2/contact_center/voice_calls"
+STAMP = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d:\d\d)(Z|[+-]\d\d:\d\d))?", re.ASCII
+)
+
+Shown = tuple[past.Engagement, msgspec.Raw]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A listing under way: its rows in their order, and the query it belongs to."""
+
+    alias: str
+    query: tuple[tuple[str, str], ...]
+    rows: list[Shown]
+    position: int
+    deadline: float
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """Zoom's memory: days generated, days rendered, chains of pages."""
+
+    world: World
+    history: DayCache[past.Engagement] = field(default_factory=DayCache)
+    rendered: DayCache[Shown] = field(default_factory=DayCache)
+    chains: dict[str, Chain] = field(default_factory=dict)
+
+
+class RefusedError(Exception):
+    """Raised while reading a query; carries Zoom's code 300 message."""
+
+
+def answer(desk: Desk, request: Request) -> Response:
+    """Any request below /zoom."""
+    if request.path == "/zoom/oauth/token":
+        return _token(desk, request)
+    alias = desk.world.tokens["zoom"].owner(request.bearer())
+    if alias is None:
+        return _error(401, 124, "Invalid access token.")
+    if request.path == "/zoom/v2/contact_center/engagements":
+        scope = "contact_center:read:list_engagements:admin"
+        message = f"Invalid access token, does not contain scopes:[{scope}]."
+        return _error(400, 4711, message)
+    if request.path != LISTS or request.method != "GET":
+        return _error(404, 404, "The requested resource does not exist.")
+    try:
+        return _list(desk, alias, request)
+    except RefusedError as refusal:
+        return _error(400, 300, str(refusal))
+
+
+def _error(status: int, code: int, message: str) -> Response:
+    return reply({"code": code, "message": message}, status)
+
+
+def _token(desk: Desk, request: Request) -> Response:
+    if request.method != "POST":
+        return _error(405, 405, "Method not allowed.")
+    sent = dict(request.query) | dict(request.form())
+    client, secret = _basic(request.headers.get("Authorization", ""))
+    account = next(
+        (c for c in desk.world.credentials.values() if c.zoom_client_id == client), None
+    )
+    if account is None or account.zoom_client_secret != secret:
+        reason = "Invalid client_id or client_secret"
+        return reply({"reason": reason, "error": "invalid_client"}, 400)
+    if sent.get("grant_type") != "account_credentials":
+        reason = "unsupported grant type"
+        return reply({"reason": reason, "error": "unsupported_grant_type"}, 400)
+    if sent.get("account_id") != account.zoom_account_id:
+        return reply({"reason": "Bad Request", "error": "invalid_request"}, 400)
+    tokens = desk.world.tokens["zoom"]
+    token = tokens.name(account.zoom_client_secret)
+    tokens.hold(token, account.alias)
+    return reply(
+        {
+            "access_token": token,
+            "token_type": "bearer",
+            "expires_in": 3600,
+            "scope": "contact_center:read:voice_call_log:admin",
+            "api_url": "https://api.zoom.us",
+        }
+    )
+
+
+def _basic(header: str) -> tuple[str, str]:
+    scheme, _, coded = header.partition(" ")
+    try:
+        text = base64.b64decode(coded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    client, _, secret = text.partition(":")
+    return (client, secret) if scheme.lower() == "basic" else ("", "")
+
+
+def _list(desk: Desk, alias: str, request: Request) -> Response:
+    asked = dict(request.query)
+    token = asked.get("next_page_token", "")
+    same = tuple(sorted(p for p in request.query if p[0] != "next_page_token"))
+    size = _page_size(asked.get("page_size", "10"))
+    since, until, zone = _window(desk.world, asked)
+    if token:
+        chain = desk.chains.get(token)
+        fresh = chain is not None and time.monotonic() < chain.deadline
+        if chain is None or not fresh or (chain.alias, chain.query) != (alias, same):
+            raise RefusedError("The next page token is invalid or expired.")
+    else:
+        rows = list(_matching(desk, alias, asked, (since, until, zone)))
+        Random(f"{desk.world.seed}/{same}").shuffle(rows)
+        chain = Chain(alias, same, rows, 0, time.monotonic() + TOKEN_SECONDS)
+    page = chain.rows[chain.position : chain.position + size]
+    return reply(
+        {
+            "next_page_token": _continue(desk, chain, chain.position + size),
+            "page_size": size,
+            "total_records": len(chain.rows),
+            "from": _echo(since),
+            "to": _echo(until),
+            "voice_calls": [body for _, body in page],
+        }
+    )
+
+
+def _continue(desk: Desk, chain: Chain, position: int) -> str:
+    if position >= len(chain.rows):
+        return ""
+    now = time.monotonic()
+    for token in [t for t, old in desk.chains.items() if old.deadline < now]:
+        del desk.chains[token]
+    token = desk.world.tokens["zoom"].name("page")[:35]
+    deadline = now + TOKEN_SECONDS
+    desk.chains[token] = Chain(
+        chain.alias, chain.query, chain.rows, position, deadline
+    )
+    return token
+
+
+def _page_size(text: str) -> int:
+    if not text.isdecimal() or int(text) not in PAGE_SIZES:
+        raise RefusedError("Invalid field: page_size.")
+    return int(text)
+
+
+def _window(world: World, asked: dict[str, str]) -> tuple[datetime, datetime, tzinfo]:
+    if "from" not in asked:
+        return world.clock.now - timedelta(hours=24), world.clock.now, UTC
+    since, zone, form = _moment(asked["from"])
+    until, _, form_of_to = _moment(asked.get("to", ""))
+    if form != form_of_to or until < since:
+        raise RefusedError("Invalid field: to.")
+    if until - since > LONGEST_WINDOW:
+        raise RefusedError("The requested report exceeds the 1-month limit.")
+    return since, until, zone
+
+
+def _moment(text: str) -> tuple[datetime, tzinfo, str]:
+    match = STAMP.fullmatch(text)
+    if match is None:
+        raise RefusedError("The date format is invalid.")
+    day, clock, suffix = match.groups()
+    literal = suffix is None or suffix == "Z"
+    try:
+        moment = datetime.fromisoformat(
+            f"{day}T{clock or '00:00:00'}{'+00:00' if literal else suffix}"
+        )
+    except ValueError as error:
+        raise RefusedError("The date format is invalid.") from error
+    form = "date" if suffix is None else "Z" if literal else "offset"
+    return moment, timezone(moment.utcoffset() or timedelta(0)), form
+
+
+def _echo(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _matching(
+    desk: Desk,
+    alias: str,
+    asked: dict[str, str],
+    window: tuple[datetime, datetime, tzinfo],
+) -> Iterator[Shown]:
+    since, until, zone = window
+    detail = asked.get("view_type", "summary") == "detail"
+    for day in days(since, until):
+        key = (alias, day, zone, detail, desk.world.moment(day))
+        shown = desk.rendered.get(
+            key, lambda day=day: _render(desk, alias, day, zone, detail=detail)
+        )
+        for call, body in shown:
+            wanted = asked.get("engagement_id", call.engagement_id)
+            toward = asked.get("direction", call.direction)
+            if (wanted, toward) != (call.engagement_id, call.direction):
+                continue
+            if since <= call.start <= until:
+                yield call, body
+
+
+def _calls(desk: Desk, alias: str, day: datetime) -> tuple[past.Engagement, ...]:
+    key = (alias, day)
+    return tuple(
+        desk.history.get(key, lambda: past.history(desk.world, alias, day))
+    )
+
+
+def _render(
+    desk: Desk, alias: str, day: datetime, zone: tzinfo, *, detail: bool
+) -> list[Shown]:
+    return []
+
+
+def truth(desk: Desk, since: datetime, until: datetime) -> Iterator[Truth]:
+    """Every engagement listed now that starts in [since, until)."""
+    now = desk.world.clock.now
+    for alias in desk.world.aliases:
+        for day in days(since, until):
+            for call in _calls(desk, alias, day):
+                row = past.truth(call, alias, now)
+                if row is not None and since <= row.event_at < until:
+                    yield row

@@ -1,0 +1,283 @@
+"""Zoom Contact Center's engagements, and how one looks at a moment."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from random import Random
+from zoneinfo import ZoneInfo
+
+from pipelines.sandbox import world as w
+
+OFFICE = ZoneInfo("America/New_York")
+LONGEST_LAG = timedelta(hours=59)
+
+RESULTS = (
+    "completed",
+    "short_abandoned",
+    "long_abandoned",
+    "hold_abandoned",
+    "long_calls",
+    "short_calls",
+    "hang_up_calls",
+    "overflowed_to_disconnect",
+    "overflowed_to_inbox",
+    "overflowed",
+    "abandon_quit",
+    "auto_closed",
+    "contained",
+    "missed",
+    "declined",
+    "callback_abandoned_by_consumer",
+)
+RESULT_WEIGHTS = (600, 50, 40, 15, 20, 30, 20, 10, 20, 10, 20, 5, 40, 60, 15, 5)
+TALKED = ("completed", "long_calls", "hold_abandoned", "short_calls")
+TYPES = (
+    "external_call",
+    "external_conference_call",
+    "internal_call",
+    "internal_conference_call",
+    "internal_callback_call",
+)
+TYPE_WEIGHTS = (90, 4, 3, 1, 1)
+QUEUES = tuple(
+    {"queue_id": f"q{n}GqH-{n}5xT8Cc0aVwR2yMkA", "queue_name": name}
+    for n, name in enumerate(("Sales", "Support", "Facturación", "Приём"))
+)
+AGENTS = tuple(
+    {
+        "user_id": f"u{n}AkZKfROKMSw1bjRDFQ0{n}",
+        "display_name": name,
+        "user_email": f"agent{n}@example.com",
+        "team_ids": [],
+        "team_names": [],
+    }
+    for n, name in enumerate(w.PEOPLE)
+)
+FLOW = {"flow_id": "zeYjXoDOS_eV1QmTpj63PQ", "flow_name": "Main menu"}
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+@dataclass(frozen=True)
+class Charge:
+    """The charge's text and amount; `pending` is what stands there before `known_at`.
+
+    A form is (present, text): absent, null and "" all mean no amount.
+    """
+
+    text: tuple[bool, str | None]
+    amount: Decimal | None
+    pending: tuple[bool, str | None]
+    known_at: datetime
+
+
+@dataclass(frozen=True)
+class Engagement:
+    """One engagement: shown from `visible_at`, priced from `charge.known_at`."""
+
+    engagement_id: str
+    start: datetime
+    end: datetime
+    visible_at: datetime
+    direction: str
+    result: str
+    timed: bool
+    charge: Charge
+    facts: dict[str, object]
+    legs: tuple[tuple[datetime, datetime, dict[str, object]], ...]
+
+
+def history(world: w.World, alias: str, day: date) -> tuple[Engagement, ...]:
+    """Every engagement that starts on the day."""
+    rng = w.generator(world, "zoom", alias, day)
+    starts = map(w.whole_second, w.arrivals(world, rng, day, OFFICE))
+    return tuple(_engagement(rng, start) for start in starts)
+
+
+def _engagement(rng: Random, start: datetime) -> Engagement:
+    callback = w.chance(rng, 0.015)
+    kind = w.word(rng, TYPES, TYPE_WEIGHTS, "external_whisper_call")
+    kind = "external_callback_call" if callback else kind
+    result = w.word(rng, RESULTS, RESULT_WEIGHTS, "rerouted_by_ai")
+    talked = result in TALKED
+    seconds = rng.uniform(3600, 72_000) if callback else w.lasting(rng, 200, 14_400)
+    end = start + timedelta(seconds=int(seconds if talked or callback else seconds / 6))
+    visible_at = end + w.later(rng, 5, 900)
+    direction = rng.choices(("inbound", "outbound"), (75, 25))[0]
+    legs = _legs(rng, start, end, direction, kind) if talked else ()
+    legs = legs or ((start, end, _leg(rng, direction, kind, result)),)
+    return Engagement(
+        engagement_id="".join(rng.choices(ALPHABET, k=22)),
+        start=start,
+        end=end,
+        visible_at=visible_at,
+        direction=direction,
+        result=result,
+        timed=not w.chance(rng, 1 / 400),
+        charge=_charge(rng, start, visible_at, talked=talked),
+        facts=_facts(rng, direction, kind, result, legs),
+        legs=legs,
+    )
+
+
+def _legs(
+    rng: Random, start: datetime, end: datetime, direction: str, kind: str
+) -> tuple[tuple[datetime, datetime, dict[str, object]], ...]:
+    legs = []
+    for number in range(rng.choices((1, 2, 3, 4), (55, 30, 10, 5))[0]):
+        begun = start + (end - start) * (number / 5)
+        leg = _leg(rng, direction if number == 0 else "outbound", kind, "completed")
+        legs.append((w.whole_second(begun), end, leg))
+    return tuple(legs)
+
+
+def _leg(rng: Random, direction: str, kind: str, result: str) -> dict[str, object]:
+    queue = rng.choice(QUEUES)
+    leg: dict[str, object] = {
+        "call_leg": direction,
+        "distribution": rng.choice(("acd", "non_acd")),
+        "type": kind,
+        "queue": {"cc_queue_id": queue["queue_id"], "queue_name": queue["queue_name"]},
+        "agents": [rng.choice(AGENTS)] if w.chance(rng, 0.8) else [],
+        "flow": FLOW,
+        "result": result,
+        "rate": "$0.019",
+        "charge_type": "per_minute",
+    }
+    w.maybe(rng, leg, "charge", f"${w.amount(rng, 0.001, 0.5)}")
+    return leg
+
+
+def _charge(
+    rng: Random, start: datetime, visible_at: datetime, *, talked: bool
+) -> Charge:
+    kinds = ("plain", "large", "credit", "empty", "null", "absent", "dash")
+    weights = (850, 8, 3, 50, 40, 40, 9) if talked else (300, 0, 0, 250, 200, 240, 10)
+    kind = rng.choices(kinds, weights)[0]
+    amount = _amount(rng, kind)
+    texts = {"empty": (True, ""), "null": (True, None), "dash": (True, "-")}
+    sign = "-" if kind == "credit" else ""
+    text = (True, f"{sign}${abs(amount):,}") if amount is not None else None
+    late = w.chance(rng, 0.3)
+    known_at = visible_at + (w.later(rng, 60, 36 * 3600) if late else timedelta(0))
+    return Charge(
+        text=text or texts.get(kind, (False, None)),
+        amount=amount,
+        pending=rng.choice(((True, ""), (True, None), (False, None))),
+        known_at=max(visible_at, min(known_at, start + LONGEST_LAG)),
+    )
+
+
+def _amount(rng: Random, kind: str) -> Decimal | None:
+    if kind == "plain":
+        return w.amount(rng, 0.001, 4)
+    if kind == "large":
+        return Decimal(rng.randrange(100_000, 250_000)) / 100
+    return -w.amount(rng, 0.001, 0.1) if kind == "credit" else None
+
+
+def _facts(
+    rng: Random,
+    direction: str,
+    kind: str,
+    result: str,
+    legs: tuple[tuple[datetime, datetime, dict[str, object]], ...],
+) -> dict[str, object]:
+    consumer, business = w.party(rng), w.phone(rng)
+    queues = [rng.choice(QUEUES)] if w.chance(rng, 0.8) else []
+    old = w.chance(rng, 0.1)
+    facts: dict[str, object] = {
+        "direction": direction,
+        "call_legs": [leg["call_leg"] for _, _, leg in legs],
+        "distributions": [leg["distribution"] for _, _, leg in legs],
+        "types": [kind],
+        "consumer_number": consumer,
+        "queues": [q if old else q | {"cc_queue_id": q["queue_id"]} for q in queues],
+        "agents": [agent for _, _, leg in legs for agent in _agents(leg)],
+        "flows": [FLOW] if w.chance(rng, 0.7) else [],
+        "recorded": w.chance(rng, 0.6),
+        "monitored": w.chance(rng, 0.05),
+        "inbox": result == "overflowed_to_inbox",
+        "result": result,
+        "rates": ["$0.019"] * len(legs),
+        "charge_type": "per_minute",
+    }
+    inbound = direction == "inbound"
+    facts["caller_number"] = consumer if inbound else business
+    facts["callee_number"] = business if inbound else consumer
+    kinds = ("toll_free_number", "virtual_service_number", "byoc_number")
+    side = "callee_number_type" if inbound else "caller_number_type"
+    facts[side] = w.word(rng, kinds, (30, 50, 20), "mobile_service_number")
+    w.maybe(rng, facts, "consumer_display_name", rng.choice(w.PEOPLE))
+    w.maybe(rng, facts, "country_name", rng.choice(("United States", "China")))
+    w.maybe(rng, facts, "caller_id", facts["caller_number"])
+    w.maybe(rng, facts, "calling_party", "consumer" if inbound else "agent")
+    return facts
+
+
+def _agents(leg: dict[str, object]) -> list[object]:
+    agents = leg["agents"]
+    return agents if isinstance(agents, list) else []
+
+
+def record(
+    call: Engagement, now: datetime, zone: tzinfo, *, detail: bool
+) -> dict[str, object] | None:
+    """The engagement as listed at `now`, times in `zone`; None while it lasts."""
+    if now < call.visible_at:
+        return None
+    shown: dict[str, object] = {
+        "engagement_id": call.engagement_id,
+        "start_time": stamp(call.start, zone),
+        "end_time": stamp(call.end, zone),
+        **call.facts,
+    }
+    if call.timed:
+        shown["total_duration"] = int((call.end - call.start).total_seconds())
+    present, text = call.charge.text if now >= call.charge.known_at else _pending(call)
+    if present:
+        shown["charge"] = text
+    if detail:
+        shown["voice_call_details"] = [
+            {
+                "engagement_id": call.engagement_id,
+                "start_time": stamp(start, zone),
+                "end_time": stamp(end, zone),
+                "total_duration": int((end - start).total_seconds()),
+                **leg,
+            }
+            for start, end, leg in call.legs
+        ]
+    return shown
+
+
+def _pending(call: Engagement) -> tuple[bool, str | None]:
+    return call.charge.pending
+
+
+def stamp(moment: datetime, zone: tzinfo) -> str:
+    """Zoom's date format: the offset is that of the request's `from`."""
+    return moment.astimezone(zone).isoformat(timespec="seconds")
+
+
+def truth(call: Engagement, alias: str, now: datetime) -> w.Truth | None:
+    """What the engagement amounts to at `now`; None while it is not listed."""
+    if now < call.visible_at:
+        return None
+    amount = call.charge.amount if now >= call.charge.known_at else None
+    cost = None if amount is None else format(amount, "f")
+    seconds = int((call.end - call.start).total_seconds())
+    return w.Truth(
+        vendor="zoom",
+        account=alias.lower(),
+        vendor_call_id=call.engagement_id,
+        event_at=call.start,
+        started_at=call.start,
+        ended_at=call.end,
+        direction=call.direction,
+        total_seconds=str(seconds) if call.timed else None,
+        cost=cost,
+        currency=None if cost is None else "USD",
+        lines=[] if cost is None else [{"component": "telephony", "amount": cost}],
+        leg_count=len(call.legs),
+        vendor_outcome=call.result,
+    )

@@ -1,0 +1,1 @@
+"""One module per vendor: how its API is read, and nothing else."""

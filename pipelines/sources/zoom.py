@@ -1,0 +1,120 @@
+"""Zoom Contact Center: the voice call log, one record per engagement.
+
+| stream | endpoint | grain | windows on | table |
+|---|---|---|---|---|
+| voice_calls | GET /contact_center/voice_calls | engagement | start | voice_calls |
+
+Limits: HEAVY, per account and shared by all its apps: 5 requests/s and 15,000 a day
+    on Pro, 10/s and 30,000 on Business+; 100 records a page; one month a window.
+Time: ISO 8601 with offset; the offset of ``from`` decides the offset of the answer,
+    and a trailing Z is a literal character, so ``+00:00`` is written out. An
+    engagement is listed only once it has ended, under its start time.
+Paging: next_page_token, empty on the last page; it lives 15 minutes and is bound to
+    its query, so a window is drained at once and never resumed inside.
+Auth: Server-to-Server OAuth: a token of one hour, no refresh token.
+Surprises: ``charge`` is text with a currency symbol and no currency; every field may
+    be absent; legs have no id of their own.
+Unverified: which timestamp from/to filter (taken: the start; settled by a call that
+    spans midnight); whether ``to`` is inclusive (windows may share an instant, the
+    key removes the copy); whether charges arrive late (the lookback reads again).
+Docs: vendors/zoom.md; seeds/zoom-voice-call-logs.txt
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import dlt
+import msgspec
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+from requests.auth import HTTPBasicAuth
+
+from pipelines.http import BearerToken, Client, Refusal
+from pipelines.landing import Clock, Stream, landed, utc_now
+from pipelines.paging import Listing, Page, by_token, pages
+from pipelines.windows import Window
+
+VOICE_CALLS = Stream(
+    name="voice_calls",
+    table="voice_calls",
+    record_id="engagement_id",
+    event_at="start_time",
+)
+STREAMS = (VOICE_CALLS,)
+
+
+@dlt.source(name="zoom")
+def zoom(
+    *,
+    windows: Iterable[Window],
+    account_id: str,
+    client_id: str,
+    client_secret: TSecretStrValue,
+    account: str = "main",
+    base_url: str = "https://api.zoom.us/v2",
+    token_url: str = "https://zoom.us/oauth/token",  # noqa: S107
+    page_size: int = 100,
+    requests_per_second: float = 4.0,
+    clock: Clock = utc_now,
+) -> list[DltResource]:
+    """Load windows of one account's call log (shapes: `pipelines.landing`)."""
+    sign_in = Client("zoom", token_url, HTTPBasicAuth(client_id, client_secret))
+    client = Client(
+        "zoom",
+        base_url,
+        BearerToken(partial(_token, sign_in, account_id)),
+        requests_per_second=requests_per_second,
+        refused=_refused,
+    )
+    fetch = partial(voice_calls, client, page_size)
+    return landed(account, windows, client, {VOICE_CALLS: fetch}, clock)
+
+
+def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:
+    """Yield the engagements that started in a window."""
+    listing = Listing(
+        "/contact_center/voice_calls",
+        records="voice_calls",
+        total="total_records",
+        params={
+            "from": window.start.strftime("%Y-%m-%dT%H:%M:%S+00:00"),
+            "to": window.end.strftime("%Y-%m-%dT%H:%M:%S+00:00"),
+            "page_size": page_size,
+            "view_type": "detail",
+        },
+    )
+    place = "zoom /contact_center/voice_calls"
+    yield from pages(
+        client, listing, by_token("next_page_token", "next_page_token", place)
+    )
+
+
+def _token(sign_in: Client, account_id: str) -> tuple[str, float]:
+    class Answer(msgspec.Struct):
+        access_token: str
+        expires_in: float
+
+    form = {"grant_type": "account_credentials", "account_id": account_id}
+    answer = sign_in.ask("POST", "", Answer, data=form)
+    return answer.access_token, answer.expires_in
+
+
+def _refused(status: int, body: bytes) -> Refusal | None:
+    """Read the error body ``{"code", "message"}`` (vendors/zoom.md, section 4)."""
+
+    class Trouble(msgspec.Struct):
+        code: int
+        message: str = ""
+
+    try:
+        trouble = msgspec.json.decode(body, type=Trouble)
+    except msgspec.MsgspecError:
+        return None
+    words = f"refused with code {trouble.code}: {trouble.message}"
+    if trouble.code == 124:  # "Invalid access token."  # noqa: PLR2004
+        return Refusal("sign_in", f"{words}; check client_id and client_secret")
+    if trouble.code in {4700, 4711}:
+        return Refusal("stop_account", f"{words}; grant the app its scope")
+    if status == 429 and "daily" in trouble.message:  # noqa: PLR2004
+        return Refusal("stop_account", f"{words}; loaded windows stay")
+    return Refusal("stop_window", words) if status in {200, 400, 404} else None

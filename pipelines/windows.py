@@ -1,0 +1,116 @@
+"""Half-open UTC windows of time, and the arithmetic on them: no I/O, no clock.
+
+Every load is a question about a window ``[start, end)``. The planner covers, cuts
+and subtracts them; the sources only ever see the result.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+import pendulum
+
+Interval: TypeAlias = tuple[datetime, datetime]
+"""``(start, end)``, both aware; the end is not part of it."""
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """One question to a vendor stream: what happened in ``[start, end)``."""
+
+    start: datetime
+    end: datetime
+    stream: str
+    purpose: str = "backfill"
+    """Why it is asked: nightly, lookback, retry or backfill (model.md)."""
+    attempt: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no vendor could answer."""
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError(f"a window needs zoned times, got {self}")
+        if self.start >= self.end:
+            raise ValueError(f"a window ends after it starts, got {self}")
+
+    def __str__(self) -> str:
+        """Show the stream and both ends, to the minute."""
+        return f"{self.stream} {self.start:%Y-%m-%d %H:%M}..{self.end:%Y-%m-%d %H:%M}Z"
+
+
+def utc(moment: datetime) -> datetime:
+    """Return the same instant in UTC; a moment without a zone is refused."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone")
+    return pendulum.instance(moment).in_timezone("UTC")
+
+
+def read_time(text: str, zone: str | None = None) -> datetime:
+    """Read an ISO 8601 time as UTC.
+
+    ``zone`` is what the vendor's document says of a time without an offset; None
+    means that such a time is an error.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        return utc(moment)
+    if zone is None:
+        raise ValueError("a time without a zone")
+    return pendulum.instance(moment, tz=zone).in_timezone("UTC")
+
+
+def merge(intervals: Iterable[Interval]) -> list[Interval]:
+    """Join intervals that touch or overlap, in order of time."""
+    joined: list[Interval] = []
+    for start, end in sorted(intervals):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def subtract(whole: Interval, parts: Iterable[Interval]) -> list[Interval]:
+    """Return what of ``whole`` none of ``parts`` covers, in order of time."""
+    left: list[Interval] = []
+    start, end = whole
+    for part_start, part_end in merge(parts):
+        if part_start >= end:
+            break
+        if part_start > start:
+            left.append((start, part_start))
+        start = max(start, part_end)
+    if start < end:
+        left.append((start, end))
+    return left
+
+
+def split(interval: Interval, step: timedelta = DAY) -> Iterator[Interval]:
+    """Cut an interval at multiples of ``step`` since the epoch, so at UTC midnights.
+
+    Cuts do not depend on where the interval starts: two plans ask for the same days.
+    """
+    start, end = interval
+    epoch = pendulum.from_timestamp(0)
+    while start < end:
+        cut = epoch + ((start - epoch) // step + 1) * step
+        yield start, min(cut, end)
+        start = cut
+
+
+def covers(intervals: Iterable[Interval], interval: Interval) -> bool:
+    """Tell whether the intervals together cover the whole of one."""
+    return not subtract(interval, intervals)
+
+
+def overlaps(left: Interval, right: Interval) -> bool:
+    """Tell whether two half-open intervals share an instant."""
+    return left[0] < right[1] and right[0] < left[1]
+
+
+def day_windows(stream: str, start: str, end: str) -> list[Window]:
+    """Return the daily windows of a stream between two ISO dates, the end left out."""
+    interval = (read_time(start, "UTC"), read_time(end, "UTC"))
+    return [Window(*part, stream=stream) for part in split(interval)]
