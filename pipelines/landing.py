@@ -17,7 +17,8 @@ from dlt.extract import DltResource
 
 from pipelines.http import Client, VendorError
 from pipelines.paging import Page
-from pipelines.windows import DAY, Window, read_time
+from pipelines.stream import Stream as Stream
+from pipelines.windows import DAY, Window
 
 Fetch: TypeAlias = Callable[[Window], Iterable[Page]]
 Clock: TypeAlias = Callable[[], datetime]
@@ -61,6 +62,7 @@ LEDGER = pa.schema(
         ("state", pa.string()),
         ("rows_fetched", pa.int64()),
         ("rows_distinct", pa.int64()),
+        ("rows_quarantined", pa.int64()),
         ("vendor_total", pa.int64()),
         ("requests", pa.int64()),
         ("retries", pa.int64()),
@@ -76,31 +78,6 @@ KEYS = {
     "load_windows": ["account", "stream", "window_start", "window_end", "started_at"],
 }
 """Time stands before the id, so that a merge touches recent row groups only."""
-
-
-@dataclass(frozen=True)
-class Stream:
-    """What a vendor lists by time: where its keys stand, how it may be planned."""
-
-    name: str
-    """The ledger's name of it."""
-    table: str
-    """The raw table; streams that list the same records share one."""
-    record_id: str
-    event_at: str
-    """The record's own time, one that never changes; "" for a reference."""
-    read_time: Callable[[str], datetime] = read_time
-    version: str = ""
-    """A time of last change in the record: the newer of two copies wins."""
-    bounded_by: str = ""
-    """The time that windows filter on. Records outside mean that the vendor did not
-    understand the question, and are an error."""
-    lookback: timedelta = 3 * DAY
-    """A window is read again until a read began this long after its end."""
-    lag: timedelta = timedelta(minutes=5)
-    """Windows end this long before now: the newest records may not be listed yet."""
-    is_reference: bool = False
-    """A few records without a time of their own, read whole every night."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +207,8 @@ class _Reader:
             "purpose": window.purpose,
             "state": state,
             "rows_fetched": pile.fetched,
-            "rows_distinct": pile.distinct,
+            "rows_distinct": len(pile.kept),
+            "rows_quarantined": len(pile.refused),
             "vendor_total": pile.total,
             "requests": self.client.requests - requests,
             "retries": self.client.retries - retries,

@@ -96,14 +96,17 @@ def by_token(parameter: str, key: str, place: str) -> Turn:
 
 
 def by_page(parameter: str, more_key: str, place: str, first: int = 0) -> Turn:
-    """Count pages while the vendor says that there are more."""
+    """Count pages while the vendor says that there are more; an empty one is the last.
+
+    Records missing then show in the vendor's total.
+    """
     number = first
 
-    def turn(envelope: Envelope, _: Page, __: int) -> Mapping[str, Any] | None:
+    def turn(envelope: Envelope, page: Page, _: int) -> Mapping[str, Any] | None:
         nonlocal number
         number += 1
         more: bool = promised(envelope, more_key, bool, place)
-        return {parameter: number} if more else None
+        return {parameter: number} if more and page.records else None
 
     return turn
 

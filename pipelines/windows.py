@@ -87,16 +87,13 @@ def subtract(whole: Interval, parts: Iterable[Interval]) -> list[Interval]:
     return left
 
 
-def split(interval: Interval, step: timedelta = DAY) -> Iterator[Interval]:
-    """Cut an interval at multiples of ``step`` since the epoch, so at UTC midnights.
-
-    Cuts do not depend on where the interval starts: two plans ask for the same days.
-    """
+def split(interval: Interval) -> Iterator[Interval]:
+    """Cut an interval at UTC midnights, so that any two plans ask for the same days."""
     start, end = interval
-    epoch = pendulum.from_timestamp(0)
     while start < end:
-        cut = epoch + ((start - epoch) // step + 1) * step
-        yield start, min(cut, end)
+        midnight = pendulum.instance(start).in_timezone("UTC").start_of("day")
+        cut = min(midnight.add(days=1), end)
+        yield start, cut
         start = cut
 
 

@@ -32,7 +32,9 @@ class Credentials:
 
 def invent(seed: int, aliases: tuple[str, ...]) -> dict[str, Credentials]:
     """Credentials by alias, the same for the same seed."""
-    return {alias: _account(seed, number, alias) for number, alias in enumerate(aliases)}
+    return {
+        alias: _account(seed, number, alias) for number, alias in enumerate(aliases)
+    }
 
 
 def _account(seed: int, number: int, alias: str) -> Credentials:

@@ -2,9 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from email.message import Message
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -32,7 +32,7 @@ class Request:
     method: str
     path: str
     query: tuple[tuple[str, str], ...]
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
     def form(self) -> tuple[tuple[str, str], ...]:
@@ -42,7 +42,7 @@ class Request:
         return tuple(parse_qsl(self.body.decode("utf-8", "replace"), True))  # noqa: FBT003
 
     def document(self) -> dict[str, object] | None:
-        """The JSON object of the body; None when it is anything else."""
+        """Return the JSON object of the body; None when it is anything else."""
         try:
             document = msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -50,7 +50,7 @@ class Request:
         return document if isinstance(document, dict) else None
 
     def bearer(self) -> str:
-        """The bearer token; empty when there is none."""
+        """Return the bearer token; empty when there is none."""
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
 
@@ -67,7 +67,7 @@ class Response:
 
 
 def reply(value: object, status: int = 200, **headers: str) -> Response:
-    """A JSON response; underscores in header names become hyphens."""
+    """Return a JSON response; underscores in header names become hyphens."""
     named = tuple((name.replace("_", "-"), text) for name, text in headers.items())
     return Response(status, encode(value), headers=named)
 
@@ -81,7 +81,7 @@ class Tokens:
     held: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def name(self, secret: str) -> str:
-        """A token text not used before in this process."""
+        """Return a token text not used before in this process."""
         self.issued += 1
         return hashlib.sha256(f"{secret}/{self.issued}".encode()).hexdigest()
 

@@ -5,13 +5,11 @@ clock only decides how much of it a vendor shows.
 """
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -42,12 +40,9 @@ PEOPLE = (
     "Łukasz Żak",
     "Grace 📞 Park",
     "=SUM(A1:A9)",
-    "O'Brien, \"Bo\"; drop table calls --",
+    'O\'Brien, "Bo"; drop table calls --',
 )
 AREA_CODES = ("202", "303", "415", "617")
-
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -55,29 +50,6 @@ class Clock:
     """The moment every vendor believes it is."""
 
     now: datetime
-
-
-class DayCache(Generic[T]):
-    """Least recently used days, bounded by the number of records they hold."""
-
-    def __init__(self, records: int = 50_000) -> None:
-        """Keep at most about `records` records."""
-        self.room = records
-        self.size = 0
-        self.days: OrderedDict[object, Sequence[T]] = OrderedDict()
-
-    def get(self, key: object, make: Callable[[], Sequence[T]]) -> Sequence[T]:
-        """The records under `key`, made on first use."""
-        found = self.days.get(key)
-        if found is not None:
-            self.days.move_to_end(key)
-            return found
-        made = self.days[key] = make()
-        self.size += len(made) + 1
-        while self.size > self.room and len(self.days) > 1:
-            _, dropped = self.days.popitem(last=False)
-            self.size -= len(dropped) + 1
-        return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +102,9 @@ def midnight(day: date) -> datetime:
 
 def days(since: datetime, until: datetime) -> Iterator[date]:
     """UTC days touching [since, until], none before the beginning of history."""
-    day = max(since.date(), BEGINNING)
-    while day <= until.date():
+    last = until.astimezone(UTC).date()
+    day = max(since.astimezone(UTC).date(), BEGINNING)
+    while day <= last:
         yield day
         day += DAY
 
@@ -170,7 +143,7 @@ def lasting(rng: Random, median: float, most: float = 7200.0) -> float:
 
 
 def later(rng: Random, least: float, most: float) -> timedelta:
-    """A delay between two numbers of seconds, in whole seconds."""
+    """Return a delay between two numbers of seconds, in whole seconds."""
     return timedelta(seconds=rng.randint(int(least), int(most)))
 
 
@@ -182,25 +155,25 @@ def word(rng: Random, words: Sequence[str], weights: Sequence[int], odd: str) ->
 
 
 def amount(rng: Random, low: float, high: float) -> Decimal:
-    """A price with three to six decimals."""
+    """Return a price with three to six decimals."""
     places = rng.choice((3, 4, 6, 6))
     return Decimal(repr(round(rng.uniform(low, high), places)))
 
 
 def uuid(rng: Random) -> str:
-    """A random UUID of version 4."""
+    """Return a random UUID of version 4."""
     return str(UUID(int=rng.getrandbits(128), version=4))
 
 
 def phone(rng: Random) -> str:
-    """A number from a range reserved for fiction, in E.164."""
+    """Return a number from a range reserved for fiction, in E.164."""
     if chance(rng, 0.2):
         return f"+442079460{rng.randrange(1000):03d}"
     return f"+1{rng.choice(AREA_CODES)}55501{rng.randrange(100):02d}"
 
 
 def party(rng: Random) -> str:
-    """A caller: mostly a number, now and then anonymous or a SIP address."""
+    """Return a caller: mostly a number, now and then anonymous or a SIP address."""
     if chance(rng, 0.03):
         return rng.choice(("anonymous", "Restricted", ""))
     if chance(rng, 0.03):
@@ -217,5 +190,10 @@ def maybe(rng: Random, record: dict[str, object], name: str, value: object) -> N
 
 
 def whole_second(moment: datetime) -> datetime:
-    """The moment, cut to the second."""
+    """Return the moment, cut to the second."""
     return moment.replace(microsecond=0)
+
+
+def thousandths(millis: int) -> Decimal:
+    """Milliseconds as seconds, exactly."""
+    return Decimal(millis).scaleb(-3)

@@ -12,14 +12,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import partial
 from random import Random
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from pipelines.sandbox import zoom_history as past
+from pipelines.sandbox import zoom_record as view
+from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.wire import Request, Response, reply
-from pipelines.sandbox.world import DayCache, Truth, World, days
+from pipelines.sandbox.world import Truth, World, days
 
 PAGE_SIZES = range(1, 101)
 TOKEN_SECONDS = 15 * 60
@@ -45,12 +47,16 @@ class Chain:
 
 @dataclass(frozen=True, eq=False)
 class Desk:
-    """Zoom's memory: days generated, days rendered, chains of pages."""
+    """Zoom's memory: its history, and the chains of pages under way."""
 
     world: World
-    history: DayCache[past.Engagement] = field(default_factory=DayCache)
-    rendered: DayCache[Shown] = field(default_factory=DayCache)
+    archive: Archive[past.Engagement]
     chains: dict[str, Chain] = field(default_factory=dict)
+
+
+def open_desk(world: World) -> Desk:
+    """Return a desk with nothing asked yet."""
+    return Desk(world, Archive(world, past.history))
 
 
 class RefusedError(Exception):
@@ -133,7 +139,8 @@ def _list(desk: Desk, alias: str, request: Request) -> Response:
             raise RefusedError("The next page token is invalid or expired.")
     else:
         rows = list(_matching(desk, alias, asked, (since, until, zone)))
-        Random(f"{desk.world.seed}/{same}").shuffle(rows)
+        chains = desk.world.tokens["zoom"].issued
+        Random(f"{desk.world.seed}/{chains}").shuffle(rows)
         chain = Chain(alias, same, rows, 0, time.monotonic() + TOKEN_SECONDS)
     page = chain.rows[chain.position : chain.position + size]
     return reply(
@@ -156,9 +163,7 @@ def _continue(desk: Desk, chain: Chain, position: int) -> str:
         del desk.chains[token]
     token = desk.world.tokens["zoom"].name("page")[:35]
     deadline = now + TOKEN_SECONDS
-    desk.chains[token] = Chain(
-        chain.alias, chain.query, chain.rows, position, deadline
-    )
+    desk.chains[token] = Chain(chain.alias, chain.query, chain.rows, position, deadline)
     return token
 
 
@@ -208,12 +213,9 @@ def _matching(
 ) -> Iterator[Shown]:
     since, until, zone = window
     detail = asked.get("view_type", "summary") == "detail"
+    render = partial(view.record, zone=zone, detail=detail)
     for day in days(since, until):
-        key = (alias, day, zone, detail, desk.world.moment(day))
-        shown = desk.rendered.get(
-            key, lambda day=day: _render(desk, alias, day, zone, detail=detail)
-        )
-        for call, body in shown:
+        for call, body in desk.archive.shown(alias, day, (zone, detail), render):
             wanted = asked.get("engagement_id", call.engagement_id)
             toward = asked.get("direction", call.direction)
             if (wanted, toward) != (call.engagement_id, call.direction):
@@ -222,25 +224,11 @@ def _matching(
                 yield call, body
 
 
-def _calls(desk: Desk, alias: str, day: datetime) -> tuple[past.Engagement, ...]:
-    key = (alias, day)
-    return tuple(
-        desk.history.get(key, lambda: past.history(desk.world, alias, day))
-    )
-
-
-def _render(
-    desk: Desk, alias: str, day: datetime, zone: tzinfo, *, detail: bool
-) -> list[Shown]:
-    return []
-
-
 def truth(desk: Desk, since: datetime, until: datetime) -> Iterator[Truth]:
     """Every engagement listed now that starts in [since, until)."""
     now = desk.world.clock.now
     for alias in desk.world.aliases:
-        for day in days(since, until):
-            for call in _calls(desk, alias, day):
-                row = past.truth(call, alias, now)
-                if row is not None and since <= row.event_at < until:
-                    yield row
+        for call in desk.archive.between(alias, since, until):
+            row = view.truth(call, alias, now)
+            if row is not None and since <= row.event_at < until:
+                yield row

@@ -30,8 +30,9 @@ from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
 from pipelines.http import BearerToken, Client, Refusal
-from pipelines.landing import Clock, Stream, landed, utc_now
+from pipelines.landing import Clock, landed, utc_now
 from pipelines.paging import Listing, Page, by_token, pages
+from pipelines.stream import Stream
 from pipelines.windows import Window
 
 VOICE_CALLS = Stream(

@@ -1,0 +1,29 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/installed ## make the virtual environment from requirements.lock
+
+.venv/installed: pyproject.toml requirements.lock
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callhouse needs Python 3.11 or newer, found " + sys.version.split()[0])'
+	@python3 -m venv .venv && $(BIN)/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock && $(BIN)/pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e . && touch $@
+
+run: setup ## load what is missing, build, publish (no credentials: the sandbox vendors)
+	@$(BIN)/callhouse run $(ARGS)
+
+check: setup ## format, lint, types, import contracts, SQL
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/queries
+
+test: check ## everything that CI runs: check, then all tests
+	$(BIN)/pytest $(ARGS)
+
+lock: setup ## resolve requirements.lock again from pyproject.toml
+	$(BIN)/uv pip compile -q pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock
+
+clean: ## delete the warehouse (not the virtual environment)
+	rm -rf warehouse
+
+.PHONY: help setup run check test lock clean

@@ -1,0 +1,288 @@
+"""The ``callhouse`` command: parse, call, print, exit code; nothing else.
+
+Exit codes: 0 all is in; 1 a vendor or a window is open, the rest is in; 2 the run
+did not start (configuration, another run); 3 a check failed, nothing was published.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+if TYPE_CHECKING:
+    from pipelines.config import Config, Vendor
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="""Every call, from every vendor, in one table, loaded every night.
+
+Without credentials every command works on the bundled sandbox vendors; with them, in
+config/secrets.toml or in CALLHOUSE__SOURCES__VENDOR__KEY, on the real ones.
+
+A first evening: callhouse run, then callhouse status, then
+callhouse query "select * from fact_calls limit 5".""",
+)
+
+REFUSED, CHECK_FAILED = 2, 3
+
+VendorNames = Annotated[
+    list[str] | None,
+    typer.Option("--vendor", help="Only this vendor; may be given several times."),
+]
+Now = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"],
+        help="The clock, in UTC, for a run as of another time.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For a machine, on stdout.")]
+Full = Annotated[bool, typer.Option("--full", help="Build every call again.")]
+Folder = Annotated[
+    Path, typer.Option("--config", help="The folder of config.toml and secrets.toml.")
+]
+CONFIG = Path("config")
+
+
+@app.command()
+def run(
+    vendor: VendorNames = None,
+    now: Now = None,
+    *,
+    full: Full = False,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Load what is missing, build the models, publish the night.
+
+    Run it as often as you like: it loads what the warehouse does not hold yet, and
+    reads again what may still change.
+    """
+    from pipelines.night import run_night  # noqa: PLC0415 - --help must not wait for dlt
+    from pipelines.report import as_json, show, stderr, told_progress  # noqa: PLC0415
+
+    with _refusals(), _settings(config, now) as (settings, origin, clock):
+        chosen = _chosen(settings, vendor)
+        with told_progress(stderr()) as progress:
+            night = run_night(
+                settings, clock, progress, vendors=chosen, full=full, origin=origin
+            )
+        if json:
+            _print_json(as_json(night))
+        else:
+            show(stderr(), night)
+    raise typer.Exit(0 if night.is_complete else 1)
+
+
+@app.command()
+def load(
+    vendor: VendorNames = None,
+    now: Now = None,
+    *,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Load what is missing into the raw files, without building."""
+    from pipelines.night import Night, load_all  # noqa: PLC0415
+    from pipelines.report import as_json, show, stderr, told_progress  # noqa: PLC0415
+
+    with _refusals(), _settings(config, now) as (settings, origin, clock):
+        chosen = _chosen(settings, vendor)
+        with told_progress(stderr()) as progress:
+            outcomes = load_all(
+                settings, clock, progress, vendors=chosen, origin=origin
+            )
+        night = Night(tuple(outcomes), None, None)
+        if json:
+            _print_json(as_json(night))
+        else:
+            show(stderr(), night)
+    raise typer.Exit(0 if night.is_complete else 1)
+
+
+@app.command()
+def transform(
+    now: Now = None,
+    *,
+    full: Full = False,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Build the models from the raw files and publish, without loading."""
+    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.night import build_and_publish  # noqa: PLC0415
+
+    with _refusals():
+        clock = _utc(now)
+        built, published = build_and_publish(read_config(config), clock, full=full)
+    if json:
+        _print_json(
+            {
+                "full": built.is_full,
+                "reason": built.reason,
+                "touched": dict(built.touched),
+                "rows": dict(built.rows),
+                "warehouse": str(published),
+            }
+        )
+        return
+    touched = ", ".join(f"{name} {count}" for name, count in built.touched.items())
+    how = f"full: {built.reason}" if built.is_full else "what changed"
+    typer.echo(f"built ({how}): {touched or 'nothing new'}; published {published}")
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="0: any free one.")] = 0,
+    now: Now = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another history.")] = 7,
+) -> None:
+    """Serve the five sandbox vendors on loopback until you stop it.
+
+    Prints the environment that makes any other command load from them.
+    """
+    from pipelines.sandbox_process import running_sandbox  # noqa: PLC0415
+
+    with running_sandbox(_utc(now) if now else None, port=port, seed=seed) as world:
+        for name, value in world.environment.items():
+            typer.echo(f"export {name}={msgspec.json.encode(value).decode()}")
+        typer.echo(
+            f"# serving {world.url} as of {world.now}; stop with Ctrl-C", err=True
+        )
+        world.wait()
+
+
+@app.command()
+def status(*, json: AsJson = False, config: Folder = CONFIG) -> None:
+    """Tell what is held of every vendor, how far, and what is open."""
+    from pipelines.report import plain, rows_of, show_rows, stderr  # noqa: PLC0415
+
+    with _refusals():
+        rows = rows_of(_published(config), "status")
+    if json:
+        _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
+    else:
+        show_rows(stderr(), rows)
+    raise typer.Exit(1 if any(row["windows_open"] for row in rows) else 0)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over the published tables.")],
+    *,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Ask the published warehouse, also while a run is going on.
+
+    Any DuckDB client can open the file as well; this one needs none installed.
+    """
+    import duckdb  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    from pipelines.report import plain, rows_of_sql, show_rows  # noqa: PLC0415
+
+    with _refusals():
+        published = _published(config)
+    try:
+        rows = rows_of_sql(published, sql)
+    except duckdb.Error as error:
+        typer.echo(f"callhouse: {error}", err=True)
+        raise typer.Exit(REFUSED) from None
+    if json:
+        _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
+    else:
+        show_rows(Console(), rows)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what refuses a run into one sentence and an exit code."""
+    from pipelines.config import ConfigError  # noqa: PLC0415
+    from pipelines.locks import LockedError  # noqa: PLC0415
+    from transforms.check import CheckFailed  # noqa: PLC0415
+    from transforms.model import ModelError  # noqa: PLC0415
+
+    try:
+        yield
+    except (ConfigError, LockedError, ModelError) as error:
+        typer.echo(f"callhouse: {error}", err=True)
+        raise typer.Exit(REFUSED) from None
+    except CheckFailed as error:
+        typer.echo(f"callhouse: {error}", err=True)
+        typer.echo(
+            "Nothing was published; analysts still read the last night.", err=True
+        )
+        raise typer.Exit(CHECK_FAILED) from None
+
+
+@contextmanager
+def _settings(
+    folder: Path, now: datetime | None
+) -> "Iterator[tuple[Config, str, datetime]]":
+    """Read the configuration; with no credentials at all, start the sandbox."""
+    import os  # noqa: PLC0415
+
+    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.sandbox_process import running_sandbox  # noqa: PLC0415
+
+    settings = read_config(folder)
+    if settings.vendors:
+        yield settings, "vendors", _utc(now)
+        return
+    with running_sandbox(_utc(now) if now else None) as world:
+        typer.echo(
+            f"No credentials: loading the sandbox vendors, as of {world.now}.", err=True
+        )
+        environment = {**os.environ, **world.environment}
+        yield read_config(folder, environment), "sandbox", world.now
+
+
+def _chosen(settings: "Config", names: list[str] | None) -> "list[Vendor]":
+    from pipelines.config import ConfigError  # noqa: PLC0415
+
+    known = {vendor.name: vendor for vendor in settings.vendors}
+    for name in names or ():
+        if name not in known:
+            raise ConfigError(
+                f"--vendor {name}: not configured; configured: {', '.join(known)}"
+            )
+    return [known[name] for name in dict.fromkeys(names or known)]
+
+
+def _published(folder: Path) -> Path:
+    from pipelines.config import ConfigError, read_config  # noqa: PLC0415
+    from pipelines.publish import PUBLISHED  # noqa: PLC0415
+
+    published = read_config(folder).warehouse / PUBLISHED
+    if not published.exists():
+        raise ConfigError(f"there is no {published} yet; run: callhouse run")
+    return published
+
+
+def _utc(now: datetime | None) -> datetime:
+    if now is None:
+        return datetime.now(UTC)
+    return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+
+
+def main() -> None:
+    """Run the command line."""
+    # urllib3 and dlt would log URLs, with what is in them, at their lower levels.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    for noisy in ("urllib3", "dlt"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    app()

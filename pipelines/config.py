@@ -1,0 +1,301 @@
+"""The configuration: two TOML files and the environment, read once, typed, strict.
+
+``config.toml`` holds what may be shown, ``secrets.toml`` what may not, and variables
+named ``CALLHOUSE__SOURCES__<VENDOR>__<KEY>`` override both. What a vendor may be
+told is what its source function takes as parameters; anything else is refused with
+the nearest key named, because a misspelt key is a setting that silently is not set.
+"""
+
+import difflib
+import inspect
+import os
+import stat
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, get_type_hints
+from zoneinfo import available_timezones
+
+import msgspec
+
+from pipelines.sources import source_of, vendors
+
+PREFIX = "CALLHOUSE__"
+DEFAULT_ALIAS = "main"
+SUPPLIED = frozenset({"windows", "account", "clock"})
+"""Parameters of a source that the loader fills, not the configuration."""
+ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str, "time_zone": str}
+VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
+SETTLE_DAYS = 7.0
+"""A call older than this whose cost is known is taken as final."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the sentence says which key, and what to do."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One login at one vendor."""
+
+    vendor: str
+    alias: str
+    settings: Mapping[str, Any] = field(repr=False)
+    """The source's arguments, credentials among them: never shown."""
+    currency: str | None = None
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One vendor with the accounts that have their credentials."""
+
+    name: str
+    accounts: tuple[Account, ...]
+    lookback: timedelta | None
+    """Overrides every stream's own lookback."""
+    settle_after: timedelta
+
+
+@dataclass(frozen=True)
+class RateCard:
+    """A price where the vendor gives none (model.md, ``rate_cards``)."""
+
+    vendor: str
+    account: str
+    direction: str
+    component: str
+    unit: str
+    increment: Decimal
+    unit_price: Decimal
+    currency: str
+    valid_from: date
+    minimum: Decimal = Decimal(0)
+    base_cost: Decimal = Decimal(0)
+    allowance: Decimal = Decimal(0)
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that a run is told."""
+
+    warehouse: Path
+    vendors: tuple[Vendor, ...]
+    start: date | None = None
+    history_days: int = 30
+    reporting_time_zone: str = "UTC"
+    reporting_currency: str = "USD"
+    keep_snapshots: int = 3
+    rate_cards: tuple[RateCard, ...] = ()
+
+
+@dataclass(frozen=True)
+class _General:
+    """The section ``[callhouse]``."""
+
+    start: date | None = None
+    history_days: int = 30
+    warehouse: str = "warehouse"
+    reporting_time_zone: str = "UTC"
+    reporting_currency: str = "USD"
+    keep_snapshots: int = 3
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """One value and where it stands, so that an error can say so."""
+
+    value: Any = field(repr=False)
+    place: str
+
+
+_Settings = dict[tuple[str, ...], _Setting]
+
+
+def read_config(
+    folder: Path = Path("config"), environment: Mapping[str, str] = os.environ
+) -> Config:
+    """Read the whole configuration; vendors without any credential are left out.
+
+    Raises `ConfigError` for an unknown key, a value of the wrong type, credentials
+    that are given in part, and secrets that others can read.
+    """
+    settings: _Settings = {}
+    for name in ("config.toml", "secrets.toml"):
+        if (folder / name).exists():
+            settings |= _file(folder / name)
+    settings |= _environment(environment)
+    general = _general(settings)
+    return Config(
+        warehouse=Path(general.warehouse),
+        vendors=tuple(v for v in map(_vendors(settings), vendors()) if v.accounts),
+        start=general.start,
+        history_days=general.history_days,
+        reporting_time_zone=general.reporting_time_zone,
+        reporting_currency=general.reporting_currency,
+        keep_snapshots=general.keep_snapshots,
+        rate_cards=_rate_cards(folder / "rate_cards.toml"),
+    )
+
+
+def _file(path: Path) -> _Settings:
+    if path.name == "secrets.toml" and path.stat().st_mode & (
+        stat.S_IRWXG | stat.S_IRWXO
+    ):
+        raise ConfigError(f"{path} can be read by others; run: chmod 600 {path}")
+    return dict(_flatten(_toml(path), str(path), ()))
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _flatten(
+    table: Mapping[str, Any], place: str, above: tuple[str, ...]
+) -> Iterable[tuple[tuple[str, ...], _Setting]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, place, (*above, key))
+        else:
+            section = ".".join(above)
+            yield (*above, key), _Setting(value, f"{place}: [{section}] {key}")
+
+
+def _environment(environment: Mapping[str, str]) -> _Settings:
+    found: _Settings = {}
+    for name, value in environment.items():
+        if name.startswith(PREFIX):
+            path = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            full = path if path[0] == "sources" else ("callhouse", *path)
+            found[full] = _Setting(value, f"environment: {name}")
+    return found
+
+
+def _general(settings: _Settings) -> _General:
+    kinds = get_type_hints(_General)
+    given = {}
+    for path, setting in settings.items():
+        _nearest(path[0], ("callhouse", "sources"), setting)
+        if path[0] == "callhouse":
+            key = _nearest(".".join(path[1:]), kinds, setting)
+            given[key] = _typed(setting, kinds[key])
+    general = _General(**given)
+    if general.reporting_time_zone not in available_timezones():
+        zone = general.reporting_time_zone
+        raise ConfigError(
+            f"{settings['callhouse', 'reporting_time_zone'].place}: {zone!r} is no "
+            "time zone; use a name such as Europe/Berlin"
+        )
+    return general
+
+
+def _vendors(settings: _Settings) -> Any:  # noqa: ANN401
+    """Return a function from a vendor's name to its section, all names checked."""
+    sections: dict[str, _Settings] = {name: {} for name in vendors()}
+    for path, setting in settings.items():
+        if path[0] == "sources":
+            name = _nearest(path[1] if len(path) > 1 else "", sections, setting)
+            sections[name][path[2:]] = setting
+    return lambda name: _vendor(name, sections[name])
+
+
+def _vendor(name: str, section: _Settings) -> Vendor:
+    parameters = {
+        key: parameter
+        for key, parameter in inspect.signature(
+            source_of(name), eval_str=True
+        ).parameters.items()
+        if key not in SUPPLIED
+    }
+    kinds = {key: parameter.annotation for key, parameter in parameters.items()}
+    needed = [
+        key
+        for key, parameter in parameters.items()
+        if parameter.default is inspect.Parameter.empty
+    ]
+    shared: dict[str, Any] = {}
+    aliases: dict[str, dict[str, Any]] = {}
+    for path, setting in section.items():
+        if path[0] == "accounts" and len(path) == 3:  # noqa: PLR2004
+            key = _nearest(path[2], {**kinds, **ACCOUNT_KEYS}, setting)
+            kind = {**kinds, **ACCOUNT_KEYS}[key]
+            aliases.setdefault(path[1], {})[key] = _typed(setting, kind)
+        else:
+            known = {**kinds, **ACCOUNT_KEYS, **VENDOR_KEYS}
+            key = _nearest(".".join(path), known, setting)
+            shared[key] = _typed(setting, known[key])
+    lookback, settle = (shared.pop(key, None) for key in VENDOR_KEYS)
+    if not aliases and any(key in shared for key in needed):
+        aliases = {DEFAULT_ALIAS: {}}
+    accounts = (
+        _account(name, alias, {**shared, **own}, needed)
+        for alias, own in sorted(aliases.items())
+    )
+    return Vendor(
+        name,
+        tuple(account for account in accounts if account is not None),
+        None if lookback is None else timedelta(days=lookback),
+        timedelta(days=SETTLE_DAYS if settle is None else settle),
+    )
+
+
+def _account(
+    vendor: str, alias: str, given: dict[str, Any], needed: list[str]
+) -> Account | None:
+    currency, time_zone = (given.pop(key, None) for key in ACCOUNT_KEYS)
+    missing = [key for key in needed if not given.get(key)]
+    if len(missing) == len(needed):
+        return None
+    if missing:
+        where = f"sources.{vendor}.accounts.{alias}"
+        names = (f"{PREFIX}{where}.{key}".replace(".", "__").upper() for key in missing)
+        raise ConfigError(
+            f"{vendor} is half configured: account {alias!r} lacks "
+            f"{', '.join(missing)}; set it in config/secrets.toml under [{where}] or "
+            f"as {', '.join(names)}"
+        )
+    return Account(vendor, alias, given, currency, time_zone)
+
+
+def _rate_cards(path: Path) -> tuple[RateCard, ...]:
+    if not path.exists():
+        return ()
+    kinds = get_type_hints(RateCard)
+    cards = []
+    for number, card in enumerate(_toml(path).get("rate_card", []), start=1):
+        place = f"{path}: rate_card {number}"
+        for key in card:
+            _nearest(key, kinds, _Setting(None, f"{place} {key}"))
+        try:
+            cards.append(msgspec.convert(card, RateCard))
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{place}: {error}") from None
+    return tuple(cards)
+
+
+def _nearest(key: str, known: Iterable[str], setting: _Setting) -> str:
+    """Return the key if it is known; else refuse it and name the nearest."""
+    names = sorted(known)
+    if key in names:
+        return key
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    raise ConfigError(f"{setting.place}: there is no {key!r} here; {hint}")
+
+
+def _typed(setting: _Setting, kind: Any) -> Any:  # noqa: ANN401
+    value = setting.value
+    if isinstance(value, Decimal):
+        value = float(value)
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        # msgspec names types, never the value: it may be a secret.
+        raise ConfigError(f"{setting.place}: {error}") from None

@@ -1,0 +1,70 @@
+"""What a vendor's raw file holds: windows asked for before, records as last seen."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.plan import PastRead
+
+
+def query(name: str) -> str:
+    """Return the text of ``pipelines/queries/<name>.sql``."""
+    return files("pipelines.queries").joinpath(f"{name}.sql").read_text("utf-8")
+
+
+def past_reads(raw_file: Path) -> list[PastRead]:
+    """Return the ledger, oldest read first; nothing when there is none yet."""
+    with _opened(raw_file) as warehouse:
+        if "load_windows" not in _tables(warehouse):
+            return []
+        rows = warehouse.execute(query("past_reads")).fetchall()
+    return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
+
+
+def changed(raw_file: Path, table: str, fresh: pa.Table, *, by_time: bool) -> set[int]:
+    """Return the positions of records that are new or differ from the version held.
+
+    An unchanged record is not written again: what is in the raw file is the history
+    of each record, and a night's work is what really changed. ``by_time`` says that
+    a record's event time is its own, so that only its part of the file is read.
+    """
+    if not fresh.num_rows:
+        return set()
+    with _opened(raw_file) as warehouse:
+        if table not in _tables(warehouse):
+            return set(range(fresh.num_rows))
+        stored = warehouse.table(f"held.raw.{table}")
+        if by_time:
+            span: Any = pc.min_max(fresh["event_at"]).as_py()
+            stored = stored.filter(
+                f"event_at between '{span['min']}' and '{span['max']}'"
+            )
+        stored.create_view("records")
+        numbered = fresh.append_column("position", pa.array(range(fresh.num_rows)))
+        warehouse.register("fresh", numbered)
+        rows = warehouse.execute(query("changed")).fetchall()
+    return {position for (position,) in rows}
+
+
+@contextmanager
+def _opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a raw file to read; an empty database when there is none yet."""
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        if raw_file.exists():
+            connection.execute(f"attach '{raw_file}' as held (read_only)")
+            connection.execute("set search_path = 'memory.main,held.raw'")
+        yield connection
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    rows = connection.execute(
+        "select table_name from duckdb_tables() where schema_name = 'raw'"
+    ).fetchall()
+    return {name for (name,) in rows}

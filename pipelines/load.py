@@ -1,0 +1,249 @@
+"""One vendor's night: plan, read, land, in batches that a kill cannot tear.
+
+Runs in a process of its own. The raw file is the only state: dlt's working folder
+is emptied first (a killed dlt can leave it unusable for good), pending packages are
+never resumed, and what is done is what the ledger in the raw file says.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.config import Account, Config, Vendor
+from pipelines.ledger import changed, past_reads
+from pipelines.locks import in_turn, only_one
+from pipelines.plan import PastRead, history_start, plan
+from pipelines.sources import source_of, streams_of
+from pipelines.stream import Stream
+from pipelines.windows import Window
+
+BATCH_WINDOWS = 16
+"""Windows of one load package: what a kill can cost, against a second a package."""
+
+DLT_SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "CRITICAL",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",
+    "RESTORE_FROM_DESTINATION": "false",
+}
+
+Progress = Callable[[str, int, int, int], None]
+"""Told (vendor, windows done, windows planned, records so far)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one vendor tonight."""
+
+    vendor: str
+    windows: int = 0
+    """Windows read to their end."""
+    planned: int = 0
+    records: int = 0
+    """Distinct records in those windows."""
+    changed: int = 0
+    """Of them new or different from what was held."""
+    quarantined: int = 0
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    errors: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether all that was planned is in."""
+        return not self.errors and self.windows == self.planned
+
+
+@dataclass
+class _Tally:
+    """What passes by while dlt takes it."""
+
+    ledger: list[dict[str, Any]] = field(default_factory=list)
+    changed: int = 0
+    seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """Digest of each record of this package, by table, account and record id."""
+
+
+def raw_file(warehouse: Path, vendor: str) -> Path:
+    """Return the path of a vendor's own file."""
+    return warehouse / "raw" / f"{vendor}.duckdb"
+
+
+def file_lock(warehouse: Path, vendor: str) -> Path:
+    """Return the lock that its writer and its readers take in turn."""
+    return warehouse / "locks" / f"{vendor}.file.lock"
+
+
+def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> Outcome:
+    """Load all that one vendor's plan asks for.
+
+    Raises `pipelines.locks.LockedError` when the vendor is being loaded already, and
+    `pipelines.plan.ClockError`; what the vendor does wrong is in the outcome.
+    """
+    began = time.monotonic()
+    warehouse = config.warehouse
+
+    def clock() -> datetime:
+        return now + timedelta(seconds=time.monotonic() - began)
+
+    with only_one(
+        warehouse / "locks" / f"{vendor.name}.run.lock", f"loading {vendor.name}"
+    ):
+        raw = raw_file(warehouse, vendor.name)
+        with in_turn(file_lock(warehouse, vendor.name), shared=True):
+            reads = past_reads(raw)
+        since = history_start(config.start, config.history_days, now, reads)
+        todo = [
+            (account, window)
+            for account in vendor.accounts
+            for window in _planned(vendor, account, since, now, reads)
+        ]
+        outcome = Outcome(vendor.name, planned=len(todo))
+        blocked: set[str] = set()
+        progress(vendor.name, 0, len(todo), 0)
+        for batch in _batches(todo):
+            asked = [item for item in batch if item[0].alias not in blocked]
+            tally = _load_batch(vendor, warehouse, asked, clock)
+            outcome = _added(outcome, tally)
+            blocked |= _given_up(asked, tally)
+            progress(vendor.name, outcome.windows, len(todo), outcome.records)
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+def _planned(
+    vendor: Vendor,
+    account: Account,
+    since: datetime,
+    now: datetime,
+    reads: Iterable[PastRead],
+) -> Iterator[Window]:
+    own = [read for read in reads if read.account == account.alias]
+    for stream in streams_of(vendor.name):
+        yield from plan(stream, since, now, own, vendor.lookback)
+
+
+def _batches(
+    todo: Iterable[tuple[Account, Window]],
+) -> Iterator[list[tuple[Account, Window]]]:
+    left = iter(todo)
+    while batch := list(islice(left, BATCH_WINDOWS)):
+        yield batch
+
+
+def _load_batch(
+    vendor: Vendor,
+    warehouse: Path,
+    asked: list[tuple[Account, Window]],
+    clock: Callable[[], datetime],
+) -> _Tally:
+    """Read windows and store them, their ledger and their quarantine as one load."""
+    os.environ.update(DLT_SETTINGS)
+    import dlt  # noqa: PLC0415 - takes its settings when it is imported
+
+    raw = raw_file(warehouse, vendor.name)
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    work = warehouse / "dlt" / vendor.name
+    shutil.rmtree(work, ignore_errors=True)
+    tally = _Tally()
+    source = source_of(vendor.name)
+    sources = []
+    for account in vendor.accounts:
+        windows = [window for owner, window in asked if owner is account]
+        built = source(
+            windows=windows, account=account.alias, clock=clock, **account.settings
+        )
+        _watch(built, vendor.name, raw, tally)
+        sources.append(built)
+    pipeline = dlt.pipeline(
+        vendor.name,
+        pipelines_dir=str(work),
+        # Without the flag a merge deletes and inserts in two transactions.
+        destination=dlt.destinations.duckdb(str(raw), supports_transactions=True),
+        dataset_name="raw",
+    )
+    pipeline.extract(sources, loader_file_format="parquet")
+    pipeline.normalize()
+    with in_turn(file_lock(warehouse, vendor.name)):
+        pipeline.load(raise_on_failed_jobs=True)
+    shutil.rmtree(work, ignore_errors=True)
+    return tally
+
+
+def _watch(source: Any, vendor: str, raw: Path, tally: _Tally) -> None:  # noqa: ANN401
+    """Count what passes, and hold back records that are as they were."""
+
+    def note(table: pa.Table) -> pa.Table:
+        tally.ledger += table.to_pylist()
+        return table
+
+    for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
+        source.resources[stream.table].add_map(_news_only(stream, raw, tally))
+    source.resources["load_windows"].add_map(note)
+
+
+def _news_only(
+    stream: Stream, raw: Path, tally: _Tally
+) -> Callable[[pa.Table], pa.Table]:
+    def keep(fresh: pa.Table) -> pa.Table:
+        by_time = not stream.is_reference
+        differing = changed(raw, stream.table, fresh, by_time=by_time)
+        news = _news(fresh, stream.table, differing, tally)
+        tally.changed += news.num_rows
+        return news
+
+    return keep
+
+
+def _news(fresh: pa.Table, table: str, differing: set[int], tally: _Tally) -> pa.Table:
+    """Keep what differs from the last sight of it, in this package or before it."""
+    news = []
+    columns = (fresh[name].to_pylist() for name in ("account", "record_id", "payload"))
+    for position, (account, record_id, payload) in enumerate(
+        zip(*columns, strict=True)
+    ):
+        key, digest = (table, account, record_id), hash(payload)
+        is_new = (
+            tally.seen[key] != digest if key in tally.seen else position in differing
+        )
+        tally.seen[key] = digest
+        if is_new:
+            news.append(position)
+    return fresh.take(pa.array(news, pa.int64()))
+
+
+def _added(outcome: Outcome, tally: _Tally) -> Outcome:
+    rows = tally.ledger
+    errors = tuple(dict.fromkeys(row["error"] for row in rows if row["error"]))
+    return replace(
+        outcome,
+        windows=outcome.windows + sum(row["state"] == "complete" for row in rows),
+        records=outcome.records + sum(row["rows_distinct"] for row in rows),
+        changed=outcome.changed + tally.changed,
+        quarantined=outcome.quarantined + sum(row["rows_quarantined"] for row in rows),
+        requests=outcome.requests + sum(row["requests"] for row in rows),
+        retries=outcome.retries + sum(row["retries"] for row in rows),
+        errors=tuple(dict.fromkeys([*outcome.errors, *errors])),
+    )
+
+
+def _given_up(asked: list[tuple[Account, Window]], tally: _Tally) -> set[str]:
+    """Return the accounts whose source stopped before its last window."""
+    answered = {
+        (row["account"], row["stream"], row["window_start"]) for row in tally.ledger
+    }
+    return {
+        account.alias
+        for account, window in asked
+        if (account.alias, window.stream, window.start.astimezone(UTC)) not in answered
+    }

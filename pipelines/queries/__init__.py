@@ -1,0 +1,1 @@
+"""The queries that the loader asks of a raw file."""

@@ -1,0 +1,14 @@
+-- Windows asked for before. One counts only when the load that wrote it is complete:
+-- dlt marks a load with status 0 after the last of its tables is in.
+select
+    windows.account,
+    windows.stream,
+    windows.window_start,
+    windows.window_end,
+    windows.purpose,
+    windows.state,
+    windows.started_at
+from held.raw.load_windows as windows
+inner join held.raw._dlt_loads as loads
+    on windows._dlt_load_id = loads.load_id and loads.status = 0
+order by windows.started_at

@@ -1,0 +1,189 @@
+"""What a run tells its operator: progress while it goes, a summary when it ended.
+
+Progress and tables go to stderr for people, or as plain lines into a log; ``--json``
+puts the same facts on stdout for a machine.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from pipelines.ledger import query
+from pipelines.load import Outcome
+from pipelines.load import Progress as Told
+from pipelines.night import Night
+
+Row = dict[str, Any]
+
+FIRST_QUERY = (
+    "select vendor, count(*) as calls, sum(cost_total) as cost, currency "
+    "from fact_calls group by all order by all"
+)
+
+
+@contextmanager
+def told_progress(console: Console) -> Iterator[Told]:
+    """Show bars on a terminal, and a line per batch anywhere else."""
+    if not console.is_terminal:
+
+        def line(vendor: str, done: int, planned: int, records: int) -> None:
+            console.print(
+                f"{vendor}: {done} of {planned} windows, {records} records",
+                highlight=False,
+            )
+
+        yield line
+        return
+    columns = (
+        TextColumn("{task.description:<11}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("windows, {task.fields[records]} records"),
+    )
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def bar(vendor: str, done: int, planned: int, records: int) -> None:
+            if vendor not in tasks:
+                tasks[vendor] = bars.add_task(vendor, total=planned, records=0)
+            bars.update(tasks[vendor], completed=done, records=records)
+
+        yield bar
+
+
+def rows_of(published: Path, name: str) -> list[Row]:
+    """Run one of the summary's queries over a published file."""
+    return rows_of_sql(published, query(name))
+
+
+def rows_of_sql(published: Path, sql: str) -> list[Row]:
+    """Run a query over a published file, times in UTC, nothing outside in reach."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_external_access = false")
+        result = connection.execute(sql)
+        names = [column[0] for column in result.description or []]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def plain(value: object) -> object:
+    """Make a value fit for JSON without changing what it says."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date | Decimal):
+        return str(value)
+    return value
+
+
+def as_json(night: Night) -> Row:
+    """Return the facts of a run for a machine."""
+    published = night.published
+    return {
+        "complete": night.is_complete,
+        "loaded": [
+            {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__}
+            for outcome in night.outcomes
+        ],
+        "warehouse": str(published) if published else None,
+        "vendors": [
+            {key: plain(value) for key, value in row.items()}
+            for row in (rows_of(published, "calls_by_vendor") if published else [])
+        ],
+    }
+
+
+def show(console: Console, night: Night) -> None:
+    """Print the summary an operator reads in the morning."""
+    console.print(_loads(night.outcomes))
+    if night.published is not None:
+        console.print(_holdings(rows_of(night.published, "calls_by_vendor")))
+        _show_unknown(console, rows_of(night.published, "unknown_values"))
+    for outcome in night.outcomes:
+        for error in outcome.errors:
+            console.print(f"[bold red]{outcome.vendor}[/] {error}", highlight=False)
+    if night.published is not None:
+        console.print(f"\nThe warehouse is [bold]{night.published}[/]. A first query:")
+        console.print(f'  callhouse query "{FIRST_QUERY}"', highlight=False)
+
+
+def _loads(outcomes: tuple[Outcome, ...]) -> Table:
+    table = _table("Tonight", "vendor", "state")
+    for name in ("windows", "records", "changed", "quarantined", "requests", "retries"):
+        table.add_column(name, justify="right")
+    table.add_column("seconds", justify="right")
+    for one in outcomes:
+        state = "[green]complete[/]" if one.is_complete else "[bold red]open[/]"
+        table.add_row(
+            one.vendor,
+            state,
+            f"{one.windows}/{one.planned}",
+            *(f"{n:,}" for n in (one.records, one.changed, one.quarantined)),
+            *(f"{n:,}" for n in (one.requests, one.retries)),
+            f"{one.seconds:.1f}",
+        )
+    return table
+
+
+def _holdings(rows: list[Row]) -> Table:
+    table = _table("In the warehouse", "vendor")
+    for name in ("calls", "minutes"):
+        table.add_column(name, justify="right")
+    table.add_column("cost")
+    for name in ("cost pending", "rows reconciled", "unknown", "quarantined"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        odd = row["windows_mismatched"]
+        table.add_row(
+            row["vendor"],
+            f"{row['calls']:,}",
+            "" if row["minutes"] is None else f"{row['minutes']:,}",
+            row["costs"] or "not priced",
+            f"{row['cost_pending']:,}",
+            f"{row['rows_reconciled'] or 0:,}" + (f" ({odd} off)" if odd else ""),
+            f"{row['unknown_values']:,}",
+            f"{row['quarantined']:,}",
+        )
+    return table
+
+
+def _show_unknown(console: Console, rows: list[Row]) -> None:
+    if rows:
+        words = ", ".join(
+            f"{row['vendor']} {row['field']}={row['value']!r} ({row['calls']})"
+            for row in rows
+        )
+        console.print(
+            f"Words without a mapping: {words}", highlight=False, markup=False
+        )
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def show_rows(console: Console, rows: list[Row]) -> None:
+    """Print the rows of a query as a table."""
+    table = Table()
+    for name in rows[0] if rows else ():
+        right = isinstance(rows[0][name], int | Decimal | float)
+        table.add_column(name, justify="right" if right else "left")
+    for row in rows:
+        table.add_row(*("" if v is None else str(plain(v)) for v in row.values()))
+    console.print(table)
+
+
+def stderr() -> Console:
+    """Return the console for narration; stdout is kept for results."""
+    return Console(stderr=True, width=None if sys.stderr.isatty() else 120)

@@ -1,0 +1,191 @@
+"""EvoVoice's sessions, and how one looks at a moment."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from pipelines.sandbox import world as w
+
+OFFICE = ZoneInfo("America/Denver")
+LONGEST_LAG = timedelta(hours=59)
+FOREIGN_ACCOUNT = "5f8effffffffffffffffff01"
+
+# An account named second shares its login with the first, so it gets fewer calls.
+SHARES = {"01": 0.7, "02": 0.3}
+
+OUTCOMES = ("Answered", "Voicemail", "Abandoned", "Declined", "Übergeben", "")
+OUTCOME_WEIGHTS = (70, 10, 10, 4, 3, 3)
+CUSTOMERS = tuple((f"60aa{n:020x}", f"Suite {n}") for n in range(1, 6))
+RECEPTION = tuple((f"62cc{n:020x}", name) for n, name in enumerate(w.PEOPLE))
+
+
+@dataclass(frozen=True)
+class Session:
+    """One session: created, answered, completed, touched once more, archived."""
+
+    session_id: str
+    account_id: str
+    created: datetime
+    answered: datetime | None
+    ended: datetime
+    completed: bool
+    touched: datetime
+    archived: datetime
+    form: str
+    channel: str
+    direction: str
+    missed: bool
+    outcome: str
+    parent_id: str | None
+    opening: dict[str, object]
+    closing: dict[str, object]
+
+    def modified(self, now: datetime) -> datetime:
+        """When the session last changed before a moment; archiving changes nothing."""
+        changes = (self.created, self.answered, self.ended, self.touched)
+        return max(c for c in changes if c is not None and c <= now)
+
+    def members(self, now: datetime) -> list[dict[str, object]]:
+        """Who takes part: the caller, and the one who answered from then on."""
+        caller = {"identity": "caller", "role": "Caller", "isOriginalMember": True}
+        if self.answered is None or now < self.answered:
+            return [caller]
+        agent = {"identity": "rec1", "role": "Agent", "isOriginalMember": False}
+        return [caller, agent]
+
+
+def history(world: w.World, account_id: str, day: date) -> tuple[Session, ...]:
+    """Every session created on the day in one EvoVoice account."""
+    rng = w.generator(world, "evovoice", account_id, day)
+    share = 0.2 if account_id == FOREIGN_ACCOUNT else SHARES[account_id[-2:]]
+    sessions: list[Session] = []
+    for moment in w.arrivals(world, rng, day, OFFICE, share):
+        created = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        parent = sessions[-1] if sessions and w.chance(rng, 0.03) else None
+        sessions.append(_session(rng, created, account_id, parent))
+    return tuple(sessions)
+
+
+def _session(
+    rng: Random, created: datetime, account_id: str, parent: Session | None
+) -> Session:
+    channel = w.word(rng, ("Voice", "Chat", "Fax"), (85, 10, 5), "Video")
+    voice = channel == "Voice"
+    missed = voice and w.chance(rng, 0.18)
+    length = _length(rng, channel, missed=missed)
+    ended = created + timedelta(milliseconds=round(length * 1000))
+    ringing = timedelta(milliseconds=rng.randrange(500, 20_000))
+    answered = created + min(ringing, ended - created)
+    late = w.later(rng, 60, 144_000) if w.chance(rng, 0.1) else timedelta(0)
+    direction = rng.choices(("Incoming", "Outgoing"), (65, 35))[0]
+    outcome = w.word(rng, OUTCOMES, OUTCOME_WEIGHTS, "Routed to AI")
+    return Session(
+        session_id=f"{int(created.timestamp()):08x}{rng.getrandbits(64):016x}",
+        account_id=account_id,
+        created=created,
+        answered=None if missed else answered,
+        ended=ended,
+        completed=not (missed and w.chance(rng, 0.5)),
+        touched=min(ended + late, created + LONGEST_LAG),
+        archived=created + timedelta(days=rng.uniform(14.2, 15.8)),
+        form=rng.choices(("zoned", "naive", "epoch", "epoch0"), (85, 11, 2, 2))[0],
+        channel=channel,
+        direction=direction,
+        missed=missed,
+        outcome="Missed" if missed else outcome,
+        parent_id=None if parent is None else parent.session_id,
+        opening=_opening(rng, account_id, direction, parent),
+        closing=_closing(rng, outcome),
+    )
+
+
+def _length(rng: Random, channel: str, *, missed: bool) -> float:
+    if channel == "Chat":
+        return rng.uniform(60, 172_800)
+    if missed:
+        return rng.uniform(2, 45)
+    if w.chance(rng, 0.05):
+        return float(60 * rng.randint(0, 4))
+    return w.lasting(rng, 170)
+
+
+def _opening(
+    rng: Random, account_id: str, direction: str, parent: Session | None
+) -> dict[str, object]:
+    customer_id, customer = rng.choice(CUSTOMERS)
+    outside, inside = w.party(rng), w.phone(rng)
+    incoming = direction == "Incoming"
+    opening: dict[str, object] = {
+        "accountId": account_id,
+        "accountName": f"Offices {account_id[-2:]}",
+        "customerId": customer_id,
+        "customerName": customer,
+        "customerBreadcrumb": [{"id": f"60aa{1:020x}", "name": "Centre A"}],
+        "endpointId": f"61bb{rng.randrange(9):020x}",
+        "fromAddress": outside if incoming else inside,
+        "toAddress": inside if incoming else outside,
+        "holdReason": "None",
+        "direction": direction,
+        "createdBy": "system",
+    }
+    w.maybe(rng, opening, "fromName", rng.choice(w.PEOPLE))
+    w.maybe(rng, opening, "callSid", f"CA{rng.getrandbits(128):032x}")
+    if parent is not None:
+        opening["conferenceSid"] = f"CF{parent.session_id:0>32}"
+    return opening
+
+
+def _closing(rng: Random, outcome: str) -> dict[str, object]:
+    closing: dict[str, object] = {"consoleData": rng.choice((None, "", '{"note":1}'))}
+    if outcome == "Answered" or w.chance(rng, 0.2):
+        person_id, name = rng.choice(RECEPTION)
+        closing |= {"answeredById": person_id, "answeredByName": name}
+    return closing
+
+
+def record(session: Session, now: datetime) -> dict[str, object] | None:
+    """Return the session as listed at `now`; None before it was created.
+
+    Members that are null are left out, as the vendor's framework does.
+    """
+    if now < session.created:
+        return None
+    ended = now >= session.ended
+    talking = session.answered is not None and now >= session.answered and not ended
+    ringing = not ended and not talking
+    shown: dict[str, object] = {
+        "id": session.session_id,
+        "dateCreated": stamp(session.created, session.form),
+        "dateLastModified": stamp(session.modified(now), session.form),
+        **session.opening,
+        "channel": session.channel,
+        "dialState": "None" if ended else "Active",
+        "callState": "Ringing"
+        if ringing
+        else "Connected"
+        if talking
+        else "Disconnected",
+        "queueState": "Disconnected" if ended else "None",
+        "ended": ended,
+        "wasMissed": session.missed and ended,
+        "members": session.members(now),
+        "log": [{"date": stamp(session.created, "zoned"), "message": "Call started"}],
+    }
+    if ended:
+        shown["outcome"] = session.outcome
+        if session.completed:
+            shown["dateCompleted"] = stamp(session.ended, session.form)
+        if not session.missed and now >= session.touched:
+            shown |= session.closing
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def stamp(moment: datetime, form: str) -> str:
+    """One of the date forms the vendor's framework is known to write."""
+    millis = moment.microsecond // 1000
+    if form in ("zoned", "naive"):
+        text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{text}.{millis:03d}{'0000Z' if form == 'zoned' else ''}"
+    epoch = int(moment.timestamp()) * 1000 + millis
+    return f"/Date({epoch}{'+0000' if form == 'epoch0' else ''})/"

@@ -1,0 +1,184 @@
+"""TWIN's incoming call sessions, and how one looks at a moment."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from zoneinfo import ZoneInfo
+
+from pipelines.sandbox import world as w
+
+OFFICE = ZoneInfo("Europe/Moscow")
+LONGEST_BILLING = 30 * 3600
+ZERO = Decimal(0)
+
+STATUSES = (
+    "ANSWERED",
+    "NOANSWER",
+    "BUSY",
+    "CANCEL",
+    "FAILED",
+    "CONGESTION",
+    "CHANUNAVAIL",
+    "BLACKLIST",
+    "FZ230",
+    "INVALID",
+    "UNAVAILABLE",
+    "EMPTY_AON",
+)
+STATUS_WEIGHTS = (820, 60, 20, 40, 10, 5, 5, 10, 10, 5, 10, 5)
+TOPICS = ("Запись на приём", "Transferred to operator", "Отказ", "Callback", "")
+STAGES = ("main", "auto", "robot", "transfer", "ai")
+PARTS = {"Llm": "ai_llm", "Tts": "ai_tts", "Stt": "ai_stt"}
+COMPONENTS = {
+    "mainCallTotalCost": "telephony",
+    "autoCallTotalCost": "telephony",
+    "robotCallTotalCost": "bot",
+    "transferCallTotalCost": "transfer",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One session: created, started, finished, recorded, billed, at those moments.
+
+    `prices` holds what billing will say; `unpriced` what stands there before.
+    """
+
+    call_id: str
+    created: datetime
+    started: datetime | None
+    finished: datetime
+    recorded: datetime
+    billed: datetime | None
+    billing_shows: bool
+    erased: datetime | None
+    status: str
+    duration: int
+    durations: dict[str, object]
+    prices: dict[str, Decimal | None]
+    unpriced: Decimal | None
+    numeric_text: bool
+    facts: dict[str, object]
+    personal: dict[str, object]
+
+    def updated(self, now: datetime) -> datetime | None:
+        """`updatedAt` at a moment: billing moves it in about half of the cases."""
+        billed = self.billed if self.billing_shows else None
+        changes = (self.finished, self.recorded, billed, self.erased)
+        return max((c for c in changes if c and c <= now), default=None)
+
+
+def history(world: w.World, alias: str, day: date) -> tuple[Call, ...]:
+    """Every session created on the day."""
+    rng = w.generator(world, "twin", alias, day)
+    company = world.credentials[alias].twin_company_id
+    starts = map(w.whole_second, w.arrivals(world, rng, day, OFFICE))
+    return tuple(_call(rng, start, company) for start in starts)
+
+
+def _call(rng: Random, created: datetime, company: int) -> Call:
+    status = w.word(rng, STATUSES, STATUS_WEIGHTS, "QUARANTINED")
+    talked = status == "ANSWERED"
+    begun = talked or w.chance(rng, 0.6)
+    started = created + w.later(rng, 1, 8)
+    seconds = int(w.lasting(rng, 110)) if talked else 0
+    finished = started + timedelta(seconds=seconds or rng.randint(1, 40))
+    durations = _durations(rng, seconds)
+    slow = w.chance(rng, 0.2)
+    wait = w.later(rng, 600, LONGEST_BILLING) if slow else w.later(rng, 5, 120)
+    return Call(
+        call_id=w.uuid(rng),
+        created=created,
+        started=started if begun else None,
+        finished=finished,
+        recorded=finished + w.later(rng, 10, 60),
+        billed=finished + wait if talked or w.chance(rng, 0.3) else None,
+        billing_shows=w.chance(rng, 0.5),
+        erased=finished + w.later(rng, 60, 72_000) if w.chance(rng, 0.005) else None,
+        status=status,
+        duration=seconds,
+        durations=durations,
+        prices=_prices(rng, durations, talked=talked),
+        unpriced=rng.choice((None, ZERO)),
+        numeric_text=w.chance(rng, 0.005),
+        facts=_facts(rng, company),
+        personal=_personal(rng),
+    )
+
+
+def _durations(rng: Random, seconds: int) -> dict[str, object]:
+    robot = rng.randint(0, seconds)
+    moved = w.chance(rng, 0.3)
+    thinking = w.chance(rng, 0.7)
+    return {
+        "mainCallDuration": seconds,
+        "autoCallDuration": rng.choice((0, None)),
+        "robotCallDuration": robot,
+        "transferCallDuration": seconds - robot if moved else rng.choice((0, None)),
+        "aiCallDuration": rng.randint(0, robot) if thinking else None,
+    }
+
+
+def _prices(
+    rng: Random, durations: dict[str, object], *, talked: bool
+) -> dict[str, Decimal | None]:
+    prices: dict[str, Decimal | None] = {}
+    for stage in STAGES[:-1]:
+        used = talked and bool(durations[f"{stage}CallDuration"])
+        gross = w.amount(rng, 0.5, 15) if used else ZERO
+        cut = (gross / 10).quantize(Decimal("0.000001")) if w.chance(rng, 0.2) else ZERO
+        prices[f"{stage}CallCost"] = gross
+        prices[f"{stage}CallDiscount"] = cut
+        prices[f"{stage}CallTotalCost"] = gross - cut
+    if durations["autoCallDuration"] is None:
+        kinds = ("autoCallCost", "autoCallDiscount", "autoCallTotalCost")
+        prices |= dict.fromkeys(kinds)
+    prices |= _thinking(rng, used=talked and bool(durations["aiCallDuration"]))
+    parts = (prices[name] for name in (*COMPONENTS, "aiCallTotalCost"))
+    surcharge = Decimal("0.35") if talked and w.chance(rng, 0.01) else ZERO
+    prices["totalCost"] = sum((part or ZERO for part in parts), surcharge)
+    return prices
+
+
+def _thinking(rng: Random, *, used: bool) -> dict[str, Decimal | None]:
+    names = [f"aiCall{part}TotalCost" for part in PARTS]
+    if not used:
+        return dict.fromkeys(("aiCallCost", "aiCallTotalCost", *names))
+    if w.chance(rng, 0.2):
+        whole = w.amount(rng, 0.1, 4)
+        return {"aiCallCost": whole, "aiCallTotalCost": whole} | dict.fromkeys(names)
+    parts = {name: w.amount(rng, 0.05, 1.5) for name in names}
+    whole = sum(parts.values(), ZERO)
+    return {"aiCallCost": whole, "aiCallTotalCost": whole, **parts}
+
+
+def _facts(rng: Random, company: int) -> dict[str, object]:
+    return {
+        "companyId": company,
+        "number": f"700000000{rng.randrange(10):02d}",
+        "timezone": rng.choice((10_800, 25_200, None)),
+        "currentStatusName": rng.choice((*TOPICS, None)),
+        "hungUpBy": w.word(rng, ("client", "bot", "operator"), (60, 35, 5), "proxy"),
+        "nps": rng.choice(("9", "10", "", None, None)),
+        "emotion": rng.choice(("neutral", "positive", "negative", None)),
+        "isAssistantRequest": w.chance(rng, 0.05),
+        "markers": rng.choice(([], ["vip"])),
+        "externalId": rng.choice((None, "", "crm-17")),
+        "resultsString": '{"status":"done"}',
+        "allResults": rng.choice(([], {}, '{"status":"done"}')),
+    }
+
+
+def _personal(rng: Random) -> dict[str, object]:
+    odd = w.chance(rng, 0.04)
+    number = rng.choice(("anonymous", "", "sip:7@example.com")) if odd else None
+    return {
+        "callingNumber": f"7000000{rng.randrange(10_000):04d}"
+        if number is None
+        else number,
+        "regionName": rng.choice(("Москва", "Новосибирск", "", None)),
+        "gender": rng.choice(("female", "male", None)),
+        "messagesAsString": f"Bot: ...\nClient: {rng.choice(w.PEOPLE)}",
+        "additional": rng.choice((None, {}, '{"source":"ad"}')),
+    }

@@ -1,0 +1,112 @@
+"""Voximplant's call sessions with their legs, records and resources, at a moment."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from pipelines.sandbox import voximplant_lines as lines
+from pipelines.sandbox import world as w
+
+LOCATION = ZoneInfo("America/Los_Angeles")
+OFFICE = ZoneInfo("America/New_York")
+FIRST_ID = 7_000_000_000
+
+FINISHES = (
+    "Normal termination",
+    "Insufficient funds",
+    "Internal error (billing timeout)",
+    "Terminated administratively",
+    "JS session error",
+    "Timeout",
+)
+FINISH_WEIGHTS = (940, 5, 5, 5, 35, 10)
+RUBLES_PER_DOLLAR = 90
+
+
+@dataclass(frozen=True)
+class Session:
+    """One JS session, listed from its start; without duration and end until `ended`."""
+
+    session_id: int
+    start: datetime
+    ended: datetime
+    finish: str
+    facts: dict[str, object]
+    legs: tuple[lines.Line, ...]
+    records: tuple[lines.Line, ...]
+    resources: tuple[lines.Line, ...]
+
+
+def currency(alias: str) -> str:
+    """Currency of the account, in Voximplant's words: RUR is the rouble."""
+    return "RUR" if alias == "SECOND" else "USD"
+
+
+def history(world: w.World, alias: str, day: date) -> tuple[Session, ...]:
+    """Every session that starts on the day."""
+    rng = w.generator(world, "voximplant", alias, day)
+    starts = map(w.whole_second, w.arrivals(world, rng, day, OFFICE))
+    number = world.aliases.index(alias)
+    base = FIRST_ID + 100_000_000 * ((day - w.BEGINNING).days * 10 + number)
+    ids = (base + place * 1000 for place in range(100_000))
+    rate = RUBLES_PER_DOLLAR if currency(alias) == "RUR" else 1
+    account = int(world.credentials[alias].voximplant_account_id)
+    return tuple(
+        _session(rng, start, number, account, rate)
+        for start, number in zip(starts, ids, strict=False)
+    )
+
+
+def _session(
+    rng: Random, start: datetime, number: int, account: int, rate: int
+) -> Session:
+    short = w.chance(rng, 0.3)
+    seconds = rng.randint(0, 3) if short else int(w.lasting(rng, 140))
+    ended = start + timedelta(seconds=seconds)
+    count = rng.choices((0, 1, 2, 3, 4), (3, 47, 30, 15, 5))[0]
+    legs = [
+        lines.leg(rng, start, ended, (number, place), rate) for place in range(count)
+    ]
+    if len(legs) > 1 and w.chance(rng, 0.05):
+        legs[1] = lines.mirror(legs[1], legs[0])
+    records = [
+        lines.record(rng, start, ended, (number, place), rate)
+        for place in range(1 if legs and w.chance(rng, 0.4) else 0)
+    ]
+    resources = [
+        lines.resource(rng, start, ended, (number, place), rate)
+        for place in range(rng.choices((0, 1, 2), (50, 35, 15))[0])
+    ]
+    for record in records:
+        resources += lines.mirrored(rng, record, number)
+        resources += lines.transcription(rng, record, number, rate)
+    return Session(
+        session_id=number,
+        start=start,
+        ended=ended,
+        finish=w.word(rng, FINISHES, FINISH_WEIGHTS, "Migrated"),
+        facts=_facts(rng, number, account, inbound=bool(legs)),
+        legs=tuple(legs),
+        records=tuple(records),
+        resources=tuple(resources),
+    )
+
+
+def _facts(
+    rng: Random, number: int, account: int, *, inbound: bool
+) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "account_id": account,
+        "application_id": 3_000_000_042,
+        "application_name": "ivr.acme.example.com",
+        "initiator_address": "203.0.113.10",
+        "media_server_address": "198.51.100.7",
+        "log_file_url": f"https://storage.example/logs/{number}.log",
+        "audio_quality": w.word(rng, ("Standard", "HD", "Ultra HD"), (80, 15, 5), "8K"),
+    }
+    w.maybe(rng, facts, "rule_name", "inbound" if inbound else "api")
+    w.maybe(rng, facts, "custom_data", rng.choice(("", "crm-17", "Zoë; née Müller")))
+    if not w.chance(rng, 0.5):
+        facts["user_id"] = rng.choice((None, 2_200_000_000 + rng.randrange(9)))
+    return facts

@@ -1,0 +1,132 @@
+"""How one of Voximplant's sessions looks at a moment, and what it amounts to."""
+
+from datetime import datetime, tzinfo
+from decimal import Decimal
+
+from pipelines.sandbox import world as w
+from pipelines.sandbox.voximplant_history import Session, currency
+from pipelines.sandbox.voximplant_lines import Line
+from pipelines.sandbox.wire import plain
+
+
+def record(
+    session: Session, now: datetime, zone: tzinfo, parts: tuple[bool, bool, bool]
+) -> dict[str, object] | None:
+    """Return the session at `now` in `zone`; `parts`: legs, records, resources."""
+    if now < session.start:
+        return None
+    with_legs, with_records, with_resources = parts
+    ended = now >= session.ended
+    shown: dict[str, object] = {
+        "call_session_history_id": session.session_id,
+        "start_date": stamp(session.start, zone),
+        "duration": _seconds(session) if ended else None,
+        "finish_reason": session.finish if ended else None,
+        **session.facts,
+    }
+    if with_legs:
+        legs = (line for line in session.legs if now >= line.begun)
+        shown["calls"] = [_timed(line, now, zone, ended=ended) for line in legs]
+    if with_records:
+        done = (line for line in session.records if now >= line.ended)
+        shown["records"] = [_recorded(line, now, zone) for line in done]
+    if with_resources:
+        used = (line for line in session.resources if now >= line.begun)
+        shown["other_resource_usage"] = [
+            _money(line, now) | {"used_at": stamp(line.begun, zone)} for line in used
+        ]
+    return shown
+
+
+def _seconds(session: Session) -> int:
+    return int((session.ended - session.start).total_seconds())
+
+
+def _money(line: Line, now: datetime) -> dict[str, object]:
+    cost = line.price(now)
+    text = cost is not None and line.costs_as_text
+    return {
+        **line.facts,
+        "transaction_id": line.transaction,
+        "cost": plain(cost) if text and cost is not None else cost,
+    }
+
+
+def _timed(
+    line: Line, now: datetime, zone: tzinfo, *, ended: bool = True
+) -> dict[str, object]:
+    return _money(line, now) | {
+        "start_time": stamp(line.begun, zone),
+        "duration": line.seconds if ended or now >= line.ended else None,
+    }
+
+
+def _recorded(line: Line, now: datetime, zone: tzinfo) -> dict[str, object]:
+    if line.transcribed is None:
+        state, url = "Not required", None
+    elif now < line.transcribed:
+        state, url = "In progress", None
+    else:
+        state, url = "Complete", f"https://storage.example/txt/{line.transaction}"
+    return _timed(line, now, zone) | {
+        "transcription_status": state,
+        "transcription_url": url,
+    }
+
+
+def stamp(moment: datetime, zone: tzinfo) -> str:
+    """Voximplant's date format: the zone is said once per answer, not here."""
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def truth(session: Session, alias: str, now: datetime) -> w.Truth | None:
+    """Return what the session amounts to at `now`; None before it started."""
+    if now < session.start:
+        return None
+    ended = now >= session.ended
+    legs = [line for line in session.legs if now >= line.begun]
+    lines = _lines(session, legs, now)
+    cost = plain(sum((price for _, price in lines), Decimal(0))) if lines else None
+    iso = {"RUR": "RUB"}.get(currency(alias), currency(alias))
+    first = min(legs, key=_leg_order, default=None)
+    return w.Truth(
+        vendor="voximplant",
+        account=alias.lower(),
+        vendor_call_id=str(session.session_id),
+        event_at=session.start,
+        started_at=session.start,
+        ended_at=session.ended if ended else None,
+        direction=_direction(first),
+        total_seconds=str(_seconds(session)) if ended else None,
+        cost=cost,
+        currency=None if cost is None else iso,
+        lines=[{"component": c, "amount": plain(p)} for c, p in lines],
+        leg_count=len(legs),
+        vendor_outcome=session.finish if ended else None,
+    )
+
+
+def _leg_order(line: Line) -> tuple[datetime, object]:
+    return line.begun, line.facts["call_id"]
+
+
+def _direction(first: Line | None) -> str:
+    if first is None:
+        return "unknown"
+    return "inbound" if first.facts["incoming"] else "outbound"
+
+
+def _lines(
+    session: Session, legs: list[Line], now: datetime
+) -> list[tuple[str, Decimal]]:
+    records = [line for line in session.records if now >= line.ended]
+    resources = [line for line in session.resources if now >= line.begun]
+    seen: set[int] = set()
+    lines = []
+    for line in (*legs, *records, *resources):
+        price = line.price(now)
+        if price is None or line.transaction in seen:
+            continue
+        seen |= {line.transaction} - {0}
+        lines.append((line.component, price))
+    return lines

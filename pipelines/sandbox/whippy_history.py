@@ -1,0 +1,154 @@
+"""Whippy's calls, and how one looks at a moment."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from pipelines.sandbox import world as w
+from pipelines.sandbox.wire import plain
+
+OFFICE = ZoneInfo("America/Chicago")
+LONGEST_LAG = timedelta(hours=59)
+
+STATUSES = ("call_completed", "call_no_answer", "call_failed", "call_busy")
+STATUS_WEIGHTS = (80, 12, 4, 4)
+RATINGS = ("Complete", "Incomplete", "Partial")
+LANGUAGES = ("en", "es", "de", "ru")
+AGENTS = tuple(f"5b1c0000-0000-4000-8000-00000000000{n}" for n in range(4))
+CHANNELS = tuple(f"1e400000-0000-4000-8000-00000000000{n}" for n in range(3))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: its duration is known from `ended_at`, its analysis later."""
+
+    call_id: str
+    created: datetime
+    ended_at: datetime
+    analyzed_at: datetime
+    seconds: timedelta
+    direction: str
+    final_status: str
+    zoned: bool
+    facts: dict[str, object]
+    analysis: dict[str, object]
+
+    def status(self, now: datetime) -> str:
+        """Whippy's delivery status at a moment."""
+        return "call_in_progress" if now < self.ended_at else self.final_status
+
+    def duration(self, now: datetime) -> int | None:
+        """Milliseconds; None until known."""
+        if now < self.ended_at:
+            return None
+        return self.seconds // timedelta(milliseconds=1)
+
+    def updated(self, now: datetime) -> datetime:
+        """When the record last changed before a moment."""
+        changes = (self.created, self.ended_at, self.analyzed_at)
+        return max(change for change in changes if change <= now)
+
+
+def history(world: w.World, alias: str, day: date) -> tuple[Call, ...]:
+    """Every call created on the day."""
+    rng = w.generator(world, "whippy", alias, day)
+    return tuple(_call(rng, at) for at in w.arrivals(world, rng, day, OFFICE))
+
+
+def _call(rng: Random, created: datetime) -> Call:
+    status = w.word(rng, STATUSES, STATUS_WEIGHTS, "call_screened")
+    talked = status == "call_completed"
+    length = w.lasting(rng, 90, 5400) if talked else rng.uniform(0, 40)
+    seconds = timedelta(milliseconds=round(length * 1000))
+    slow = w.chance(rng, 0.2)
+    ended = created + seconds + timedelta(seconds=rng.uniform(0, 3600 if slow else 5))
+    wait = rng.uniform(3600, 180_000) if w.chance(rng, 0.1) else rng.uniform(20, 240)
+    analyzed = min(ended + timedelta(seconds=wait), created + LONGEST_LAG)
+    direction = rng.choices(("INBOUND", "OUTBOUND"), (55, 45))[0]
+    return Call(
+        call_id=w.uuid(rng),
+        created=created,
+        ended_at=ended,
+        analyzed_at=analyzed,
+        seconds=seconds,
+        direction=direction,
+        final_status=status,
+        zoned=not w.chance(rng, 0.04),
+        facts=_facts(rng, direction),
+        analysis=_analysis(rng, talked=talked),
+    )
+
+
+def _facts(rng: Random, direction: str) -> dict[str, object]:
+    artificial = w.chance(rng, 0.7)
+    outside, inside = w.party(rng), w.phone(rng)
+    facts: dict[str, object] = {
+        "agent_id": rng.choice(AGENTS) if artificial else None,
+        "agent_version_id": w.uuid(rng) if artificial else None,
+        "user_id": None if artificial else rng.randrange(1, 40),
+        "mode": w.word(rng, ("agent", "user"), (70, 30), "copilot"),
+        "contact_id": w.uuid(rng) if w.chance(rng, 0.8) else None,
+        "conversation_id": w.uuid(rng),
+        "channel_id": rng.choice(CHANNELS),
+        "from": outside if direction == "INBOUND" else inside,
+        "to": inside if direction == "INBOUND" else outside,
+        "direction": direction,
+    }
+    if w.chance(rng, 0.1):
+        del facts["user_id"]
+    return facts
+
+
+def _analysis(rng: Random, *, talked: bool) -> dict[str, object]:
+    if not talked and w.chance(rng, 0.5):
+        return {"language": None, "call_completion_rating": None, "voicemail": None}
+    return {
+        "language": rng.choice(LANGUAGES),
+        "call_completion_rating": w.word(rng, RATINGS, (70, 20, 10), "Escalated"),
+        "voicemail": w.chance(rng, 0.12),
+    }
+
+
+def record(call: Call, now: datetime) -> dict[str, object] | None:
+    """Return the call as found at `now`; None before it was created."""
+    if now < call.created:
+        return None
+    blank = dict.fromkeys(call.analysis)
+    return {
+        "id": call.call_id,
+        **call.facts,
+        "delivery_status": call.status(now),
+        **(call.analysis if now >= call.analyzed_at else blank),
+        "duration": call.duration(now),
+        "created_at": _stamp(call.created, zoned=call.zoned),
+        "updated_at": _stamp(call.updated(now), zoned=call.zoned),
+    }
+
+
+def _stamp(moment: datetime, *, zoned: bool) -> str:
+    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return f"{text}Z" if zoned else text
+
+
+def truth(call: Call, alias: str, now: datetime) -> w.Truth | None:
+    """Return what the call amounts to at `now`; None before it was created."""
+    if now < call.created:
+        return None
+    millis = call.duration(now)
+    ended = None if millis is None else call.created + call.seconds
+    return w.Truth(
+        vendor="whippy",
+        account=alias.lower(),
+        vendor_call_id=call.call_id,
+        event_at=call.created,
+        started_at=call.created,
+        ended_at=ended,
+        direction=call.direction.lower(),
+        total_seconds=None if millis is None else plain(w.thousandths(millis)),
+        cost=None,
+        currency=None,
+        lines=[],
+        leg_count=None,
+        vendor_outcome=call.status(now),
+    )

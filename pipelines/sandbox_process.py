@@ -1,0 +1,58 @@
+"""The sandbox vendors as a child process that ends with its parent."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+SEED = 7
+
+
+class _Ready(msgspec.Struct):
+    """The line that the sandbox prints when it serves."""
+
+    url: str
+    now: datetime
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox: where it is, its clock, and how to load from it."""
+
+    url: str
+    now: datetime
+    environment: Mapping[str, str]
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    def wait(self) -> None:
+        """Wait until somebody stops it."""
+        self.process.wait()
+
+
+@contextmanager
+def running_sandbox(
+    now: datetime | None = None, *, port: int = 0, seed: int = SEED
+) -> Iterator[Sandbox]:
+    """Start the sandbox on loopback and stop it at the end, also after a kill."""
+    command = [sys.executable, "-m", "pipelines.sandbox", "--stop-with-stdin"]
+    command += ["--port", str(port), "--seed", str(seed)]
+    if now is not None:
+        command += ["--now", now.isoformat()]
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError("the sandbox did not start; see its error above")
+        ready = msgspec.json.decode(line, type=_Ready)
+        yield Sandbox(ready.url, ready.now, ready.environment, process)
+    finally:
+        process.terminate()
+        process.wait()

@@ -1,0 +1,196 @@
+"""EvoVoice: voice, chat and fax sessions, and the accounts with their prices.
+
+| stream | endpoint | grain | windows on | table |
+|---|---|---|---|---|
+| sessions | GET /sessions, live | session | creation, UTC day | sessions |
+| archived_sessions | GET /sessions, archive | session | creation, UTC day | sessions |
+| accounts | GET /accounts/{id} | account | read whole | accounts |
+
+Limits: none published; 25 records a page unless asked, no largest page named.
+Time: whole days, both inclusive. Dates are text of no promised form: ISO 8601 with
+    seven decimals, with a zone or without (UTC then), and the framework's
+    ``/Date(ms)/``, whose offset is for show. Sessions change until they end and after.
+Paging: page numbers from 0 while hasMorePages; totalCount counts the whole query.
+Auth: HTTP Basic on every request; there are no API keys.
+Surprises: about 15 days after its creation a session moves from the live collection
+    to the archive, and a query sees one of them only. So a day is read from both:
+    live first, so that a session that moves meanwhile is seen, and from the archive
+    each night while its sessions move. Without AccountIds the result is whatever the
+    login sees. Sessions hold neither cost nor duration; null members are left out.
+    A refusal may come as 500. ``from`` and ``to`` filter numbers, not dates.
+Unverified: which timestamp the days filter (taken: the creation); their zone (taken:
+    UTC); the exact age of archiving; whether DateCreated may be sorted by.
+Docs: vendors/evovoice.md; seeds/evovoice-sessions.txt
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from urllib.parse import quote
+
+import dlt
+import msgspec
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+from requests.auth import HTTPBasicAuth
+
+from pipelines.http import Client, Refusal, VendorError
+from pipelines.landing import Clock, landed, utc_now
+from pipelines.paging import Listing, Page, by_page, pages
+from pipelines.stream import Stream
+from pipelines.windows import DAY, Window, read_time
+
+
+def _read_time(text: str) -> datetime:
+    """Read every form of date that vendors/evovoice.md, section 3, lists, as UTC."""
+    if ticks := re.fullmatch(r"/Date\((-?\d{1,14})([+-]\d{4})?\)/", text):
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        return epoch + timedelta(milliseconds=int(ticks[1]))
+    try:
+        return read_time(text, "UTC")
+    except OverflowError:
+        raise ValueError("a time before the first or after the last year") from None
+
+
+SESSIONS = Stream(
+    name="sessions",
+    table="sessions",
+    record_id="id",
+    event_at="dateCreated",
+    read_time=_read_time,
+    version="dateLastModified",
+)
+ARCHIVED_SESSIONS = replace(
+    SESSIONS, name="archived_sessions", lag=13 * DAY, lookback=17 * DAY
+)
+ACCOUNTS = Stream(
+    name="accounts", table="accounts", record_id="id", event_at="", is_reference=True
+)
+STREAMS = (SESSIONS, ARCHIVED_SESSIONS, ACCOUNTS)
+
+
+@dlt.source(name="evovoice")
+def evovoice(
+    *,
+    windows: Iterable[Window],
+    username: str,
+    password: TSecretStrValue,
+    account_ids: str,
+    account: str = "main",
+    base_url: str = "https://evovoice.io",
+    page_size: int = 100,
+    requests_per_second: float = 4.0,
+    clock: Clock = utc_now,
+) -> list[DltResource]:
+    """Load windows of one login's sessions and accounts (`pipelines.landing`).
+
+    ``account_ids`` are the vendor's ids of the accounts to read, comma-separated.
+    """
+    client = Client(
+        "evovoice",
+        base_url,
+        # As bytes: requests would write text as Latin-1, or fail to.
+        HTTPBasicAuth(username.encode(), password.encode()),
+        requests_per_second=requests_per_second,
+        refused=_refused,
+    )
+    listed = partial(sessions, client, page_size, account_ids)
+    fetches = {
+        SESSIONS: partial(listed, archived=False),
+        ARCHIVED_SESSIONS: partial(listed, archived=True),
+        ACCOUNTS: partial(accounts, client, account_ids),
+    }
+    return landed(account, windows, client, fetches, clock)
+
+
+def sessions(
+    client: Client, page_size: int, account_ids: str, window: Window, *, archived: bool
+) -> Iterator[Page]:
+    """Yield the sessions created on the UTC days of a window."""
+    asked = _ids(account_ids)
+    last = window.end.astimezone(UTC) - timedelta(microseconds=1)
+    listing = Listing(
+        "/sessions",
+        records="items",
+        total="totalCount",
+        params={
+            "AccountIds": ",".join(asked),
+            "SearchArchive": "true" if archived else "false",
+            "StartDate": f"{window.start.astimezone(UTC):%Y-%m-%d}",
+            "EndDate": f"{last:%Y-%m-%d}",
+            "Page": 0,
+            "CountPerPage": page_size,
+            "SortField": "DateCreated",
+            "SortOrder": "Ascend",
+        },
+    )
+    turn = by_page("Page", "hasMorePages", "evovoice /sessions")
+    for page in pages(client, listing, turn):
+        _check_owners(page.records, asked)
+        yield page
+
+
+def accounts(client: Client, account_ids: str, _: Window) -> Iterator[Page]:
+    """Yield each configured account as it stands now."""
+    for account_id in _ids(account_ids):
+        path = f"/accounts/{quote(account_id, safe='')}"
+        yield Page([client.ask("GET", path, msgspec.Raw)])
+
+
+def _ids(account_ids: str) -> list[str]:
+    """Split a comma-separated list; none at all is an error."""
+    found = [part.strip() for part in account_ids.split(",") if part.strip()]
+    if not found:
+        raise VendorError(
+            "evovoice: account_ids is empty, and without it the vendor answers with "
+            "whatever accounts the login sees; name the accounts, comma-separated",
+            stops_account=True,
+        )
+    return list(dict.fromkeys(found))
+
+
+def _check_owners(records: Iterable[msgspec.Raw], asked: list[str]) -> None:
+    """Refuse sessions of accounts that were not asked for."""
+
+    class Owned(msgspec.Struct, rename="camel"):
+        account_id: str | None = None
+
+    for record in records:
+        try:
+            owner = msgspec.json.decode(record, type=Owned).account_id
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue  # for the quarantine
+        if owner and owner not in asked:
+            raise VendorError(
+                "evovoice sent a session of an account that was not asked for, so it "
+                "did not understand AccountIds; check account_ids",
+                stops_account=True,
+            )
+
+
+def _refused(status: int, body: bytes) -> Refusal | None:
+    """Read ServiceStack's ``{"responseStatus"}`` (vendors/evovoice.md, section 5)."""
+
+    class Status(msgspec.Struct, rename="camel"):
+        error_code: str | None = None
+        message: str | None = None
+
+    class Trouble(msgspec.Struct, rename="camel"):
+        response_status: Status | None = None
+
+    try:
+        said = msgspec.json.decode(body, type=Trouble).response_status
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if said is None or not (said.error_code or said.message):
+        return None
+    words = f"refused (HTTP {status}) with {said.error_code}: {said.message}"
+    if status == 401:  # noqa: PLR2004
+        return Refusal("sign_in", f"{words}; check username and password")
+    if status == 403:  # noqa: PLR2004
+        return Refusal("stop_account", f"{words}; check account_ids and the role")
+    if status in {408, 425, 429} or status >= 500:  # noqa: PLR2004
+        return Refusal("retry", words)
+    return Refusal("stop_window", words)

@@ -1,0 +1,209 @@
+"""TWIN: the list of incoming call sessions, one record per call.
+
+| stream | endpoint | grain | windows on | table |
+|---|---|---|---|---|
+| created_calls | GET ``path`` | call | createdAt | calls |
+| updated_calls | GET ``path`` | call | updatedAt | calls |
+| billed_calls | GET ``path`` | call | billedAt | calls |
+
+Limits: none published; 1000 records a page, of which 10 are the default; offset and
+    limit together are taken to end at 10,000, and a window with more is halved.
+Time: ISO 8601 with offset; a time without one is read as UTC. A call is listed when
+    it is created, and changes when it ends, is recorded, billed or depersonalised:
+    hours later, at any time later. ``updatedAt`` and ``billedAt`` are null at first,
+    so that a window on one of them never shows a call that has none: three streams.
+Paging: limit and offset, sorted by ``startedAt``; ``count`` beside ``items``.
+Auth: POST JSON with email, password and the wanted life; a JWT comes back.
+Surprises: a query parameter under a wrong name is ignored without a word; an unbilled
+    call has totalCost 0 or null; there is no currency; incoming calls only.
+Unverified: **the path of the list is not public: ``path`` must be set from the
+    developer portal, its default is a guess**; the name of the date-field parameter
+    (a record outside of its window stops the account); the encoding of companyIds;
+    whether bounds are inclusive (a second more is asked); whether ``count`` is the
+    total or the length of the page (told apart where there are two pages); whether
+    billing moves ``updatedAt``; whether ``fields`` may name the last five of
+    ``FIELDS``: on a 400 that names one, set ``fields`` without it.
+Docs: vendors/twin.md; seeds/twin-incoming-call-sessions.txt
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import dlt
+import msgspec
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+
+from pipelines.http import BearerToken, Client, Refusal, VendorError
+from pipelines.landing import Clock, landed, utc_now
+from pipelines.paging import Envelope, Listing, Page, Turn, pages
+from pipelines.stream import Stream
+from pipelines.windows import DAY, Window, read_time
+
+TOKEN_SECONDS = 43_200
+"""The life that the vendor's own example asks for."""
+DEEPEST = 10_000
+"""A search engine's usual reach for offset + limit (vendors/twin.md, section 5)."""
+SECOND = timedelta(seconds=1)
+FIELDS = (
+    "callId,startedAt,number,callingNumber,regionName,timezone,duration,totalCost,"
+    "recordPath,messagesAsString,resultsString,emotion,robotCallDuration,"
+    "robotCallTotalCost,hungUpBy,gender,nps,isAssistantRequest,markers,externalId,"
+    "additional,currentStatusName,mainCallCost,mainCallDiscount,mainCallDuration,"
+    "mainCallTotalCost,aiCallDuration,aiCallTotalCost,aiCallCost,aiCallLlmTotalCost,"
+    "aiCallTtsTotalCost,aiCallSttTotalCost,autoCallCost,autoCallDiscount,"
+    "autoCallDuration,autoCallTotalCost,robotCallCost,robotCallDiscount,"
+    "transferCallCost,transferCallDiscount,transferCallDuration,"
+    "transferCallTotalCost,companyId,allResults,depersonalized,"
+    "createdAt,updatedAt,finishedAt,billedAt,status"
+)
+
+
+def _stream(name: str, bounded_by: str) -> Stream:
+    return Stream(
+        name=name,
+        table="calls",
+        record_id="callId",
+        event_at="createdAt",
+        read_time=partial(read_time, zone="UTC"),
+        version="updatedAt",
+        bounded_by=bounded_by,
+        lookback=DAY,
+    )
+
+
+CREATED_CALLS = _stream("created_calls", "createdAt")
+UPDATED_CALLS = _stream("updated_calls", "updatedAt")
+BILLED_CALLS = _stream("billed_calls", "billedAt")
+STREAMS = (CREATED_CALLS, UPDATED_CALLS, BILLED_CALLS)
+
+
+@dlt.source(name="twin")
+def twin(
+    *,
+    windows: Iterable[Window],
+    email: str,
+    password: TSecretStrValue,
+    account: str = "main",
+    base_url: str = "https://analyse.twin24.ai/api/v1",
+    path: str = "/search/incoming/calls",
+    login_url: str = "https://iam.twin24.ai/api/v1/auth/login",
+    date_field_parameter: str = "dateField",
+    fields: str = FIELDS,
+    company_ids: str = "",
+    page_size: int = 1000,
+    requests_per_second: float = 2.0,
+    clock: Clock = utc_now,
+) -> list[DltResource]:
+    """Load windows of one account's incoming calls (shapes: `pipelines.landing`).
+
+    ``company_ids`` are separated by commas; empty asks for the login's own company.
+    """
+    client = Client(
+        "twin",
+        base_url,
+        BearerToken(partial(_token, Client("twin", login_url), email, password)),
+        requests_per_second=requests_per_second,
+        refused=_refused,
+    )
+    params = {
+        "fields": fields,
+        "companyIds[]": [part.strip() for part in company_ids.split(",") if part],
+        "sort": "+startedAt",
+        "limit": page_size,
+        "offset": 0,
+    }
+    fetches = {
+        stream: partial(
+            calls, client, path, {**params, date_field_parameter: stream.bounded_by}
+        )
+        for stream in STREAMS
+    }
+    return landed(account, windows, client, fetches, clock)
+
+
+def calls(
+    client: Client, path: str, params: Mapping[str, Any], window: Window
+) -> Iterator[Page]:
+    """Yield the calls whose date lies in a window, however many they are."""
+    listing = Listing(path, records="items", total="count", params=params)
+    yield from _between(client, listing, window.start, window.end)
+
+
+def _between(
+    client: Client, listing: Listing, start: datetime, end: datetime
+) -> Iterator[Page]:
+    """Read ``[start, end)``, in halves where it is deeper than an offset reaches."""
+    bounds = {"from": _moment(start - SECOND), "to": _moment(end)}
+    limit, so_far, is_total = listing.params["limit"], 0, False
+    total: int | None = None
+    for page in pages(client, listing.moved(bounds), _onwards(limit)):
+        so_far += len(page.records)
+        is_total = is_total or page.total != len(page.records)
+        total = page.total if is_total or so_far == len(page.records) else None
+        if max(page.total or 0, so_far) + limit > DEEPEST:
+            break
+        yield replace(page, total=total)
+    else:
+        return
+    middle = (start + (end - start) / 2).replace(microsecond=0)
+    if middle <= start:
+        raise VendorError(
+            f"twin has more than {DEEPEST - limit} calls in the second from "
+            f"{_moment(start)}, more than its list can be asked for"
+        )
+    # The parts share a second, so that their counts cannot be summed; a count of
+    # exactly this many may be where the vendor stopped to count.
+    whole = None if total == DEEPEST else total
+    for part in ((start, middle), (middle, end)):
+        for page in _between(client, listing, *part):
+            yield replace(page, total=whole)
+
+
+def _onwards(limit: int) -> Turn:
+    """Go on after a full page, and after any while the count promises more."""
+
+    def turn(_: Envelope, page: Page, so_far: int) -> Mapping[str, Any] | None:
+        more = len(page.records) >= limit or so_far < (page.total or 0)
+        return {"offset": so_far} if page.records and more else None
+
+    return turn
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+
+
+def _token(sign_in: Client, email: str, password: str) -> tuple[str, float]:
+    class Answer(msgspec.Struct, rename="camel"):
+        token: str = ""
+        auth_token: str = ""
+
+    wanted = {"email": email, "password": password, "ttl": TOKEN_SECONDS}
+    answer = sign_in.ask("POST", "", Answer, json=wanted)
+    if not (token := answer.token or answer.auth_token):
+        raise VendorError("twin signed in without a token", stops_account=True)
+    return token, TOKEN_SECONDS
+
+
+def _refused(status: int, body: bytes) -> Refusal | None:
+    """Say what to set: the statuses are documented, the body is not (section 5)."""
+
+    class Trouble(msgspec.Struct):
+        message: str = ""
+
+    try:
+        said = msgspec.json.decode(body, type=Trouble).message if status > 200 else ""  # noqa: PLR2004
+    except msgspec.MsgspecError:
+        said = ""
+    words = f"answered HTTP {status} {said}".strip()
+    if status == 400:  # noqa: PLR2004
+        return Refusal("stop_window", f"{words}; check fields and page_size")
+    if status == 403:  # noqa: PLR2004
+        return Refusal("stop_account", f"{words}; check company_ids and permissions")
+    if status == 404:  # noqa: PLR2004
+        return Refusal("stop_account", f"{words}; set path (vendors/twin.md)")
+    return None

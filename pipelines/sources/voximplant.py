@@ -1,0 +1,235 @@
+"""Voximplant: the call history, one record per JavaScript session with its legs.
+
+| stream | endpoint | grain | windows on | table |
+|---|---|---|---|---|
+| call_sessions | POST GetCallHistory | session | start | call_sessions |
+| account_info | POST GetAccountInfo | account | (reference) | account_info |
+
+Limits: no rate is published; too many parallel requests are HTTP 429 or code 340, so
+    one at a time; 1,000 records a page, an offset of 10,000 at most.
+Time: ``YYYY-MM-DD HH:MM:SS`` without a zone, in the zone that the answer names: asked
+    for and checked is Etc/GMT. Whole seconds.
+Paging: offset, by the records received. A window with more than paging can reach is
+    cut in halves until each half is within reach; halves share a second.
+Auth: a JSON Web Token of a service account, RS256, signed here, no token endpoint.
+Surprises: an error is an HTTP 200 with ``error`` in its body; legs, records and their
+    costs come only when asked for; there is no cost of a session and no currency but
+    the account's; sessions that still run have neither duration nor end.
+Unverified: which time the dates filter (taken: the session's start); whether
+    ``to_date`` is inclusive (asked is the window's end: a second too much, the key
+    removes the copy); when costs are final (the lookback reads again).
+Docs: vendors/voximplant.md; seeds/voximplant-get-call-history.txt
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import dlt
+import jwt
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+
+from pipelines.http import BearerToken, Client, Refusal, VendorError
+from pipelines.landing import Clock, landed, utc_now
+from pipelines.paging import Envelope, Listing, Page, Turn, by_offset, pages, promised
+from pipelines.stream import Stream
+from pipelines.windows import Window, read_time
+
+HISTORY = "/GetCallHistory"
+REACH = 10_000
+"""Records of one question that paging is sure to get: the highest offset allowed."""
+ZONE = "Etc/GMT"
+SAME_ZONE = frozenset({ZONE, "Etc/UTC", "GMT", "UTC"})
+TOKEN_SECONDS = 300
+"""Far below the hour allowed: a token that leaks is soon worth nothing."""
+CLOCK_SKEW = 5
+"""The vendor's own libraries date a token back this far."""
+SECOND = timedelta(seconds=1)
+
+CALL_SESSIONS = Stream(
+    name="call_sessions",
+    table="call_sessions",
+    record_id="call_session_history_id",
+    event_at="start_date",
+    read_time=partial(read_time, zone="UTC"),
+    lookback=timedelta(days=3),
+)
+ACCOUNT_INFO = Stream(
+    name="account_info",
+    table="account_info",
+    record_id="account_id",
+    event_at="",
+    is_reference=True,
+)
+STREAMS = (CALL_SESSIONS, ACCOUNT_INFO)
+
+
+@dlt.source(name="voximplant")
+def voximplant(
+    *,
+    windows: Iterable[Window],
+    account_id: str,
+    key_id: str,
+    private_key: TSecretStrValue,
+    account: str = "main",
+    base_url: str = "https://api.voximplant.com/platform_api",
+    page_size: int = 1000,
+    requests_per_second: float = 4.0,
+    clock: Clock = utc_now,
+) -> list[DltResource]:
+    """Load windows of one account's call history (shapes: `pipelines.landing`)."""
+    client = Client(
+        "voximplant",
+        base_url,
+        BearerToken(partial(_token, account_id, key_id, private_key)),
+        requests_per_second=requests_per_second,
+        refused=_refused,
+        read_seconds=150.0,  # a page of 1,000 sessions with all they hold is slow
+    )
+    fetches = {
+        CALL_SESSIONS: partial(call_sessions, client, page_size),
+        ACCOUNT_INFO: partial(account_info, client),
+    }
+    return landed(account, windows, client, fetches, clock)
+
+
+def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Page]:
+    """Yield the sessions that started in a window, some of them twice.
+
+    Every page carries the first answer's total: the one of the whole window.
+    """
+    total = None
+    until = window.end + SECOND - timedelta.resolution
+    for page in _within_reach(client, page_size, window.start, until):
+        total = page.total if total is None else total
+        yield replace(page, total=total)
+
+
+def account_info(client: Client, _: Window) -> Iterator[Page]:
+    """Yield the account as it is now: its currency stands nowhere else."""
+    envelope = client.ask("POST", "/GetAccountInfo", Envelope)
+    promised(envelope, "result", Envelope, "voximplant /GetAccountInfo")
+    yield Page([envelope["result"]])
+
+
+def _within_reach(
+    client: Client, page_size: int, start: datetime, end: datetime
+) -> Iterator[Page]:
+    """Read a listing to its end, or both its halves if it is too long for that."""
+    listing = Listing(
+        HISTORY,
+        records="result",
+        method="POST",
+        total="total_count",
+        data=_form(page_size, start, end),
+    )
+    found = pages(client, listing, _in_zone(by_offset("offset", page_size)))
+    first = next(found)
+    yield first
+    if first.total is None or first.total <= REACH:
+        yield from found
+        return
+    middle = (start + (end - start) / 2).replace(microsecond=0)
+    if middle <= start or end <= middle + SECOND:
+        raise VendorError(
+            f"voximplant has {first.total} sessions between {start:%Y-%m-%d %H:%M:%S} "
+            f"and {end:%H:%M:%S}Z, more than the {REACH} that paging can reach"
+        )
+    yield from _within_reach(client, page_size, start, middle)
+    yield from _within_reach(client, page_size, middle, end)
+
+
+def _form(page_size: int, start: datetime, end: datetime) -> dict[str, Any]:
+    return {
+        "from_date": f"{start:%Y-%m-%d %H:%M:%S}",
+        "to_date": f"{end:%Y-%m-%d %H:%M:%S}",
+        "timezone": ZONE,
+        "with_calls": "true",
+        "with_records": "true",
+        "with_other_resources": "true",
+        "with_total_count": "true",
+        "desc_order": "false",
+        "count": page_size,
+        "offset": 0,
+    }
+
+
+def _in_zone(turn: Turn) -> Turn:
+    """Refuse an answer whose times are in another zone than the one asked for."""
+
+    def checked(envelope: Envelope, page: Page, so_far: int) -> Any:  # noqa: ANN401
+        zone = promised(envelope, "timezone", str, f"voximplant {HISTORY}")
+        if zone not in SAME_ZONE:
+            raise VendorError(
+                f"voximplant {HISTORY} answered in time zone {zone!r}, not in {ZONE}"
+            )
+        return turn(envelope, page, so_far)
+
+    return checked
+
+
+def _token(account_id: str, key_id: str, private_key: str) -> tuple[str, float]:
+    issued = int(time.time()) - CLOCK_SKEW
+    claims = {"iss": account_id, "iat": issued, "exp": issued + TOKEN_SECONDS}
+    token = jwt.encode(claims, _key(private_key), "RS256", headers={"kid": key_id})
+    return token, float(TOKEN_SECONDS - CLOCK_SKEW)
+
+
+def _key(pem: str) -> RSAPrivateKey:
+    r"""Read the key; an environment variable may hold its line ends as ``\n``."""
+    try:
+        key = load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if isinstance(key, RSAPrivateKey):
+        return key
+    raise VendorError(
+        "voximplant: private_key is no RSA private key in PEM form; copy the whole "
+        "private_key out of the service account's credentials.json",
+        stops_account=True,
+    )
+
+
+def _refused(_: int, body: bytes) -> Refusal | None:
+    """Read the error body ``{"error": {"code", "msg"}}`` (vendors/voximplant.md, 4)."""
+
+    class Trouble(msgspec.Struct):
+        code: int
+        msg: str = ""
+
+    class Answer(msgspec.Struct):
+        error: Trouble | None = None
+        errors: list[Trouble] = []
+
+    if b'"error' not in body:
+        return None
+    try:
+        answer = msgspec.json.decode(body, type=Answer, strict=False)
+    except msgspec.ValidationError:
+        return Refusal("stop_window", "sent an error in another shape")
+    except msgspec.DecodeError:
+        return None
+    trouble = answer.error or next(iter(answer.errors), None)
+    return None if trouble is None else _meaning(trouble.code, trouble.msg)
+
+
+def _meaning(code: int, message: str) -> Refusal:
+    words = f"refused with code {code}: {message}"
+    if code == 456:  # the token expired  # noqa: PLR2004
+        return Refusal("sign_in", words)
+    if code in {1, 2, 4, 5, 340, 515}:  # its own faults, and too many questions
+        return Refusal("retry", words)
+    if code == 100:  # "Authorization failed"  # noqa: PLR2004
+        hint = "check account_id, key_id and private_key"
+        return Refusal("stop_account", f"{words}; {hint}")
+    if code == 104:  # "Forbidden command"  # noqa: PLR2004
+        return Refusal("stop_account", f"{words}; give the service account a role")
+    return Refusal("stop_window", words)

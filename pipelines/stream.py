@@ -1,0 +1,32 @@
+"""What a vendor lists by time, declared once per stream: keys and how to plan it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipelines.windows import DAY, read_time
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a vendor lists by time: where its keys stand, how it may be planned."""
+
+    name: str
+    """The ledger's name of it."""
+    table: str
+    """The raw table; streams that list the same records share one."""
+    record_id: str
+    event_at: str
+    """The record's own time, one that never changes; "" for a reference."""
+    read_time: Callable[[str], datetime] = read_time
+    version: str = ""
+    """A time of last change in the record: the newer of two copies wins."""
+    bounded_by: str = ""
+    """The time that windows filter on. Records outside mean that the vendor did not
+    understand the question, and are an error."""
+    lookback: timedelta = 3 * DAY
+    """A window is read again until a read began this long after its end."""
+    lag: timedelta = timedelta(minutes=5)
+    """Windows end this long before now: the newest records may not be listed yet."""
+    is_reference: bool = False
+    """A few records without a time of their own, read whole every night."""

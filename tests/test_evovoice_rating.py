@@ -1,0 +1,291 @@
+"""What an EvoVoice call costs: hand-worked months through the real models."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+STAGING = Path(__file__).parents[1] / "transforms/models/staging"
+SEEDS = Path(__file__).parents[1] / "transforms/seeds"
+MODELS = ("sessions", "accounts", "costs", "calls", "legs")
+MARCH_FIRST = datetime(2026, 3, 1, tzinfo=UTC)
+ACCOUNT = "5f8e00000000000000000001"
+INBOUND = {"rawUnitMultiplier": 1.0, "unitCost": 0.02, "allowance": 10}
+OUTBOUND = {"baseCost": 5.0, "unitCost": 0.03, "allowance": 0}
+
+
+class Warehouse:
+    """The raw tables of one vendor, and its staging models on top of them."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        for schema in ("raw", "staging", "config", "seeds"):
+            connection.execute(f"create schema {schema}")
+        for table in ("sessions", "accounts"):
+            connection.execute(
+                f"create table raw.evovoice__{table} (account varchar,"
+                " record_id varchar, event_at timestamptz, window_from timestamptz,"
+                " fetched_at timestamptz, payload varchar, _dlt_load_id varchar)"
+            )
+        connection.execute(
+            "create table config.accounts (vendor varchar, account varchar,"
+            " currency varchar, time_zone varchar, settle_after interval)"
+        )
+        connection.execute(
+            f"create table seeds.outcomes as from '{SEEDS / 'outcomes.csv'}'"
+        )
+
+    def land(self, table: str, record_id: str, at: datetime, payload: object) -> None:
+        fetched_at = MARCH_FIRST + timedelta(days=90) if table == "sessions" else at
+        self.connection.execute(
+            f"insert into raw.evovoice__{table} values ('main', ?, ?, ?, ?, ?, 'l1')",
+            [record_id, at, at, fetched_at, json.dumps(payload)],
+        )
+
+    def price(
+        self,
+        at: datetime = MARCH_FIRST,
+        account_id: str = ACCOUNT,
+        **items: dict[str, float],
+    ) -> None:
+        """Give an account the price list that a read at a time found."""
+        self.land("accounts", account_id, at, {"billingSettings": items})
+
+    def call(
+        self, session_id: str, at: datetime, seconds: float | None, **more: object
+    ) -> None:
+        """Add an inbound call; None seconds: it goes on."""
+        session: dict[str, object] = {
+            "id": session_id,
+            "accountId": ACCOUNT,
+            "channel": "Voice",
+            "direction": "Incoming",
+            "ended": seconds is not None,
+        }
+        if seconds is not None:
+            end = at + timedelta(seconds=seconds)
+            session["dateCompleted"] = end.strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+        self.land("sessions", session_id, at, {**session, **more})
+
+    def build(self) -> None:
+        for model in MODELS:
+            sql = (STAGING / f"evovoice__{model}.sql").read_text("utf-8")
+            self.connection.execute(
+                f"create or replace table staging.evovoice__{model} as {sql}"
+            )
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        self.build()
+        return self.connection.execute(sql).fetchall()
+
+    def costs(self) -> dict[str, Decimal]:
+        return dict(
+            self.rows("select vendor_call_id, amount from staging.evovoice__costs")
+        )
+
+    def statuses(self) -> dict[str, str]:
+        return dict(
+            self.rows("select vendor_call_id, cost_status from staging.evovoice__calls")
+        )
+
+
+@pytest.fixture
+def warehouse() -> Iterator[Warehouse]:
+    with duckdb.connect() as connection:
+        # Nothing may depend on the session's zone.
+        connection.execute("set timezone = 'Pacific/Auckland'")
+        yield Warehouse(connection)
+
+
+def at(day: int, hour: int = 12, month: int = 3) -> datetime:
+    return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+def test_only_the_minutes_beyond_the_allowance_cost(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND)
+    warehouse.call("a", at(2), 6 * 60)
+    warehouse.call("b", at(3), 7 * 60)  # four of its minutes are free
+    warehouse.call("c", at(4), 61)  # two whole minutes
+    assert warehouse.costs() == {
+        "a": Decimal(0),
+        "b": Decimal("0.06"),
+        "c": Decimal("0.04"),
+    }
+
+
+def test_a_line_says_how_its_amount_came_about(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"rawUnitMultiplier": 1.5})
+    warehouse.call("a", at(2), 8 * 60)  # 12 units
+    line = warehouse.rows(
+        "select component, vendor_component, quantity, unit, unit_price, list_amount,"
+        " discount_amount, amount, currency, source from staging.evovoice__costs"
+    )
+    amounts = [Decimal(text) for text in ("0.03", "0.24", "0.2", "0.04")]
+    said = ("telephony", "inboundVoiceCalls", Decimal(8), "minute")
+    assert line == [(*said, *amounts, "USD", "rated")]
+
+
+def test_the_configured_currency_comes_first(warehouse: Warehouse) -> None:
+    warehouse.connection.execute(
+        "insert into config.accounts values ('evovoice', 'main', 'CAD', null, null)"
+    )
+    warehouse.price(inboundVoiceCalls=INBOUND)
+    warehouse.call("a", at(2), 60)
+    assert warehouse.rows("select currency from staging.evovoice__calls") == [("CAD",)]
+
+
+@pytest.mark.parametrize("multiplier", [{}, {"rawUnitMultiplier": 0.0}])
+def test_no_multiplier_and_one_of_zero_count_as_one(
+    warehouse: Warehouse, multiplier: dict[str, float]
+) -> None:
+    warehouse.price(inboundVoiceCalls={"unitCost": 0.02, "allowance": 0} | multiplier)
+    warehouse.call("a", at(2), 60)
+    assert warehouse.costs() == {"a": Decimal("0.02")}
+
+
+def test_a_multiplier_counts_before_the_allowance(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"rawUnitMultiplier": 1.15})
+    warehouse.call("a", at(2), 8 * 60)  # 9.2 units
+    warehouse.call("b", at(3), 60)  # 10.35 units
+    assert warehouse.costs() == {"a": Decimal(0), "b": Decimal("0.007")}
+
+
+def test_a_missed_call_costs_nothing_and_uses_nothing(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 1})
+    warehouse.call("a", at(2), 45, wasMissed=True)
+    warehouse.call("b", at(3), None, wasMissed=True, ended=True)
+    warehouse.call("c", at(4), 60)
+    assert warehouse.costs() == dict.fromkeys("abc", Decimal(0))
+    assert warehouse.statuses() == dict.fromkeys("abc", "final")
+
+
+def test_a_call_that_goes_on_has_no_cost_yet(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 1})
+    warehouse.call("a", at(2), None)
+    warehouse.call("b", at(3), 60)
+    assert warehouse.costs() == {"b": Decimal(0)}
+    assert warehouse.statuses() == {"a": "pending", "b": "final"}
+
+
+def test_a_call_of_no_length_has_no_minute(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 0})
+    warehouse.call("a", at(2), 0)
+    warehouse.call("b", at(2), 0.001)
+    assert warehouse.costs() == {"a": Decimal(0), "b": Decimal("0.02")}
+
+
+def test_each_utc_month_has_its_own_allowance(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 1})
+    warehouse.call("a", at(31, 10), 60)
+    warehouse.call("b", at(31, 23), 120)
+    warehouse.call("c", at(1, 0, month=4), 60)
+    assert warehouse.costs() == {"a": 0, "b": Decimal("0.04"), "c": 0}
+
+
+def test_a_late_earlier_call_takes_the_allowance(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 1})
+    warehouse.call("b", at(3), 60)
+    assert warehouse.costs() == {"b": 0}
+    warehouse.call("a", at(2), 60)
+    assert warehouse.costs() == {"a": 0, "b": Decimal("0.02")}
+
+
+def test_calls_of_one_instant_are_taken_by_id(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 1})
+    warehouse.call("b", at(2), 60)
+    warehouse.call("a", at(2), 60)
+    assert warehouse.costs() == {"a": 0, "b": Decimal("0.02")}
+
+
+def test_inbound_and_outbound_are_counted_apart(warehouse: Warehouse) -> None:
+    warehouse.price(
+        inboundVoiceCalls=INBOUND | {"allowance": 1}, outboundVoiceCalls=OUTBOUND
+    )
+    warehouse.call("a", at(2), 60, direction="Outgoing")
+    warehouse.call("b", at(3), 60, direction=0)
+    warehouse.call("c", at(4), 60, direction="1")
+    assert warehouse.costs() == {"a": Decimal("0.03"), "b": 0, "c": Decimal("0.03")}
+
+
+def test_accounts_of_one_login_are_counted_apart(warehouse: Warehouse) -> None:
+    other = ACCOUNT[:-1] + "2"
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 1})
+    warehouse.price(account_id=other, inboundVoiceCalls={"unitCost": 1, "allowance": 1})
+    warehouse.call("a", at(2), 60)
+    warehouse.call("b", at(3), 120, accountId=other)
+    assert warehouse.costs() == {"a": 0, "b": 1}
+
+
+def test_chats_and_faxes_use_no_minutes(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 0})
+    warehouse.call("a", at(2), 60, channel="Chat")
+    warehouse.call("b", at(2), 60, channel=2)
+    warehouse.call("c", at(2), 60, channel=0)
+    assert warehouse.costs() == {"c": Decimal("0.02")}
+    assert warehouse.statuses() == {"c": "final"}
+
+
+def test_a_month_is_rated_with_the_last_prices_read_in_it(
+    warehouse: Warehouse,
+) -> None:
+    for moment, price in ((at(5), 1), (at(20), 2), (at(2, month=4), 4)):
+        warehouse.price(moment, inboundVoiceCalls={"unitCost": price, "allowance": 0})
+    for session_id, month in (("a", 2), ("b", 3), ("c", 4), ("d", 5)):
+        warehouse.call(session_id, at(1, month=month), 60)
+    assert warehouse.costs() == {"a": 1, "b": 2, "c": 4, "d": 4}
+
+
+def test_without_prices_there_is_no_cost(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls={"allowance": 5}, base=INBOUND)
+    warehouse.call("a", at(2), 60)
+    warehouse.call("b", at(2), 60, direction="Outgoing")
+    warehouse.call("c", at(2), 60, accountId="unknown")
+    assert warehouse.costs() == {}
+    assert warehouse.statuses() == dict.fromkeys("abc", "none")
+
+
+def test_the_newer_version_of_a_session_counts(warehouse: Warehouse) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 0})
+    modified = "2026-03-02T13:00:00.0000000"
+    warehouse.call("a", at(2), 120, dateLastModified=modified)
+    warehouse.call("a", at(2), None, dateLastModified="/Date(1772454600000+0000)/")
+    assert warehouse.costs() == {"a": Decimal("0.04")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-02T12:01:30.5000000Z",
+        "2026-03-02T12:01:30.5000000",
+        "2026-03-02T14:01:30.5+02:00",
+        "2026-03-02T07:01:30.500-05",
+        "2026-03-02 12:01:30.5",
+        "/Date(1772452890500)/",
+        "/Date(1772452890500-0500)/",
+    ],
+)
+def test_every_form_of_a_date_is_the_same_instant(
+    warehouse: Warehouse, text: str
+) -> None:
+    warehouse.call("a", at(2), 1, dateCompleted=text)
+    seconds = "select total_seconds, unknown_values from staging.evovoice__calls"
+    assert warehouse.rows(seconds) == [(Decimal("90.5"), [])]
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00.0000000", "9999-12-31T23:59:59", "soon"]
+)
+def test_a_date_that_is_no_end_is_counted_and_not_billed(
+    warehouse: Warehouse, text: str
+) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND)
+    warehouse.call("a", at(2), 1, dateCompleted=text)
+    counted = [{"field": "dateCompleted", "value": text}]
+    assert warehouse.rows(
+        "select total_seconds, cost_status, unknown_values from staging.evovoice__calls"
+    ) == [(None, "none", counted)]

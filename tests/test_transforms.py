@@ -1,0 +1,623 @@
+"""The runner on two small vendors: same tables by night or from scratch, or none."""
+
+import datetime as dt
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import TypeAlias
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.build import BuildResult, build
+from transforms.check import CheckFailed
+from transforms.graph import lint
+from transforms.model import ModelError
+
+MODELS = {
+    "staging/acme__calls.sql": """
+        -- One row per call.
+        -- @unused colour
+        with latest as (
+            select * from raw.acme__calls
+            qualify row_number() over (
+                partition by account, record_id order by fetched_at desc
+            ) = 1
+        )
+        select
+            account,
+            record_id as vendor_call_id,
+            (payload ->> 'at')::timestamptz as started_at,
+            (payload ->> 'cost')::decimal(18, 6) as cost,
+            _dlt_load_id as load_id,
+        from latest
+        where payload ->> 'channel' = 'voice';
+    """,
+    "staging/bolt__accounts.sql": """
+        -- One row per account.
+        -- @reference
+        select account, arg_max(payload, fetched_at)::integer as allowance
+        from raw.bolt__accounts
+        group by all
+    """,
+    "staging/bolt__calls.sql": """
+        -- One row per call, rated: beyond the allowance of its month each unit is 1.
+        -- @together date_trunc('month', event_at)
+        with latest as (
+            select * from raw.bolt__calls
+            qualify row_number() over (
+                partition by account, record_id order by fetched_at desc
+            ) = 1
+        ),
+        used as (
+            select
+                *,
+                (payload ->> 'units')::integer as units,
+                sum((payload ->> 'units')::integer) over (
+                    partition by account, date_trunc('month', event_at)
+                    order by event_at, record_id
+                ) as running
+            from latest
+        )
+        select
+            account,
+            record_id as vendor_call_id,
+            event_at as started_at,
+            units,
+            greatest(0, running - allowance) - greatest(0, running - units - allowance)
+                as cost,
+        from used
+        left join staging.bolt__accounts using (account)
+        where payload ->> 'channel' = 'voice'
+    """,
+    "facts/fact_calls.sql": """
+        -- One row per call.
+        -- @key call_key
+        -- @not_null vendor
+        -- @accepted vendor: acme, bolt
+        -- @check cost >= 0
+        -- @column call_key: vendor, account and the vendor's id
+        -- @column vendor: who
+        -- @column call_date: day of the start, in UTC;
+        --   NULL when it has none
+        -- @column cost: what it cost
+        -- @column units: minutes
+        -- @column note: what the register says
+        select
+            vendor || ':' || account || ':' || vendor_call_id as call_key,
+            vendor,
+            started_at::date as call_date,
+            cost::decimal(18, 6) as cost,
+            units,
+            note,
+        from staging.calls
+        left join config.notes using (vendor)
+    """,
+    "facts/fact_call_costs.sql": """
+        -- One row per call with a cost.
+        -- @key call_key, line_no
+        -- @column call_key: of the call
+        -- @column line_no: from 1
+        -- @column amount: of the line
+        select call_key, 1 as line_no, fact_calls.cost as amount
+        from main.fact_calls
+        where cost is not null
+    """,
+    "dims/dim_vendors.sql": """
+        -- One row per vendor.
+        -- @key vendor
+        -- @column vendor: who
+        -- @column call_count: calls ever
+        select vendor, count(*) as call_count from main.fact_calls group by all
+    """,
+    "marts/daily_calls.sql": """
+        -- One row per day and vendor.
+        -- @key call_date, vendor
+        -- @column call_date: day
+        -- @column vendor: who
+        -- @column call_count: calls of the day
+        -- @column amount: what they cost
+        select call_date, vendor, count(*) as call_count, sum(amount) as amount
+        from main.fact_calls
+        left join main.fact_call_costs using (call_key)
+        where call_date is not null
+        group by all
+    """,
+    "ops/quarantine.sql": """
+        -- One row per record that could not be read.
+        -- @key vendor, record_no
+        select vendor, record_no, reason from raw.quarantine
+    """,
+    "facts/costs_add_up.check.sql": """
+        -- The lines of a call add up to its cost.
+        select call_key, cost, sum(amount) as lines
+        from main.fact_calls
+        left join main.fact_call_costs using (call_key)
+        group by all
+        having cost is distinct from sum(amount)
+    """,
+    "marts/days_add_up.check.sql": """
+        -- A day has as many calls as there are.
+        select call_date, vendor, count(*) as here, any_value(call_count) as there
+        from main.fact_calls
+        join main.daily_calls using (call_date, vendor)
+        group by all
+        having here <> there
+    """,
+}
+NOTES = pa.table({"vendor": ["acme"], "note": ["first"]})
+SHAPE = (
+    "account varchar, record_id varchar, event_at timestamptz,"
+    " window_from timestamptz, fetched_at timestamptz, payload varchar,"
+    " _dlt_load_id varchar"
+)
+START = dt.datetime(2026, 1, 30, tzinfo=dt.UTC)
+Row: TypeAlias = tuple[int, int, Mapping[str, object]]
+"""Number of the record, hours after START, payload."""
+VOICE = {"channel": "voice", "cost": "1.5", "units": 8}
+TEXT = VOICE | {"channel": "text"}
+
+
+class Warehouse:
+    """Two raw files, a folder of models and a file to build, in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.models = root / "models"
+        self.raw = {name: root / f"{name}.duckdb" for name in ("acme", "bolt")}
+        self.context = {
+            "notes": pa.table({"vendor": ["acme"], "note": ["first"]}),
+            "callhouse": pa.table({"now": [START], "zone": ["UTC"]}),
+        }
+        self.loads = 0
+        for file, text in MODELS.items():
+            self.write(file, text)
+
+    def write(self, file: str, text: str) -> None:
+        (self.models / file).parent.mkdir(parents=True, exist_ok=True)
+        (self.models / file).write_text(dedent(text).lstrip())
+
+    def load(self, vendor: str, *rows: Row) -> None:
+        """Land calls as one load, later than all before."""
+        self._land(
+            vendor,
+            "calls",
+            [
+                (
+                    ("main", "second")[number % 2],
+                    f"r{number}",
+                    START + dt.timedelta(hours=hours),
+                    json.dumps(
+                        dict(payload) | {"at": str(START + dt.timedelta(hours=hours))}
+                    ),
+                )
+                for number, hours, payload in rows
+            ],
+        )
+
+    def register(self, account: str, allowance: int) -> None:
+        """Land an account, which is a reference."""
+        self._land("bolt", "accounts", [(account, account, START, str(allowance))])
+
+    def _land(
+        self, vendor: str, table: str, rows: list[tuple[str, str, dt.datetime, str]]
+    ) -> None:
+        self.loads += 1
+        fetched = START + dt.timedelta(days=100, minutes=self.loads)
+        with duckdb.connect(str(self.raw[vendor])) as raw:
+            raw.execute("set timezone = 'UTC'; create schema if not exists raw")
+            raw.execute(f"create table if not exists raw.{table} ({SHAPE})")
+            for account, record, at, payload in rows:
+                values = [account, record, at, at, fetched, payload, str(self.loads)]
+                raw.execute(
+                    f"insert into raw.{table} values (?, ?, ?, ?, ?, ?, ?)", values
+                )
+
+    def build(self, file: str = "build", *, full: bool = False) -> BuildResult:
+        path = self.root / f"{file}.duckdb"
+        return build(path, self.models, self.raw, self.context, full=full)
+
+    def query(self, sql: str, file: str = "build") -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.root / f"{file}.duckdb"), read_only=True) as built:
+            built.execute("set timezone = 'UTC'")
+            return built.execute(sql).fetchall()
+
+    def tables(self, file: str = "build") -> dict[object, list[tuple[object, ...]]]:
+        """Return the rows of each table of a built file, sorted."""
+        names = self.query(
+            "select schema_name || '.' || table_name from duckdb_tables()", file
+        )
+        return {
+            name: self.query(f"from {name} order by all", file) for (name,) in names
+        }
+
+    def costs(self) -> dict[object, object]:
+        found = self.query("select call_key, cost::double from fact_calls")
+        return {key: cost for key, cost in found}  # noqa: C416
+
+    def clean(self) -> dict[object, list[tuple[object, ...]]]:
+        """Return what a build from nothing makes of the same raw files."""
+        (self.root / "clean.duckdb").unlink(missing_ok=True)
+        self.build("clean")
+        return self.tables("clean")
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    made = Warehouse(tmp_path)
+    made.load("acme", (0, 1, VOICE), (1, 2, VOICE))
+    made.register("main", 10)
+    made.register("second", 0)
+    made.load("bolt", (0, 1, VOICE), (1, 2, VOICE))
+    return made
+
+
+def test_the_first_build_is_full_and_holds_only_what_analysts_read(
+    warehouse: Warehouse,
+) -> None:
+    result = warehouse.build()
+    assert result.reason == "first build"
+    assert result.touched == {"acme": 2, "bolt": 2}
+    assert warehouse.costs() == {
+        "acme:main:r0": 1.5,
+        "acme:second:r1": 1.5,
+        "bolt:main:r0": 0,
+        "bolt:second:r1": 8,
+    }
+    everything = warehouse.query(
+        "select distinct schema_name from ("
+        " select schema_name from duckdb_tables()"
+        " union all select schema_name from duckdb_views() where not internal)"
+        " order by all"
+    )
+    assert everything == [("main",), ("ops",)]
+
+
+def test_a_night_without_news_touches_nothing(warehouse: Warehouse) -> None:
+    warehouse.build()
+    before = warehouse.tables()
+    result = warehouse.build()
+    assert not result.is_full
+    assert result.touched == {}
+    assert result.rows["main.fact_calls"] == 0
+    assert warehouse.tables() == before
+
+
+def test_a_new_call_brings_along_those_that_are_held_together(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.load("bolt", (2, 24 * 40, VOICE))
+    warehouse.build()
+    warehouse.load("bolt", (4, 0, VOICE))
+    result = warehouse.build()
+    assert result.touched == {"bolt": 2}
+    assert warehouse.costs()["bolt:main:r0"] == 6
+    assert warehouse.tables() == warehouse.clean()
+
+
+def test_a_call_that_moves_is_counted_on_its_new_day_only(warehouse: Warehouse) -> None:
+    warehouse.build()
+    warehouse.load("acme", (0, 100, VOICE))
+    assert warehouse.build().touched == {"acme": 1}
+    days = (
+        "select call_date::varchar, call_count from daily_calls where vendor = 'acme'"
+    )
+    assert warehouse.query(f"{days} order by all") == [
+        ("2026-01-30", 1),
+        ("2026-02-03", 1),
+    ]
+
+
+def test_a_call_whose_last_version_is_no_call_leaves_every_table(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.build()
+    warehouse.load("acme", (0, 1, TEXT))
+    warehouse.build()
+    assert "acme:main:r0" not in warehouse.costs()
+    assert warehouse.tables() == warehouse.clean()
+
+
+def test_a_changed_reference_touches_every_call_of_its_vendor(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.build()
+    warehouse.register("second", 5)
+    result = warehouse.build()
+    assert not result.is_full
+    assert result.touched == {"bolt": 2}
+    assert warehouse.costs()["bolt:second:r1"] == 3
+
+
+def test_a_vendor_without_a_file_fills_no_row_and_keeps_those_it_has(
+    warehouse: Warehouse,
+) -> None:
+    hidden = warehouse.raw.pop("bolt")
+    warehouse.build()
+    assert set(warehouse.costs()) == {"acme:main:r0", "acme:second:r1"}
+    warehouse.raw["bolt"] = hidden
+    assert warehouse.build().touched == {"bolt": 2}
+    warehouse.raw["bolt"] = warehouse.root / "nowhere.duckdb"
+    assert warehouse.build().touched == {}
+    assert len(warehouse.costs()) == 4
+
+
+def test_a_member_of_a_union_declares_only_the_columns_it_can_fill(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.build()
+    units = "select vendor, units, note from fact_calls group by all order by all"
+    assert warehouse.query(units) == [("acme", None, "first"), ("bolt", 8, None)]
+
+
+def test_a_touch_query_recomputes_calls_that_no_load_touched(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.write(
+        "facts/fact_settled.sql",
+        """
+        -- One row per call, and whether its day is over.
+        -- @key call_key
+        -- @column call_key: the call
+        -- @column is_settled: its start is in the past
+        select
+            vendor || ':' || account || ':' || vendor_call_id as call_key,
+            started_at < (select callhouse.now from config.callhouse) as is_settled,
+        from staging.calls
+        """,
+    )
+    warehouse.write(
+        "facts/fact_settled.touch.sql",
+        """
+        -- Calls that were not settled when they were last computed.
+        select vendor, split_part(call_key, ':', 2) as account,
+            split_part(call_key, ':', 3) as record_id
+        from main.fact_settled
+        join main.fact_calls using (call_key)
+        where not is_settled
+        """,
+    )
+    warehouse.build()
+    now = START + dt.timedelta(days=9)
+    warehouse.context["callhouse"] = pa.table({"now": [now], "zone": ["UTC"]})
+    result = warehouse.build()
+    assert result.reason is None
+    assert sum(result.touched.values()) == 4
+    assert warehouse.query("select distinct is_settled from fact_settled") == [(True,)]
+
+
+def test_ledgers_of_all_vendors_are_one_table(warehouse: Warehouse) -> None:
+    with duckdb.connect(str(warehouse.raw["bolt"])) as raw:
+        raw.execute(
+            "create table raw.quarantine as"
+            " select 'main' as account, 7 as record_no, 'no id' as reason"
+        )
+    warehouse.build()
+    assert warehouse.query("from ops.quarantine") == [("bolt", 7, "no id")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda it: it.write(
+            "dims/dim_vendors.sql", MODELS["dims/dim_vendors.sql"] + "-- more"
+        ),
+        lambda it: it.context.update(notes=pa.table({"vendor": ["a"], "note": ["b"]})),
+        lambda it: (it.raw["bolt"].unlink(), it.load("bolt", (0, 1, VOICE))),
+    ],
+    ids=["model", "configuration", "raw file"],
+)
+def test_what_could_change_old_calls_leads_to_a_full_build(
+    warehouse: Warehouse, change: Callable[[Warehouse], object]
+) -> None:
+    warehouse.build()
+    change(warehouse)
+    assert warehouse.build().is_full
+    assert warehouse.tables() == warehouse.clean()
+
+
+def test_a_table_whose_model_is_gone_is_gone(warehouse: Warehouse) -> None:
+    warehouse.build()
+    (warehouse.models / "dims/dim_vendors.sql").unlink()
+    warehouse.build()
+    assert "main.dim_vendors" not in warehouse.tables()
+
+
+def test_meanings_are_comments_in_the_file_every_night(warehouse: Warehouse) -> None:
+    warehouse.build()
+    warehouse.build()
+    comments = warehouse.query(
+        "select comment from duckdb_columns() where column_name = 'call_date'"
+        " and table_name = 'fact_calls' union all"
+        " select comment from duckdb_tables() where table_name = 'dim_vendors'"
+    )
+    assert comments == [
+        ("day of the start, in UTC; NULL when it has none",),
+        ("One row per vendor.",),
+    ]
+
+
+def test_a_failed_check_names_the_rows_and_leaves_the_file_as_it_was(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.build()
+    before = warehouse.tables()
+    warehouse.load("acme", (2, 5, VOICE | {"cost": "-2"}), (4, 5, VOICE))
+    with pytest.raises(CheckFailed, match=r"1 rows fail: check cost >= 0") as failed:
+        warehouse.build()
+    assert failed.value.model == "main.fact_calls"
+    assert failed.value.rows == ({"call_key": "acme:main:r2", "cost": -2},)
+    assert warehouse.tables() == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "check"),
+    [
+        ("facts/fact_calls.sql", "@check cost >= 0", "@check cost < 0", "check cost"),
+        ("facts/fact_calls.sql", "vendor: acme, bolt", "vendor: acme", "accepted ven"),
+        ("facts/fact_calls.sql", "@not_null vendor", "@not_null note", "not_null note"),
+        ("facts/fact_calls.sql", "|| vendor_call_id", "|| 'r1'", "unique call_key"),
+        ("facts/fact_calls.sql", "|| vendor_call_id", "|| units", "not_null call_key"),
+        ("facts/fact_calls.sql", "|| account ||", "||", "one of tonight's calls"),
+        ("facts/fact_call_costs.sql", ".cost as", ".cost + 1 as", "costs_add_up"),
+        ("marts/daily_calls.sql", "count(*) as", "count(*) + 1 as", "days_add_up"),
+    ],
+)
+def test_a_first_build_that_fails_a_check_leaves_nothing(
+    warehouse: Warehouse, file: str, old: str, new: str, check: str
+) -> None:
+    if check.startswith("unique"):
+        warehouse.load("acme", (3, 2, VOICE))
+    warehouse.write(file, dedent(MODELS[file]).replace(old, new))
+    with pytest.raises(CheckFailed, match=check) as failed:
+        warehouse.build()
+    assert 0 < len(failed.value.rows) <= failed.value.count
+    assert warehouse.tables() == {}
+
+
+def test_an_error_in_a_query_leaves_the_file_as_it_was(warehouse: Warehouse) -> None:
+    warehouse.build()
+    before = warehouse.tables()
+    warehouse.load("acme", (2, 5, VOICE | {"cost": "free"}))
+    with pytest.raises(duckdb.ConversionException, match="free"):
+        warehouse.build()
+    assert warehouse.tables() == before
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        ("dims/a.sql", "-- @ky b", r"a.sql:2: unknown tag @ky; the nearest is key"),
+        ("dims/a.sql", "-- @kind incremental", r"a.sql:2: unknown kind 'incremental'"),
+        ("dims/a.sql", "-- @key a b", r"a.sql:2: write @key as 'column, column'"),
+        ("dims/a.sql", "-- @column b, c", r"a.sql:2: write @column as 'column: ...'"),
+        ("dims/a.sql", "-- @accepted b: ", r"a.sql:2: write @accepted as"),
+        ("dims/a.sql", "-- @check b >", r"a.sql:2: @check needs one SQL expression"),
+        ("dims/a.sql", "", r"a.sql: a stored table needs '-- @key column'"),
+        ("facts/a.sql", "-- @key b", r"a.sql: incremental call_key needs call_key"),
+        ("staging/a.sql", "-- @kind table\n-- @key a", r"a.sql: staging is transient"),
+        ("dim/a.sql", "", r"dim/a.sql: a model is .*; the nearest is dims"),
+        ("dims/A.sql", "", r"dims/A.sql: a model is .* in lowercase"),
+        ("a.check.sql", "-- @key b", r"a.check.sql:2: unknown tag @key; a check has"),
+    ],
+)
+def test_a_wrong_header_is_one_sentence_with_its_place(
+    warehouse: Warehouse, file: str, text: str, sentence: str
+) -> None:
+    assert lint(warehouse.models) == []
+    warehouse.write(file, f"-- One row.\n{text}\nselect 1 as b")
+    with pytest.raises(ModelError, match=sentence):
+        warehouse.build()
+    assert len(lint(warehouse.models)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "sql", "sentence"),
+    [
+        (
+            "dims/a.sql",
+            "select b from main.fact_cals",
+            r"the nearest is main.fact_call",
+        ),
+        ("dims/a.sql", "select b from config.note", r"the nearest is config.notes"),
+        (
+            "dims/a.sql",
+            "select b\nfrom fact_calls",
+            r"a.sql:5: write fact_calls as sch",
+        ),
+        ("dims/a.sql", "select b from main.a", r"models read in a circle: main.a < ma"),
+        (
+            "dims/a.sql",
+            "select b from staging.calls",
+            r"staging.calls has tonight's ca",
+        ),
+        (
+            "dims/a.sql",
+            "select b from raw.acme__calls",
+            r"read by staging/acme__\*.sql",
+        ),
+        (
+            "dims/a.sql",
+            "select 1 as b; select 2",
+            r"a.sql: after its header a file hol",
+        ),
+        (
+            "dims/a.sql",
+            "drop table main.a",
+            r"a.sql: after its header a file holds one",
+        ),
+        ("dims/a.sql", "select (b", r"a.sql: the SQL cannot be read"),
+        (
+            "dims/a.sql",
+            "select 1 as bb",
+            r"a.sql: the SELECT has no column b; .* is bb",
+        ),
+        ("dims/a.sql", "select 1 as b, 2 as c", r"a.sql: say what c is, '-- @column c"),
+    ],
+)
+def test_a_wrong_query_is_one_sentence_with_its_place(
+    warehouse: Warehouse, file: str, sql: str, sentence: str
+) -> None:
+    warehouse.write(file, f"-- One row.\n-- @key b\n-- @column b: it\n{sql}")
+    with pytest.raises(ModelError, match=sentence):
+        warehouse.build()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_nights_and_a_build_from_nothing_agree(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    warehouse = Warehouse(tmp_path_factory.mktemp("random"))
+    payload = st.builds(
+        lambda channel, units: {"channel": channel, "cost": units, "units": units},
+        st.sampled_from(["voice", "voice", "text"]),
+        st.integers(0, 9),
+    )
+    hours = st.sampled_from([0, 1, 30, 47, 49, 24 * 31, 24 * 33])
+    row = st.tuples(st.integers(0, 5), hours, payload)
+    unique = st.lists(row, max_size=4, unique_by=lambda one: one[0])
+    night = st.tuples(unique, unique, st.none() | st.integers(0, 20))
+    for acme, bolt, allowance in data.draw(st.lists(night, min_size=2, max_size=5)):
+        warehouse.load("acme", *acme)
+        warehouse.load("bolt", *bolt)
+        if allowance is not None:
+            warehouse.register("second", allowance)
+        warehouse.build()
+    assert warehouse.tables() == warehouse.clean()
+
+
+LOOP = """
+import sys
+from pathlib import Path
+from test_transforms import Warehouse
+warehouse = Warehouse(Path(sys.argv[1]))
+print("ready", flush=True)
+while True:
+    warehouse.build()
+    warehouse.build(full=True)
+"""
+
+
+def test_a_killed_build_is_made_good_by_the_next(warehouse: Warehouse) -> None:
+    command = [sys.executable, "-c", LOOP, str(warehouse.root)]
+    for number, delay in enumerate((0.01, 0.05, 0.1, 0.17)):
+        warehouse.load("acme", (number, 1 + 30 * number, VOICE))
+        warehouse.load("bolt", (number, 1 + 30 * number, VOICE))
+        with subprocess.Popen(
+            command, cwd=Path(__file__).parent, stdout=subprocess.PIPE
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
+            time.sleep(delay)
+            child.send_signal(signal.SIGKILL)
+    warehouse.build()
+    assert warehouse.tables() == warehouse.clean()

@@ -1,0 +1,220 @@
+"""The night: touched calls through all models, their checks, in one transaction."""
+# ruff: noqa: S608 -- what is spliced are names that model.py has checked
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import duckdb
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from transforms import raw as inputs
+from transforms import state
+from transforms.check import Check, check_model, check_query, quoted
+from transforms.graph import CALLS, read_graph
+from transforms.model import Model
+from transforms.raw import TOUCHED, Raw, temporary
+
+_STRANGE = Check(
+    "one of tonight's calls", f"call_key not in (select call_key from {TOUCHED})", ()
+)
+"""A row of another call could not be found again when that call changes."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What one build did."""
+
+    reason: str | None
+    """Why every call was computed again; None when only the touched ones were."""
+    touched: Mapping[str, int]
+    """Records computed again, by vendor."""
+    rows: Mapping[str, int]
+    """Rows written, by table."""
+    checks: int
+    seconds: float
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether every call was computed again."""
+        return self.reason is not None
+
+
+@dataclass
+class _Night:
+    """What the models that ran so far have left."""
+
+    raw: Raw
+    is_full: bool
+    places: dict[str, str]
+    """Where the relations are that are not stored tables."""
+    rows: dict[str, int] = field(default_factory=dict)
+    checks: int = 0
+    days: str = "true"
+    """The days that incremental marts compute again, as a condition."""
+
+    @property
+    def connection(self) -> DuckDBPyConnection:
+        return self.raw.connection
+
+    @property
+    def tonight(self) -> dict[str, str]:
+        """Where to read tonight's calls only."""
+        by_key = [one.table for one in self.raw.graph.models if one.kind == "call_key"]
+        return self.places | {name: _built(name) for name in by_key}
+
+
+def build(
+    build_file: Path,
+    models: Path,
+    raw_files: Mapping[str, Path],
+    context: Mapping[str, pa.Table],
+    *,
+    full: bool = False,
+) -> BuildResult:
+    """Bring the tables of ``build_file`` up to what the raw files hold, or fail whole.
+
+    ``context`` gives the tables ``config.<name>``. The build is full when asked for,
+    when there was none, when models or ``context`` differ from the last one's (but
+    for ``config.callhouse.now``), and when a built load has vanished. A vendor
+    without a raw file keeps the calls it has, until the next full build.
+
+    Raises ModelError for a file that cannot be right, CheckFailed for rows that break
+    a check; the file is then as it was.
+    """
+    started = perf_counter()
+    graph = read_graph(models, context)
+    stamp = state.fingerprint(graph, context)
+    build_file.parent.mkdir(parents=True, exist_ok=True)
+    spill: dict[str, str | bool | int | float | list[str]] = {
+        "temp_directory": f"{build_file}.tmp"
+    }
+    # Closing without a commit is the rollback.
+    with closing(duckdb.connect(config=spill)) as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"attach {quoted(str(build_file))} as build; use build")
+        raw = inputs.attach(connection, raw_files, graph)
+        connection.begin()
+        places = inputs.unite_ledgers(raw) | inputs.give(raw, context)
+        loads = inputs.load_ids(raw)
+        reason, new = state.recall(raw, loads, stamp, full=full)
+        whole = _touch(raw, places, reason, new)
+        places |= inputs.show_inputs(raw, whole)
+        night = _Night(raw, bool(reason), places)
+        for model in graph.models:
+            _run(night, model)
+        _run_checks(night)
+        if reason:
+            state.drop_others(connection, night.rows)
+        state.remember(connection, loads, stamp, full=bool(reason))
+        touched = connection.execute(
+            f"select vendor, count(*) from {TOUCHED} group by all order by all"
+        ).fetchall()
+        connection.commit()
+        connection.execute("checkpoint build")
+    seconds = perf_counter() - started
+    return BuildResult(reason, dict(touched), night.rows, night.checks, seconds)
+
+
+def _touch(
+    raw: Raw, places: Mapping[str, str], reason: str | None, new: state.Loads
+) -> frozenset[str]:
+    """Touch all that must be computed; return the vendors of which that is all."""
+    raw.connection.execute(
+        f"create temp table {TOUCHED[5:]}"
+        " (vendor text, account text, record_id text, call_key text)"
+    )
+    registers = {one[0] for one in raw.graph.registers if new.get(one)}
+    whole = frozenset(raw.vendors if reason else registers)
+    inputs.touch_all(raw, whole)
+    if not reason:
+        inputs.touch_loaded(raw, new)
+        for model in raw.graph.touches:
+            inputs.touch_asked(raw, model.bound(places))
+        inputs.touch_together(raw)
+    return whole
+
+
+def _run(night: _Night, model: Model) -> None:
+    """Compute a model beside its table, check it there, and only then apply it."""
+    is_whole = model.kind in {"table", "call_date"}
+    sql = model.bound(night.places if is_whole else night.tonight)
+    if model.kind == "call_date" and not night.is_full:
+        sql = f"select * from ({sql}\n) where {night.days}"
+    name = model.table if model.kind == "transient" else f"night.{model.table}"
+    night.connection.execute(f'create temp table "{name}" as {sql}')
+    extra = [_STRANGE] if model.kind == "call_key" else []
+    night.checks += check_model(night.connection, model, temporary(name), extra)
+    if model.kind == "transient":
+        night.places[name] = temporary(name)
+        _unite(night)
+        return
+    if model.table == CALLS and not night.is_full:
+        night.days = _days(night.connection)
+    _apply(night, model)
+
+
+def _unite(night: _Night) -> None:
+    """Make each union whose last member has been made."""
+    for name, members in night.raw.graph.unions.items():
+        if name not in night.places and all(
+            one.table in night.places for one in members
+        ):
+            parts = " union all by name ".join(
+                f"select '{one.name.partition('__')[0]}' as vendor, *"
+                f" from {temporary(one.table)}"
+                for one in members
+            )
+            night.connection.execute(f'create temp view "{name}" as {parts}')
+            night.places[name] = temporary(name)
+
+
+def _days(connection: DuckDBPyConnection) -> str:
+    """Name the days on which tonight's calls lay and now lie."""
+    found = connection.execute(
+        f"select call_date::varchar from {CALLS} semi join {TOUCHED} using (call_key)"
+        f" union select call_date::varchar from {_built(CALLS)}"
+    ).fetchall()
+    # Literals, because DuckDB does not push a subquery down to the scan.
+    dates = ", ".join(sorted(f"date '{day}'" for (day,) in found if day))
+    conditions = [f"call_date in ({dates})"] if dates else []
+    if (None,) in found:
+        conditions.append("call_date is null")
+    return " or ".join(conditions) or "false"
+
+
+def _apply(night: _Night, model: Model) -> None:
+    table, built = model.table, _built(model.table)
+    execute = night.connection.execute
+    if night.is_full or model.kind == "table":
+        execute(f"create or replace table {table} as from {built}")
+        execute(f"comment on table {table} is {quoted(model.sentence)}")
+        for name, meaning in model.columns:
+            execute(f'comment on column {table}."{name}" is {quoted(meaning)}')
+    else:
+        by_key = f"call_key in (select call_key from {TOUCHED})"
+        condition = by_key if model.kind == "call_key" else night.days
+        execute(f"delete from {table} where {condition}")
+        execute(f"insert into {table} by name from {built}")
+    counted = execute(f"select count(*) from {built}").fetchall()
+    night.rows[table] = counted[0][0]
+
+
+def _run_checks(night: _Night) -> None:
+    """Run every ``*.check.sql``, over tonight's calls only where it can.
+
+    A check that reads a mart by day must see the calls of the whole day.
+    """
+    by_day = {one.table for one in night.raw.graph.models if one.kind == "call_date"}
+    for model in night.raw.graph.checks:
+        reads_days = any(found.name in by_day for found in model.references)
+        places = night.places if reads_days else night.tonight
+        check_query(night.connection, model, model.bound(places))
+        night.checks += 1
+
+
+def _built(table: str) -> str:
+    return temporary(f"night.{table}")

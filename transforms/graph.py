@@ -1,0 +1,221 @@
+"""All models of a folder, in the order in which they can run."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from transforms.model import (
+    NAME,
+    Model,
+    ModelError,
+    Reference,
+    nearest,
+    read_model,
+)
+
+LEDGERS = frozenset({"raw.load_windows", "raw.quarantine", "raw.loads"})
+"""Tables of every raw file, seen as one table with a ``vendor`` column."""
+CALLS = "main.fact_calls"
+"""Its call dates say which days an incremental mart computes again."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Models that fit together."""
+
+    models: tuple[Model, ...]
+    """Each after all that it reads."""
+    checks: tuple[Model, ...]
+    touches: tuple[Model, ...]
+    unions: Mapping[str, tuple[Model, ...]]
+    """``staging.calls``, and the ``staging.<vendor>__calls`` that it unites."""
+    digest: str
+    """Of every byte of every file, seeds included."""
+    seeds: tuple[Path, ...]
+    """CSV files beside the folder of models: the tables ``seeds.<name>``."""
+
+    @property
+    def records(self) -> frozenset[tuple[str, str]]:
+        """Vendor and table of every raw input that holds calls."""
+        return _inputs(self.models) - self.registers
+
+    @property
+    def registers(self) -> frozenset[tuple[str, str]]:
+        """Vendor and table of every raw input read by a model with ``@reference``."""
+        return _inputs(one for one in self.models if one.is_reference)
+
+
+def read_graph(root: Path, config: Collection[str]) -> Graph:
+    """Read every model below ``root``; a ModelError says what does not fit.
+
+    ``config`` names the tables that the caller gives as ``config.<name>``.
+    """
+    paths = sorted(root.rglob("*.sql"))
+    seeds = sorted((root.parent / "seeds").glob("*.csv"))
+    files = [read_model(path, root) for path in paths]
+    digest = hashlib.sha256()
+    for path in (*paths, *seeds):
+        text = path.read_bytes()
+        digest.update(f"{path.name} {len(text)}\n".encode() + text)
+    models = _by_table(one for one in files if one.kind not in {"check", "touch"})
+    unions = _unions(files, models)
+    known = {*models, *unions, *LEDGERS, *(f"config.{name}" for name in config)}
+    known |= {f"seeds.{path.stem}" for path in seeds}
+    for model in files:
+        _refuse_unknown(model, frozenset(known))
+    ordered = _ordered(models, unions)
+    graph = Graph(
+        models=ordered,
+        checks=tuple(one for one in files if one.kind == "check"),
+        touches=tuple(one for one in files if one.kind == "touch"),
+        unions=unions,
+        digest=digest.hexdigest(),
+        seeds=tuple(seeds),
+    )
+    _refuse_half_seen(graph)
+    return graph
+
+
+def lint(root: Path) -> list[str]:
+    """Return what is wrong with the files of ``root``, one sentence each."""
+    found: list[str] = []
+    for path in sorted(root.rglob("*.sql")):
+        try:
+            model = read_model(path, root)
+        except ModelError as error:
+            found.append(str(error))
+            continue
+        if model.schema == "main" and not model.columns:
+            found.append(
+                f"{model.file}: tell analysts each column, '-- @column a: ...'"
+            )
+    return found
+
+
+def is_raw(found: Reference) -> bool:
+    """Tell whether it is a raw input, ``raw.<vendor>__<table>``."""
+    return found.name.startswith("raw.") and found.name not in LEDGERS
+
+
+def raw_table(found: Reference) -> tuple[str, str]:
+    """Return the vendor and the table of a raw input."""
+    vendor, _, table = found.name.removeprefix("raw.").partition("__")
+    return vendor, table
+
+
+def config_kept(graph: Graph) -> frozenset[str]:
+    """Return the ``config`` tables that rows kept from earlier nights depend on."""
+    return frozenset(
+        found.name.removeprefix("config.")
+        for model in graph.models
+        if model.kind != "table"
+        for found in model.references
+        if found.name.startswith("config.")
+    )
+
+
+def _inputs(models: Iterable[Model]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        raw_table(found)
+        for model in models
+        for found in model.references
+        if is_raw(found)
+    )
+
+
+def _by_table(models: Iterable[Model]) -> dict[str, Model]:
+    found: dict[str, Model] = {}
+    for model in models:
+        if twin := found.get(model.table):
+            raise ModelError(f"{model.file}: {twin.file} has the same name; rename one")
+        found[model.table] = model
+    return found
+
+
+def _unions(
+    files: Iterable[Model], models: Mapping[str, Model]
+) -> dict[str, tuple[Model, ...]]:
+    wanted = {
+        found.name
+        for model in files
+        for found in model.references
+        if found.name.startswith("staging.") and found.name not in models
+    }
+    found: dict[str, tuple[Model, ...]] = {}
+    for name in sorted(wanted):
+        entity = name.removeprefix("staging.")
+        members = tuple(
+            model
+            for model in models.values()
+            if model.schema == "staging" and model.name.partition("__")[2] == entity
+        )
+        if members:
+            found[name] = members
+    return found
+
+
+def _refuse_unknown(model: Model, known: frozenset[str]) -> None:
+    for found in model.references:
+        where = f"{model.file}:{found.line}: {found.name}"
+        if is_raw(found):
+            vendor, table = raw_table(found)
+            if not NAME.fullmatch(vendor) or not NAME.fullmatch(table):
+                hint = nearest(found.name, LEDGERS)
+                raise ModelError(f"{where} is not raw.<vendor>__<table>{hint}")
+            if model.schema != "staging" or not model.name.startswith(f"{vendor}__"):
+                raise ModelError(f"{where} is read by staging/{vendor}__*.sql only")
+        elif found.name not in known:
+            hint = nearest(found.name, known)
+            raise ModelError(f"{where} is neither a model nor given{hint}")
+
+
+def _ordered(
+    models: Mapping[str, Model], unions: Mapping[str, tuple[Model, ...]]
+) -> tuple[Model, ...]:
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for model in models.values():
+        reads = [found.name for found in model.references]
+        if model.kind == "call_date":
+            if CALLS not in models:
+                raise ModelError(f"{model.file}: incremental call_date needs {CALLS}")
+            reads.append(CALLS)
+        for name in reads:
+            for one in unions.get(name, ()):
+                sorter.add(model.table, one.table)
+        sorter.add(model.table, *(name for name in reads if name in models))
+    try:
+        return tuple(models[name] for name in sorter.static_order())
+    except CycleError as error:
+        raise ModelError(f"models read in a circle: {' < '.join(error.args[1])}") from (
+            error
+        )
+
+
+def _refuse_half_seen(graph: Graph) -> None:
+    """Refuse a table of everything that is made from tonight's calls alone."""
+    partial = {f"raw.{vendor}__{table}" for vendor, table in graph.records}
+    by_key = {model.table for model in graph.models if model.kind == "call_key"}
+    for model in graph.models:
+        partial |= {
+            union
+            for union, members in graph.unions.items()
+            if any(member.table in partial for member in members)
+        }
+        half = [one for one in model.references if one.name in partial]
+        if model.kind == "transient":
+            if half or any(one.name in by_key for one in model.references):
+                partial.add(model.table)
+        elif model.kind != "call_key" and half:
+            raise ModelError(
+                f"{model.file}:{half[0].line}: {half[0].name} has tonight's calls only;"
+                " read main.* instead, or say '-- @kind incremental call_key'"
+            )
+    for model in graph.touches:
+        for one in model.references:
+            if one.name.startswith("staging."):
+                raise ModelError(
+                    f"{model.file}:{one.line}: {one.name} is not there yet when records"
+                    " are touched; read main.*"
+                )

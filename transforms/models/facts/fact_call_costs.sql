@@ -1,0 +1,38 @@
+-- One row per call and component line. Only leaf lines are ever summed.
+-- @key call_key, line_no
+-- @not_null component, source, is_leaf
+-- @accepted component: telephony, transfer, bot, ai_llm, ai_tts, ai_stt, ai_platform, recording, transcription, other
+-- @accepted source: reported, rated
+-- @check amount is null or currency is not null
+-- @column call_key: the call
+-- @column line_no: number of the line within the call, the same on every re-read
+-- @column component: what was paid for, in our words
+-- @column vendor_component: the vendor's word for it
+-- @column amount: what it cost; NULL while not billed
+-- @column list_amount: before discount, where the vendor says it
+-- @column discount_amount: the discount, where the vendor says it
+-- @column currency: ISO 4217 of the amounts
+-- @column quantity: what was consumed, in unit
+-- @column unit: minute, second, character, request, ...
+-- @column unit_price: price of one unit
+-- @column source: reported by the vendor, or rated from a rate card
+-- @column is_leaf: false for a line whose parts, or whose twin, stand beside it
+-- @column billed_at: when the vendor billed it
+-- @column vendor_transaction_id: the vendor's own number of the charge
+select
+    vendor || ':' || account || ':' || vendor_call_id as call_key,
+    line_no,
+    component,
+    vendor_component,
+    amount,
+    list_amount,
+    discount_amount,
+    currency,
+    quantity,
+    unit,
+    unit_price,
+    source,
+    is_leaf,
+    billed_at,
+    vendor_transaction_id
+from staging.costs

@@ -1,0 +1,236 @@
+-- One row per customer interaction as the vendor names it, over all vendors.
+-- @key call_key
+-- @not_null vendor, account, vendor_call_id, direction, outcome, outcome_stage, cost_source, cost_status, is_settled, is_deleted, is_erased, first_loaded_at, last_loaded_at
+-- @accepted direction: inbound, outbound, internal, unknown
+-- @accepted customer_number_kind: e164, sip, internal, anonymous, unknown
+-- @accepted outcome: answered, abandoned, missed, rejected, voicemail, overflowed, contained, busy, no_answer, failed, canceled, in_progress, unknown
+-- @accepted outcome_stage: ivr, queue, ring, connected, hold, voicemail, callback, none
+-- @accepted hangup_by: customer, agent, bot, system, carrier, unknown
+-- @accepted duration_basis: reported, derived
+-- @accepted cost_source: reported, summed, rated, none
+-- @accepted cost_status: none, pending, partial, final
+-- @check (cost_total is null) = (currency is null)
+-- @check total_seconds is null or total_seconds >= 0
+-- @check cost_source != 'none' or cost_total is null
+-- @column call_key: vendor:account:vendor_call_id; readable and stable
+-- @column vendor: zoom, voximplant, evovoice, twin, whippy
+-- @column account: the account's alias in the configuration
+-- @column vendor_call_id: the vendor's identifier, as text
+-- @column parent_call_key: parent call where the vendor gives one
+-- @column direction: inbound, outbound, internal, unknown
+-- @column started_at: UTC
+-- @column answered_at: UTC; NULL where the vendor does not say
+-- @column ended_at: UTC; NULL while open, or where the vendor does not say
+-- @column call_date: date of started_at in the reporting time zone
+-- @column customer_number: E.164 with +, NULL where it cannot be parsed
+-- @column business_number: E.164 with +, NULL where it cannot be parsed
+-- @column customer_number_kind: e164, sip, internal, anonymous, unknown; NULL without a number
+-- @column country: ISO 3166-1 alpha-2 of the customer side, where the vendor says it
+-- @column outcome: the call's outcome in our words; unknown for a word without a mapping
+-- @column outcome_stage: where in the call it was decided
+-- @column vendor_outcome: the vendor's own word
+-- @column hangup_by: who ended it; NULL where not reported
+-- @column total_seconds: whole call, as the vendor counts it
+-- @column ring_seconds: seconds ringing; NULL = not reported
+-- @column ivr_seconds: seconds in self service; NULL = not reported
+-- @column queue_seconds: seconds waiting in queues; NULL = not reported
+-- @column talk_seconds: seconds of conversation; NULL = not reported
+-- @column hold_seconds: seconds on hold; NULL = not reported
+-- @column wrap_seconds: seconds of work after the call; NULL = not reported
+-- @column bot_seconds: seconds handled by a scripted bot; NULL = not reported
+-- @column ai_seconds: seconds handled by an AI agent; NULL = not reported
+-- @column transfer_seconds: seconds after a transfer; NULL = not reported
+-- @column billed_seconds: seconds the vendor charged for; NULL = not reported
+-- @column duration_basis: of total_seconds: reported, derived (end minus start), or NULL
+-- @column leg_count: legs, attempts or stages; NULL = not reported
+-- @column agent_count: distinct agents; NULL = not reported
+-- @column queue_count: distinct queues; NULL = not reported
+-- @column is_answered: NULL when unknowable
+-- @column is_abandoned: NULL when unknowable
+-- @column is_voicemail: NULL when unknowable
+-- @column is_transferred: NULL when unknowable
+-- @column is_bot_handled: NULL when unknowable
+-- @column is_recorded: NULL when unknowable
+-- @column cost_total: reported, else summed from its parts, else rated; NULL when unknown or not yet billed
+-- @column cost_telephony: part of cost_total
+-- @column cost_transfer: part of cost_total
+-- @column cost_bot: part of cost_total
+-- @column cost_ai: part of cost_total: language model, speech both ways, platform
+-- @column cost_recording: part of cost_total
+-- @column cost_transcription: part of cost_total
+-- @column cost_other: part of cost_total
+-- @column cost_unallocated: cost_total minus its parts; shown, never hidden
+-- @column currency: ISO 4217 of all cost columns; NULL without a cost
+-- @column cost_source: reported, summed, rated (from a rate card), none
+-- @column cost_status: none (never priced), pending, partial, final
+-- @column cost_reporting: cost_total in the reporting currency; NULL without a rate
+-- @column reporting_currency: ISO 4217, as configured
+-- @column fx_rate: rate used for cost_reporting; 1 for the reporting currency itself
+-- @column agent_name: first agent
+-- @column queue_name: first queue
+-- @column language: as the vendor says it
+-- @column sentiment: as the vendor says it
+-- @column rating: as the vendor says it
+-- @column nps: as the vendor says it
+-- @column is_settled: ended, cost not to come, and past the vendor's settle horizon
+-- @column is_deleted: a complete re-read of its window no longer returned it
+-- @column is_erased: the vendor has depersonalised it
+-- @column first_loaded_at: when it was first seen
+-- @column last_loaded_at: when its present version was first seen
+-- @column load_id: the load that brought its present version
+with leaf_lines as (
+    select
+        vendor,
+        account,
+        vendor_call_id,
+        sum(amount) as total,
+        sum(amount) filter (where component = 'telephony') as telephony,
+        sum(amount) filter (where component = 'transfer') as transfer,
+        sum(amount) filter (where component = 'bot') as bot,
+        sum(amount) filter (where component like 'ai\_%' escape '\') as ai,
+        sum(amount) filter (where component = 'recording') as recording,
+        sum(amount) filter (where component = 'transcription') as transcription,
+        sum(amount) filter (where component = 'other') as other,
+        bool_or(source = 'rated') as is_rated
+    from staging.costs
+    where is_leaf
+    group by all
+),
+
+numbers as (
+    select
+        *,
+        regexp_replace(customer_number, '[\s().-]', '', 'g') as customer_digits,
+        regexp_replace(business_number, '[\s().-]', '', 'g') as business_digits
+    from staging.calls
+),
+
+calls as (
+    select
+        numbers.*,
+        lines.* exclude (vendor, account, vendor_call_id),
+        case
+            when numbers.customer_digits similar to '\+[1-9]\d{6,14}'
+                then numbers.customer_digits
+            -- Voximplant and TWIN write international numbers without the plus.
+            when numbers.customer_digits similar to '[1-9]\d{10,14}'
+                then '+' || numbers.customer_digits
+        end as customer_e164,
+        case
+            when numbers.business_digits similar to '\+[1-9]\d{6,14}'
+                then numbers.business_digits
+            when numbers.business_digits similar to '[1-9]\d{10,14}'
+                then '+' || numbers.business_digits
+        end as business_e164,
+        coalesce(numbers.reported_cost, lines.total) as cost_total,
+        numbers.ended_at is not null or numbers.total_seconds is not null as has_ended,
+        accounts.settle_after,
+        house.now,
+        house.reporting_time_zone,
+        house.reporting_currency
+    from numbers
+    left join leaf_lines as lines
+        on
+            numbers.vendor = lines.vendor
+            and numbers.account = lines.account
+            and numbers.vendor_call_id = lines.vendor_call_id
+    left join config.accounts as accounts
+        on numbers.vendor = accounts.vendor and numbers.account = accounts.account
+    cross join config.callhouse as house
+)
+
+select
+    vendor || ':' || account || ':' || vendor_call_id as call_key,
+    vendor,
+    account,
+    vendor_call_id,
+    vendor || ':' || account || ':' || parent_call_id as parent_call_key,
+    direction,
+    started_at,
+    answered_at,
+    ended_at,
+    (started_at at time zone reporting_time_zone)::date as call_date,
+    customer_e164 as customer_number,
+    business_e164 as business_number,
+    case
+        when customer_number is null then null
+        when customer_e164 is not null then 'e164'
+        when customer_number ilike 'sip:%' or customer_number like '%@%' then 'sip'
+        when
+            lower(customer_number)
+            in ('anonymous', 'restricted', 'private', 'unavailable', 'withheld', 'unknown')
+            then 'anonymous'
+        when customer_digits similar to '\d{1,6}' then 'internal'
+        else 'unknown'
+    end as customer_number_kind,
+    country,
+    outcome,
+    outcome_stage,
+    vendor_outcome,
+    hangup_by,
+    total_seconds,
+    ring_seconds,
+    ivr_seconds,
+    queue_seconds,
+    talk_seconds,
+    hold_seconds,
+    wrap_seconds,
+    bot_seconds,
+    ai_seconds,
+    transfer_seconds,
+    billed_seconds,
+    case when total_seconds is not null then duration_basis end as duration_basis,
+    leg_count,
+    agent_count,
+    queue_count,
+    is_answered,
+    case when outcome != 'unknown' then outcome = 'abandoned' end as is_abandoned,
+    coalesce(
+        is_voicemail,
+        case when outcome != 'unknown' then outcome = 'voicemail' end
+    ) as is_voicemail,
+    is_transferred,
+    is_bot_handled,
+    is_recorded,
+    cost_total::decimal(18, 6) as cost_total,
+    telephony::decimal(18, 6) as cost_telephony,
+    transfer::decimal(18, 6) as cost_transfer,
+    bot::decimal(18, 6) as cost_bot,
+    ai::decimal(18, 6) as cost_ai,
+    recording::decimal(18, 6) as cost_recording,
+    transcription::decimal(18, 6) as cost_transcription,
+    other::decimal(18, 6) as cost_other,
+    (cost_total - coalesce(total, 0))::decimal(18, 6) as cost_unallocated,
+    case when cost_total is not null then currency end as currency,
+    case
+        when reported_cost is not null then 'reported'
+        when total is null then 'none'
+        when is_rated then 'rated'
+        else 'summed'
+    end as cost_source,
+    coalesce(cost_status, 'none') as cost_status,
+    case
+        when currency = reporting_currency then cost_total::decimal(18, 6)
+    end as cost_reporting,
+    reporting_currency,
+    case
+        when cost_total is not null and currency = reporting_currency then 1
+    end::decimal(18, 8) as fx_rate,
+    agent_name,
+    queue_name,
+    language,
+    sentiment,
+    rating,
+    nps,
+    coalesce(
+        has_ended
+        and coalesce(cost_status, 'none') in ('none', 'final')
+        and started_at + settle_after <= now,
+        false
+    ) as is_settled,
+    false as is_deleted,
+    coalesce(is_erased, false) as is_erased,
+    first_loaded_at,
+    last_loaded_at,
+    load_id
+from calls

@@ -1,0 +1,10 @@
+-- One row per call that time alone may settle: not settled yet, horizon passed.
+select
+    calls.vendor,
+    calls.account,
+    calls.vendor_call_id as record_id
+from main.fact_calls as calls
+inner join config.accounts as accounts
+    on calls.vendor = accounts.vendor and calls.account = accounts.account
+cross join config.callhouse as house
+where not calls.is_settled and calls.started_at + accounts.settle_after <= house.now

@@ -1,0 +1,47 @@
+-- One row per date, vendor, account, component and currency; the components of a day sum to its total.
+-- @key call_date, vendor, account, component, currency
+-- @not_null vendor, account, component, amount
+-- @column call_date: in the reporting time zone
+-- @column vendor: as in fact_calls
+-- @column account: as in fact_calls
+-- @column component: as in fact_call_costs, or unallocated: the part of a total that no line explains
+-- @column currency: ISO 4217
+-- @column calls: calls with such a line
+-- @column lines: priced leaf lines
+-- @column amount: what they cost
+with parts as (
+    select
+        calls.call_date,
+        calls.vendor,
+        calls.account,
+        lines.component,
+        lines.currency,
+        lines.call_key,
+        lines.amount
+    from main.fact_call_costs as lines
+    inner join main.fact_calls as calls on lines.call_key = calls.call_key
+    where lines.is_leaf and lines.amount is not null and not calls.is_deleted
+    union all
+    select
+        call_date,
+        vendor,
+        account,
+        'unallocated' as component,
+        currency,
+        call_key,
+        cost_unallocated as amount
+    from main.fact_calls
+    where cost_unallocated != 0 and not is_deleted
+)
+
+select
+    call_date,
+    vendor,
+    account,
+    component,
+    currency,
+    count(distinct call_key) as calls,
+    count(*) as lines,
+    sum(amount)::decimal(18, 6) as amount
+from parts
+group by all

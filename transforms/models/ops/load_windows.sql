@@ -1,0 +1,26 @@
+-- One row per reading of a window of a vendor stream.
+-- @key vendor, account, stream, window_start, window_end, started_at
+-- @accepted state: complete, partial, failed, unreachable
+select
+    windows.vendor,
+    windows.account,
+    windows.stream,
+    windows.window_start,
+    windows.window_end,
+    windows.purpose,
+    windows.state,
+    windows.rows_fetched,
+    windows.rows_distinct,
+    windows.rows_quarantined,
+    windows.vendor_total,
+    windows.requests,
+    windows.retries,
+    windows.attempt,
+    windows._dlt_load_id as load_id,
+    windows.started_at,
+    windows.finished_at,
+    windows.error
+from raw.load_windows as windows
+inner join raw.loads as loads
+    on windows.vendor = loads.vendor and windows._dlt_load_id = loads.load_id
+where loads.status = 0

@@ -1,0 +1,19 @@
+-- One row per call and vendor word that no mapping knows, or value that did not fit its type.
+-- @kind incremental call_key
+-- @key call_key, field, value
+with words as (
+    select
+        vendor || ':' || account || ':' || vendor_call_id as call_key,
+        vendor,
+        first_loaded_at,
+        unnest(unknown_values, recursive := true)
+    from staging.calls
+)
+
+select distinct
+    call_key,
+    vendor,
+    field,
+    value,
+    first_loaded_at
+from words

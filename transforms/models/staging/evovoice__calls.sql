@@ -1,0 +1,133 @@
+-- One row per voice session; chats and faxes are no calls.
+-- Of the duration only the whole is known, and no parent is named.
+-- @key account, vendor_call_id
+with voice as (
+    select
+        *,
+        record_id as vendor_call_id,
+        case
+            when session['direction'] in ('Incoming', '0') then 'inbound'
+            when session['direction'] in ('Outgoing', '1') then 'outbound'
+            else 'unknown'
+        end as direction,
+        if(has_ended, completed_at, null) as ended_at,
+        nullif(session['fromAddress'], '') as from_number,
+        nullif(session['toAddress'], '') as to_number,
+        nullif(session['destination'], '') as destination,
+        nullif(session['outcome'], '') as vendor_outcome,
+        coalesce(session['answeredById'], '') != '' as has_answerer,
+        list_transform(session['members'], lambda member: member['role']) as roles,
+        len(list_filter(roles, lambda role: role in ('Agent', '2'))) as agents,
+        len(list_filter(roles, lambda role: role in ('Transfer', '3'))) as transfers,
+        list_filter(
+            roles,
+            lambda role: role not in (
+                'None', 'Caller', 'Agent', 'Transfer', '0', '1', '2', '3'
+            )
+        ) as unknown_roles
+    from staging.evovoice__sessions
+    where session['channel'] in ('Voice', '0')
+),
+
+judged as (
+    select
+        voice.*,
+        words.is_answered,
+        words.outcome as known_word,
+        case
+            when voice.is_missed then 'missed'
+            when not voice.has_ended then 'in_progress'
+            when voice.has_answerer then 'answered'
+            else coalesce(words.outcome, 'unknown')
+        end as outcome,
+        case outcome
+            when 'missed' then 'ring'
+            when 'in_progress' then 'none'
+            when 'answered' then 'connected'
+            else coalesce(words.outcome_stage, 'none')
+        end as outcome_stage
+    from voice
+    left join seeds.outcomes as words
+        on words.vendor = 'evovoice' and voice.vendor_outcome = words.vendor_outcome
+),
+
+doubted as (
+    select
+        *,
+        case when direction = 'unknown' then session['direction'] end as direction_word,
+        case when known_word is null then vendor_outcome end as outcome_word,
+        case when completed_at is null then session['dateCompleted'] end as odd_end,
+        case
+            when try_cast(session['ended'] as boolean) is null then session['ended']
+        end as odd_ended,
+        case
+            when try_cast(session['wasMissed'] as boolean) is null
+                then session['wasMissed']
+        end as odd_missed,
+        case
+            when members_type not in ('ARRAY', 'NULL') then members_type
+        end as odd_members,
+        list_filter(
+            [
+                { 'field': 'direction', 'value': direction_word },
+                { 'field': 'outcome', 'value': outcome_word },
+                { 'field': 'dateCompleted', 'value': odd_end },
+                { 'field': 'ended', 'value': odd_ended },
+                { 'field': 'wasMissed', 'value': odd_missed },
+                { 'field': 'members', 'value': odd_members },
+                { 'field': 'members.role', 'value': unknown_roles[1] }
+            ],
+            lambda odd: odd['value'] != ''
+        ) as unknown_values
+    from judged
+)
+
+select
+    calls.account,
+    calls.vendor_call_id,
+    calls.direction,
+    calls.created_at as started_at,
+    calls.ended_at,
+    case calls.direction
+        when 'inbound' then calls.from_number
+        when 'outbound' then coalesce(calls.to_number, calls.destination)
+    end as customer_number,
+    case calls.direction
+        when 'inbound' then calls.to_number
+        when 'outbound' then calls.from_number
+    end as business_number,
+    calls.outcome,
+    calls.outcome_stage,
+    calls.vendor_outcome,
+    (
+        (epoch_us(calls.ended_at) - epoch_us(calls.created_at) + 500) // 1000
+        * 0.001::decimal(4, 3)
+    )::decimal(12, 3) as total_seconds,
+    if(total_seconds is not null, 'derived', null) as duration_basis,
+    len(calls.roles)::integer as leg_count,
+    calls.agents::integer as agent_count,
+    case calls.outcome
+        when 'answered' then true
+        when 'missed' then false
+        when 'in_progress' then if(calls.has_answerer, true, null)
+        else calls.is_answered
+    end as is_answered,
+    calls.known_word = 'voicemail' as is_voicemail,
+    calls.transfers > 0 as is_transferred,
+    costs.currency,
+    case
+        when not calls.has_ended then 'pending'
+        when costs.amount is not null then 'final'
+        else 'none'
+    end as cost_status,
+    nullif(calls.session['answeredByName'], '') as agent_name,
+    nullif(calls.session['holdQueueName'], '') as queue_name,
+    calls.unknown_values,
+    calls.first_loaded_at,
+    calls.last_loaded_at,
+    calls.load_id
+from doubted as calls
+left join staging.evovoice__costs as costs
+    on
+        calls.account = costs.account
+        and calls.vendor_call_id = costs.vendor_call_id

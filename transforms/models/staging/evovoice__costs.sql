@@ -1,0 +1,96 @@
+-- One row per rated call: its minutes beyond the allowance, at the account's price.
+-- The vendor reports no cost; its billing settings are read literally
+-- (vendors/evovoice.md, section 4, A): within an account, UTC month and item, calls use
+-- the allowance up in the order of their creation, and the base cost is in no call.
+-- @key account, vendor_call_id, line_no
+-- @not_null amount, list_amount, discount_amount, currency, quantity, unit_price
+with voice as (
+    select
+        account,
+        record_id,
+        created_at,
+        session['accountId'] as account_id,
+        date_trunc('month', created_at at time zone 'UTC') as month,
+        case
+            when session['direction'] in ('Incoming', '0') then 'inboundVoiceCalls'
+            when session['direction'] in ('Outgoing', '1') then 'outboundVoiceCalls'
+        end as item,
+        case
+            when is_missed then 0
+            else (epoch_us(completed_at) - epoch_us(created_at) + 59999999) // 60000000
+        end::decimal(18, 0) as minutes
+    from staging.evovoice__sessions
+    where
+        session['channel'] in ('Voice', '0')
+        and has_ended
+        and (is_missed or completed_at is not null)
+),
+
+used as (
+    select
+        *,
+        (month + interval 1 month) at time zone 'UTC' as month_end,
+        sum(minutes) over (
+            partition by account, account_id, month, item
+            order by created_at, record_id
+            rows between unbounded preceding and current row
+        )::decimal(18, 0) as minutes_after,
+        minutes_after - minutes as minutes_before
+    from voice
+),
+
+priced as (
+    select
+        used.*,
+        prices.unit_cost,
+        prices.allowance,
+        if(prices.raw_unit_multiplier = 0, 1, prices.raw_unit_multiplier)::decimal(18, 6)
+            as multiplier
+    from used
+    inner join staging.evovoice__accounts as prices
+        on
+            used.account = prices.account
+            and used.account_id = prices.record_id
+            and used.item = prices.item
+    -- The last version read before the month was over, else the first one known.
+    qualify row_number() over (
+        partition by used.account, used.record_id
+        order by
+            prices.fetched_at >= used.month_end,
+            abs(epoch_us(used.month_end) - epoch_us(prices.fetched_at))
+    ) = 1
+),
+
+rated as (
+    select
+        *,
+        (multiplier * unit_cost)::decimal(18, 6) as unit_price,
+        (minutes * multiplier)::decimal(18, 6) as units,
+        (
+            greatest(minutes_after * multiplier - allowance, 0)
+            - greatest(minutes_before * multiplier - allowance, 0)
+        )::decimal(18, 6) as billable,
+        (units * unit_cost)::decimal(18, 6) as list_amount,
+        (billable * unit_cost)::decimal(18, 6) as amount
+    from priced
+)
+
+select
+    rated.account,
+    rated.record_id as vendor_call_id,
+    1 as line_no,
+    'telephony' as component,
+    rated.item as vendor_component,
+    rated.amount,
+    rated.list_amount,
+    (rated.list_amount - rated.amount)::decimal(18, 6) as discount_amount,
+    coalesce(accounts.currency, 'USD') as currency,
+    rated.minutes::decimal(18, 6) as quantity,
+    'minute' as unit,
+    rated.unit_price,
+    'rated' as source,
+    true as is_leaf
+from rated
+left join config.accounts as accounts
+    on rated.account = accounts.account and accounts.vendor = 'evovoice'
+where rated.amount is not null

@@ -1,0 +1,73 @@
+-- One row per session, be it a call, a chat or a fax: its newest version, opened.
+-- The sessions of a month belong together, for they share an allowance.
+-- @key account, record_id
+-- @together date_trunc('month', event_at at time zone 'UTC')
+-- @unused id, dateCreated, dateLastModified, createdBy, lastModifiedBy, accountName,
+--     customerId, customerName, customerBreadcrumb, endpointId, endpointName, fromName,
+--     fromPhoneNumber, callbackNumber, displayName, dialState, callState, queueState,
+--     holdReason, queueMemberId, ringQueueId, heldByUserId, callSid, conferenceSid,
+--     mostRecentParticipantCallSid, consoleData, log, members.endpointId,
+--     members.isOriginalMember, members.avatarUrl, members.applicationData,
+--     members.callSid, members.muted
+with dated as (
+    select
+        *,
+        -- Every form of vendors/evovoice.md, section 3; no zone means UTC, and the
+        -- zone of a /Date()/ means nothing.
+        list_transform(
+            json_extract_string(payload, ['$.dateLastModified', '$.dateCompleted']),
+            lambda text: case
+                when regexp_full_match(text, '/Date\(-?\d{1,14}([+-]\d{4})?\)/')
+                    then make_timestamptz(regexp_extract(text, '-?\d+')::bigint * 1000)
+                when regexp_full_match(text, '.+:.+([Zz]|[+-]\d\d(:?\d\d)?)')
+                    then try_cast(text as timestamptz)
+                else try_cast(text as timestamp) at time zone 'UTC'
+            end
+        ) as moments,
+        min(fetched_at) over (partition by account, record_id) as first_loaded_at
+    from raw.evovoice__sessions
+),
+
+opened as (
+    select
+        *,
+        from_json(
+            payload,
+            '{
+                "accountId": "VARCHAR", "channel": "VARCHAR", "direction": "VARCHAR",
+                "fromAddress": "VARCHAR", "toAddress": "VARCHAR",
+                "destination": "VARCHAR", "answeredById": "VARCHAR",
+                "answeredByName": "VARCHAR", "holdQueueName": "VARCHAR",
+                "outcome": "VARCHAR", "ended": "VARCHAR", "wasMissed": "VARCHAR",
+                "dateCompleted": "VARCHAR",
+                "members": [{
+                    "identity": "VARCHAR", "displayName": "VARCHAR",
+                    "role": "VARCHAR", "callState": "VARCHAR"
+                }]
+            }'
+        ) as session
+    from dated
+    qualify row_number() over (
+        partition by account, record_id
+        order by moments[1] desc nulls last, fetched_at desc, _dlt_load_id desc
+    ) = 1
+)
+
+select
+    account,
+    record_id,
+    session,
+    json_type(payload, '$.members') as members_type,
+    event_at as created_at,
+    -- Before the creation or after the read stands a placeholder, not an end.
+    case
+        when moments[2] between event_at and fetched_at + interval 1 day
+            then moments[2]
+    end as completed_at,
+    coalesce(try_cast(session['ended'] as boolean), completed_at is not null)
+        as has_ended,
+    coalesce(try_cast(session['wasMissed'] as boolean), false) as is_missed,
+    first_loaded_at,
+    fetched_at as last_loaded_at,
+    _dlt_load_id as load_id
+from opened

@@ -1,0 +1,60 @@
+-- One row per stage of a TWIN call that took time. Stages overlap.
+-- @key account, vendor_call_id, leg_no
+-- @not_null role, total_seconds
+-- @accepted role: customer, bot, transfer, other
+with stages as (
+    select
+        account,
+        record_id as vendor_call_id,
+        record['billedAt'] != '' as is_billed,
+        case
+            when try_cast(record['depersonalized'] as boolean) is not true
+                then nullif(record['callingNumber'], '')
+        end as caller,
+        nullif(record['number'], '') as called,
+        unnest([1, 2, 3, 4, 5]) as leg_no,
+        unnest(['customer', 'other', 'bot', 'transfer', 'bot']) as role,
+        unnest(['inbound', 'outbound', null, 'outbound', null]) as direction,
+        unnest([null, null, 'robot', null, 'ai']) as party_name,
+        unnest([
+            record['mainCallDuration'],
+            record['autoCallDuration'],
+            record['robotCallDuration'],
+            record['transferCallDuration'],
+            record['aiCallDuration']
+        ]) as total_seconds,
+        unnest([
+            record['mainCallTotalCost'],
+            record['autoCallTotalCost'],
+            record['robotCallTotalCost'],
+            record['transferCallTotalCost'],
+            record['aiCallTotalCost']
+        ]) as cost
+    from staging.twin__sessions
+),
+
+typed as (
+    select
+        * replace (
+            try_cast(total_seconds as decimal(12, 3)) as total_seconds,
+            case when is_billed then try_cast(cost as decimal(18, 6)) end as cost
+        )
+    from stages
+)
+
+select
+    typed.account,
+    typed.vendor_call_id,
+    typed.leg_no,
+    typed.role,
+    typed.direction,
+    case when typed.role = 'customer' then typed.caller end as from_party,
+    case when typed.role = 'customer' then typed.called end as to_party,
+    typed.party_name,
+    typed.total_seconds,
+    typed.cost,
+    case when typed.cost is not null then coalesce(accounts.currency, 'RUB') end as currency
+from typed
+left join config.accounts as accounts
+    on accounts.vendor = 'twin' and typed.account = accounts.account
+where typed.total_seconds > 0

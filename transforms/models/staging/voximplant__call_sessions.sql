@@ -1,0 +1,63 @@
+-- One row per Voximplant session: the latest version of its record, opened.
+-- `misshapen` names the lists that are none, with the JSON type that came instead.
+-- @key account, record_id
+-- @unused account_id, application_id, application_name, user_id, rule_name,
+--     initiator_address, media_server_address, log_file_url, custom_data, audio_quality
+with latest as (
+    select
+        account,
+        record_id,
+        payload,
+        fetched_at as last_loaded_at,
+        _dlt_load_id as load_id,
+        min(fetched_at) over (partition by account, record_id) as first_loaded_at
+    from raw.voximplant__call_sessions
+    qualify row_number() over (
+        partition by account, record_id
+        order by fetched_at desc, _dlt_load_id desc
+    ) = 1
+)
+
+select
+    account,
+    record_id,
+    from_json(
+        payload,
+        '{
+            "call_session_history_id": "VARCHAR", "start_date": "VARCHAR",
+            "duration": "VARCHAR", "finish_reason": "VARCHAR",
+            "calls": [{
+                "call_id": "VARCHAR", "start_time": "VARCHAR", "duration": "VARCHAR",
+                "local_number": "VARCHAR", "remote_number": "VARCHAR",
+                "remote_number_type": "VARCHAR", "incoming": "VARCHAR",
+                "successful": "VARCHAR", "transaction_id": "VARCHAR",
+                "cost": "VARCHAR",
+                "end_reason": {"code": "VARCHAR", "details": "VARCHAR"}
+            }],
+            "records": [{
+                "record_id": "VARCHAR", "start_time": "VARCHAR", "duration": "VARCHAR",
+                "cost": "VARCHAR", "transaction_id": "VARCHAR",
+                "transcription_status": "VARCHAR"
+            }],
+            "other_resource_usage": [{
+                "resource_usage_id": "VARCHAR", "resource_type": "VARCHAR",
+                "cost": "VARCHAR", "used_at": "VARCHAR", "transaction_id": "VARCHAR",
+                "resource_quantity": "VARCHAR", "unit": "VARCHAR"
+            }]
+        }'
+    ) as record,
+    list_filter(
+        [
+            struct_pack(field := 'calls', value := json_type(payload, '$.calls')),
+            struct_pack(field := 'records', value := json_type(payload, '$.records')),
+            struct_pack(
+                field := 'other_resource_usage',
+                value := json_type(payload, '$.other_resource_usage')
+            )
+        ],
+        lambda x: x['value'] not in ('ARRAY', 'NULL')
+    ) as misshapen,
+    first_loaded_at,
+    last_loaded_at,
+    load_id
+from latest

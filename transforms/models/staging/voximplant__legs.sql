@@ -1,0 +1,81 @@
+-- One row per leg of a Voximplant session: a party that called in or was called.
+-- A leg to a user of the application is an agent's; the first other one is the
+-- customer's; whoever is called on the telephone after that is a transfer.
+-- @key account, vendor_call_id, leg_no
+-- @not_null role, direction
+with legs as (
+    select
+        account,
+        record_id as vendor_call_id,
+        unnest(record['calls']) as leg
+    from staging.voximplant__call_sessions
+),
+
+typed as (
+    select
+        account,
+        vendor_call_id,
+        row_number() over (
+            partition by account, vendor_call_id
+            order by
+                leg['start_time'] asc nulls last,
+                try_cast(leg['call_id'] as hugeint) asc nulls last,
+                leg['call_id'] asc
+        )::integer as leg_no,
+        case try_cast(leg['incoming'] as boolean)
+            when true then 'inbound' when false then 'outbound' else 'unknown'
+        end as direction,
+        lower(leg['remote_number_type']) as party_kind,
+        nullif(leg['remote_number'], '') as remote_number,
+        nullif(leg['local_number'], '') as local_number,
+        try_cast(leg['start_time'] as timestamp) at time zone 'UTC' as started_at,
+        try_cast(leg['duration'] as decimal(12, 3)) as total_seconds,
+        try_cast(leg['successful'] as boolean) as is_successful,
+        nullif(leg['end_reason']['details'], '') as vendor_result,
+        nullif(leg['end_reason']['code'], '') as end_code,
+        try_cast(leg['cost'] as decimal(18, 6)) as cost
+    from legs
+),
+
+sided as (
+    select
+        *,
+        direction = 'outbound' and coalesce(party_kind = 'user', false) as is_agent,
+        row_number() over (
+            partition by account, vendor_call_id, is_agent
+            order by leg_no
+        ) = 1 as is_first
+    from typed
+)
+
+select
+    sided.account,
+    sided.vendor_call_id,
+    sided.leg_no,
+    case
+        when sided.is_agent then 'agent'
+        when sided.is_first then 'customer'
+        when sided.direction = 'inbound' then 'conference'
+        when sided.party_kind in ('pstn', 'mobile') then 'transfer'
+        else 'other'
+    end as role,
+    sided.direction,
+    case sided.direction
+        when 'inbound' then sided.remote_number else sided.local_number
+    end as from_party,
+    case sided.direction
+        when 'inbound' then sided.local_number else sided.remote_number
+    end as to_party,
+    sided.started_at,
+    sided.started_at + to_seconds(sided.total_seconds::double) as ended_at,
+    sided.total_seconds,
+    sided.is_successful,
+    sided.vendor_result,
+    sided.end_code,
+    sided.cost,
+    if(sided.cost is null, null, coalesce(settings.currency, info.currency)) as currency
+from sided
+left join staging.voximplant__account_info as info
+    on sided.account = info.account
+left join config.accounts as settings
+    on settings.vendor = 'voximplant' and sided.account = settings.account

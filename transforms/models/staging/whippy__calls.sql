@@ -1,0 +1,75 @@
+-- One row per Whippy call. Its analysis (voicemail, rating, language) comes late.
+-- @key account, vendor_call_id
+-- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
+-- @accepted cost_status: none, final
+with rated as (
+    select
+        account,
+        vendor_call_id,
+        min(currency) as currency
+    from staging.whippy__costs
+    group by all
+),
+
+typed as (
+    select
+        account,
+        record_id as vendor_call_id,
+        nullif(record['from'], '') as caller,
+        nullif(record['to'], '') as callee,
+        nullif(record['delivery_status'], '') as vendor_outcome,
+        try_cast(record['voicemail'] as boolean) as is_voicemail,
+        -- Without agent_id a person spoke, but the record may just not say so.
+        case
+            when record['agent_id'] != '' then true
+            when record['user_id'] != '' then false
+        end as is_bot_handled,
+        nullif(
+            len(list_filter(record['attachments'], lambda x: x['content_type'] like 'audio/%')),
+            0
+        ) is not null as has_recording,
+        nullif(record['language'], '') as language,
+        nullif(record['call_completion_rating'], '') as rating,
+        first_loaded_at,
+        last_loaded_at,
+        load_id
+    from staging.whippy__records
+)
+
+select
+    typed.account,
+    typed.vendor_call_id,
+    spans.direction,
+    spans.started_at,
+    case spans.direction when 'inbound' then typed.caller when 'outbound' then typed.callee end
+        as customer_number,
+    case spans.direction when 'inbound' then typed.callee when 'outbound' then typed.caller end
+        as business_number,
+    case when typed.is_voicemail then 'voicemail' else coalesce(words.outcome, 'unknown') end
+        as outcome,
+    case when typed.is_voicemail then 'voicemail' else coalesce(words.outcome_stage, 'none') end
+        as outcome_stage,
+    typed.vendor_outcome,
+    spans.total_seconds,
+    case when spans.total_seconds is not null then 'reported' end as duration_basis,
+    case when typed.is_voicemail then false else words.is_answered end as is_answered,
+    typed.is_voicemail,
+    typed.is_bot_handled,
+    case when typed.has_recording then true end as is_recorded,
+    rated.currency,
+    case when rated.currency is null then 'none' else 'final' end as cost_status,
+    typed.language,
+    typed.rating,
+    unknown.unknown_values,
+    typed.first_loaded_at,
+    typed.last_loaded_at,
+    typed.load_id
+from typed
+inner join staging.whippy__spans as spans
+    on typed.account = spans.account and typed.vendor_call_id = spans.vendor_call_id
+inner join staging.whippy__unknown_values as unknown
+    on typed.account = unknown.account and typed.vendor_call_id = unknown.vendor_call_id
+left join rated
+    on typed.account = rated.account and typed.vendor_call_id = rated.vendor_call_id
+left join seeds.outcomes as words
+    on words.vendor = 'whippy' and typed.vendor_outcome = words.vendor_outcome

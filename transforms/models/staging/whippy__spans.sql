@@ -1,0 +1,30 @@
+-- One row per Whippy call: which way it went, when it began and how long it lasted.
+-- @key account, vendor_call_id
+-- @not_null direction
+-- @accepted direction: inbound, outbound, unknown
+with sent as (
+    select
+        account,
+        record_id as vendor_call_id,
+        lower(record['direction']) as direction,
+        record['created_at'] as created_at,
+        coalesce(
+            nullif(record['duration'], ''),
+            nullif(record['duration_ms'], ''),
+            record['metadata']['duration']
+        ) as milliseconds
+    from staging.whippy__records
+)
+
+select
+    account,
+    vendor_call_id,
+    case when direction in ('inbound', 'outbound') then direction else 'unknown' end as direction,
+    -- A time without a zone is UTC; one that has a zone cannot take another.
+    coalesce(
+        try_cast(created_at || 'Z' as timestamptz),
+        try_cast(created_at as timestamptz)
+    ) as started_at,
+    try_cast(try_cast(milliseconds as decimal(18, 3)) * 0.001 as decimal(12, 3)) as total_seconds,
+    milliseconds
+from sent

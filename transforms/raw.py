@@ -1,0 +1,244 @@
+"""What tonight's models see of the raw files: the calls that the last loads touched.
+
+Everything made here is temporary: it stands in DuckDB's ``temp`` database under the
+name that models use, as in ``temp."raw.zoom__voice_calls"``, and the file that is
+built never holds it.
+"""
+# ruff: noqa: S608 -- what is spliced are names that model.py has checked
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from transforms.check import quoted
+from transforms.graph import Graph, is_raw, raw_table
+from transforms.model import NAME, ModelError
+
+_RECORDS = (
+    "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"
+    " fetched_at timestamptz, payload varchar, _dlt_load_id varchar"
+)
+"""Columns of every record table of every vendor."""
+_NAMES = ", ".join(column.split()[0] for column in _RECORDS.split(", "))
+_LEDGERS = {
+    "raw.load_windows": (
+        "account varchar, stream varchar, window_start timestamptz,"
+        " window_end timestamptz, purpose varchar, state varchar, rows_fetched bigint,"
+        " rows_distinct bigint, rows_quarantined bigint, vendor_total bigint, requests bigint, retries bigint,"
+        " split_of varchar, attempt bigint, load_id varchar, started_at timestamptz,"
+        " finished_at timestamptz, error varchar, _dlt_load_id varchar"
+    ),
+    "raw.quarantine": (
+        "account varchar, stream varchar, window_from timestamptz,"
+        " window_to timestamptz, record_no bigint, reason varchar, payload varchar,"
+        " fetched_at timestamptz, _dlt_load_id varchar"
+    ),
+    "raw.loads": "load_id varchar, status bigint, inserted_at timestamptz",
+}
+"""Tables that each raw file has once, and the columns they have when none does."""
+_RESERVED = {
+    "build",
+    "config",
+    "main",
+    "memory",
+    "ops",
+    "raw",
+    "seeds",
+    "staging",
+    "temp",
+}
+
+TOUCHED = 'temp."night.touched"'
+"""Vendor, account, record_id and call_key of the records to compute tonight."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The attached raw files, and which of their tables tonight's models read."""
+
+    connection: DuckDBPyConnection
+    graph: Graph
+    vendors: tuple[str, ...]
+    stored: frozenset[tuple[str, str]]
+    """Vendor and table, of every table that there is."""
+
+
+def temporary(name: str) -> str:
+    """Return where the relation that models call ``name`` stands tonight."""
+    return f'temp."{name}"'
+
+
+def attach(
+    connection: DuckDBPyConnection, files: Mapping[str, Path], graph: Graph
+) -> Raw:
+    """Open, for reading, the raw file of every vendor that has one."""
+    vendors = tuple(sorted(vendor for vendor in files if files[vendor].exists()))
+    for vendor in vendors:
+        if not NAME.fullmatch(vendor) or vendor in _RESERVED:
+            raise ModelError(f"{vendor!r} cannot be a vendor's name; use a-z0-9")
+        connection.execute(
+            f'attach {quoted(str(files[vendor]))} as "{vendor}" (read_only)'
+        )
+    stored = connection.execute(
+        "select database_name, table_name from duckdb_tables()"
+        " where schema_name = 'raw'"
+    ).fetchall()
+    return Raw(connection, graph, vendors, frozenset(map(tuple, stored)))
+
+
+def unite_ledgers(raw: Raw) -> dict[str, str]:
+    """Make one relation of each vendor's ledgers; return where each stands."""
+    for name, typed in _LEDGERS.items():
+        table = "_dlt_loads" if name == "raw.loads" else name.removeprefix("raw.")
+        raw.connection.execute(f'create temp table "{name}" (vendor varchar, {typed})')
+        for vendor in raw.vendors:
+            if (vendor, table) in raw.stored:
+                raw.connection.execute(
+                    f'create or replace temp table "{name}" as from temp."{name}"'
+                    f" union all by name select '{vendor}' as vendor, *"
+                    f' from "{vendor}".raw.{table}'
+                )
+    return {name: temporary(name) for name in _LEDGERS}
+
+
+def give(raw: Raw, context: Mapping[str, pa.Table]) -> dict[str, str]:
+    """Make the tables ``config.<name>`` and ``seeds.<name>``; return where they are."""
+    names: list[str] = []
+    for name, table in context.items():
+        names.append(f"config.{name}")
+        raw.connection.register("given", table)
+        raw.connection.execute(f'create temp table "{names[-1]}" as from given')
+        raw.connection.unregister("given")
+    for path in raw.graph.seeds:
+        names.append(f"seeds.{path.stem}")
+        csv = f"read_csv({quoted(str(path))}, header = true, sample_size = -1)"
+        raw.connection.execute(f'create temp table "{names[-1]}" as from {csv}')
+    return {name: temporary(name) for name in names}
+
+
+def load_ids(raw: Raw) -> dict[tuple[str, str], frozenset[str]]:
+    """Return the loads whose rows are in each raw input, by vendor and table."""
+    tables = (raw.graph.records | raw.graph.registers) & raw.stored
+    return {
+        (vendor, table): frozenset(
+            row[0]
+            for row in raw.connection.execute(
+                f'select distinct _dlt_load_id from "{vendor}".raw."{table}"'
+            ).fetchall()
+        )
+        for vendor, table in sorted(tables)
+    }
+
+
+def touch_all(raw: Raw, vendors: Collection[str]) -> None:
+    """Touch every record of ``vendors``."""
+    for vendor, table in sorted(raw.graph.records & raw.stored):
+        if vendor in vendors:
+            _add(
+                raw, vendor, f'select account, record_id from "{vendor}".raw."{table}"'
+            )
+
+
+def touch_loaded(raw: Raw, loads: Mapping[tuple[str, str], frozenset[str]]) -> None:
+    """Touch the records that have a row from one of ``loads``, by vendor and table."""
+    for (vendor, table), found in loads.items():
+        if found and (vendor, table) in raw.graph.records:
+            # Literals, because DuckDB does not push a subquery down to the scan.
+            ids = ", ".join(map(quoted, sorted(found)))
+            _add(
+                raw,
+                vendor,
+                f'select account, record_id from "{vendor}".raw."{table}"'
+                f" where _dlt_load_id in ({ids})",
+            )
+
+
+def touch_asked(raw: Raw, sql: str) -> None:
+    """Touch the records that the query of a ``*.touch.sql`` returns.
+
+    A vendor whose raw file is absent is left alone, for its calls could be deleted
+    but not made again.
+    """
+    for vendor in raw.vendors:
+        asked = f"select account, record_id from ({sql}\n) where vendor = '{vendor}'"
+        _add(raw, vendor, asked)
+
+
+def touch_together(raw: Raw) -> None:
+    """Touch, with each record, all that its model's ``@together`` holds with it."""
+    for model in raw.graph.models:
+        tables = {raw_table(found) for found in model.references if is_raw(found)}
+        for vendor, table in sorted(tables & raw.graph.records & raw.stored):
+            for expression in model.together:
+                held = (
+                    f"(select account, record_id, ({expression}) as held_together"
+                    f' from "{vendor}".raw."{table}")'
+                )
+                groups = (
+                    f"(select distinct account, held_together from {held} semi join"
+                    f" ({_touched(vendor)}) using (account, record_id))"
+                )
+                # A record that moved is in two groups, so those it brings may bring
+                # others: go on until none comes.
+                while _add(
+                    raw,
+                    vendor,
+                    f"select account, record_id from {held}"
+                    f" semi join {groups} using (account, held_together)",
+                ):
+                    pass
+
+
+def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
+    """Make the raw inputs of all models; return where each stands.
+
+    They have every version of the touched records; of the vendors in ``whole``, and
+    of reference tables, every row.
+    """
+    places: dict[str, str] = {}
+    for vendor, table in sorted(raw.graph.records | raw.graph.registers):
+        name = f"raw.{vendor}__{table}"
+        places[name] = temporary(name)
+        rows = f'select {_NAMES} from "{vendor}".raw."{table}"'
+        if (vendor, table) not in raw.stored:
+            raw.connection.execute(f'create temp table "{name}" ({_RECORDS})')
+        elif vendor in whole or (vendor, table) in raw.graph.registers:
+            raw.connection.execute(f'create temp view "{name}" as {rows}')
+        else:
+            only = f" semi join ({_touched(vendor)}) using (account, record_id)"
+            bounds = _bounds(raw, f'from "{vendor}".raw."{table}"{only}')
+            raw.connection.execute(
+                f'create temp table "{name}" as {rows}{only} where {bounds}'
+            )
+    return places
+
+
+def _bounds(raw: Raw, touched: str) -> str:
+    """Bound the touched records in time, reading their keys only.
+
+    The literals let the scan that reads payloads skip all other row groups.
+    """
+    low, high = raw.connection.execute(
+        f"select min(event_at)::varchar, max(event_at)::varchar {touched}"
+    ).fetchall()[0]
+    if low is None:
+        return "false"
+    return f"event_at between timestamptz '{low}' and timestamptz '{high}'"
+
+
+def _touched(vendor: str) -> str:
+    return f"select account, record_id from {TOUCHED} where vendor = '{vendor}'"
+
+
+def _add(raw: Raw, vendor: str, records: str) -> int:
+    """Touch the records of a query, each once; return how many are new."""
+    added = raw.connection.execute(
+        f"insert into {TOUCHED}"
+        f" select distinct '{vendor}' as vendor, account, record_id,"
+        f" '{vendor}:' || account || ':' || record_id as call_key from ({records})"
+        f" anti join ({_touched(vendor)}) using (account, record_id)"
+    ).fetchone()
+    return int(added[0]) if added else 0
