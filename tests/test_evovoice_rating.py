@@ -289,3 +289,71 @@ def test_a_date_that_is_no_end_is_counted_and_not_billed(
     assert warehouse.rows(
         "select total_seconds, cost_status, unknown_values from staging.evovoice__calls"
     ) == [(None, "none", counted)]
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        ({"wasMissed": True, "outcome": "Answered"}, ("missed", "ring", False)),
+        ({"ended": False, "outcome": "Answered"}, ("in_progress", "none", None)),
+        ({"ended": False, "answeredById": "9"}, ("in_progress", "none", True)),
+        ({"answeredById": "9", "outcome": "Declined"}, ("answered", "connected", True)),
+        ({"outcome": "Answered"}, ("answered", "connected", True)),
+        ({"outcome": "Declined"}, ("rejected", "ring", False)),
+        ({"outcome": "Enchanted"}, ("unknown", "none", None)),
+        ({}, ("unknown", "none", None)),
+    ],
+)
+def test_flags_decide_the_outcome_before_the_word_does(
+    warehouse: Warehouse,
+    session: dict[str, object],
+    expected: tuple[str, str, bool | None],
+) -> None:
+    warehouse.call("a", at(2), 60, **session)
+    assert warehouse.rows(
+        "select outcome, outcome_stage, is_answered from staging.evovoice__calls"
+    ) == [expected]
+
+
+def test_words_and_shapes_that_nobody_knows_are_counted(warehouse: Warehouse) -> None:
+    odd = {"outcome": "Enchanted", "direction": "Sideways", "ended": "perhaps"}
+    roles = [{"role": "Agent"}, {"role": "Spy"}]
+    warehouse.call("a", at(2), 60, members=roles, **odd)
+    warehouse.call("b", at(2), 60, members="nobody")
+    counted = warehouse.rows(
+        "select vendor_call_id, unnest(unknown_values, recursive := true)"
+        " from staging.evovoice__calls order by all"
+    )
+    said = {**odd, "members.role": "Spy"}
+    assert counted == [
+        *(("a", field, said[field]) for field in sorted(said)),
+        ("b", "members", "VARCHAR"),
+    ]
+
+
+def test_numbers_stand_on_their_side_of_the_call(warehouse: Warehouse) -> None:
+    inside, outside = "+15550100", "+15550199"
+    warehouse.call("a", at(2), 1, fromAddress=outside, toAddress=inside)
+    outgoing = {"direction": "Outgoing", "fromAddress": inside}
+    warehouse.call("b", at(2), 1, **outgoing, toAddress=outside)
+    warehouse.call("c", at(2), 1, **outgoing, toAddress="", destination=outside)
+    numbers = "select customer_number, business_number from staging.evovoice__calls"
+    assert warehouse.rows(numbers) == [(outside, inside)] * 3
+
+
+def test_each_member_is_a_leg(warehouse: Warehouse) -> None:
+    members = [{"role": 1, "identity": "c"}, {"role": "Agent", "displayName": "Ada"}]
+    warehouse.call("a", at(2), 60, members=[*members, {"role": "Transfer"}, {}])
+    warehouse.call("b", at(2), 60)
+    assert warehouse.rows(
+        "select leg_no, role, party_name from staging.evovoice__legs order by leg_no"
+    ) == [
+        (1, "customer", "c"),
+        (2, "agent", "Ada"),
+        (3, "transfer", None),
+        (4, "other", None),
+    ]
+    assert warehouse.rows(
+        "select leg_count, agent_count, is_transferred from staging.evovoice__calls"
+        " order by vendor_call_id"
+    ) == [(4, 1, True), (None, None, None)]

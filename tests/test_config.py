@@ -1,0 +1,133 @@
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pipelines.config import ConfigError, read_config
+
+ZOOM = {
+    "CALLHOUSE__SOURCES__ZOOM__ACCOUNTS__MAIN__ACCOUNT_ID": "a",
+    "CALLHOUSE__SOURCES__ZOOM__ACCOUNTS__MAIN__CLIENT_ID": "b",
+    "CALLHOUSE__SOURCES__ZOOM__ACCOUNTS__MAIN__CLIENT_SECRET": "canary-secret",
+}
+SECRETS = """
+[sources.whippy.accounts.main]
+api_key = "from-file"
+[sources.whippy.accounts.second]
+api_key = "other"
+currency = "EUR"
+"""
+
+
+def refusal(folder: Path, environment: dict[str, str]) -> str:
+    with pytest.raises(ConfigError) as error:
+        read_config(folder, environment)
+    return str(error.value)
+
+
+def write(folder: Path, name: str, text: str, mode: int = 0o600) -> None:
+    (folder / name).write_text(text)
+    (folder / name).chmod(mode)
+
+
+def test_without_anything_no_vendor_is_configured(tmp_path: Path) -> None:
+    config = read_config(tmp_path, {})
+    assert config.vendors == ()
+    assert config.warehouse == Path("warehouse")
+
+
+def test_the_committed_configuration_holds_the_defaults() -> None:
+    committed = read_config(Path("config"), {})
+    assert committed == read_config(Path("nowhere"), {})
+
+
+def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
+    (vendor,) = read_config(tmp_path, ZOOM).vendors
+    assert vendor.name == "zoom"
+    assert vendor.accounts[0].settings["client_secret"] == "canary-secret"
+
+
+def test_a_vendor_has_the_accounts_of_its_file_and_the_environment_wins(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "secrets.toml", SECRETS)
+    key = "CALLHOUSE__SOURCES__WHIPPY__ACCOUNTS__MAIN__API_KEY"
+    (vendor,) = read_config(tmp_path, {key: "from-environment"}).vendors
+    assert [(a.alias, a.currency) for a in vendor.accounts] == [
+        ("main", None),
+        ("second", "EUR"),
+    ]
+    assert vendor.accounts[0].settings["api_key"] == "from-environment"
+
+
+def test_a_half_configured_vendor_names_every_missing_key(tmp_path: Path) -> None:
+    half = {name: value for name, value in ZOOM.items() if name.endswith("CLIENT_ID")}
+    sentence = refusal(tmp_path, half)
+    assert "zoom is half configured" in sentence
+    assert "account_id, client_secret" in sentence
+    assert "CALLHOUSE__SOURCES__ZOOM__ACCOUNTS__MAIN__CLIENT_SECRET" in sentence
+
+
+def test_no_vendor_reads_a_credential_meant_for_another(tmp_path: Path) -> None:
+    shared = {
+        "CLIENT_ID": "x",
+        "API_KEY": "x",
+        "PASSWORD": "x",
+        "SOURCES__WHIPPY__API_KEY": "x",
+        "CALLHOUSE__SOURCES__EVOVOICE__PASSWORD": "p",
+        "CALLHOUSE__SOURCES__EVOVOICE__USERNAME": "u",
+        "CALLHOUSE__SOURCES__EVOVOICE__ACCOUNT_IDS": "1",
+    }
+    (vendor,) = read_config(tmp_path, shared).vendors
+    assert vendor.name == "evovoice"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[sources.zoom]\npage_sise = 5\n", "did you mean 'page_size'?"),
+        ("[sources.zom]\npage_size = 5\n", "did you mean 'zoom'?"),
+        ("[callhous]\nstart = 2026-01-01\n", "did you mean 'callhouse'?"),
+        ("[callhouse]\nwarehous = 'x'\n", "did you mean 'warehouse'?"),
+        ("[sources.zoom]\npage_size = 'many'\n", "Expected `int`"),
+        ("[callhouse]\nreporting_time_zone = 'Mars'\n", "'Mars' is no time zone"),
+        ("[callhouse\n", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_with_its_file(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    write(tmp_path, "config.toml", text)
+    sentence = refusal(tmp_path, {})
+    assert expected in sentence
+    assert "config.toml" in sentence
+
+
+def test_secrets_that_others_can_read_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "secrets.toml", SECRETS, mode=0o644)
+    assert f"chmod 600 {tmp_path / 'secrets.toml'}" in refusal(tmp_path, {})
+
+
+def test_a_secret_is_in_no_representation_and_in_no_error(tmp_path: Path) -> None:
+    assert "canary-secret" not in repr(read_config(tmp_path, ZOOM))
+    wrong = {**ZOOM, "CALLHOUSE__SOURCES__ZOOM__PAGE_SIZE": "canary-secret"}
+    assert "canary-secret" not in refusal(tmp_path, wrong)
+
+
+def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
+    card = """
+[[rate_card]]
+vendor = "whippy"
+account = "main"
+direction = "inbound"
+component = "ai_platform"
+unit = "minute"
+increment = 60
+unit_price = 0.07
+currency = "USD"
+valid_from = 2026-01-01
+"""
+    write(tmp_path, "rate_cards.toml", card)
+    assert read_config(tmp_path, {}).rate_cards[0].unit_price == Decimal("0.07")
+    write(tmp_path, "rate_cards.toml", card.replace("unit_price", "unit_prize"))
+    assert "did you mean 'unit_price'?" in refusal(tmp_path, {})

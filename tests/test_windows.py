@@ -1,0 +1,106 @@
+import itertools
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.windows import (
+    DAY,
+    Interval,
+    Window,
+    covers,
+    day_windows,
+    merge,
+    read_time,
+    split,
+    subtract,
+)
+
+EPOCH = read_time("2026-03-01T00:00:00+00:00")
+minutes = st.integers(0, 60 * 24 * 40)
+intervals = (
+    st.tuples(minutes, minutes)
+    .filter(lambda p: p[0] < p[1])
+    .map(lambda p: (EPOCH + timedelta(minutes=p[0]), EPOCH + timedelta(minutes=p[1])))
+)
+
+
+def length(parts: list[Interval]) -> timedelta:
+    return sum((end - start for start, end in parts), timedelta())
+
+
+@given(intervals)
+def test_split_covers_an_interval_without_gap_or_overlap(interval: Interval) -> None:
+    parts = list(split(interval))
+    assert parts[0][0] == interval[0]
+    assert parts[-1][1] == interval[1]
+    assert all(left[1] == right[0] for left, right in itertools.pairwise(parts))
+    assert all(end - start <= DAY for start, end in parts)
+    assert all(
+        start.date() == (end - timedelta(microseconds=1)).date() for start, end in parts
+    )
+
+
+@given(intervals, st.lists(intervals, max_size=6))
+def test_what_is_left_and_what_is_taken_make_the_whole(
+    whole: Interval, parts: list[Interval]
+) -> None:
+    left = subtract(whole, parts)
+    assert covers([*left, *parts], whole)
+    assert all(not covers(merge(parts), gap) for gap in left)
+    taken = subtract(whole, left)
+    assert length(left) + length(taken) == whole[1] - whole[0]
+
+
+@given(st.lists(intervals, max_size=8))
+def test_merged_intervals_neither_touch_nor_overlap(parts: list[Interval]) -> None:
+    merged = merge(parts)
+    assert all(left[1] < right[0] for left, right in itertools.pairwise(merged))
+    assert all(covers(merged, part) for part in parts)
+
+
+def test_days_stay_utc_days_across_a_change_of_summer_time() -> None:
+    days = list(
+        split(
+            (
+                read_time("2026-03-28T12:00:00+01:00"),
+                read_time("2026-03-30T00:00:00+02:00"),
+            )
+        )
+    )
+    assert [f"{start:%d %H:%M}" for start, _ in days] == ["28 11:00", "29 00:00"]
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "expected"),
+    [
+        ("2026-03-02T15:04:05Z", None, "2026-03-02 15:04:05+00:00"),
+        ("2026-03-02T15:04:05.1230000Z", None, "2026-03-02 15:04:05.123000+00:00"),
+        ("2026-03-02T15:04:05-08:00", None, "2026-03-02 23:04:05+00:00"),
+        ("2026-03-02 15:04:05", "UTC", "2026-03-02 15:04:05+00:00"),
+        ("2026-07-01 12:00:00", "Europe/Berlin", "2026-07-01 10:00:00+00:00"),
+    ],
+)
+def test_a_time_is_read_as_utc(text: str, zone: str | None, expected: str) -> None:
+    assert str(read_time(text, zone)) == expected
+
+
+def test_a_time_without_zone_is_refused_unless_the_vendor_names_one() -> None:
+    with pytest.raises(ValueError, match="without a zone"):
+        read_time("2026-03-02 15:04:05")
+
+
+def test_a_window_needs_zones_and_an_order() -> None:
+    with pytest.raises(ValueError, match="zoned"):
+        Window(datetime(2026, 1, 1), datetime(2026, 1, 2), "calls")  # noqa: DTZ001
+    with pytest.raises(ValueError, match="ends after it starts"):
+        Window(EPOCH, EPOCH, "calls")
+
+
+def test_day_windows_leave_out_the_end() -> None:
+    days = day_windows("calls", "2026-03-01", "2026-03-03")
+    assert [str(day) for day in days] == [
+        "calls 2026-03-01 00:00..2026-03-02 00:00Z",
+        "calls 2026-03-02 00:00..2026-03-03 00:00Z",
+    ]
