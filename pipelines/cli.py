@@ -210,7 +210,7 @@ def _refusals() -> Iterator[None]:
     from pipelines.config import ConfigError  # noqa: PLC0415
     from pipelines.locks import LockedError  # noqa: PLC0415
     from transforms.check import CheckFailed  # noqa: PLC0415
-    from transforms.model import ModelError  # noqa: PLC0415
+    from transforms.sql import ModelError  # noqa: PLC0415
 
     try:
         yield

@@ -19,7 +19,6 @@ from pipelines.sources import vendors as all_vendors
 from transforms.build import BuildResult, build
 
 MODELS = Path(transforms.__file__).parent / "models"
-SEEDS = Path(transforms.__file__).parent / "seeds"
 ORIGIN = "origin"
 """Names, in a warehouse, what its calls are: the vendors', or the sandbox's."""
 
@@ -104,7 +103,7 @@ def _build(
         "runs": read_runs(config.warehouse),
     }
     try:
-        return build(build_file, MODELS, SEEDS, raw, context, full=full)
+        return build(build_file, MODELS, raw, context, full=full)
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}".splitlines()[0]
         failed = Run(now, "build", "", "failed", error=sentence)

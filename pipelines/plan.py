@@ -81,6 +81,8 @@ def plan(
     if stream.is_reference:
         whole_day = (until.start_of("day"), until.add(minutes=1))
         return [Window(*whole_day, stream.name, "nightly", _attempt(own, whole_day))]
+    if stream.whole_months:
+        start = pendulum.instance(start).in_timezone("UTC").start_of("month")
     complete = [read for read in own if read.state == "complete"]
     covered = [read.interval for read in complete]
     again = stream.lookback if lookback is None else lookback

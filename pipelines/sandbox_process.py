@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 SEED = 7
+VOLUME = 120
 
 
 class _Ready(msgspec.Struct):
@@ -36,23 +37,28 @@ class Sandbox:
 
 @contextmanager
 def running_sandbox(
-    now: datetime | None = None, *, port: int = 0, seed: int = SEED
+    now: datetime | None = None,
+    *,
+    port: int = 0,
+    seed: int = SEED,
+    volume: int = VOLUME,
 ) -> Iterator[Sandbox]:
-    """Start the sandbox on loopback and stop it at the end, also after a kill."""
+    """Start the sandbox on loopback and stop it at the end, also after a kill.
+
+    ``volume`` is the number of calls a weekday that each vendor has.
+    """
     command = [sys.executable, "-m", "pipelines.sandbox", "--stop-with-stdin"]
-    command += ["--port", str(port), "--seed", str(seed)]
+    command += ["--port", str(port), "--seed", str(seed), "--volume", str(volume)]
     if now is not None:
         command += ["--now", now.isoformat()]
-    process = subprocess.Popen(  # noqa: S603 - our own module
+    with subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError("the sandbox did not start; see its error above")
-        ready = msgspec.json.decode(line, type=_Ready)
-        yield Sandbox(ready.url, ready.now, ready.environment, process)
-    finally:
-        process.terminate()
-        process.wait()
+    ) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else b""
+            if not line:
+                raise RuntimeError("the sandbox did not start; its error stands above")
+            ready = msgspec.json.decode(line, type=_Ready)
+            yield Sandbox(ready.url, ready.now, ready.environment, process)
+        finally:
+            process.terminate()

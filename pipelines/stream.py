@@ -28,5 +28,7 @@ class Stream:
     """A window is read again until a read began this long after its end."""
     lag: timedelta = timedelta(minutes=5)
     """Windows end this long before now: the newest records may not be listed yet."""
+    whole_months: bool = False
+    """The history begins with a month: a price depends on the month's other calls."""
     is_reference: bool = False
     """A few records without a time of their own, read whole every night."""

@@ -12,7 +12,7 @@ import pytest
 
 STAGING = Path(__file__).parents[1] / "transforms/models/staging"
 SEEDS = Path(__file__).parents[1] / "transforms/seeds"
-MODELS = ("sessions", "accounts", "costs", "calls", "legs")
+MODELS = ("sessions", "accounts", "costs", "unknown_values", "calls", "legs")
 MARCH_FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 ACCOUNT = "5f8e00000000000000000001"
 INBOUND = {"rawUnitMultiplier": 1.0, "unitCost": 0.02, "allowance": 10}
@@ -24,6 +24,7 @@ class Warehouse:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self.reads = 0
         for schema in ("raw", "staging", "config", "seeds"):
             connection.execute(f"create schema {schema}")
         for table in ("sessions", "accounts"):
@@ -41,7 +42,9 @@ class Warehouse:
         )
 
     def land(self, table: str, record_id: str, at: datetime, payload: object) -> None:
-        fetched_at = MARCH_FIRST + timedelta(days=90) if table == "sessions" else at
+        self.reads += 1
+        later = MARCH_FIRST + timedelta(days=90, hours=self.reads)
+        fetched_at = later if table == "sessions" else at
         self.connection.execute(
             f"insert into raw.evovoice__{table} values ('main', ?, ?, ?, ?, ?, 'l1')",
             [record_id, at, at, fetched_at, json.dumps(payload)],
@@ -170,6 +173,18 @@ def test_a_call_that_goes_on_has_no_cost_yet(warehouse: Warehouse) -> None:
     warehouse.call("b", at(3), 60)
     assert warehouse.costs() == {"b": Decimal(0)}
     assert warehouse.statuses() == {"a": "pending", "b": "final"}
+
+
+def test_a_call_marked_as_going_on_has_not_ended_whatever_its_date_says(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND)
+    warehouse.call("a", at(2), 60, ended=False)
+    assert warehouse.costs() == {}
+    assert warehouse.statuses() == {"a": "pending"}
+    assert warehouse.rows(
+        "select ended_at, total_seconds from staging.evovoice__calls"
+    ) == [(None, None)]
 
 
 def test_a_call_of_no_length_has_no_minute(warehouse: Warehouse) -> None:

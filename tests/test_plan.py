@@ -86,6 +86,12 @@ def test_an_archive_is_read_when_its_days_have_moved_there() -> None:
     }
 
 
+def test_a_stream_priced_by_the_month_begins_with_the_month() -> None:
+    by_month = Stream("calls", "calls", "id", "at", whole_months=True)
+    windows = plan(by_month, at("03-12T00:00:00"), at("03-14T03:00:00"), [])
+    assert windows[0].start == START
+
+
 def test_a_clock_that_went_back_is_refused() -> None:
     reads: list[PastRead] = []
     night(reads, at("03-10T03:00:00"))

@@ -1,8 +1,8 @@
 """The night: touched calls through all models, their checks, in one transaction."""
 # ruff: noqa: S608 -- what is spliced are names that model.py has checked
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -105,8 +105,11 @@ def build(
         places |= inputs.show_inputs(raw, whole)
         night = _Night(raw, bool(reason), places)
         for model in graph.models:
-            _run(night, model)
-        _run_checks(night)
+            with _named(model):
+                _run(night, model)
+        for model in graph.checks:
+            with _named(model):
+                _run_check(night, model)
         if reason:
             state.drop_others(connection, night.rows)
         state.remember(connection, loads, stamp, full=bool(reason))
@@ -133,7 +136,8 @@ def _touch(
     if not reason:
         inputs.touch_loaded(raw, new)
         for model in raw.graph.touches:
-            inputs.touch_asked(raw, model.bound(places))
+            with _named(model):
+                inputs.touch_asked(raw, model.bound(places))
         inputs.touch_together(raw)
     return whole
 
@@ -203,17 +207,26 @@ def _apply(night: _Night, model: Model) -> None:
     night.rows[table] = counted[0][0]
 
 
-def _run_checks(night: _Night) -> None:
-    """Run every ``*.check.sql``, over tonight's calls only where it can.
+def _run_check(night: _Night, model: Model) -> None:
+    """Run a ``*.check.sql``, over tonight's calls only where it can.
 
     A check that reads a mart by day must see the calls of the whole day.
     """
     by_day = {one.table for one in night.raw.graph.models if one.kind == "call_date"}
-    for model in night.raw.graph.checks:
-        reads_days = any(found.name in by_day for found in model.references)
-        places = night.places if reads_days else night.tonight
-        check_query(night.connection, model, model.bound(places))
-        night.checks += 1
+    reads_days = any(found.name in by_day for found in model.references)
+    places = night.places if reads_days else night.tonight
+    check_query(night.connection, model, model.bound(places))
+    night.checks += 1
+
+
+@contextmanager
+def _named(model: Model) -> Iterator[None]:
+    """Add to an error of the database the file whose query it is about."""
+    try:
+        yield
+    except duckdb.Error as error:
+        error.add_note(f"in the model {model.file}")
+        raise
 
 
 def _built(table: str) -> str:

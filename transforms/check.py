@@ -4,11 +4,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import sqlglot
 from duckdb import DuckDBPyConnection
-from sqlglot import exp
 
-from transforms.model import Model, ModelError, nearest
+from transforms.model import Model
+from transforms.sql import ModelError, columns_of, nearest
 
 SHOWN = 20
 """So many bad rows are enough to see what is wrong."""
@@ -46,7 +45,8 @@ class CheckFailed(Exception):  # noqa: N818
 
 def declared(model: Model) -> Iterator[Check]:
     """Yield what the header promises of every row; NULL breaks ``not_null`` only."""
-    for column in dict.fromkeys((*model.key, *model.not_null)):
+    key = (column for column in model.key if column not in model.nullable)
+    for column in dict.fromkeys((*key, *model.not_null)):
         yield Check(f"not_null {column}", f'"{column}" is null', (column,))
     for column, values in model.accepted:
         words = ", ".join(quoted(value) for value in values)
@@ -54,9 +54,8 @@ def declared(model: Model) -> Iterator[Check]:
             f"accepted {column}", f'"{column}"::varchar not in ({words})', (column,)
         )
     for text in model.checks:
-        tree = sqlglot.parse_one(f"select ({text})", dialect="duckdb")
-        named = dict.fromkeys(one.name.lower() for one in tree.find_all(exp.Column))
-        yield Check(f"check {text}", f"not ({text})", tuple(named))
+        named = columns_of(text, f"{model.file}: @check")
+        yield Check(f"check {text}", f"not ({text})", named)
 
 
 def check_model(

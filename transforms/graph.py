@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from transforms.model import (
-    NAME,
-    Model,
-    ModelError,
-    Reference,
-    nearest,
-    read_model,
-)
+from transforms.model import NAME, Model, read_model
+from transforms.sql import ModelError, Reference, nearest
 
 LEDGERS = frozenset({"raw.load_windows", "raw.quarantine", "raw.loads"})
 """Tables of every raw file, seen as one table with a ``vendor`` column."""

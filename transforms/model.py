@@ -6,15 +6,19 @@ model reads is never declared: it is read from the SQL.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from transforms.sql import (
+    ModelError,
+    Reference,
+    columns_of,
+    nearest,
+    references,
+    rewritten,
+)
 
 Kind: TypeAlias = Literal[
     "transient", "table", "call_key", "call_date", "check", "touch"
@@ -35,28 +39,12 @@ KINDS: Mapping[str, Kind] = {
     "incremental call_date": "call_date",
 }
 TAGS = frozenset(
-    {"kind", "key", "not_null", "accepted", "check", "column"}
+    {"kind", "key", "not_null", "nullable", "accepted", "check", "column"}
     | {"reference", "together", "unused"}
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _T = TypeVar("_T")
 _TAG = re.compile(r"--\s*@(\w*)\s*(.*)")
-
-
-class ModelError(Exception):
-    """A model file does not say what it must: where, what is wrong, what to do."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A table that a model reads, and where its name stands in the text."""
-
-    name: str
-    """Schema and table, as in ``main.fact_calls``."""
-    start: int
-    end: int
-    line: int
-    is_aliased: bool
 
 
 @dataclass(frozen=True)
@@ -73,6 +61,8 @@ class Model:
     references: tuple[Reference, ...]
     key: tuple[str, ...] = ()
     not_null: tuple[str, ...] = ()
+    nullable: tuple[str, ...] = ()
+    """Columns of the key that may be NULL: a mart's group of the unknown."""
     accepted: tuple[tuple[str, tuple[str, ...]], ...] = ()
     checks: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
@@ -87,22 +77,8 @@ class Model:
         return f"{self.schema}.{self.name}"
 
     def bound(self, places: Mapping[str, str]) -> str:
-        """Return the SELECT with the tables of ``places`` read from there.
-
-        Names are spliced into the text, so what the author wrote stays as written.
-        """
-        text = self.sql
-        for found in sorted(self.references, key=lambda one: -one.start):
-            if place := places.get(found.name):
-                alias = "" if found.is_aliased else f" as {found.name.split('.')[1]}"
-                text = text[: found.start] + place + alias + text[found.end :]
-        return text
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Suggest the name that was probably meant."""
-    close = get_close_matches(word, sorted(known), n=1, cutoff=0.5)
-    return f"; the nearest is {close[0]}" if close else ""
+        """Return the SELECT, reading the tables of ``places`` from there."""
+        return rewritten(self.sql, self.references, places)
 
 
 def read_model(path: Path, root: Path) -> Model:
@@ -129,9 +105,10 @@ def read_model(path: Path, root: Path) -> Model:
         kind=_kind(kind, tagged("kind")),
         sentence=sentence,
         sql=text,
-        references=tuple(_references(file, text)),
+        references=tuple(references(file, text)),
         key=_names(tagged("key")),
         not_null=_names(tagged("not_null")),
+        nullable=_names(tagged("nullable")),
         accepted=_pairs(tagged("accepted"), _split),
         checks=_expressions(tagged("check")),
         columns=_pairs(tagged("column"), str),
@@ -217,41 +194,8 @@ def _pairs(tags: list[_Tag], read: Callable[[str], _T]) -> tuple[tuple[str, _T],
 
 def _expressions(tags: list[_Tag]) -> tuple[str, ...]:
     for tag in tags:
-        try:
-            sqlglot.parse_one(f"select ({tag.value})", dialect="duckdb")
-        except SqlglotError as error:
-            raise ModelError(
-                f"{tag.place}: @{tag.name} needs one SQL expression, not {tag.value!r}"
-            ) from error
+        columns_of(tag.value, f"{tag.place}: @{tag.name}")
     return tuple(tag.value for tag in tags)
-
-
-def _references(file: str, text: str) -> Iterator[Reference]:
-    try:
-        trees = sqlglot.parse(text, dialect="duckdb")
-    except SqlglotError as error:
-        raise ModelError(f"{file}: the SQL cannot be read: {error}") from error
-    if len(trees) != 1 or not isinstance(tree := trees[0], exp.Query):
-        raise ModelError(f"{file}: after its header a file holds one SELECT, no more")
-    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    for table in tree.find_all(exp.Table):
-        schema = table.args.get("db")
-        if not isinstance(table.this, exp.Identifier):
-            continue  # a table function
-        place = table.this.meta
-        if schema is None and table.name.lower() in ctes:
-            continue
-        if schema is None or table.catalog:
-            raise ModelError(
-                f"{file}:{place['line']}: write {table.sql('duckdb')} as schema.table"
-            )
-        yield Reference(
-            name=f"{table.db}.{table.name}".lower(),
-            start=schema.meta["start"],
-            end=place["end"] + 1,
-            line=place["line"],
-            is_aliased=bool(table.alias),
-        )
 
 
 def _refuse_contradictions(model: Model) -> None:

@@ -15,7 +15,8 @@ from duckdb import DuckDBPyConnection
 
 from transforms.check import quoted
 from transforms.graph import Graph, is_raw, raw_table
-from transforms.model import NAME, ModelError
+from transforms.model import NAME
+from transforms.sql import ModelError
 
 _RECORDS = (
     "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"
@@ -27,9 +28,10 @@ _LEDGERS = {
     "raw.load_windows": (
         "account varchar, stream varchar, window_start timestamptz,"
         " window_end timestamptz, purpose varchar, state varchar, rows_fetched bigint,"
-        " rows_distinct bigint, rows_quarantined bigint, vendor_total bigint, requests bigint, retries bigint,"
-        " split_of varchar, attempt bigint, load_id varchar, started_at timestamptz,"
-        " finished_at timestamptz, error varchar, _dlt_load_id varchar"
+        " rows_distinct bigint, rows_quarantined bigint, vendor_total bigint,"
+        " requests bigint, retries bigint, split_of varchar, attempt bigint,"
+        " load_id varchar, started_at timestamptz, finished_at timestamptz,"
+        " error varchar, _dlt_load_id varchar"
     ),
     "raw.quarantine": (
         "account varchar, stream varchar, window_from timestamptz,"

@@ -61,6 +61,7 @@ SESSIONS = Stream(
     event_at="dateCreated",
     read_time=_read_time,
     version="dateLastModified",
+    whole_months=True,  # a month's calls share its allowance
 )
 ARCHIVED_SESSIONS = replace(
     SESSIONS, name="archived_sessions", lag=13 * DAY, lookback=17 * DAY
@@ -186,7 +187,7 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         return None
     if said is None or not (said.error_code or said.message):
         return None
-    words = f"refused (HTTP {status}) with {said.error_code}: {said.message}"
+    words = f"refused (HTTP {status}): {said.message or said.error_code}"
     if status == 401:  # noqa: PLR2004
         return Refusal("sign_in", f"{words}; check username and password")
     if status == 403:  # noqa: PLR2004

@@ -6,7 +6,7 @@
 | updated_calls | GET ``path`` | call | updatedAt | calls |
 | billed_calls | GET ``path`` | call | billedAt | calls |
 
-Limits: none published; 1000 records a page, of which 10 are the default; offset and
+Limits: none published; a page has 10 records by default and 1000 at most; offset and
     limit together are taken to end at 10,000, and a window with more is halved.
 Time: ISO 8601 with offset; a time without one is read as UTC. A call is listed when
     it is created, and changes when it ends, is recorded, billed or depersonalised:
@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import dlt
 import msgspec
@@ -195,15 +195,17 @@ def _refused(status: int, body: bytes) -> Refusal | None:
     class Trouble(msgspec.Struct):
         message: str = ""
 
+    hints = {
+        400: "check fields and page_size",
+        403: "check company_ids and the permissions of the login",
+        404: "set path, and base_url, from the developer portal",
+    }
+    if status not in hints:
+        return None
     try:
-        said = msgspec.json.decode(body, type=Trouble).message if status > 200 else ""  # noqa: PLR2004
+        said = msgspec.json.decode(body, type=Trouble).message
     except msgspec.MsgspecError:
         said = ""
-    words = f"answered HTTP {status} {said}".strip()
-    if status == 400:  # noqa: PLR2004
-        return Refusal("stop_window", f"{words}; check fields and page_size")
-    if status == 403:  # noqa: PLR2004
-        return Refusal("stop_account", f"{words}; check company_ids and permissions")
-    if status == 404:  # noqa: PLR2004
-        return Refusal("stop_account", f"{words}; set path (vendors/twin.md)")
-    return None
+    kind: Literal["stop_window", "stop_account"]
+    kind = "stop_window" if status == 400 else "stop_account"  # noqa: PLR2004
+    return Refusal(kind, f"answered HTTP {status} {said}; {hints[status]}")

@@ -22,7 +22,7 @@ Docs: vendors/voximplant.md; seeds/voximplant-get-call-history.txt
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -53,6 +53,14 @@ TOKEN_SECONDS = 300
 CLOCK_SKEW = 5
 """The vendor's own libraries date a token back this far."""
 SECOND = timedelta(seconds=1)
+MEANINGS: Mapping[int, Refusal] = {
+    **dict.fromkeys((1, 2, 4, 5, 340, 515), Refusal("retry", "")),
+    100: Refusal("stop_account", "; check account_id, key_id and private_key"),
+    104: Refusal("stop_account", "; give the service account a role"),
+    456: Refusal("sign_in", "; check the machine's clock"),
+}
+"""Error codes: its own faults and too many questions, no right to ask, token expired.
+Any other concerns the one question."""
 
 CALL_SESSIONS = Stream(
     name="call_sessions",
@@ -107,8 +115,9 @@ def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Pa
     Every page carries the first answer's total: the one of the whole window.
     """
     total = None
-    until = window.end + SECOND - timedelta.resolution
-    for page in _within_reach(client, page_size, window.start, until):
+    start = window.start.replace(microsecond=0)
+    end = (window.end + SECOND - timedelta.resolution).replace(microsecond=0)
+    for page in _within_reach(client, page_size, start, end):
         total = page.total if total is None else total
         yield replace(page, total=total)
 
@@ -138,7 +147,7 @@ def _within_reach(
         yield from found
         return
     middle = (start + (end - start) / 2).replace(microsecond=0)
-    if middle <= start or end <= middle + SECOND:
+    if not start < middle < end:
         raise VendorError(
             f"voximplant has {first.total} sessions between {start:%Y-%m-%d %H:%M:%S} "
             f"and {end:%H:%M:%S}Z, more than the {REACH} that paging can reach"
@@ -203,7 +212,7 @@ def _refused(_: int, body: bytes) -> Refusal | None:
 
     class Trouble(msgspec.Struct):
         code: int
-        msg: str = ""
+        msg: str | None = None
 
     class Answer(msgspec.Struct):
         error: Trouble | None = None
@@ -217,19 +226,11 @@ def _refused(_: int, body: bytes) -> Refusal | None:
         return Refusal("stop_window", "sent an error in another shape")
     except msgspec.DecodeError:
         return None
-    trouble = answer.error or next(iter(answer.errors), None)
-    return None if trouble is None else _meaning(trouble.code, trouble.msg)
-
-
-def _meaning(code: int, message: str) -> Refusal:
-    words = f"refused with code {code}: {message}"
-    if code == 456:  # the token expired  # noqa: PLR2004
-        return Refusal("sign_in", words)
-    if code in {1, 2, 4, 5, 340, 515}:  # its own faults, and too many questions
-        return Refusal("retry", words)
-    if code == 100:  # "Authorization failed"  # noqa: PLR2004
-        hint = "check account_id, key_id and private_key"
-        return Refusal("stop_account", f"{words}; {hint}")
-    if code == 104:  # "Forbidden command"  # noqa: PLR2004
-        return Refusal("stop_account", f"{words}; give the service account a role")
-    return Refusal("stop_window", words)
+    for trouble in (answer.error, *answer.errors):
+        if trouble is not None:
+            meaning = MEANINGS.get(trouble.code, Refusal("stop_window", ""))
+            words = (
+                f"refused with code {trouble.code}: {trouble.msg or ''}{meaning.words}"
+            )
+            return replace(meaning, words=words)
+    return None

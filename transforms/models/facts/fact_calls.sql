@@ -123,7 +123,10 @@ calls as (
                 then '+' || numbers.business_digits
         end as business_e164,
         coalesce(numbers.reported_cost, lines.total) as cost_total,
-        numbers.ended_at is not null or numbers.total_seconds is not null as has_ended,
+        -- Not every vendor says when a call ended; an outcome says that it did.
+        numbers.ended_at is not null
+        or numbers.total_seconds is not null
+        or numbers.outcome not in ('in_progress', 'unknown') as has_ended,
         accounts.settle_after,
         house.now,
         house.reporting_time_zone,

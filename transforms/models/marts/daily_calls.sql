@@ -1,5 +1,6 @@
 -- One row per date, vendor, account, direction and first queue: additive counts and sums only.
 -- @key call_date, vendor, account, direction, queue_name
+-- @nullable call_date, queue_name
 -- @not_null vendor, account, direction, calls
 -- @column call_date: in the reporting time zone
 -- @column vendor: as in fact_calls

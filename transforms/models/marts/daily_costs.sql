@@ -1,5 +1,6 @@
 -- One row per date, vendor, account, component and currency; the components of a day sum to its total.
 -- @key call_date, vendor, account, component, currency
+-- @nullable call_date
 -- @not_null vendor, account, component, amount
 -- @column call_date: in the reporting time zone
 -- @column vendor: as in fact_calls

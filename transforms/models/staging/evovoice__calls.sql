@@ -1,6 +1,7 @@
 -- One row per voice session; chats and faxes are no calls.
 -- Of the duration only the whole is known, and no parent is named.
 -- @key account, vendor_call_id
+-- @not_null direction, started_at, outcome, outcome_stage, cost_status, unknown_values
 with voice as (
     select
         *,
@@ -14,17 +15,10 @@ with voice as (
         nullif(session['fromAddress'], '') as from_number,
         nullif(session['toAddress'], '') as to_number,
         nullif(session['destination'], '') as destination,
-        nullif(session['outcome'], '') as vendor_outcome,
         coalesce(session['answeredById'], '') != '' as has_answerer,
         list_transform(session['members'], lambda member: member['role']) as roles,
         len(list_filter(roles, lambda role: role in ('Agent', '2'))) as agents,
-        len(list_filter(roles, lambda role: role in ('Transfer', '3'))) as transfers,
-        list_filter(
-            roles,
-            lambda role: role not in (
-                'None', 'Caller', 'Agent', 'Transfer', '0', '1', '2', '3'
-            )
-        ) as unknown_roles
+        len(list_filter(roles, lambda role: role in ('Transfer', '3'))) as transfers
     from staging.evovoice__sessions
     where session['channel'] in ('Voice', '0')
 ),
@@ -32,54 +26,18 @@ with voice as (
 judged as (
     select
         voice.*,
-        words.is_answered,
-        words.outcome as known_word,
+        words.outcome as known_outcome,
+        words.outcome_stage as known_stage,
+        words.is_answered::boolean as is_known_answer,
         case
             when voice.is_missed then 'missed'
             when not voice.has_ended then 'in_progress'
             when voice.has_answerer then 'answered'
             else coalesce(words.outcome, 'unknown')
-        end as outcome,
-        case outcome
-            when 'missed' then 'ring'
-            when 'in_progress' then 'none'
-            when 'answered' then 'connected'
-            else coalesce(words.outcome_stage, 'none')
-        end as outcome_stage
+        end as outcome
     from voice
     left join seeds.outcomes as words
-        on words.vendor = 'evovoice' and voice.vendor_outcome = words.vendor_outcome
-),
-
-doubted as (
-    select
-        *,
-        case when direction = 'unknown' then session['direction'] end as direction_word,
-        case when known_word is null then vendor_outcome end as outcome_word,
-        case when completed_at is null then session['dateCompleted'] end as odd_end,
-        case
-            when try_cast(session['ended'] as boolean) is null then session['ended']
-        end as odd_ended,
-        case
-            when try_cast(session['wasMissed'] as boolean) is null
-                then session['wasMissed']
-        end as odd_missed,
-        case
-            when members_type not in ('ARRAY', 'NULL') then members_type
-        end as odd_members,
-        list_filter(
-            [
-                { 'field': 'direction', 'value': direction_word },
-                { 'field': 'outcome', 'value': outcome_word },
-                { 'field': 'dateCompleted', 'value': odd_end },
-                { 'field': 'ended', 'value': odd_ended },
-                { 'field': 'wasMissed', 'value': odd_missed },
-                { 'field': 'members', 'value': odd_members },
-                { 'field': 'members.role', 'value': unknown_roles[1] }
-            ],
-            lambda odd: odd['value'] != ''
-        ) as unknown_values
-    from judged
+        on words.vendor = 'evovoice' and voice.session['outcome'] = words.vendor_outcome
 )
 
 select
@@ -97,8 +55,13 @@ select
         when 'outbound' then calls.from_number
     end as business_number,
     calls.outcome,
-    calls.outcome_stage,
-    calls.vendor_outcome,
+    case calls.outcome
+        when 'missed' then 'ring'
+        when 'in_progress' then 'none'
+        when 'answered' then 'connected'
+        else coalesce(calls.known_stage, 'none')
+    end as outcome_stage,
+    nullif(calls.session['outcome'], '') as vendor_outcome,
     (
         (epoch_us(calls.ended_at) - epoch_us(calls.created_at) + 500) // 1000
         * 0.001::decimal(4, 3)
@@ -110,9 +73,9 @@ select
         when 'answered' then true
         when 'missed' then false
         when 'in_progress' then if(calls.has_answerer, true, null)
-        else calls.is_answered
+        else calls.is_known_answer
     end as is_answered,
-    calls.known_word = 'voicemail' as is_voicemail,
+    calls.known_outcome = 'voicemail' as is_voicemail,
     calls.transfers > 0 as is_transferred,
     costs.currency,
     case
@@ -122,12 +85,16 @@ select
     end as cost_status,
     nullif(calls.session['answeredByName'], '') as agent_name,
     nullif(calls.session['holdQueueName'], '') as queue_name,
-    calls.unknown_values,
+    doubts.unknown_values,
     calls.first_loaded_at,
     calls.last_loaded_at,
     calls.load_id
-from doubted as calls
+from judged as calls
 left join staging.evovoice__costs as costs
     on
         calls.account = costs.account
         and calls.vendor_call_id = costs.vendor_call_id
+inner join staging.evovoice__unknown_values as doubts
+    on
+        calls.account = doubts.account
+        and calls.vendor_call_id = doubts.vendor_call_id

@@ -53,11 +53,11 @@ select
     coalesce(words.outcome_stage, 'none') as outcome_stage,
     typed.vendor_outcome,
     typed.hangup_by,
-    typed.total_seconds,
+    case when typed.total_seconds >= 0 then typed.total_seconds end as total_seconds,
     typed.bot_seconds,
     typed.ai_seconds,
     typed.transfer_seconds,
-    case when typed.total_seconds is not null then 'reported' end as duration_basis,
+    case when typed.total_seconds >= 0 then 'reported' end as duration_basis,
     (
         coalesce(typed.main_seconds > 0, false)::integer
         + coalesce(typed.auto_seconds > 0, false)::integer

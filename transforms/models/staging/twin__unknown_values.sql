@@ -27,7 +27,7 @@ select
                 when x['key'] = 'depersonalized'
                     then try_cast(x['value'] as boolean) is null
                 when x['key'] = 'duration' or x['key'] like '%Duration'
-                    then try_cast(x['value'] as decimal(12, 3)) is null
+                    then coalesce(try_cast(x['value'] as decimal(12, 3)) < 0, true)
                 when x['key'] like '%Cost' or x['key'] like '%Discount'
                     then try_cast(x['value'] as decimal(18, 6)) is null
                 when x['key'] like '%At'

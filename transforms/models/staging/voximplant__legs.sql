@@ -29,7 +29,8 @@ typed as (
         nullif(leg['remote_number'], '') as remote_number,
         nullif(leg['local_number'], '') as local_number,
         try_cast(leg['start_time'] as timestamp) at time zone 'UTC' as started_at,
-        try_cast(leg['duration'] as decimal(12, 3)) as total_seconds,
+        try_cast(leg['duration'] as decimal(12, 3)) as seconds,
+        if(seconds >= 0, seconds, null) as total_seconds,
         try_cast(leg['successful'] as boolean) as is_successful,
         nullif(leg['end_reason']['details'], '') as vendor_result,
         nullif(leg['end_reason']['code'], '') as end_code,
@@ -72,7 +73,9 @@ select
     sided.is_successful,
     sided.vendor_result,
     sided.end_code,
-    sided.cost,
+    if(
+        coalesce(settings.currency, info.currency) is null, null, sided.cost
+    ) as cost,
     if(sided.cost is null, null, coalesce(settings.currency, info.currency)) as currency
 from sided
 left join staging.voximplant__account_info as info

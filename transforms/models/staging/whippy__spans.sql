@@ -7,7 +7,11 @@ with sent as (
         account,
         record_id as vendor_call_id,
         lower(record['direction']) as direction,
-        record['created_at'] as created_at,
+        -- A time without a zone is UTC; one that has a zone cannot take another.
+        coalesce(
+            try_cast(record['created_at'] || 'Z' as timestamptz),
+            try_cast(record['created_at'] as timestamptz)
+        ) as started_at,
         coalesce(
             nullif(record['duration'], ''),
             nullif(record['duration_ms'], ''),
@@ -20,11 +24,13 @@ select
     account,
     vendor_call_id,
     case when direction in ('inbound', 'outbound') then direction else 'unknown' end as direction,
-    -- A time without a zone is UTC; one that has a zone cannot take another.
-    coalesce(
-        try_cast(created_at || 'Z' as timestamptz),
-        try_cast(created_at as timestamptz)
-    ) as started_at,
-    try_cast(try_cast(milliseconds as decimal(18, 3)) * 0.001 as decimal(12, 3)) as total_seconds,
+    started_at,
+    case
+        when try_cast(milliseconds as decimal(18, 3)) >= 0
+            then
+                try_cast(
+                    try_cast(milliseconds as decimal(18, 3)) * 0.001 as decimal(12, 3)
+                )
+    end as total_seconds,
     milliseconds
 from sent

@@ -1,0 +1,153 @@
+"""What several test modules share: a scripted vendor and the sandbox."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import requests
+
+from pipelines.sandbox_process import Sandbox, running_sandbox
+
+CALLHOUSE = str(Path(sys.executable).with_name("callhouse"))
+VENDORS = ("evovoice", "twin", "voximplant", "whippy", "zoom")
+Row = dict[str, Any]
+
+
+@dataclass
+class Answer:
+    """One scripted answer."""
+
+    body: bytes = b"{}"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int = 0
+    """How many promised bytes never come."""
+
+
+@dataclass
+class ScriptedVendor:
+    """A vendor on loopback that gives its answers in turn, and keeps what it got."""
+
+    url: str
+    answers: list[Answer]
+    got: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedVendor]:
+    vendor = ScriptedVendor("", [])
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            headers = {key.lower(): value for key, value in self.headers.items()}
+            got = (self.command, self.path, headers, self.rfile.read(length))
+            vendor.got.append(got)
+            answer = vendor.answers.pop(0)
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body) + answer.cut))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        do_GET = do_POST = answer  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    vendor.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield vendor
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@dataclass(frozen=True)
+class House:
+    """A warehouse of its own that loads from a sandbox, run as its operator does."""
+
+    folder: Path
+    sandbox: Sandbox
+    environment: dict[str, str]
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "warehouse" / "calls.duckdb"
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(
+            [CALLHOUSE, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments)
+        output, errors = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(
+            process.args, process.returncode, output, errors
+        )
+
+    def night(self, now: datetime, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Set the sandbox's clock and run a night at that time."""
+        self.post("clock", {"now": stamp(now)})
+        return self.run("run", "--now", stamp(now), *arguments)
+
+    def post(self, path: str, body: dict[str, object]) -> None:
+        answer = requests.post(
+            f"{self.sandbox.url}/_sandbox/{path}", json=body, timeout=10
+        )
+        answer.raise_for_status()
+
+    def truth(self, vendor: str, since: datetime, until: datetime) -> list[Row]:
+        """Return every call that the vendor would report now."""
+        answer = requests.get(
+            f"{self.sandbox.url}/_sandbox/truth",
+            params={"vendor": vendor, "since": stamp(since), "until": stamp(until)},
+            timeout=60,
+        )
+        answer.raise_for_status()
+        calls: list[Row] = answer.json()
+        return calls
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.published), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+
+def stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@contextmanager
+def open_house(
+    folder: Path, now: datetime, *, days: int, volume: int, seed: int = 7
+) -> Iterator[House]:
+    """Give a sandbox with its clock at ``now`` and an empty warehouse."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with running_sandbox(now, volume=volume, seed=seed) as sandbox:
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "CALLHOUSE__HISTORY_DAYS": str(days),
+            **sandbox.environment,
+        }
+        yield House(folder, sandbox, environment)

@@ -1,0 +1,263 @@
+import gzip
+from datetime import datetime
+
+import pytest
+from conftest import Answer, ScriptedVendor
+
+from pipelines import http
+from pipelines.http import (
+    BearerToken,
+    Client,
+    HeaderKey,
+    Refusal,
+    VendorError,
+    clean,
+    seconds_to_wait,
+)
+from pipelines.paging import Listing, Page, by_offset, by_page, by_token, pages
+from pipelines.windows import read_time
+
+NOW = read_time("2026-03-01T12:00:00Z")
+AT_ONCE = {"Retry-After": "0"}
+
+
+def ask(
+    vendor: ScriptedVendor, *answers: Answer, client: Client | None = None
+) -> dict[str, int]:
+    vendor.answers += answers
+    client = client or Client("acme", vendor.url, requests_per_second=1000)
+    return client.ask("GET", "/calls", dict[str, int], params={"phone": "+15550100001"})
+
+
+def failure(
+    vendor: ScriptedVendor, *answers: Answer, client: Client | None = None
+) -> str:
+    with pytest.raises(VendorError) as error:
+        ask(vendor, *answers, client=client)
+    assert "5550100001" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "1.5"}, 1.5),
+        ({"Retry-After": "Sun, 01 Mar 2026 12:00:30 GMT"}, 30.0),
+        ({"Retry-After": "2026-03-01T12:02:00Z"}, 120.0),
+        ({"Retry-After": "2026-03-01T11:00:00Z"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({"X-RateLimit-Remaining-Interval-Milliseconds": "250"}, 0.25),
+    ],
+)
+def test_every_form_of_come_back_later_is_understood(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert seconds_to_wait(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_passing_error_is_tried_again(scripted: ScriptedVendor, status: int) -> None:
+    client = Client("acme", scripted.url, requests_per_second=1000)
+    answer = ask(
+        scripted, Answer(b"", status, AT_ONCE), Answer(b'{"n": 1}'), client=client
+    )
+    assert answer == {"n": 1}
+    assert (client.requests, client.retries) == (2, 1)
+
+
+def test_a_cut_body_and_broken_json_are_tried_again(scripted: ScriptedVendor) -> None:
+    whole = Answer(b'{"n": 1}', headers=AT_ONCE)
+    assert ask(scripted, Answer(b'{"n"', cut=10), Answer(b'{"n": 1'), whole) == {"n": 1}
+
+
+def test_a_vendor_that_never_recovers_is_given_up_in_one_sentence(
+    scripted: ScriptedVendor,
+) -> None:
+    answers = [Answer(b"", 503, AT_ONCE)] * http.ATTEMPTS
+    assert "keeps answering HTTP 503" in failure(scripted, *answers)
+    assert len(scripted.got) == http.ATTEMPTS
+
+
+def test_a_quota_that_ends_tomorrow_is_not_waited_for(scripted: ScriptedVendor) -> None:
+    tomorrow = Answer(b"", 429, {"Retry-After": "86400"})
+    assert "asks to wait 1440 minutes" in failure(scripted, tomorrow)
+    assert len(scripted.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Answer(b"<html>Sign in</html>"), "a web page or a redirect"),
+        (
+            Answer(b"", 302, {"Location": "http://127.0.0.2:1/"}),
+            "a web page or a redirect",
+        ),
+        (Answer(b"", 204), "answered HTTP 204, not 200"),
+        (Answer(b"{}", 206), "answered HTTP 206, not 200"),
+        (Answer(b"{}", 401), "refused the credentials"),
+        (Answer(b'["n"]'), "changed its shape"),
+    ],
+)
+def test_an_answer_that_cannot_be_loaded_is_an_error_at_once(
+    scripted: ScriptedVendor, answer: Answer, expected: str
+) -> None:
+    assert expected in failure(scripted, answer)
+    assert len(scripted.got) == 1
+
+
+def test_an_unreachable_host_is_named() -> None:
+    client = Client("acme", "http://127.0.0.1:9", requests_per_second=1000)
+    http_attempts = http.ATTEMPTS
+    try:
+        http.ATTEMPTS = 2
+        with pytest.raises(
+            VendorError, match=r"127\.0\.0\.1:9\) cannot be reached"
+        ) as error:
+            client.ask("GET", "/", dict[str, int])
+    finally:
+        http.ATTEMPTS = http_attempts
+    assert error.value.stops_account
+
+
+def test_a_token_is_renewed_once_and_the_same_request_repeated(
+    scripted: ScriptedVendor,
+) -> None:
+    issued = iter(["first", "second"])
+    token = BearerToken(lambda: (next(issued), 3600.0))
+    client = Client("acme", scripted.url, token, requests_per_second=1000)
+    assert ask(scripted, Answer(b"", 401), Answer(b'{"n": 1}'), client=client) == {
+        "n": 1
+    }
+    sent = [(path, headers["authorization"]) for _, path, headers, _ in scripted.got]
+    assert [value for _, value in sent] == ["Bearer first", "Bearer second"]
+    assert sent[0][0] == sent[1][0]
+
+
+def test_a_token_refused_twice_is_an_error(scripted: ScriptedVendor) -> None:
+    client = Client("acme", scripted.url, BearerToken(lambda: ("t", 3600.0)))
+    sentence = failure(scripted, Answer(b"", 401), Answer(b"", 401), client=client)
+    assert "refused the credentials" in sentence
+
+
+def test_a_token_is_taken_again_before_it_ends(scripted: ScriptedVendor) -> None:
+    issued = iter(["first", "second"])
+    client = Client("acme", scripted.url, BearerToken(lambda: (next(issued), 0.0)))
+    ask(scripted, Answer(), client=client)
+    ask(scripted, Answer(), client=client)
+    assert [got[2]["authorization"] for got in scripted.got] == [
+        "Bearer first",
+        "Bearer second",
+    ]
+
+
+def test_a_vendors_own_error_body_is_read_before_its_status(
+    scripted: ScriptedVendor,
+) -> None:
+    def refused(_: int, body: bytes) -> Refusal | None:
+        if b"error" not in body:
+            return None
+        return Refusal(
+            "stop_account", "says: key canary-0123456789-0123456789-x of +15550100001"
+        )
+
+    client = Client("acme", scripted.url, HeaderKey("X-Key", "k"), refused=refused)
+    sentence = failure(scripted, Answer(b'{"error": 1}'), client=client)
+    assert "canary" not in sentence
+    assert scripted.got[0][2]["x-key"] == "k"
+
+
+def test_a_compressed_bomb_is_stopped(
+    scripted: ScriptedVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "BODY_BYTES", 1 << 20)
+    bomb = gzip.compress(b" " * (64 << 20))
+    headers = {"Content-Encoding": "gzip"}
+    assert "sent more than 1 MiB" in failure(scripted, Answer(bomb, headers=headers))
+
+
+def test_a_log_line_has_no_number_no_key_and_no_escape() -> None:
+    dirty = "bad \x1b[31m key AAAAAAAAAABBBBBBBBBBCCCCCCCCCC\nfor +1 (555) 010-0001"
+    assert clean(dirty) == "bad  [31m key … for …"
+
+
+def listed(
+    vendor: ScriptedVendor, listing: Listing, turn: object, *bodies: bytes
+) -> list[Page]:
+    vendor.answers += [Answer(body) for body in bodies]
+    client = Client("acme", vendor.url, requests_per_second=1000)
+    return list(pages(client, listing, turn))  # type: ignore[arg-type]
+
+
+CALLS = Listing("/calls", records="items", total="total")
+
+
+def test_an_offset_goes_on_from_what_came_not_from_what_was_asked(
+    scripted: ScriptedVendor,
+) -> None:
+    bodies = (
+        b'{"items": [{"a": 1}, {"a" : 2}], "total": 3}',
+        b'{"items": [{"a": 3}], "total": 3}',
+    )
+    got = listed(scripted, CALLS, by_offset("offset", 500), *bodies)
+    assert [bytes(r) for page in got for r in page.records] == [
+        b'{"a": 1}',
+        b'{"a" : 2}',
+        b'{"a": 3}',
+    ]
+    assert [path for _, path, _, _ in scripted.got] == ["/calls", "/calls?offset=2"]
+
+
+def test_form_fields_move_in_the_form(scripted: ScriptedVendor) -> None:
+    listing = Listing("/calls", "items", "POST", "total", data={"count": 1})
+    bodies = (b'{"items": [1], "total": 2}', b'{"items": [2], "total": 2}')
+    listed(scripted, listing, by_offset("offset", 1), *bodies)
+    assert [body for *_, body in scripted.got] == [b"count=1", b"count=1&offset=1"]
+
+
+def test_a_token_is_followed_until_it_is_empty(scripted: ScriptedVendor) -> None:
+    bodies = (
+        b'{"items": [1], "total": 2, "next": "t1"}',
+        b'{"items": [], "total": 2, "next": "t2"}',
+        b'{"items": [2], "total": 2, "next": ""}',
+    )
+    got = listed(scripted, CALLS, by_token("page", "next", "acme"), *bodies)
+    assert sum(len(page.records) for page in got) == 2
+    assert [path for _, path, _, _ in scripted.got][-1] == "/calls?page=t2"
+
+
+def test_pages_are_counted_while_there_are_more(scripted: ScriptedVendor) -> None:
+    bodies = (
+        b'{"items": [1], "total": 2, "more": true}',
+        b'{"items": [2], "total": 2, "more": false}',
+    )
+    listed(scripted, CALLS, by_page("page", "more", "acme"), *bodies)
+    assert [path for _, path, _, _ in scripted.got] == ["/calls", "/calls?page=1"]
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        (b'{"error": "partial"}',),
+        (b'{"items": null, "total": 1, "next": ""}',),
+        (b'{"items": {}, "total": 1, "next": ""}',),
+        (b'{"items": [1], "next": ""}',),
+        (b'{"items": [1], "total": "many", "next": ""}',),
+        (b'{"items": [1], "total": 1}',),
+        (
+            b'{"items": [1], "total": 9, "next": "a"}',
+            b'{"items": [1], "total": 9, "next": "a"}',
+        ),
+    ],
+)
+def test_an_envelope_that_changed_or_a_page_that_repeats_is_an_error(
+    scripted: ScriptedVendor, bodies: tuple[bytes, ...]
+) -> None:
+    with pytest.raises(VendorError, match="acme /calls"):
+        listed(scripted, CALLS, by_token("page", "next", "acme /calls"), *bodies)
+
+
+def test_a_naive_retry_date_is_utc() -> None:
+    assert seconds_to_wait({"Retry-After": "2026-03-01T12:00:05"}, NOW) == 5.0
+    assert isinstance(NOW, datetime)

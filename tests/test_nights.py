@@ -1,0 +1,226 @@
+"""The main job: what the vendors know and what fact_calls says are the same."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import VENDORS, House, open_house
+
+from pipelines.windows import read_time
+
+FIRST = read_time("2026-11-17T03:00:00Z")
+LAG = timedelta(minutes=5)
+FACTS = "select * from fact_calls order by call_key"
+NO_LINEAGE = (
+    "select * exclude (first_loaded_at, last_loaded_at, load_id) "
+    "from fact_calls order by call_key"
+)
+
+
+def differences(house: House, now: datetime, days: int) -> list[str]:
+    """Compare fact_calls with the vendors' truth, call by call."""
+    since, until = now - timedelta(days=days), now - LAG
+    found = []
+    for vendor in VENDORS:
+        # Calls created earlier are there too where they changed, or where a price
+        # needs its whole month; they must be right as well.
+        truth = house.truth(vendor, since - timedelta(days=45), until)
+        expected = {
+            (call["account"], call["vendor_call_id"]): (
+                read_time(call["started_at"]),
+                call["direction"],
+                exact(call["total_seconds"]),
+                exact(call["cost"]),
+                call["currency"],
+            )
+            for call in truth
+        }
+        due = {
+            (call["account"], call["vendor_call_id"])
+            for call in truth
+            if read_time(call["event_at"]) >= since.replace(hour=0)
+        }
+        held = {
+            row[:2]: row[2:]
+            for row in house.query(
+                "select account, vendor_call_id, started_at, direction, total_seconds, "
+                f"cost_total, currency from fact_calls where vendor = '{vendor}' "
+                f"and started_at < '{until}'"
+            )
+        }
+        assert due, f"{vendor}: the sandbox has no calls to compare"
+        found += [f"{vendor} lacks {key}" for key in sorted(due - held.keys())]
+        found += [
+            f"{vendor} {key}: holds {row}, truth is {expected.get(key)}"
+            for key, row in held.items()
+            if row != expected.get(key)
+        ]
+    return found
+
+
+def exact(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+@dataclass
+class Story:
+    """One house over several nights, and what its tables were after each."""
+
+    house: House
+    exit_codes: list[int] = field(default_factory=list)
+    facts: list[list[tuple[Any, ...]]] = field(default_factory=list)
+    differences: list[list[str]] = field(default_factory=list)
+
+    def night(self, now: datetime) -> None:
+        self.exit_codes.append(self.house.night(now).returncode)
+        self.facts.append(self.house.query(FACTS))
+        self.differences.append(differences(self.house, now, days=30))
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Run a first night, the same again, and three nights more."""
+    folder = tmp_path_factory.mktemp("nights")
+    with open_house(folder, FIRST, days=30, volume=60) as house:
+        story = Story(house)
+        story.night(FIRST)
+        story.night(FIRST)
+        for later in (1, 2, 3):
+            story.night(FIRST + timedelta(days=later))
+        yield story
+
+
+def test_every_night_ends_complete(story: Story) -> None:
+    assert story.exit_codes == [0, 0, 0, 0, 0]
+
+
+def test_the_first_night_holds_the_vendors_truth(story: Story) -> None:
+    assert story.differences[0] == []
+    assert len(story.facts[0]) > 3000
+
+
+def test_a_second_run_changes_no_row(story: Story) -> None:
+    assert story.facts[1] == story.facts[0]
+
+
+def test_late_ends_and_late_costs_arrive_night_by_night(story: Story) -> None:
+    assert story.differences[2:] == [[], [], []]
+    assert len(story.facts[4]) > len(story.facts[1])
+
+
+def test_late_costs_did_arrive(story: Story) -> None:
+    columns = story.house.query("select column_name from (describe fact_calls)")
+    key, cost = (columns.index((name,)) for name in ("call_key", "cost_total"))
+    unpriced = {row[key] for row in story.facts[1] if row[cost] is None}
+    priced = {row[key] for row in story.facts[4] if row[cost] is not None}
+    late = {key.split(":")[0] for key in unpriced & priced}
+    assert late == {"evovoice", "twin", "voximplant", "zoom"}
+
+
+def test_a_full_rebuild_equals_the_nights_that_were_built_one_by_one(
+    story: Story,
+) -> None:
+    now = (FIRST + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert story.house.run("transform", "--full", "--now", now).returncode == 0
+    assert story.house.query(FACTS) == story.facts[4]
+
+
+def test_the_ledger_reconciles_with_the_vendors_totals(story: Story) -> None:
+    verdicts = dict(
+        story.house.query("select verdict, count(*) from ops.reconciliation group by 1")
+    )
+    assert set(verdicts) == {"matched", "no_total"}
+    assert verdicts["matched"] > 100
+
+
+def test_the_parts_of_every_cost_are_its_total(story: Story) -> None:
+    rows = story.house.query(
+        "select f.call_key from fact_calls f left join (select call_key, sum(amount) s "
+        "from fact_call_costs where is_leaf group by all) l using (call_key) "
+        "where f.cost_total is distinct from coalesce(l.s, 0) + f.cost_unallocated "
+        "and f.cost_total is not null"
+    )
+    assert rows == []
+    (days, facts) = (
+        story.house.query(f"select currency, sum({c}) from {t} group by 1 order by 1")
+        for c, t in (("amount", "daily_costs"), ("cost_total", "fact_calls"))
+    )
+    assert days == [row for row in facts if row[0] is not None]
+
+
+def test_nobody_but_its_owner_can_read_the_raw_files(story: Story) -> None:
+    raw = list((story.house.folder / "warehouse" / "raw").iterdir())
+    assert {path.stat().st_mode & 0o777 for path in raw} == {0o600}
+
+
+@pytest.mark.parametrize("windows_before_the_kill", [1, 16, 40])
+def test_a_load_killed_in_the_middle_is_finished_by_the_next_run(
+    tmp_path: Path, windows_before_the_kill: int
+) -> None:
+    with open_house(tmp_path, FIRST, days=20, volume=30, seed=3) as house:
+        process = house.start("run", "--now", "2026-11-17T03:00:00Z")
+        assert process.stderr is not None
+        for line in process.stderr:
+            if ": " in line and int(line.split()[1]) >= windows_before_the_kill:
+                break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not house.published.exists()
+        assert house.night(FIRST).returncode == 0
+        assert differences(house, FIRST, days=20) == []
+        killed = house.query(NO_LINEAGE)
+    with open_house(tmp_path / "clean", FIRST, days=20, volume=30, seed=3) as clean:
+        assert clean.night(FIRST).returncode == 0
+        assert clean.query(NO_LINEAGE) == killed
+
+
+def test_readers_see_whole_nights_only_through_runs_and_a_kill(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    failures: list[str] = []
+    done = threading.Event()
+
+    def read(published: Path) -> None:
+        while not done.is_set():
+            try:
+                # A path of its own each time: within one process DuckDB would
+                # otherwise go on with the file it has open.
+                link = published.with_name(f"{threading.get_ident()}.duckdb")
+                link.unlink(missing_ok=True)
+                link.hardlink_to(published)
+                with duckdb.connect(str(link), read_only=True) as connection:
+                    (row,) = connection.execute(
+                        "select (select count(*) from fact_calls), "
+                        "(select sum(calls) from daily_calls)"
+                    ).fetchall()
+                seen.append(row)
+            except (duckdb.Error, OSError) as error:
+                failures.append(str(error))
+
+    with open_house(tmp_path, FIRST, days=4, volume=40) as house:
+        assert house.night(FIRST).returncode == 0
+        readers = [
+            threading.Thread(target=read, args=(house.published,)) for _ in range(10)
+        ]
+        for reader in readers:
+            reader.start()
+        for later in (1, 2):
+            assert house.night(FIRST + timedelta(days=later)).returncode == 0
+        house.post("clock", {"now": "2026-11-20T03:00:00Z"})
+        process = house.start("run", "--now", "2026-11-20T03:00:00Z")
+        assert process.stderr is not None
+        next(process.stderr)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert failures == []
+    assert all(calls == in_marts for calls, in_marts in seen)
+    assert len(set(seen)) == 3, "each of the three nights was seen, and nothing else"

@@ -1,0 +1,164 @@
+"""Voximplant's source against scripted answers: its halving, its key, its errors."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from urllib.parse import parse_qs
+
+import jwt
+import pytest
+from conftest import Answer, ScriptedVendor
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from pipelines.http import Client, VendorError
+from pipelines.paging import Page
+from pipelines.sources import voximplant as vendor
+from pipelines.windows import Window
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@cache
+def private_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def history(total: int, *ids: int, zone: str = "Etc/GMT") -> Answer:
+    records = [{"call_session_history_id": number} for number in ids]
+    body = {"result": records, "total_count": total, "timezone": zone}
+    return Answer(json.dumps(body).encode())
+
+
+def read(scripted: ScriptedVendor, window: Window, *answers: Answer) -> list[Page]:
+    scripted.answers = list(answers)
+    client = Client(
+        "voximplant",
+        scripted.url,
+        requests_per_second=1000,
+        refused=vendor._refused,  # noqa: SLF001
+    )
+    return list(vendor.call_sessions(client, 1000, window))
+
+
+def asked(scripted: ScriptedVendor) -> list[tuple[str, str, str]]:
+    forms = [parse_qs(body.decode()) for _, _, _, body in scripted.got]
+    return [
+        (form["from_date"][0][11:], form["to_date"][0][11:], form["offset"][0])
+        for form in forms
+    ]
+
+
+def window(**length: int) -> Window:
+    return Window(NOON, NOON + timedelta(**length), "call_sessions")
+
+
+def test_nothing_that_is_asked_stands_in_the_address(scripted: ScriptedVendor) -> None:
+    read(scripted, window(hours=1), history(1, 7))
+    method, path, _, body = scripted.got[0]
+    form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    assert (method, path) == ("POST", "/GetCallHistory")
+    assert form["timezone"] == "Etc/GMT"
+    assert {form["with_calls"], form["with_records"], form["with_other_resources"]} == {
+        "true"
+    }
+
+
+def test_pages_go_on_from_as_many_records_as_came(scripted: ScriptedVendor) -> None:
+    pages = read(scripted, window(hours=1), history(3, 1, 2), history(3, 3))
+    assert [offset for _, _, offset in asked(scripted)] == ["0", "2"]
+    assert [page.total for page in pages] == [3, 3]
+
+
+def test_a_window_beyond_reach_is_halved_and_keeps_its_total(
+    scripted: ScriptedVendor,
+) -> None:
+    pages = read(
+        scripted, window(seconds=4), history(10_001, 1), history(1, 1), history(1, 2)
+    )
+    assert asked(scripted) == [
+        ("12:00:00", "12:00:04", "0"),
+        ("12:00:00", "12:00:02", "0"),
+        ("12:00:02", "12:00:04", "0"),
+    ]
+    assert {page.total for page in pages} == {10_001}
+
+
+def test_a_second_beyond_reach_is_an_error_that_names_it(
+    scripted: ScriptedVendor,
+) -> None:
+    with pytest.raises(VendorError, match="12:00:00 and 12:00:01Z"):
+        read(scripted, window(seconds=1), history(10_001, 1))
+
+
+def test_the_second_in_which_a_window_ends_is_asked_for_whole(
+    scripted: ScriptedVendor,
+) -> None:
+    read(scripted, window(seconds=3, microseconds=1), history(0))
+    assert asked(scripted) == [("12:00:00", "12:00:04", "0")]
+
+
+def test_an_answer_in_another_zone_is_an_error(scripted: ScriptedVendor) -> None:
+    answer = history(1, 7, zone="America/Los_Angeles")
+    with pytest.raises(VendorError, match="America/Los_Angeles"):
+        read(scripted, window(hours=1), answer)
+
+
+@pytest.mark.parametrize(
+    ("error", "stops_account", "words"),
+    [
+        ({"code": 100, "msg": "Authorization failed"}, True, "private_key"),
+        ({"code": 104, "msg": "Forbidden command"}, True, "role"),
+        ({"code": 111, "msg": "Invalid date format"}, False, "Invalid date"),
+        ({"code": 456, "msg": "Token is expired"}, True, "clock"),
+        ("partial", False, "another shape"),
+    ],
+)
+def test_an_error_in_an_answer_is_never_an_empty_window(
+    scripted: ScriptedVendor, error: object, *, stops_account: bool, words: str
+) -> None:
+    answer = Answer(json.dumps({"error": error, "result": []}).encode())
+    with pytest.raises(VendorError, match=words) as raised:
+        read(scripted, window(hours=1), answer)
+    assert raised.value.stops_account is stops_account
+
+
+def test_a_word_error_in_a_record_is_no_error(scripted: ScriptedVendor) -> None:
+    body = {"result": [{"error": 1}], "total_count": 1, "timezone": "Etc/GMT"}
+    (page,) = read(scripted, window(hours=1), Answer(json.dumps(body).encode()))
+    assert len(page.records) == 1
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\\n", "\r\n"])
+def test_a_key_is_read_with_any_line_ends(line_end: str) -> None:
+    text = pem(private_key()).replace("\n", line_end)
+    token, seconds = vendor._token("1000001", "key-1", text)  # noqa: SLF001
+    claims = jwt.decode(token, private_key().public_key(), ["RS256"])
+    assert jwt.get_unverified_header(token)["kid"] == "key-1"
+    assert claims["iss"] == "1000001"
+    assert claims["exp"] - claims["iat"] > seconds > 60
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no-key-at-all",
+        "",
+        pem(ec.generate_private_key(ec.SECP256R1())),
+        pem(private_key())[:200],
+    ],
+    ids=["words", "empty", "elliptic", "cut"],
+)
+def test_what_is_no_key_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(VendorError) as raised:
+        vendor._token("1000001", "key-1", text)  # noqa: SLF001
+    assert raised.value.stops_account
+    assert (text[:10] or "\n") not in str(raised.value)

@@ -1,0 +1,92 @@
+-- One row per Zoom engagement. Its charge may still come until the settle horizon; one
+-- that has none by then is not charged for.
+-- @key account, vendor_call_id
+-- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
+-- @accepted cost_status: none, pending, final
+with typed as (
+    select
+        account,
+        record_id as vendor_call_id,
+        record,
+        case
+            when record['direction'] in ('inbound', 'outbound') then record['direction']
+            else 'unknown'
+        end as direction,
+        nullif(record['result'], '') as vendor_outcome,
+        try_cast(record['start_time'] as timestamptz) as started_at,
+        try_cast(record['end_time'] as timestamptz) as ended_at,
+        nullif(record['caller_number'], '') as caller_number,
+        nullif(record['callee_number'], '') as callee_number,
+        try_cast(record['total_duration'] as decimal(12, 3)) as seconds,
+        if(seconds >= 0, seconds, null) as total_seconds,
+        list_distinct(
+            list_transform(
+                record['agents'], lambda x: coalesce(x['user_id'], x['display_name'])
+            )
+        ) as agents,
+        list_distinct(
+            list_transform(
+                record['queues'],
+                lambda x: coalesce(x['cc_queue_id'], x['queue_id'], x['queue_name'])
+            )
+        ) as queues,
+        list_filter(record['sub_types'], lambda x: x like '%transfer%') as transfers,
+        first_loaded_at,
+        last_loaded_at,
+        load_id
+    from staging.zoom__voice_calls
+)
+
+select
+    typed.account,
+    typed.vendor_call_id,
+    typed.direction,
+    typed.started_at,
+    typed.ended_at,
+    coalesce(
+        nullif(typed.record['consumer_number'], ''),
+        case typed.direction
+            when 'inbound' then typed.caller_number when 'outbound' then typed.callee_number
+        end
+    ) as customer_number,
+    case typed.direction
+        when 'inbound' then typed.callee_number when 'outbound' then typed.caller_number
+    end as business_number,
+    coalesce(words.outcome, 'unknown') as outcome,
+    coalesce(words.outcome_stage, 'none') as outcome_stage,
+    typed.vendor_outcome,
+    typed.total_seconds,
+    if(typed.total_seconds is null, null, 'reported') as duration_basis,
+    len(typed.record['voice_call_details'])::integer as leg_count,
+    len(typed.agents)::integer as agent_count,
+    len(typed.queues)::integer as queue_count,
+    words.is_answered,
+    try_cast(typed.record['inbox'] as boolean) as is_voicemail,
+    len(typed.transfers) > 0 as is_transferred,
+    try_cast(typed.record['recorded'] as boolean) as is_recorded,
+    charges.amount as reported_cost,
+    if(charges.amount is null, null, coalesce(settings.currency, 'USD')) as currency,
+    case
+        when charges.amount is not null then 'final'
+        when house.now >= coalesce(typed.ended_at, typed.started_at) + settings.settle_after
+            then 'none'
+        else 'pending'
+    end as cost_status,
+    nullif(typed.record['agents'][1]['display_name'], '') as agent_name,
+    nullif(typed.record['queues'][1]['queue_name'], '') as queue_name,
+    misfits.unknown_values,
+    typed.first_loaded_at,
+    typed.last_loaded_at,
+    typed.load_id
+from typed
+inner join staging.zoom__unknown_values as misfits
+    on
+        typed.account = misfits.account
+        and typed.vendor_call_id = misfits.vendor_call_id
+left join staging.zoom__charges as charges
+    on typed.record['charge'] = charges.charge
+left join config.accounts as settings
+    on settings.vendor = 'zoom' and typed.account = settings.account
+left join seeds.outcomes as words
+    on words.vendor = 'zoom' and typed.vendor_outcome = words.vendor_outcome
+cross join config.callhouse as house

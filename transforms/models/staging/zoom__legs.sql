@@ -1,0 +1,63 @@
+-- One row per leg of a Zoom engagement. Legs have no id of their own: what they are
+-- numbered by does not change when their charge comes late.
+-- @key account, vendor_call_id, leg_no
+-- @not_null role, direction
+with legs as (
+    select
+        account,
+        record_id as vendor_call_id,
+        unnest(record['voice_call_details']) as leg
+    from staging.zoom__voice_calls
+),
+
+typed as (
+    select
+        account,
+        vendor_call_id,
+        leg,
+        try_cast(leg['start_time'] as timestamptz) as started_at,
+        try_cast(leg['end_time'] as timestamptz) as ended_at,
+        row_number() over (
+            partition by account, vendor_call_id
+            order by
+                started_at asc nulls last,
+                leg['call_leg'] asc nulls last,
+                leg['caller_number'] asc nulls last,
+                leg['callee_number'] asc nulls last,
+                leg['type'] asc nulls last,
+                ended_at asc nulls last
+        )::integer as leg_no
+    from legs
+)
+
+select
+    typed.account,
+    typed.vendor_call_id,
+    typed.leg_no,
+    case
+        when typed.leg['type'] like '%conference%' then 'conference'
+        when len(typed.leg['agents']) > 0 then 'agent'
+        when typed.leg['flow']['flow_id'] != '' then 'ivr'
+        else 'other'
+    end as role,
+    case
+        when typed.leg['call_leg'] in ('inbound', 'outbound') then typed.leg['call_leg']
+        else 'unknown'
+    end as direction,
+    nullif(typed.leg['caller_number'], '') as from_party,
+    nullif(typed.leg['callee_number'], '') as to_party,
+    nullif(typed.leg['agents'][1]['display_name'], '') as party_name,
+    typed.started_at,
+    typed.ended_at,
+    try_cast(typed.leg['total_duration'] as decimal(12, 3)) as total_seconds,
+    words.is_answered as is_successful,
+    nullif(typed.leg['result'], '') as vendor_result,
+    charges.amount as cost,
+    if(charges.amount is null, null, coalesce(settings.currency, 'USD')) as currency
+from typed
+left join staging.zoom__charges as charges
+    on typed.leg['charge'] = charges.charge
+left join seeds.outcomes as words
+    on words.vendor = 'zoom' and typed.leg['result'] = words.vendor_outcome
+left join config.accounts as settings
+    on settings.vendor = 'zoom' and typed.account = settings.account

@@ -1,0 +1,62 @@
+-- One row per Zoom engagement: the latest version of its record, opened.
+-- `misshapen` names the lists that are none, with the JSON type that came instead.
+-- @key account, record_id
+-- @unused call_legs, distributions, types, caller_number_type, callee_number_type,
+--     consumer_display_name, flows, country_name, monitored, caller_id, calling_party,
+--     rates, charge_type, session_border_controller_list, sbcInfos
+with latest as (
+    select
+        account,
+        record_id,
+        payload,
+        fetched_at as last_loaded_at,
+        _dlt_load_id as load_id,
+        min(fetched_at) over (partition by account, record_id) as first_loaded_at
+    from raw.zoom__voice_calls
+    qualify row_number() over (
+        partition by account, record_id
+        order by fetched_at desc, _dlt_load_id desc
+    ) = 1
+)
+
+select
+    account,
+    record_id,
+    from_json(
+        payload,
+        '{
+            "engagement_id": "VARCHAR", "direction": "VARCHAR",
+            "start_time": "VARCHAR", "end_time": "VARCHAR",
+            "total_duration": "VARCHAR", "result": "VARCHAR", "charge": "VARCHAR",
+            "caller_number": "VARCHAR", "callee_number": "VARCHAR",
+            "consumer_number": "VARCHAR", "recorded": "VARCHAR", "inbox": "VARCHAR",
+            "sub_types": ["VARCHAR"],
+            "queues": [{
+                "queue_id": "VARCHAR", "cc_queue_id": "VARCHAR", "queue_name": "VARCHAR"
+            }],
+            "agents": [{"user_id": "VARCHAR", "display_name": "VARCHAR"}],
+            "voice_call_details": [{
+                "call_leg": "VARCHAR", "type": "VARCHAR",
+                "caller_number": "VARCHAR", "callee_number": "VARCHAR",
+                "start_time": "VARCHAR", "end_time": "VARCHAR",
+                "total_duration": "VARCHAR", "result": "VARCHAR", "charge": "VARCHAR",
+                "agents": [{"display_name": "VARCHAR"}], "flow": {"flow_id": "VARCHAR"}
+            }]
+        }'
+    ) as record,
+    list_filter(
+        [
+            struct_pack(field := 'sub_types', value := json_type(payload, '$.sub_types')),
+            struct_pack(field := 'queues', value := json_type(payload, '$.queues')),
+            struct_pack(field := 'agents', value := json_type(payload, '$.agents')),
+            struct_pack(
+                field := 'voice_call_details',
+                value := json_type(payload, '$.voice_call_details')
+            )
+        ],
+        lambda x: x['value'] not in ('ARRAY', 'NULL')
+    ) as misshapen,
+    first_loaded_at,
+    last_loaded_at,
+    load_id
+from latest
