@@ -17,7 +17,7 @@ from dlt.extract import DltResource
 
 from pipelines.http import Client, VendorError
 from pipelines.paging import Page
-from pipelines.stream import Stream as Stream
+from pipelines.stream import Stream
 from pipelines.windows import DAY, Window
 
 Fetch: TypeAlias = Callable[[Window], Iterable[Page]]
@@ -25,6 +25,8 @@ Clock: TypeAlias = Callable[[], datetime]
 
 READS = 3
 """A set that moved while it was paged is read again this often, then left open."""
+FAILURES = 3
+"""So many windows that fail in a row are not the windows' fault."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = DAY
 """A call dated further ahead of the clock than this was not dated by a clock."""
@@ -132,6 +134,7 @@ def landed(
     asked = list(windows)
 
     def reads() -> Iterator[Read]:
+        failed = 0
         for stream, fetch in fetches.items():
             reader = _Reader(stream, account, client, fetch, clock)
             for window in asked:
@@ -139,7 +142,8 @@ def landed(
                     continue
                 read, error = reader.read(window)
                 yield read
-                if error is not None and error.stops_account:
+                failed = 0 if error is None else failed + 1
+                if error is not None and (error.stops_account or failed == FAILURES):
                     return
 
     source = dlt.resource(reads, name="reads", selected=False)

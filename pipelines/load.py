@@ -28,6 +28,9 @@ from pipelines.windows import Window
 BATCH_WINDOWS = 16
 """Windows of one load package: what a kill can cost, against a second a package."""
 
+LAST_BREATH = 20.0
+"""Seconds that the children of a killed run may take to notice and die."""
+
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
@@ -97,9 +100,8 @@ def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> O
     def clock() -> datetime:
         return now + timedelta(seconds=time.monotonic() - began)
 
-    with only_one(
-        warehouse / "locks" / f"{vendor.name}.run.lock", f"loading {vendor.name}"
-    ):
+    lock = warehouse / "locks" / f"{vendor.name}.run.lock"
+    with only_one(lock, f"loading {vendor.name}", patience=LAST_BREATH):
         raw = raw_file(warehouse, vendor.name)
         with in_turn(file_lock(warehouse, vendor.name), shared=True):
             reads = past_reads(raw)

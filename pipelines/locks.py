@@ -6,6 +6,7 @@ stale; the file's text only serves to say who holds it.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,21 +18,34 @@ class LockedError(Exception):
 
 
 @contextmanager
-def only_one(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock for one's whole work, or raise `LockedError` at once."""
+def only_one(path: Path, what: str, *, patience: float = 0.0) -> Iterator[None]:
+    """Hold a lock for one's whole work, or raise `LockedError`.
+
+    ``patience`` is how many seconds a holder may take to die.
+    """
     with _opened(path) as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(handle, time.monotonic() + patience):
             holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
             raise LockedError(
                 f"{what} is already going on ({holder or 'by another process'}); wait "
                 "until it ends, or stop it"
-            ) from None
+            )
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z"
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()}, since {since}".encode(), 0)
         yield
+
+
+def _taken(handle: int, deadline: float) -> bool:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        else:
+            return True
 
 
 @contextmanager

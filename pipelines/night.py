@@ -168,8 +168,8 @@ def _keep_apart(warehouse: Path, origin: str) -> None:
     held = mark.read_text().strip()
     if held != origin:
         raise ConfigError(
-            f"{warehouse} holds the {held}'s calls and this run would add the "
-            f"{origin}'s; name another folder as CALLHOUSE__WAREHOUSE, or delete it"
+            f"{warehouse} holds calls of the {held} and this run would add calls of "
+            f"the {origin}; name another folder as CALLHOUSE__WAREHOUSE, or delete it"
         )
 
 

@@ -87,19 +87,24 @@ class House:
     def published(self) -> Path:
         return self.folder / "warehouse" / "calls.duckdb"
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own."""
+    def start(self, *arguments: str, **changed: str) -> subprocess.Popen[str]:
+        """Start a command, with ``changed`` variables; an empty one is left out."""
+        environment = {
+            name: value
+            for name, value in {**self.environment, **changed}.items()
+            if value
+        }
         return subprocess.Popen(
             [CALLHOUSE, *arguments],
             cwd=self.folder,
-            env=self.environment,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments)
+    def run(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **changed)
         output, errors = process.communicate(timeout=300)
         return subprocess.CompletedProcess(
             process.args, process.returncode, output, errors
@@ -115,6 +120,10 @@ class House:
             f"{self.sandbox.url}/_sandbox/{path}", json=body, timeout=10
         )
         answer.raise_for_status()
+
+    def disarm(self) -> None:
+        """Take back every fault."""
+        requests.delete(f"{self.sandbox.url}/_sandbox/faults", timeout=10)
 
     def truth(self, vendor: str, since: datetime, until: datetime) -> list[Row]:
         """Return every call that the vendor would report now."""

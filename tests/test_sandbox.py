@@ -464,7 +464,7 @@ def test_zoom_gives_tokens_to_its_client_only_and_asks_for_them(
         auth=(client.of("ZOOM", "CLIENT_ID"), "wrong"),
     )
     assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_client")
-    client.zoom_token = "made-up"  # noqa: S105
+    client.zoom_token = "made-up"
     assert (client.zoom().status_code, client.zoom().json()["code"]) == (401, 124)
 
 
@@ -525,7 +525,7 @@ def test_twin_and_whippy_refuse_strangers(client: Client) -> None:
     url = client.of("TWIN", "LOGIN_URL", None)
     wrong = {"email": client.of("TWIN", "EMAIL"), "password": "wrong", "ttl": 60}
     assert client.http.post(url, json=wrong).status_code == 401
-    client.twin_token = "made.up.token"  # noqa: S105
+    client.twin_token = "made.up.token"
     assert client.twin().status_code == 401
     refused = client.whippy(key="wrong")
     assert refused.status_code == 401

@@ -130,8 +130,8 @@ def _touch(
         f"create temp table {TOUCHED[5:]}"
         " (vendor text, account text, record_id text, call_key text)"
     )
-    registers = {one[0] for one in raw.graph.registers if new.get(one)}
-    whole = frozenset(raw.vendors if reason else registers)
+    changed = inputs.changed_registers(raw, places, new)
+    whole = frozenset(raw.vendors if reason else changed)
     inputs.touch_all(raw, whole)
     if not reason:
         inputs.touch_loaded(raw, new)

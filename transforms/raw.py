@@ -135,6 +135,40 @@ def load_ids(raw: Raw) -> dict[tuple[str, str], frozenset[str]]:
     }
 
 
+def changed_registers(
+    raw: Raw, places: Mapping[str, str], new: Mapping[tuple[str, str], frozenset[str]]
+) -> set[str]:
+    """Return the vendors whose ``@reference`` models say other than before ``new``.
+
+    A new version of an account is no news while what models make of it is the same.
+    """
+    changed: set[str] = set()
+    for model in raw.graph.models:
+        for vendor, table in (
+            raw_table(one) for one in model.references if is_raw(one)
+        ):
+            ids = ", ".join(map(quoted, sorted(new.get((vendor, table), ()))))
+            if not model.is_reference or not ids:
+                continue
+            rows = f'select {_NAMES} from "{vendor}".raw."{table}"'
+            then, now = (temporary(f"{when}.{model.table}") for when in ("then", "now"))
+            for view, only in (
+                (then, f" where _dlt_load_id not in ({ids})"),
+                (now, ""),
+            ):
+                raw.connection.execute(f"create temp view {view[5:]} as {rows}{only}")
+            name = f"raw.{vendor}__{table}"
+            before, after = (model.bound({**places, name: v}) for v in (then, now))
+            (differing,) = raw.connection.execute(
+                f"with before as ({before}\n), after as ({after}\n) select count(*)"
+                " from ((from before except from after)"
+                " union all (from after except from before))"
+            ).fetchall()[0]
+            if differing:
+                changed.add(vendor)
+    return changed
+
+
 def touch_all(raw: Raw, vendors: Collection[str]) -> None:
     """Touch every record of ``vendors``."""
     for vendor, table in sorted(raw.graph.records & raw.stored):

@@ -189,7 +189,9 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         return None
     words = f"refused (HTTP {status}): {said.message or said.error_code}"
     if status == 401:  # noqa: PLR2004
-        return Refusal("sign_in", f"{words}; check username and password")
+        return Refusal(
+            "sign_in", f"{words}; check the credentials, username and password"
+        )
     if status == 403:  # noqa: PLR2004
         return Refusal("stop_account", f"{words}; check account_ids and the role")
     if status in {408, 425, 429} or status >= 500:  # noqa: PLR2004

@@ -55,7 +55,9 @@ CLOCK_SKEW = 5
 SECOND = timedelta(seconds=1)
 MEANINGS: Mapping[int, Refusal] = {
     **dict.fromkeys((1, 2, 4, 5, 340, 515), Refusal("retry", "")),
-    100: Refusal("stop_account", "; check account_id, key_id and private_key"),
+    100: Refusal(
+        "stop_account", "; check the credentials: account_id, key_id, private_key"
+    ),
     104: Refusal("stop_account", "; give the service account a role"),
     456: Refusal("sign_in", "; check the machine's clock"),
 }

@@ -118,7 +118,7 @@ def _refused(status: int, body: bytes) -> Refusal | None:
     said = "; ".join(error.description for error in trouble.errors) or trouble.error
     words = f"answered HTTP {status} {said}".strip()
     if status in {401, 403}:
-        return Refusal("stop_account", f"{words}; check api_key")
+        return Refusal("stop_account", f"{words}; check the credentials, api_key")
     if status == 404:  # noqa: PLR2004
         return Refusal("stop_account", f"{words}; check base_url and path")
     return Refusal("stop_window", words)

@@ -59,7 +59,12 @@ def zoom(
     clock: Clock = utc_now,
 ) -> list[DltResource]:
     """Load windows of one account's call log (shapes: `pipelines.landing`)."""
-    sign_in = Client("zoom", token_url, HTTPBasicAuth(client_id, client_secret))
+    sign_in = Client(
+        "zoom",
+        token_url,
+        HTTPBasicAuth(client_id, client_secret),
+        refused=_sign_in_refused,
+    )
     client = Client(
         "zoom",
         base_url,
@@ -100,6 +105,24 @@ def _token(sign_in: Client, account_id: str) -> tuple[str, float]:
     return answer.access_token, answer.expires_in
 
 
+def _sign_in_refused(status: int, body: bytes) -> Refusal | None:
+    """Read the token endpoint's own ``{"reason", "error"}`` (section 1)."""
+
+    class Trouble(msgspec.Struct):
+        error: str
+        reason: str = ""
+
+    try:
+        trouble = msgspec.json.decode(body, type=Trouble)
+    except msgspec.MsgspecError:
+        return None
+    return Refusal(
+        "stop_account" if status in {400, 401} else "retry",
+        f"refused the credentials ({trouble.error} {trouble.reason}); check "
+        "account_id, client_id and client_secret",
+    )
+
+
 def _refused(status: int, body: bytes) -> Refusal | None:
     """Read the error body ``{"code", "message"}`` (vendors/zoom.md, section 4)."""
 
@@ -113,7 +136,7 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         return None
     words = f"refused with code {trouble.code}: {trouble.message}"
     if trouble.code == 124:  # "Invalid access token."  # noqa: PLR2004
-        return Refusal("sign_in", f"{words}; check client_id and client_secret")
+        return Refusal("sign_in", f"{words}; check the credentials")
     if trouble.code in {4700, 4711}:
         return Refusal("stop_account", f"{words}; grant the app its scope")
     if status == 429 and "daily" in trouble.message:  # noqa: PLR2004
