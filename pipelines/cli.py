@@ -164,18 +164,18 @@ def sandbox(
 @app.command()
 def status(*, json: AsJson = False, config: Folder = CONFIG) -> None:
     """Tell what is held of every vendor, how far, and what is open."""
-    from pipelines.report import plain, rows_of, show_rows, stderr  # noqa: PLC0415
+    from pipelines.report import plain, rows_of, show_status  # noqa: PLC0415
 
     with _refusals():
         rows = rows_of(_published(config), "status")
     if json:
         _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
     else:
-        show_rows(stderr(), rows)
+        show_status(rows)
     raise typer.Exit(1 if any(row["windows_open"] for row in rows) else 0)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over the published tables.")],
     *,
@@ -187,7 +187,6 @@ def query(
     Any DuckDB client can open the file as well; this one needs none installed.
     """
     import duckdb  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
 
     from pipelines.report import plain, rows_of_sql, show_rows  # noqa: PLC0415
 
@@ -201,7 +200,7 @@ def query(
     if json:
         _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
     else:
-        show_rows(Console(), rows)
+        show_rows(rows)
 
 
 @contextmanager

@@ -123,13 +123,16 @@ def landed(
     client: Client,
     fetches: Mapping[Stream, Fetch],
     clock: Clock = utc_now,
+    *,
+    keep_going: bool = False,
 ) -> list[DltResource]:
     """Turn windows into dlt resources: one per raw table, the ledger, the quarantine.
 
     Streams are read in the order of ``fetches``, each window drained before it is
     handed on, so that no vendor's page token waits for a database. A window that
-    fails is written to the ledger as failed and the next one is tried, unless the
-    error concerns the whole account.
+    fails raises `VendorError`; for a caller that reads the ledger and says
+    ``keep_going`` it is written there as failed and the next one is tried, unless
+    the error concerns the whole account.
     """
     asked = list(windows)
 
@@ -141,6 +144,8 @@ def landed(
                 if window.stream != stream.name:
                     continue
                 read, error = reader.read(window)
+                if error is not None and not keep_going:
+                    raise error
                 yield read
                 failed = 0 if error is None else failed + 1
                 if error is not None and (error.stops_account or failed == FAILURES):

@@ -163,7 +163,11 @@ def _load_batch(
     for account in vendor.accounts:
         windows = [window for owner, window in asked if owner is account]
         built = source(
-            windows=windows, account=account.alias, clock=clock, **account.settings
+            windows=windows,
+            account=account.alias,
+            clock=clock,
+            keep_going=True,
+            **account.settings,
         )
         _watch(built, vendor.name, raw, tally)
         sources.append(built)

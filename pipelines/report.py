@@ -24,6 +24,8 @@ from pipelines.night import Night
 
 Row = dict[str, Any]
 
+WIDE = 250
+"""Columns of a table that goes into a file or a pipe."""
 FIRST_QUERY = (
     "select vendor, count(*) as calls, sum(cost_total) as cost, currency "
     "from fact_calls group by all order by all"
@@ -112,7 +114,8 @@ def show(console: Console, night: Night) -> None:
             console.print(f"[bold red]{outcome.vendor}[/] {error}", highlight=False)
     if night.published is not None:
         console.print(f"\nThe warehouse is [bold]{night.published}[/]. A first query:")
-        console.print(f'  callhouse query "{FIRST_QUERY}"', highlight=False)
+        command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
+        console.print(f'  {command} query "{FIRST_QUERY}"', highlight=False)
 
 
 def _loads(outcomes: tuple[Outcome, ...]) -> Table:
@@ -173,15 +176,24 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def show_rows(console: Console, rows: list[Row]) -> None:
-    """Print the rows of a query as a table."""
+def show_status(rows: list[Row]) -> None:
+    """Print what is held of every stream, and what keeps a window open."""
+    show_rows([{k: v for k, v in row.items() if k != "last_error"} for row in rows])
+    for row in rows:
+        if row["last_error"]:
+            place = f"{row['vendor']} {row['account']} {row['stream']}"
+            stderr().print(f"{place}: {row['last_error']}", highlight=False)
+
+
+def show_rows(rows: list[Row]) -> None:
+    """Print the rows of a query as a table, on stdout, no cell cut short."""
     table = Table()
     for name in rows[0] if rows else ():
         right = isinstance(rows[0][name], int | Decimal | float)
-        table.add_column(name, justify="right" if right else "left")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*("" if v is None else str(plain(v)) for v in row.values()))
-    console.print(table)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table, markup=False)
 
 
 def stderr() -> Console:

@@ -110,6 +110,18 @@ class House:
             process.args, process.returncode, output, errors
         )
 
+    def run_python(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run a script as somebody would who has the package installed."""
+        return subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=self.folder,
+            env={**self.environment, "RUNTIME__DLTHUB_TELEMETRY": "false"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
     def night(self, now: datetime, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Set the sandbox's clock and run a night at that time."""
         self.post("clock", {"now": stamp(now)})

@@ -84,6 +84,7 @@ def evovoice(
     page_size: int = 100,
     requests_per_second: float = 4.0,
     clock: Clock = utc_now,
+    keep_going: bool = False,
 ) -> list[DltResource]:
     """Load windows of one login's sessions and accounts (`pipelines.landing`).
 
@@ -103,7 +104,7 @@ def evovoice(
         ARCHIVED_SESSIONS: partial(listed, archived=True),
         ACCOUNTS: partial(accounts, client, account_ids),
     }
-    return landed(account, windows, client, fetches, clock)
+    return landed(account, windows, client, fetches, clock, keep_going=keep_going)
 
 
 def sessions(

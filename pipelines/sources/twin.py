@@ -97,6 +97,7 @@ def twin(
     page_size: int = 1000,
     requests_per_second: float = 2.0,
     clock: Clock = utc_now,
+    keep_going: bool = False,
 ) -> list[DltResource]:
     """Load windows of one account's incoming calls (shapes: `pipelines.landing`).
 
@@ -122,7 +123,7 @@ def twin(
         )
         for stream in STREAMS
     }
-    return landed(account, windows, client, fetches, clock)
+    return landed(account, windows, client, fetches, clock, keep_going=keep_going)
 
 
 def calls(

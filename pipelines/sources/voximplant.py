@@ -94,6 +94,7 @@ def voximplant(
     page_size: int = 1000,
     requests_per_second: float = 4.0,
     clock: Clock = utc_now,
+    keep_going: bool = False,
 ) -> list[DltResource]:
     """Load windows of one account's call history (shapes: `pipelines.landing`)."""
     client = Client(
@@ -108,7 +109,7 @@ def voximplant(
         CALL_SESSIONS: partial(call_sessions, client, page_size),
         ACCOUNT_INFO: partial(account_info, client),
     }
-    return landed(account, windows, client, fetches, clock)
+    return landed(account, windows, client, fetches, clock, keep_going=keep_going)
 
 
 def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Page]:

@@ -63,6 +63,7 @@ def whippy(
     page_size: int = 100,
     requests_per_second: float = 10.0,
     clock: Clock = utc_now,
+    keep_going: bool = False,
 ) -> list[DltResource]:
     """Load windows of one organization's calls (shapes: `pipelines.landing`)."""
     client = Client(
@@ -74,7 +75,9 @@ def whippy(
         read_seconds=ANSWER_SECONDS,
     )
     fetch = partial(calls, client, path, page_size)
-    return landed(account, windows, client, {CALLS: fetch}, clock)
+    return landed(
+        account, windows, client, {CALLS: fetch}, clock, keep_going=keep_going
+    )
 
 
 def calls(client: Client, path: str, page_size: int, window: Window) -> Iterator[Page]:

@@ -57,6 +57,7 @@ def zoom(
     page_size: int = 100,
     requests_per_second: float = 4.0,
     clock: Clock = utc_now,
+    keep_going: bool = False,
 ) -> list[DltResource]:
     """Load windows of one account's call log (shapes: `pipelines.landing`)."""
     sign_in = Client(
@@ -73,7 +74,9 @@ def zoom(
         refused=_refused,
     )
     fetch = partial(voice_calls, client, page_size)
-    return landed(account, windows, client, {VOICE_CALLS: fetch}, clock)
+    return landed(
+        account, windows, client, {VOICE_CALLS: fetch}, clock, keep_going=keep_going
+    )
 
 
 def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:

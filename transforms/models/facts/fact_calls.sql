@@ -108,7 +108,15 @@ numbers as (
 calls as (
     select
         numbers.*,
-        lines.* exclude (vendor, account, vendor_call_id),
+        lines.total,
+        lines.telephony,
+        lines.transfer,
+        lines.bot,
+        lines.ai,
+        lines.recording,
+        lines.transcription,
+        lines.other,
+        lines.is_rated,
         case
             when numbers.customer_digits similar to '\+[1-9]\d{6,14}'
                 then numbers.customer_digits

@@ -6,14 +6,14 @@ with words as (
         vendor || ':' || account || ':' || vendor_call_id as call_key,
         vendor,
         first_loaded_at,
-        unnest(unknown_values, recursive := true)
+        unnest(unknown_values) as word
     from staging.calls
 )
 
 select distinct
     call_key,
     vendor,
-    field,
-    value,
+    word['field'] as field,
+    word['value'] as value,
     first_loaded_at
 from words

@@ -1,0 +1,89 @@
+"""What the README says can be done, can be done."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import House, open_house
+
+from pipelines.report import FIRST_QUERY
+from pipelines.windows import read_time
+
+NOW = read_time("2026-11-17T03:00:00Z")
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```", README, flags=re.DOTALL)
+(SOURCE,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with open_house(tmp_path_factory.mktemp("readme"), NOW, days=3, volume=30) as house:
+        night = house.night(NOW)
+        assert night.returncode == 0, night.stderr
+        yield house
+
+
+@pytest.mark.parametrize("sql", [*QUERIES, FIRST_QUERY])
+def test_a_first_query_runs_as_printed_and_has_an_answer(
+    house: House, sql: str
+) -> None:
+    assert house.query(sql)
+    asked = house.run("query", "--json", sql)
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("[")
+
+
+def test_a_wrong_query_is_told_in_the_databases_words(house: House) -> None:
+    asked = house.run("query", "select nothing from nowhere")
+    assert asked.returncode == 2
+    assert "nowhere" in asked.stderr
+
+
+def test_a_query_can_neither_write_nor_read_another_file(house: House) -> None:
+    for sql in ("create table x as select 1", "select * from read_csv('/etc/passwd')"):
+        assert house.run("query", sql).returncode == 2
+
+
+def test_status_names_every_stream_and_what_is_open(house: House) -> None:
+    status = house.run("status")
+    assert status.returncode == 0
+    for stream in ("voice_calls", "call_sessions", "archived_sessions", "billed_calls"):
+        assert stream in status.stdout
+
+
+def on_its_own(house: House, key: str) -> subprocess.CompletedProcess[str]:
+    """Run the README's script against the sandbox."""
+    place = "CALLHOUSE__SOURCES__WHIPPY__"
+    url, path = (house.environment[place + name] for name in ("BASE_URL", "PATH"))
+    given = f'api_key="{key}", base_url="{url}", path="{path}"'
+    return house.run_python(SOURCE.replace('api_key="..."', given))
+
+
+def test_a_source_works_on_its_own(house: House) -> None:
+    key = house.environment["CALLHOUSE__SOURCES__WHIPPY__ACCOUNTS__MAIN__API_KEY"]
+    done = on_its_own(house, key)
+    assert done.returncode == 0, done.stderr
+    with duckdb.connect(str(house.folder / "whippy.duckdb")) as connection:
+        (held,) = connection.execute("select count(*) from raw.calls").fetchall()
+    truth = house.truth(
+        "whippy", read_time("2026-11-01T00:00:00Z"), read_time("2026-11-08T00:00:00Z")
+    )
+    # A second more is asked than the window has, so that no bound loses a call.
+    assert len(truth) <= held[0] <= len(truth) + 2
+
+
+def test_a_source_on_its_own_raises_what_a_run_would_write_down(house: House) -> None:
+    done = on_its_own(house, "wrong")
+    assert done.returncode == 1
+    assert "check the credentials, api_key" in done.stderr
+
+
+def test_every_command_of_the_table_has_help(house: House) -> None:
+    commands = set(re.findall(r"`callhouse (\w+)`", README))
+    assert commands == {"run", "load", "transform", "status", "query", "sandbox"}
+    for command in commands:
+        assert house.run(*shlex.split(f"{command} --help")).returncode == 0
