@@ -31,55 +31,63 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = DAY
 """A call dated further ahead of the clock than this was not dated by a clock."""
 
-_TIME: pa.DataType = pa.timestamp("us", tz="UTC")
-RECORDS = pa.schema(
-    [
-        ("account", pa.string()),
-        ("record_id", pa.string()),
-        ("event_at", _TIME),
-        ("window_from", _TIME),
-        ("fetched_at", _TIME),
-        ("payload", pa.string()),
-    ]
-)
-QUARANTINE = pa.schema(
-    [
-        ("account", pa.string()),
-        ("stream", pa.string()),
-        ("window_from", _TIME),
-        ("window_to", _TIME),
-        ("record_no", pa.int64()),
-        ("reason", pa.string()),
-        ("payload", pa.string()),
-        ("fetched_at", _TIME),
-    ]
-)
-LEDGER = pa.schema(
-    [
-        ("account", pa.string()),
-        ("stream", pa.string()),
-        ("window_start", _TIME),
-        ("window_end", _TIME),
-        ("purpose", pa.string()),
-        ("state", pa.string()),
-        ("rows_fetched", pa.int64()),
-        ("rows_distinct", pa.int64()),
-        ("rows_quarantined", pa.int64()),
-        ("vendor_total", pa.int64()),
-        ("requests", pa.int64()),
-        ("retries", pa.int64()),
-        ("attempt", pa.int64()),
-        ("started_at", _TIME),
-        ("finished_at", _TIME),
-        ("error", pa.string()),
-    ]
-)
 KEYS = {
     "records": ["account", "event_at", "record_id", "fetched_at"],
     "quarantine": ["account", "stream", "window_from", "record_no", "fetched_at"],
     "load_windows": ["account", "stream", "window_start", "window_end", "started_at"],
 }
 """Time stands before the id, so that a merge touches recent row groups only."""
+
+
+def _schema(kind: str, **columns: pa.DataType) -> pa.Schema:
+    keys = KEYS[kind]
+    return pa.schema(
+        pa.field(name, type_, nullable=name not in keys)
+        for name, type_ in columns.items()
+    )
+
+
+_TEXT, _COUNT = pa.string(), pa.int64()
+_TIME: pa.DataType = pa.timestamp("us", tz="UTC")
+RECORDS = _schema(
+    "records",
+    account=_TEXT,
+    record_id=_TEXT,
+    event_at=_TIME,
+    window_from=_TIME,
+    fetched_at=_TIME,
+    payload=_TEXT,
+)
+QUARANTINE = _schema(
+    "quarantine",
+    account=_TEXT,
+    stream=_TEXT,
+    window_from=_TIME,
+    window_to=_TIME,
+    record_no=_COUNT,
+    reason=_TEXT,
+    payload=_TEXT,
+    fetched_at=_TIME,
+)
+LEDGER = _schema(
+    "load_windows",
+    account=_TEXT,
+    stream=_TEXT,
+    window_start=_TIME,
+    window_end=_TIME,
+    purpose=_TEXT,
+    state=_TEXT,
+    rows_fetched=_COUNT,
+    rows_distinct=_COUNT,
+    rows_quarantined=_COUNT,
+    vendor_total=_COUNT,
+    requests=_COUNT,
+    retries=_COUNT,
+    attempt=_COUNT,
+    started_at=_TIME,
+    finished_at=_TIME,
+    error=_TEXT,
+)
 
 
 @dataclass(frozen=True)
