@@ -217,7 +217,10 @@ def _refusals() -> Iterator[None]:
         typer.echo(f"callhouse: {error}", err=True)
         raise typer.Exit(REFUSED) from None
     except CheckFailed as error:
+        from pipelines.report import show_bad_rows  # noqa: PLC0415
+
         typer.echo(f"callhouse: {error}", err=True)
+        show_bad_rows([dict(row) for row in error.rows])
         typer.echo(
             "Nothing was published; analysts still read the last night.", err=True
         )

@@ -29,7 +29,7 @@ SUPPLIED = frozenset({"windows", "account", "clock", "keep_going"})
 """Parameters of a source that the loader fills, not the configuration."""
 ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str, "time_zone": str}
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
-SETTLE_DAYS = 7.0
+SETTLE_AFTER = timedelta(days=7)
 """A call older than this whose cost is known is taken as final."""
 
 
@@ -242,7 +242,7 @@ def _vendor(name: str, section: _Settings) -> Vendor:
         name,
         tuple(account for account in accounts if account is not None),
         None if lookback is None else timedelta(days=lookback),
-        timedelta(days=SETTLE_DAYS if settle is None else settle),
+        SETTLE_AFTER if settle is None else timedelta(days=settle),
     )
 
 

@@ -106,6 +106,8 @@ class _Pile:
 
     fetched: int = 0
     total: int | None = None
+    moved: bool = False
+    """The vendor's total changed between two pages: what came may have holes."""
     kept: dict[str, tuple[datetime, datetime, str]] = field(default_factory=dict)
     """By record id: event time, version, payload."""
     refused: list[tuple[int, str, str]] = field(default_factory=list)
@@ -117,7 +119,8 @@ class _Pile:
 
     @property
     def has_all(self) -> bool:
-        return self.total is None or self.total == self.distinct
+        agrees = self.total is None or self.total == self.distinct
+        return agrees and not self.moved
 
 
 def utc_now() -> datetime:
@@ -247,7 +250,8 @@ class _Reader:
         pile, before = _Pile(), None
         for _ in range(READS):
             pile = _Pile()
-            for page in self.fetch(window):
+            for number, page in enumerate(self.fetch(window)):
+                pile.moved |= number > 0 and page.total != pile.total
                 pile.total = page.total
                 for record in page.records:
                     self._add(pile, bytes(record), window, now)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 import transforms
-from pipelines.config import Config, ConfigError, RateCard, Vendor
+from pipelines.config import SETTLE_AFTER, Config, ConfigError, RateCard, Vendor
+from pipelines.ledger import past_reads
 from pipelines.load import Outcome, Progress, file_lock, raw_file
 from pipelines.locks import in_turn, only_one
 from pipelines.publish import publish
@@ -89,6 +90,7 @@ def build_and_publish(
             for name in raw:
                 reading.enter_context(in_turn(file_lock(warehouse, name), shared=True))
             result = _build(config, now, build_file, raw, full=full)
+            build_file.chmod(0o600)
         published = publish(build_file, warehouse, now, config.keep_snapshots)
     return result, published
 
@@ -98,7 +100,7 @@ def _build(
 ) -> BuildResult:
     context = {
         "callhouse": _house(config, now),
-        "accounts": _accounts(config),
+        "accounts": _accounts(config, raw),
         "rate_cards": _rate_cards(config.rate_cards),
         "runs": read_runs(config.warehouse),
     }
@@ -123,7 +125,8 @@ def _house(config: Config, now: datetime) -> pa.Table:
     )
 
 
-def _accounts(config: Config) -> pa.Table:
+def _accounts(config: Config, raw: dict[str, Path]) -> pa.Table:
+    """Return the configured accounts, and those that are loaded but no longer are."""
     fields: dict[str, pa.DataType] = {
         "vendor": pa.string(),
         "account": pa.string(),
@@ -131,7 +134,7 @@ def _accounts(config: Config) -> pa.Table:
         "time_zone": pa.string(),
         "settle_after": pa.duration("us"),
     }
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "vendor": vendor.name,
             "account": account.alias,
@@ -141,6 +144,13 @@ def _accounts(config: Config) -> pa.Table:
         }
         for vendor in config.vendors
         for account in vendor.accounts
+    ]
+    configured = {(row["vendor"], row["account"]) for row in rows}
+    rows += [
+        {"vendor": name, "account": alias, "settle_after": SETTLE_AFTER}
+        for name, path in raw.items()
+        for alias in sorted({read.account for read in past_reads(path)})
+        if (name, alias) not in configured
     ]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 

@@ -5,7 +5,7 @@ puts the same facts on stdout for a machine.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,6 +24,10 @@ from pipelines.night import Night
 
 Row = dict[str, Any]
 
+PERSONAL = frozenset(
+    {"customer_number", "business_number", "from_party", "to_party", "party_name"}
+    | {"agent_name", "payload"}
+)
 WIDE = 250
 """Columns of a table that goes into a file or a pipe."""
 FIRST_QUERY = (
@@ -115,7 +119,9 @@ def show(console: Console, night: Night) -> None:
     if night.published is not None:
         console.print(f"\nThe warehouse is [bold]{night.published}[/]. A first query:")
         command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
-        console.print(f'  {command} query "{FIRST_QUERY}"', highlight=False)
+        console.print(
+            f'  {command} query "{FIRST_QUERY}"', highlight=False, soft_wrap=True
+        )
 
 
 def _loads(outcomes: tuple[Outcome, ...]) -> Table:
@@ -194,6 +200,11 @@ def show_rows(rows: list[Row]) -> None:
     for row in rows:
         table.add_row(*("" if v is None else str(plain(v)) for v in row.values()))
     Console(width=None if sys.stdout.isatty() else WIDE).print(table, markup=False)
+
+
+def show_bad_rows(rows: Sequence[Row]) -> None:
+    """Print the rows that broke a check, without what is personal in them."""
+    show_rows([{k: v for k, v in row.items() if k not in PERSONAL} for row in rows])
 
 
 def stderr() -> Console:

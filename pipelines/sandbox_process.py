@@ -42,13 +42,16 @@ def running_sandbox(
     port: int = 0,
     seed: int = SEED,
     volume: int = VOLUME,
+    accounts: int = 1,
 ) -> Iterator[Sandbox]:
     """Start the sandbox on loopback and stop it at the end, also after a kill.
 
     ``volume`` is the number of calls a weekday that each vendor has.
     """
     command = [sys.executable, "-m", "pipelines.sandbox", "--stop-with-stdin"]
-    command += ["--port", str(port), "--seed", str(seed), "--volume", str(volume)]
+    options = {"port": port, "seed": seed, "volume": volume, "accounts": accounts}
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
     if now is not None:
         command += ["--now", now.isoformat()]
     with subprocess.Popen(  # noqa: S603 - our own module

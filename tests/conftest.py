@@ -160,11 +160,11 @@ def stamp(moment: datetime) -> str:
 
 @contextmanager
 def open_house(
-    folder: Path, now: datetime, *, days: int, volume: int, seed: int = 7
+    folder: Path, now: datetime, *, days: int, **world: int
 ) -> Iterator[House]:
     """Give a sandbox with its clock at ``now`` and an empty warehouse."""
     folder.mkdir(parents=True, exist_ok=True)
-    with running_sandbox(now, volume=volume, seed=seed) as sandbox:
+    with running_sandbox(now, **world) as sandbox:
         environment = {
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder),

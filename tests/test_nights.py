@@ -160,6 +160,22 @@ def test_nobody_but_its_owner_can_read_the_raw_files(story: Story) -> None:
     assert {path.stat().st_mode & 0o777 for path in raw} == {0o600}
 
 
+def test_every_account_of_a_vendor_is_loaded_with_its_own_credentials(
+    tmp_path: Path,
+) -> None:
+    with open_house(tmp_path, FIRST, days=3, volume=20, accounts=2) as house:
+        night = house.night(FIRST)
+        assert night.returncode == 0, night.stderr
+        assert differences(house, FIRST, days=3) == []
+        held = house.query("select distinct vendor, account, currency from fact_calls")
+        assert {row[:2] for row in held} == {
+            (vendor, account) for vendor in VENDORS for account in ("main", "second")
+        }
+        assert {("voximplant", "main", "USD"), ("voximplant", "second", "RUB")} < set(
+            held
+        )
+
+
 @pytest.mark.parametrize("windows_before_the_kill", [1, 16, 40])
 def test_a_load_killed_in_the_middle_is_finished_by_the_next_run(
     tmp_path: Path, windows_before_the_kill: int

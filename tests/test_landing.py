@@ -1,0 +1,143 @@
+"""A window is complete when what came agrees with the vendor, and only then."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from pipelines.http import Client, VendorError
+from pipelines.landing import landed
+from pipelines.paging import Page
+from pipelines.stream import Stream
+from pipelines.windows import DAY, Window, read_time
+
+START = read_time("2026-03-01T00:00:00Z")
+WINDOW = Window(START, START + DAY, "calls")
+CALLS = Stream("calls", "calls", "id", "at", version="changed", bounded_by="filtered")
+
+
+def call(number: int, **more: Any) -> msgspec.Raw:  # noqa: ANN401
+    record = {"id": f"c{number}", "at": "2026-03-01T10:00:00Z", **more}
+    return msgspec.Raw(msgspec.json.encode(record))
+
+
+def page(total: int | None, *records: msgspec.Raw) -> Page:
+    return Page(list(records), total)
+
+
+def read(*readings: list[Page], go_on: bool = True) -> dict[str, list[dict[str, Any]]]:
+    """Read one window whose vendor gives these readings in turn."""
+    left = iter(readings)
+
+    def fetch(_: Window) -> Iterator[Page]:
+        yield from next(left)
+
+    client = Client("acme", "http://127.0.0.1:9")
+    resources = landed(
+        "main", [WINDOW], client, {CALLS: fetch}, lambda: START + DAY, keep_going=go_on
+    )
+    left_copy = list(readings)
+    found = {}
+    for resource in resources:
+        left = iter(left_copy)
+        found[resource.name] = [row for table in resource for row in table.to_pylist()]
+    return found
+
+
+def test_a_record_is_landed_byte_for_byte() -> None:
+    odd = msgspec.Raw(b'{"id": 7,  "at":"2026-03-01T10:00:00+01:00","x":1.10}')
+    (row,) = read([page(1, odd)])["calls"]
+    assert row["payload"] == '{"id": 7,  "at":"2026-03-01T10:00:00+01:00","x":1.10}'
+    assert row["record_id"] == "7"
+    assert row["event_at"] == read_time("2026-03-01T09:00:00Z")
+
+
+def test_a_window_that_agrees_is_complete_at_once() -> None:
+    found = read([page(2, call(1)), page(2, call(2))])
+    (ledger,) = found["load_windows"]
+    assert (ledger["state"], ledger["rows_distinct"], ledger["vendor_total"]) == (
+        "complete",
+        2,
+        2,
+    )
+
+
+def test_an_empty_window_is_complete_and_counted() -> None:
+    (ledger,) = read([page(0)])["load_windows"]
+    assert (ledger["state"], ledger["rows_fetched"]) == ("complete", 0)
+
+
+def test_a_set_that_moved_between_two_pages_is_read_again() -> None:
+    moving = [page(3, call(1), call(2)), page(2, call(2))]
+    still = [page(2, call(1)), page(2, call(3))]
+    found = read(moving, still)
+    assert [row["record_id"] for row in found["calls"]] == ["c1", "c3"]
+    assert found["load_windows"][0]["state"] == "complete"
+
+
+def test_fewer_than_promised_are_kept_but_leave_the_window_open() -> None:
+    short = [page(3, call(1), call(2))]
+    found = read(short, short, short)
+    assert len(found["calls"]) == 2
+    (ledger,) = found["load_windows"]
+    assert ledger["state"] == "partial"
+    assert "has 3 records by the vendor's count, but sent 2" in ledger["error"]
+
+
+def test_more_than_promised_are_complete_once_two_readings_agree() -> None:
+    more = [page(1, call(1), call(2))]
+    (ledger,) = read(more, more)["load_windows"]
+    assert (ledger["state"], ledger["rows_distinct"], ledger["vendor_total"]) == (
+        "complete",
+        2,
+        1,
+    )
+
+
+def test_of_two_copies_the_newer_version_wins_whatever_their_order() -> None:
+    old = call(1, changed="2026-03-01T11:00:00Z", n="old")
+    new = call(1, changed="2026-03-01T12:00:00Z", n="new")
+    for copies in ((old, new), (new, old)):
+        (row,) = read([page(1, *copies)])["calls"]
+        assert '"n":"new"' in row["payload"]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (b'{"at":"2026-03-01T10:00:00Z"}', "'id' is missing"),
+        (b'{"id":"","at":"2026-03-01T10:00:00Z"}', "'id' is missing or empty"),
+        (b'{"id":1.5,"at":"2026-03-01T10:00:00Z"}', "ValidationError"),
+        (b'{"id":"c1"}', "'at' is missing"),
+        (b'{"id":"c1","at":"yesterday"}', "Invalid isoformat"),
+        (b'{"id":"c1","at":"2099-03-01T10:00:00Z"}', "no time a call had"),
+        (b'{"id":"c1","at":"1970-01-01T00:00:00Z"}', "no time a call had"),
+        (b'{"id":"c1","at":"2026-03-01T10:00:00Z","n":"\\ud800"}', "DecodeError"),
+        (b'{"id":"c1","at":"2026-03-01T10:00:00Z","n":"\xff"}', "UnicodeDecodeError"),
+        (b'["c1"]', "ValidationError"),
+        (b"null", "ValidationError"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_kept_aside_with_its_reason(
+    record: bytes, reason: str
+) -> None:
+    found = read([page(2, msgspec.Raw(record), call(2))])
+    assert [row["record_id"] for row in found["calls"]] == ["c2"]
+    (aside,) = found["quarantine"]
+    assert reason in aside["reason"]
+    assert aside["payload"] == record.decode(errors="replace")
+    assert found["load_windows"][0]["state"] == "complete"
+
+
+def test_a_record_outside_of_its_window_means_that_the_filter_was_ignored() -> None:
+    strange = call(1, filtered="2026-02-27T10:00:00Z")
+    (ledger,) = read([page(1, strange)])["load_windows"]
+    assert ledger["state"] == "failed"
+    assert "check the name of the date-field parameter" in ledger["error"]
+
+
+def test_without_a_ledger_to_write_it_down_a_failure_is_raised() -> None:
+    with pytest.raises(Exception, match="by the vendor's count") as error:
+        read(*[[page(3, call(1))]] * 3, go_on=False)
+    assert isinstance(error.value.__cause__, VendorError)
