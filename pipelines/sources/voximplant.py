@@ -3,7 +3,7 @@
 | stream | endpoint | grain | windows on | table |
 |---|---|---|---|---|
 | call_sessions | POST GetCallHistory | session | start | call_sessions |
-| account_info | POST GetAccountInfo | account | (reference) | account_info |
+| account_info | POST GetAccountInfo | account | read whole | account_info |
 
 Limits: no rate is published; too many parallel requests are HTTP 429 or code 340, so
     one at a time; 1,000 records a page, an offset of 10,000 at most.
