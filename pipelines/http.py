@@ -19,7 +19,6 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
-from tenacity.stop import stop_after_attempt
 
 T = TypeVar("T")
 
@@ -30,6 +29,8 @@ DEADLINE_SECONDS = 180.0
 BODY_BYTES = 256 * 1024 * 1024
 """Decoded: far above the largest page, far below a compressed bomb."""
 ATTEMPTS = 6
+ATTEMPTS_WHEN_TOO_MUCH = 2
+"""An answer that takes the vendor too long takes it too long again."""
 LONGEST_BACKOFF = 60.0
 PATIENCE_SECONDS = 600.0
 """A vendor that asks for more than this is asked again the next night."""
@@ -60,11 +61,15 @@ class _PassingError(VendorError):
         self.wait = wait
 
 
+class TooMuchError(_PassingError):
+    """The question has a longer answer than the vendor gives; half of it may not."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """What a vendor's own error body means for us."""
 
-    kind: Literal["retry", "sign_in", "stop_account", "stop_window"]
+    kind: Literal["retry", "too_much", "sign_in", "stop_account", "stop_window"]
     words: str
 
 
@@ -159,6 +164,12 @@ def _back_off(state: RetryCallState) -> float:
     return doubled if named is None else named
 
 
+def _is_given_up(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    is_too_much = isinstance(error, TooMuchError)
+    return state.attempt_number >= (ATTEMPTS_WHEN_TOO_MUCH if is_too_much else ATTEMPTS)
+
+
 class Client:
     """One account at one vendor: asks, retries, paces; counts what it did.
 
@@ -225,7 +236,7 @@ class Client:
 
         retrying = Retrying(
             retry=retry_if_exception_type(_PassingError),
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=_is_given_up,
             wait=_back_off,
             before_sleep=self._before_retry,
             reraise=True,
@@ -279,6 +290,8 @@ class Client:
         if refusal.kind == "retry":
             wait = seconds_to_wait(response.headers, datetime.now(UTC))
             raise _PassingError(sentence, wait=wait)
+        if refusal.kind == "too_much":
+            raise TooMuchError(sentence)
         raise VendorError(sentence, stops_account=refusal.kind != "stop_window")
 
     def _refusal(self, status: int, body: bytes) -> Refusal | None:
