@@ -103,11 +103,19 @@ class HeaderKey(AuthBase):
 class BearerToken(AuthBase):
     """A token that expires: taken before it is needed, and again when refused.
 
-    ``issue`` returns the token and its life in seconds.
+    ``issue`` returns the token and its life in seconds. A session's cookie is such a
+    token as well, in another ``header`` and without a ``scheme``.
     """
 
-    def __init__(self, issue: Callable[[], tuple[str, float]]) -> None:
+    def __init__(
+        self,
+        issue: Callable[[], tuple[str, float]],
+        header: str = "Authorization",
+        scheme: str = "Bearer ",
+    ) -> None:
         """Take nothing yet: a run with nothing to load signs in nowhere."""
+        self.header = header
+        self.scheme = scheme
         self._issue = issue
         self._token = ""
         self._renew_at = 0.0
@@ -117,7 +125,7 @@ class BearerToken(AuthBase):
         if time.monotonic() >= self._renew_at:
             self._token, life = self._issue()
             self._renew_at = time.monotonic() + life - min(60.0, life / 10)
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers[self.header] = f"{self.scheme}{self._token}"
         return request
 
     def forget(self) -> None:
@@ -205,6 +213,11 @@ class Client:
         self._session.headers.update(
             {"Accept": "application/json", "User-Agent": "callhouse"}
         )
+
+    @property
+    def cookies(self) -> str:
+        """What the vendor wants sent back, as one header."""
+        return "; ".join(f"{one.name}={one.value}" for one in self._session.cookies)
 
     def ask(
         self,

@@ -18,11 +18,14 @@ Surprises: a query parameter under a wrong name is ignored without a word; an un
     call has totalCost 0 or null; there is no currency; incoming calls only.
 Unverified: **the path of the list is not public: ``path`` must be set from the
     developer portal, its default is a guess**; the name of the date-field parameter
-    (a record outside of its window stops the account); the encoding of companyIds;
-    whether bounds are inclusive (a second more is asked); whether ``count`` is the
-    total or the length of the page (told apart where there are two pages); whether
-    billing moves ``updatedAt``; whether ``fields`` may name the last five of
-    ``FIELDS``: on a 400 that names one, set ``fields`` without it.
+    (a record outside of its window stops the account); the encoding of companyIds
+    (settled by the count for one of two companies); whether bounds are inclusive (a
+    second more is asked); whether ``count`` is the total or the length of the page
+    (told apart where there are two pages); the deepest offset (settled by a 400);
+    whether billing moves ``updatedAt`` (settled by a billedAt after it in raw);
+    whether the costs of the stages are the total (settled by cost_unallocated);
+    whether ``fields`` may name the last five of ``FIELDS`` (on a 400 that says so, set
+    ``fields`` without them: only createdAt is needed, it is part of the key).
 Docs: vendors/twin.md; seeds/twin-incoming-call-sessions.txt
 """
 

@@ -14,10 +14,16 @@ Paging: offset, by the records received. A window with more than paging can reac
 Auth: a JSON Web Token of a service account, RS256, signed here, no token endpoint.
 Surprises: an error is an HTTP 200 with ``error`` in its body; legs, records and their
     costs come only when asked for; there is no cost of a session and no currency but
-    the account's; sessions that still run have neither duration nor end.
-Unverified: which time the dates filter (taken: the session's start); whether
-    ``to_date`` is inclusive (asked is the window's end: a second too much, the key
-    removes the copy); when costs are final (the lookback reads again).
+    the account's; sessions that still run have neither duration nor end; a log's
+    address is cleared after a month, and only an older version in raw still has it.
+Unverified: which time the dates filter (taken: the session's start; settled by one
+    that spans midnight); whether the bounds are inclusive (a second more is asked, the
+    key removes the copy); whether sessions that still run are listed (they are read
+    either way; settled by a load during a call); when costs are final (the lookback
+    reads again; settled by versions of one session in raw); whether one charge stands
+    at a record and a resource (a transaction counts once; settled by cost lines that
+    are no leaf); how far back the history reaches (settled by the oldest window that
+    has sessions).
 Docs: vendors/voximplant.md; seeds/voximplant-get-call-history.txt
 """
 

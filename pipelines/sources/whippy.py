@@ -15,9 +15,13 @@ Paging: limit and offset in the query, filters in the body; the offset moves by 
     came. No sort: newest first, so ``before`` stands still while a window is read.
 Auth: the organization's key in ``X-WHIPPY-KEY``; it does not expire.
 Surprises: durations are milliseconds; there is no price of a call anywhere.
-Unverified: the path and the whole shape of a call (POST and the names of the filters
-    follow from the document); ``total`` (where it is missing, an empty page is the
-    last); whether bounds are strict (taken: both; a second more is asked).
+Unverified: the path (POST follows from the document; settled by a 404); the shape of a
+    call (alternatives are read side by side; settled by ops.unknown_values); the
+    largest page (settled by asking for 500); whether bounds are strict (taken: both; a
+    second more is asked); whether ``total`` is exact (taken: yes, and where it is
+    missing an empty page is the last; settled by a window whose total is a round
+    number); how a search that took too long ends (taken: 408, 504, or 422 and 500 that
+    say so); whether a call may have a price (settled by ops.unknown_values).
 Docs: vendors/whippy.md; seeds/whippy-search-calls.txt
 """
 
