@@ -63,7 +63,9 @@ def files() -> Iterator[Path]:
 
 def columns(model: str) -> list[str]:
     text = (MODELS / f"{model}.sql").read_text()
-    return sqlglot.parse_one(text, dialect="duckdb").named_selects
+    query = sqlglot.parse_one(text, dialect="duckdb")
+    assert isinstance(query, sqlglot.exp.Query)
+    return [str(name) for name in query.named_selects]
 
 
 def test_the_vendors_are_the_five() -> None:
