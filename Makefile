@@ -20,10 +20,13 @@ check: setup ## format, lint, types, import contracts, SQL
 test: check ## everything that CI runs: check, then all tests
 	$(BIN)/pytest $(ARGS)
 
+docs: setup ## write the README's part on the vendors from their sources
+	@$(BIN)/python -m pipelines.docs
+
 lock: setup ## resolve requirements.lock again from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock
 
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check test lock clean
+.PHONY: help setup run check test docs lock clean

@@ -19,7 +19,6 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
-from tenacity.stop import stop_after_attempt
 
 T = TypeVar("T")
 
@@ -30,6 +29,8 @@ DEADLINE_SECONDS = 180.0
 BODY_BYTES = 256 * 1024 * 1024
 """Decoded: far above the largest page, far below a compressed bomb."""
 ATTEMPTS = 6
+ATTEMPTS_WHEN_TOO_MUCH = 2
+"""An answer that takes the vendor too long takes it too long again."""
 LONGEST_BACKOFF = 60.0
 PATIENCE_SECONDS = 600.0
 """A vendor that asks for more than this is asked again the next night."""
@@ -60,11 +61,15 @@ class _PassingError(VendorError):
         self.wait = wait
 
 
+class TooMuchError(_PassingError):
+    """The question has a longer answer than the vendor gives; half of it may not."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """What a vendor's own error body means for us."""
 
-    kind: Literal["retry", "sign_in", "stop_account", "stop_window"]
+    kind: Literal["retry", "too_much", "sign_in", "stop_account", "stop_window"]
     words: str
 
 
@@ -98,11 +103,19 @@ class HeaderKey(AuthBase):
 class BearerToken(AuthBase):
     """A token that expires: taken before it is needed, and again when refused.
 
-    ``issue`` returns the token and its life in seconds.
+    ``issue`` returns the token and its life in seconds. A session's cookie is such a
+    token as well, in another ``header`` and without a ``scheme``.
     """
 
-    def __init__(self, issue: Callable[[], tuple[str, float]]) -> None:
+    def __init__(
+        self,
+        issue: Callable[[], tuple[str, float]],
+        header: str = "Authorization",
+        scheme: str = "Bearer ",
+    ) -> None:
         """Take nothing yet: a run with nothing to load signs in nowhere."""
+        self.header = header
+        self.scheme = scheme
         self._issue = issue
         self._token = ""
         self._renew_at = 0.0
@@ -112,7 +125,7 @@ class BearerToken(AuthBase):
         if time.monotonic() >= self._renew_at:
             self._token, life = self._issue()
             self._renew_at = time.monotonic() + life - min(60.0, life / 10)
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers[self.header] = f"{self.scheme}{self._token}"
         return request
 
     def forget(self) -> None:
@@ -159,6 +172,12 @@ def _back_off(state: RetryCallState) -> float:
     return doubled if named is None else named
 
 
+def _is_given_up(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    is_too_much = isinstance(error, TooMuchError)
+    return state.attempt_number >= (ATTEMPTS_WHEN_TOO_MUCH if is_too_much else ATTEMPTS)
+
+
 class Client:
     """One account at one vendor: asks, retries, paces; counts what it did.
 
@@ -195,6 +214,11 @@ class Client:
             {"Accept": "application/json", "User-Agent": "callhouse"}
         )
 
+    @property
+    def cookies(self) -> str:
+        """What the vendor wants sent back, as one header."""
+        return "; ".join(f"{one.name}={one.value}" for one in self._session.cookies)
+
     def ask(
         self,
         method: str,
@@ -225,7 +249,7 @@ class Client:
 
         retrying = Retrying(
             retry=retry_if_exception_type(_PassingError),
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=_is_given_up,
             wait=_back_off,
             before_sleep=self._before_retry,
             reraise=True,
@@ -279,6 +303,8 @@ class Client:
         if refusal.kind == "retry":
             wait = seconds_to_wait(response.headers, datetime.now(UTC))
             raise _PassingError(sentence, wait=wait)
+        if refusal.kind == "too_much":
+            raise TooMuchError(sentence)
         raise VendorError(sentence, stops_account=refusal.kind != "stop_window")
 
     def _refusal(self, status: int, body: bytes) -> Refusal | None:

@@ -7,11 +7,12 @@ empty page before the total, and step over records when a vendor caps its pages
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import msgspec
 
-from pipelines.http import Client, VendorError
+from pipelines.http import Client, TooMuchError, VendorError
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
 """A vendor's answer with its values still unread."""
@@ -140,6 +141,38 @@ def pages(client: Client, listing: Listing, turn: Turn) -> Iterator[Page]:
             return
         listing = listing.moved(step)
     raise VendorError(f"{place} had no last page after {MOST_PAGES} pages")
+
+
+Span: TypeAlias = Callable[[datetime, datetime], Iterator[Page]]
+"""Reads ``[start, end)``; raises `TooMuchError` when that is more than it can get."""
+
+
+def in_halves(
+    read: Span,
+    start: datetime,
+    end: datetime,
+    shortest: timedelta = timedelta(seconds=1),
+) -> Iterator[Page]:
+    """Read a span, or both its halves where it is too much for one question.
+
+    Some records come twice then. Every page has the total that the vendor gave for
+    the whole: what is asked beyond a half's bounds counts in both halves, so theirs
+    have no sum.
+    """
+    whole = None
+    try:
+        for page in read(start, end):
+            whole = page.total
+            yield page
+    except TooMuchError:
+        middle = (start + (end - start) / 2).replace(microsecond=0)
+        if end - start <= shortest or not start < middle:
+            raise
+    else:
+        return
+    for part in ((start, middle), (middle, end)):
+        for page in in_halves(read, *part, shortest):
+            yield replace(page, total=whole)
 
 
 def _page(envelope: Envelope, listing: Listing, place: str) -> Page:

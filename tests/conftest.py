@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,10 +40,18 @@ class ScriptedVendor:
     url: str
     answers: list[Answer]
     got: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    always: Callable[[str, bytes], Answer] | None = None
+    """From path and body to the answer, instead of answers in turn."""
 
 
 @pytest.fixture
 def scripted() -> Iterator[ScriptedVendor]:
+    with scripted_vendor() as vendor:
+        yield vendor
+
+
+@contextmanager
+def scripted_vendor() -> Iterator[ScriptedVendor]:
     vendor = ScriptedVendor("", [])
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,7 +60,8 @@ def scripted() -> Iterator[ScriptedVendor]:
             headers = {key.lower(): value for key, value in self.headers.items()}
             got = (self.command, self.path, headers, self.rfile.read(length))
             vendor.got.append(got)
-            answer = vendor.answers.pop(0)
+            always = vendor.always
+            answer = always(self.path, got[3]) if always else vendor.answers.pop(0)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

@@ -85,9 +85,9 @@ def test_a_window_beyond_reach_is_halved_and_keeps_its_total(
         scripted, window(seconds=4), history(10_001, 1), history(1, 1), history(1, 2)
     )
     assert asked(scripted) == [
-        ("12:00:00", "12:00:04", "0"),
-        ("12:00:00", "12:00:02", "0"),
-        ("12:00:02", "12:00:04", "0"),
+        ("11:59:59", "12:00:04", "0"),
+        ("11:59:59", "12:00:02", "0"),
+        ("12:00:01", "12:00:04", "0"),
     ]
     assert {page.total for page in pages} == {10_001}
 
@@ -103,7 +103,7 @@ def test_the_second_in_which_a_window_ends_is_asked_for_whole(
     scripted: ScriptedVendor,
 ) -> None:
     read(scripted, window(seconds=3, microseconds=1), history(0))
-    assert asked(scripted) == [("12:00:00", "12:00:04", "0")]
+    assert asked(scripted) == [("11:59:59", "12:00:04", "0")]
 
 
 def test_an_answer_in_another_zone_is_an_error(scripted: ScriptedVendor) -> None:

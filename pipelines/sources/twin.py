@@ -18,11 +18,14 @@ Surprises: a query parameter under a wrong name is ignored without a word; an un
     call has totalCost 0 or null; there is no currency; incoming calls only.
 Unverified: **the path of the list is not public: ``path`` must be set from the
     developer portal, its default is a guess**; the name of the date-field parameter
-    (a record outside of its window stops the account); the encoding of companyIds;
-    whether bounds are inclusive (a second more is asked); whether ``count`` is the
-    total or the length of the page (told apart where there are two pages); whether
-    billing moves ``updatedAt``; whether ``fields`` may name the last five of
-    ``FIELDS``: on a 400 that names one, set ``fields`` without it.
+    (a record outside of its window stops the account); the encoding of companyIds
+    (settled by the count for one of two companies); whether bounds are inclusive (a
+    second more is asked); whether ``count`` is the total or the length of the page
+    (told apart where there are two pages); the deepest offset (settled by a 400);
+    whether billing moves ``updatedAt`` (settled by a billedAt after it in raw);
+    whether the costs of the stages are the total (settled by cost_unallocated);
+    whether ``fields`` may name the last five of ``FIELDS`` (on a 400 that says so, set
+    ``fields`` without them: only createdAt is needed, it is part of the key).
 Docs: vendors/twin.md; seeds/twin-incoming-call-sessions.txt
 """
 
@@ -37,9 +40,9 @@ import msgspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import BearerToken, Client, Refusal, VendorError
+from pipelines.http import BearerToken, Client, Refusal, TooMuchError, VendorError
 from pipelines.landing import Clock, landed, utc_now
-from pipelines.paging import Envelope, Listing, Page, Turn, pages
+from pipelines.paging import Envelope, Listing, Page, Turn, in_halves, pages
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 
@@ -131,37 +134,29 @@ def calls(
 ) -> Iterator[Page]:
     """Yield the calls whose date lies in a window, however many they are."""
     listing = Listing(path, records="items", total="count", params=params)
-    yield from _between(client, listing, window.start, window.end)
+    yield from in_halves(
+        partial(_within_reach, client, listing), window.start, window.end
+    )
 
 
-def _between(
+def _within_reach(
     client: Client, listing: Listing, start: datetime, end: datetime
 ) -> Iterator[Page]:
-    """Read ``[start, end)``, in halves where it is deeper than an offset reaches."""
+    """Read a list to its end, if an offset can get there."""
     bounds = {"from": _moment(start - SECOND), "to": _moment(end)}
     limit, so_far, is_total = listing.params["limit"], 0, False
-    total: int | None = None
     for page in pages(client, listing.moved(bounds), _onwards(limit)):
         so_far += len(page.records)
         is_total = is_total or page.total != len(page.records)
         total = page.total if is_total or so_far == len(page.records) else None
+        # A count of exactly this many may be where the vendor stopped to count.
+        yield replace(page, total=None if total == DEEPEST else total)
         if max(page.total or 0, so_far) + limit > DEEPEST:
-            break
-        yield replace(page, total=total)
-    else:
-        return
-    middle = (start + (end - start) / 2).replace(microsecond=0)
-    if middle <= start:
-        raise VendorError(
-            f"twin has more than {DEEPEST - limit} calls in the second from "
-            f"{_moment(start)}, more than its list can be asked for"
-        )
-    # The parts share a second, so that their counts cannot be summed; a count of
-    # exactly this many may be where the vendor stopped to count.
-    whole = None if total == DEEPEST else total
-    for part in ((start, middle), (middle, end)):
-        for page in _between(client, listing, *part):
-            yield replace(page, total=whole)
+            raise TooMuchError(
+                f"twin has more than {DEEPEST - limit} calls between "
+                f"{_moment(start)} and {_moment(end)}, more than its list can be asked "
+                "for"
+            )
 
 
 def _onwards(limit: int) -> Turn:

@@ -3,21 +3,27 @@
 | stream | endpoint | grain | windows on | table |
 |---|---|---|---|---|
 | call_sessions | POST GetCallHistory | session | start | call_sessions |
-| account_info | POST GetAccountInfo | account | (reference) | account_info |
+| account_info | POST GetAccountInfo | account | read whole | account_info |
 
 Limits: no rate is published; too many parallel requests are HTTP 429 or code 340, so
     one at a time; 1,000 records a page, an offset of 10,000 at most.
 Time: ``YYYY-MM-DD HH:MM:SS`` without a zone, in the zone that the answer names: asked
     for and checked is Etc/GMT. Whole seconds.
 Paging: offset, by the records received. A window with more than paging can reach is
-    cut in halves until each half is within reach; halves share a second.
+    cut in halves until each half is within reach; a second more is asked each time.
 Auth: a JSON Web Token of a service account, RS256, signed here, no token endpoint.
 Surprises: an error is an HTTP 200 with ``error`` in its body; legs, records and their
     costs come only when asked for; there is no cost of a session and no currency but
-    the account's; sessions that still run have neither duration nor end.
-Unverified: which time the dates filter (taken: the session's start); whether
-    ``to_date`` is inclusive (asked is the window's end: a second too much, the key
-    removes the copy); when costs are final (the lookback reads again).
+    the account's; sessions that still run have neither duration nor end; a log's
+    address is cleared after a month, and only an older version in raw still has it.
+Unverified: which time the dates filter (taken: the session's start; settled by one
+    that spans midnight); whether the bounds are inclusive (a second more is asked, the
+    key removes the copy); whether sessions that still run are listed (they are read
+    either way; settled by a load during a call); when costs are final (the lookback
+    reads again; settled by versions of one session in raw); whether one charge stands
+    at a record and a resource (a transaction counts once; settled by cost lines that
+    are no leaf); how far back the history reaches (settled by the oldest window that
+    has sessions).
 Docs: vendors/voximplant.md; seeds/voximplant-get-call-history.txt
 """
 
@@ -37,9 +43,18 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import BearerToken, Client, Refusal, VendorError
+from pipelines.http import BearerToken, Client, Refusal, TooMuchError, VendorError
 from pipelines.landing import Clock, landed, utc_now
-from pipelines.paging import Envelope, Listing, Page, Turn, by_offset, pages, promised
+from pipelines.paging import (
+    Envelope,
+    Listing,
+    Page,
+    Turn,
+    by_offset,
+    in_halves,
+    pages,
+    promised,
+)
 from pipelines.stream import Stream
 from pipelines.windows import Window, read_time
 
@@ -113,16 +128,10 @@ def voximplant(
 
 
 def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Page]:
-    """Yield the sessions that started in a window, some of them twice.
-
-    Every page carries the first answer's total: the one of the whole window.
-    """
-    total = None
+    """Yield the sessions that started in a window, some of them twice."""
     start = window.start.replace(microsecond=0)
     end = (window.end + SECOND - timedelta.resolution).replace(microsecond=0)
-    for page in _within_reach(client, page_size, start, end):
-        total = page.total if total is None else total
-        yield replace(page, total=total)
+    yield from in_halves(partial(_within_reach, client, page_size), start, end)
 
 
 def account_info(client: Client, _: Window) -> Iterator[Page]:
@@ -135,28 +144,22 @@ def account_info(client: Client, _: Window) -> Iterator[Page]:
 def _within_reach(
     client: Client, page_size: int, start: datetime, end: datetime
 ) -> Iterator[Page]:
-    """Read a listing to its end, or both its halves if it is too long for that."""
+    """Read a listing to its end, if paging can."""
     listing = Listing(
         HISTORY,
         records="result",
         method="POST",
         total="total_count",
-        data=_form(page_size, start, end),
+        data=_form(page_size, start - SECOND, end),
     )
-    found = pages(client, listing, _in_zone(by_offset("offset", page_size)))
-    first = next(found)
-    yield first
-    if first.total is None or first.total <= REACH:
-        yield from found
-        return
-    middle = (start + (end - start) / 2).replace(microsecond=0)
-    if not start < middle < end:
-        raise VendorError(
-            f"voximplant has {first.total} sessions between {start:%Y-%m-%d %H:%M:%S} "
-            f"and {end:%H:%M:%S}Z, more than the {REACH} that paging can reach"
-        )
-    yield from _within_reach(client, page_size, start, middle)
-    yield from _within_reach(client, page_size, middle, end)
+    for page in pages(client, listing, _in_zone(by_offset("offset", page_size))):
+        yield page
+        if page.total is not None and page.total > REACH:
+            raise TooMuchError(
+                f"voximplant has {page.total} sessions between "
+                f"{start:%Y-%m-%d %H:%M:%S} and {end:%H:%M:%S}Z, more than the {REACH} "
+                "that paging can reach"
+            )
 
 
 def _form(page_size: int, start: datetime, end: datetime) -> dict[str, Any]:

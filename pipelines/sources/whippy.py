@@ -6,7 +6,8 @@
 
 Limits: 25 requests/s, counted per key and per organization; a page is 100 records:
     sources disagree whether the maximum is 100 or 500, and a page may be capped
-    without a word. A query is cut off after ``timeout``, at most 120 s.
+    without a word. A search is cut off after ``timeout``, at most 120 s, and then
+    its window is read in halves.
 Time: ISO 8601, UTC, microseconds, ``Z``; older resources omit the ``Z``. The filter
     knows the creation only, yet duration and analysis come later: the lookback is
     the only way to see them.
@@ -14,12 +15,17 @@ Paging: limit and offset in the query, filters in the body; the offset moves by 
     came. No sort: newest first, so ``before`` stands still while a window is read.
 Auth: the organization's key in ``X-WHIPPY-KEY``; it does not expire.
 Surprises: durations are milliseconds; there is no price of a call anywhere.
-Unverified: the path and the whole shape of a call (POST and the names of the filters
-    follow from the document); ``total`` (where it is missing, an empty page is the
-    last); whether bounds are strict (taken: both; a second more is asked).
+Unverified: the path (POST follows from the document; settled by a 404); the shape of a
+    call (alternatives are read side by side; settled by ops.unknown_values); the
+    largest page (settled by asking for 500); whether bounds are strict (taken: both; a
+    second more is asked); whether ``total`` is exact (taken: yes, and where it is
+    missing an empty page is the last; settled by a window whose total is a round
+    number); how a search that took too long ends (taken: 408, 504, or 422 and 500 that
+    say so); whether a call may have a price (settled by ops.unknown_values).
 Docs: vendors/whippy.md; seeds/whippy-search-calls.txt
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,7 +37,7 @@ from dlt.extract import DltResource
 
 from pipelines.http import Client, HeaderKey, Refusal
 from pipelines.landing import Clock, landed, utc_now
-from pipelines.paging import Listing, Page, by_offset, pages
+from pipelines.paging import Listing, Page, by_offset, in_halves, pages
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 
@@ -39,6 +45,8 @@ SEARCH_SECONDS = 60
 """Twice what the vendor allows a search by default; deep offsets are slow."""
 ANSWER_SECONDS = 75.0
 """Longer than the search, so that the vendor's own error is what arrives."""
+SHORTEST = timedelta(hours=1)
+"""A search of an hour that takes too long is a vendor in trouble, not a long list."""
 
 CALLS = Stream(
     name="calls",
@@ -82,6 +90,14 @@ def whippy(
 
 def calls(client: Client, path: str, page_size: int, window: Window) -> Iterator[Page]:
     """Yield the calls that were created in a window."""
+    read = partial(_between, client, path, page_size)
+    yield from in_halves(read, window.start, window.end, SHORTEST)
+
+
+def _between(
+    client: Client, path: str, page_size: int, start: datetime, end: datetime
+) -> Iterator[Page]:
+    """Search ``[start, end)``, both bounds being strict."""
     listing = Listing(
         path,
         records="data",
@@ -90,8 +106,8 @@ def calls(client: Client, path: str, page_size: int, window: Window) -> Iterator
         total_is_promised=False,
         params={"limit": page_size, "offset": 0, "timeout": SEARCH_SECONDS * 1000},
         json={
-            "after": _moment(window.start - timedelta(seconds=1)),
-            "before": _moment(window.end),
+            "after": _moment(start - timedelta(seconds=1)),
+            "before": _moment(end),
         },
     )
     # A page that is not full may have been capped: only an empty one is the last.
@@ -103,6 +119,25 @@ def _moment(moment: datetime) -> str:
 
 
 def _refused(status: int, body: bytes) -> Refusal | None:
+    """Say what to do; how a search that took too long ends is not documented."""
+    said = _said(body)
+    words = f"answered HTTP {status} {said or ''}".strip()
+    took_too_long = said is not None and re.search("timed? ?out", said, re.IGNORECASE)
+    if status in {408, 504} or (status in {422, 500} and took_too_long):
+        return Refusal("too_much", f"{words}; the search took too long")
+    if said is None:
+        return None
+    hints = {
+        401: "; check the credentials, api_key",
+        403: "; check the credentials, api_key",
+        404: "; check base_url and path",
+    }
+    if status in hints:
+        return Refusal("stop_account", words + hints[status])
+    return Refusal("stop_window", words) if status == 422 else None  # noqa: PLR2004
+
+
+def _said(body: bytes) -> str | None:
     """Read ``{"errors": [{"description"}]}`` or ``{"error"}`` (section 4)."""
 
     class Description(msgspec.Struct):
@@ -112,16 +147,8 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         errors: list[Description] = []
         error: str = ""
 
-    if status not in {401, 403, 404, 422}:
-        return None
     try:
         trouble = msgspec.json.decode(body, type=Trouble)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    said = "; ".join(error.description for error in trouble.errors) or trouble.error
-    words = f"answered HTTP {status} {said}".strip()
-    if status in {401, 403}:
-        return Refusal("stop_account", f"{words}; check the credentials, api_key")
-    if status == 404:  # noqa: PLR2004
-        return Refusal("stop_account", f"{words}; check base_url and path")
-    return Refusal("stop_window", words)
+    return "; ".join(error.description for error in trouble.errors) or trouble.error

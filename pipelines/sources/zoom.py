@@ -15,12 +15,17 @@ Auth: Server-to-Server OAuth: a token of one hour, no refresh token.
 Surprises: ``charge`` is text with a currency symbol and no currency; every field may
     be absent; legs have no id of their own.
 Unverified: which timestamp from/to filter (taken: the start; settled by a call that
-    spans midnight); whether ``to`` is inclusive (windows may share an instant, the
-    key removes the copy); whether charges arrive late (the lookback reads again).
+    spans midnight); whether the bounds are inclusive (a second more is asked, the key
+    removes the copy); whether charges arrive late (the lookback reads again; settled
+    by versions of one engagement in raw); whether a charge is the sum of its legs'
+    (taken: yes, nothing is added to it; settled by a page of details); whether internal
+    calls and those over one's own carrier have a charge (taken: none is unknown, not
+    0); how far back the log reaches (settled by the oldest window that has calls).
 Docs: vendors/zoom.md; seeds/zoom-voice-call-logs.txt
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 
 import dlt
@@ -34,6 +39,8 @@ from pipelines.landing import Clock, landed, utc_now
 from pipelines.paging import Listing, Page, by_token, pages
 from pipelines.stream import Stream
 from pipelines.windows import Window
+
+SECOND = timedelta(seconds=1)
 
 VOICE_CALLS = Stream(
     name="voice_calls",
@@ -86,8 +93,8 @@ def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page
         records="voice_calls",
         total="total_records",
         params={
-            "from": window.start.strftime("%Y-%m-%dT%H:%M:%S+00:00"),
-            "to": window.end.strftime("%Y-%m-%dT%H:%M:%S+00:00"),
+            "from": _moment(window.start - SECOND),
+            "to": _moment(window.end),
             "page_size": page_size,
             "view_type": "detail",
         },
@@ -96,6 +103,10 @@ def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page
     yield from pages(
         client, listing, by_token("next_page_token", "next_page_token", place)
     )
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
 def _token(sign_in: Client, account_id: str) -> tuple[str, float]:

@@ -1,0 +1,166 @@
+"""What every vendor, model and command of this repository has in common."""
+
+import inspect
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlglot
+import typer
+from conftest import VENDORS
+from typer.core import TyperGroup
+
+from pipelines import docs
+from pipelines.cli import app
+from pipelines.sources import source_of, streams_of, vendors
+
+ROOT = Path(__file__).parents[1]
+MODELS = ROOT / "transforms/models"
+TERMS = ["Limits", "Time", "Paging", "Auth", "Surprises", "Unverified", "Docs"]
+FORBIDDEN = {"utils", "helpers", "common", "misc", "base", "core", "manager"}
+FORBIDDEN |= {"settings"}
+FACT_CALLS = """
+call_key vendor account vendor_call_id parent_call_key direction
+started_at answered_at ended_at call_date
+customer_number business_number customer_number_kind country
+outcome outcome_stage vendor_outcome hangup_by
+total_seconds ring_seconds ivr_seconds queue_seconds talk_seconds hold_seconds
+wrap_seconds bot_seconds ai_seconds transfer_seconds billed_seconds duration_basis
+leg_count agent_count queue_count
+is_answered is_abandoned is_voicemail is_transferred is_bot_handled is_recorded
+cost_total cost_telephony cost_transfer cost_bot cost_ai cost_recording
+cost_transcription cost_other cost_unallocated currency cost_source cost_status
+cost_reporting reporting_currency fx_rate
+agent_name queue_name language sentiment rating nps
+is_settled is_deleted is_erased first_loaded_at last_loaded_at load_id
+"""
+"""The contract with whoever queries the table."""
+MACHINES = re.compile(
+    r"(?<![\w.:/])/(?:home|Users|root|work|mnt)/\w"
+    r"|https?://[\w.-]*(?:pypi|pythonhosted|artifactory|nexus|registry)"
+)
+PHONE = re.compile(r"\+\d[\d ()-]{6,17}\d|[\"']\d{10,15}[\"']")
+FICTION = re.compile(
+    r"1?\d{3}55501\d\d|1555\d{7}|44207946\d{0,4}|7000000\d{4}"  # reserved for it
+    r"|(\d)\1+|1234567890|\d{4}(0[1-9]|1[0-2])\d+"
+)
+
+
+def files() -> Iterator[Path]:
+    """Yield the text files that belong to the repository."""
+    for line in (ROOT / ".gitignore").read_text().splitlines():
+        assert not line.startswith("!"), "this reads plain exclusions only"
+    ignored = (ROOT / ".gitignore").read_text().split()
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT)
+        names = {f"{inside}", f"/{inside.parts[0]}/", f"*{path.suffix}"}
+        names |= {f"{part}/" for part in inside.parts}
+        if path.is_file() and inside.parts[0] != ".git" and not names & {*ignored}:
+            yield path
+
+
+def columns(model: str) -> list[str]:
+    text = (MODELS / f"{model}.sql").read_text()
+    query = sqlglot.parse_one(text, dialect="duckdb")
+    assert isinstance(query, sqlglot.exp.Query)
+    return [str(name) for name in query.named_selects]
+
+
+def test_the_vendors_are_the_five() -> None:
+    assert vendors() == VENDORS
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendor_has_one_name_everywhere(vendor: str) -> None:
+    source = source_of(vendor)
+    assert source.__name__ == vendor
+    assert (ROOT / f"pipelines/sources/{vendor}.py").exists()
+    configured = tomllib.loads((ROOT / "config/config.toml").read_text())
+    secrets = tomllib.loads((ROOT / "config/secrets.example.toml").read_text())
+    assert vendor in configured["sources"]
+    assert secrets["sources"][vendor]["accounts"]["main"].keys()
+    assert (MODELS / f"staging/{vendor}__calls.sql").exists()
+    for word in ("outcomes", "cost_components"):
+        seed = (ROOT / f"transforms/seeds/{word}.csv").read_text().splitlines()[1:]
+        assert {line.split(",")[0] for line in seed} <= {*VENDORS}
+
+
+def test_no_section_and_no_model_is_of_an_unknown_vendor() -> None:
+    configured = tomllib.loads((ROOT / "config/config.toml").read_text())
+    assert sorted(configured["sources"]) == sorted(VENDORS)
+    staging = (MODELS / "staging").glob("*.sql")
+    assert {path.name.split("__")[0] for path in staging} == {*VENDORS, "any"}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_source_says_the_same_things_in_the_same_order(vendor: str) -> None:
+    assert list(docs.terms(vendor)) == TERMS
+    assert {tuple(row) for row in docs.listed(vendor)} == {docs.STREAMS}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_streams_of_a_docstring_are_those_of_its_source(vendor: str) -> None:
+    told = [(row["stream"], row["table"]) for row in docs.listed(vendor)]
+    assert told == [(stream.name, stream.table) for stream in streams_of(vendor)]
+
+
+def test_the_readme_says_of_the_vendors_what_their_sources_say() -> None:
+    readme = (ROOT / docs.README).read_text("utf-8")
+    assert readme == docs.renewed(readme), "run: make docs"
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    names = {path.stem for path in files() if path.suffix == ".py"}
+    names |= {path.parent.name for path in files() if path.suffix == ".py"}
+    assert not names & FORBIDDEN
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in files()
+        for match in MACHINES.finditer(path.read_text("utf-8"))
+    ]
+    assert found == []
+
+
+def test_no_file_holds_a_phone_number_that_could_ring() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in files()
+        if path.suffix != ".lock"
+        for match in PHONE.finditer(path.read_text("utf-8"))
+        if not FICTION.fullmatch(re.sub(r"\D", "", match[0]))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("kind", ["calls", "costs", "legs"])
+def test_every_column_of_a_vendor_is_one_of_the_unions(kind: str) -> None:
+    known = columns(f"staging/any__{kind}")
+    for path in sorted((MODELS / "staging").glob(f"*__{kind}.sql")):
+        given = columns(f"staging/{path.stem}")
+        assert set(given) <= set(known), path.name
+        assert given == sorted(given, key=known.index), f"{path.name}: another order"
+
+
+def test_the_columns_of_fact_calls_are_the_contract() -> None:
+    assert columns("facts/fact_calls") == FACT_CALLS.split()
+
+
+def test_every_command_and_every_option_has_help() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    for name, command in group.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_source_takes_no_default_that_dlt_would_look_up(vendor: str) -> None:
+    parameters = inspect.signature(source_of(vendor)).parameters
+    assert {*parameters} >= {"windows", "account", "clock", "base_url"}
+    assert [name for name, one in parameters.items() if one.default is None] == []
