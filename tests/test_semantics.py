@@ -78,7 +78,11 @@ def read(
     (account,) = configured.accounts
     given = {**account.settings, **settings}
     source = source_of(vendor)(
-        windows=list(windows), account="main", clock=lambda: now, **given
+        windows=list(windows),
+        account="main",
+        clock=lambda: now,
+        keep_going=True,
+        **given,
     )
     reading = Reading()
     for table in source:
