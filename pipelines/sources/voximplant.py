@@ -17,7 +17,8 @@ Surprises: an error is an HTTP 200 with ``error`` in its body; legs, records and
     the account's; sessions that still run have neither duration nor end.
 Unverified: which time the dates filter (taken: the session's start); whether
     ``to_date`` is inclusive (asked is the window's end: a second too much, the key
-    removes the copy); when costs are final (the lookback reads again).
+    removes the copy); when costs are final (the lookback reads again, then sessions
+    without an end, a price or a transcription are asked for by id).
 Docs: vendors/voximplant.md; seeds/voximplant-get-call-history.txt
 """
 
@@ -41,7 +42,7 @@ from pipelines.http import BearerToken, Client, Refusal, VendorError
 from pipelines.landing import Clock, landed, utc_now
 from pipelines.paging import Envelope, Listing, Page, Turn, by_offset, pages, promised
 from pipelines.stream import Stream
-from pipelines.windows import Window, read_time
+from pipelines.windows import DAY, Window, read_time
 
 HISTORY = "/GetCallHistory"
 REACH = 10_000
@@ -71,6 +72,9 @@ CALL_SESSIONS = Stream(
     event_at="start_date",
     read_time=partial(read_time, zone="UTC"),
     lookback=timedelta(days=3),
+    pending="pending_voximplant",
+    ids_per_request=1000,
+    page_size=1000,
 )
 ACCOUNT_INFO = Stream(
     name="account_info",
@@ -114,8 +118,12 @@ def voximplant(
 def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Page]:
     """Yield the sessions that started in a window, some of them twice.
 
-    Every page carries the first answer's total: the one of the whole window.
+    Every page carries the first answer's total: the one of the whole window. Of a
+    window with ids only those sessions come.
     """
+    if window.ids:
+        yield from _named(client, page_size, window)
+        return
     total = None
     start = window.start.replace(microsecond=0)
     end = (window.end + SECOND - timedelta.resolution).replace(microsecond=0)
@@ -131,17 +139,20 @@ def account_info(client: Client, _: Window) -> Iterator[Page]:
     yield Page([envelope["result"]])
 
 
+def _named(client: Client, page_size: int, window: Window) -> Iterator[Page]:
+    """Ask for sessions by id; dates that surely span them have to be sent as well."""
+    form = _form(page_size, window.start - DAY, window.end + DAY)
+    for ids in window.ids_by(CALL_SESSIONS.ids_per_request):
+        named = {**form, "call_session_history_id": ";".join(ids)}
+        turn = _in_zone(by_offset("offset", page_size))
+        yield from pages(client, _listing(named), turn)
+
+
 def _within_reach(
     client: Client, page_size: int, start: datetime, end: datetime
 ) -> Iterator[Page]:
     """Read a listing to its end, or both its halves if it is too long for that."""
-    listing = Listing(
-        HISTORY,
-        records="result",
-        method="POST",
-        total="total_count",
-        data=_form(page_size, start, end),
-    )
+    listing = _listing(_form(page_size, start, end))
     found = pages(client, listing, _in_zone(by_offset("offset", page_size)))
     first = next(found)
     yield first
@@ -156,6 +167,12 @@ def _within_reach(
         )
     yield from _within_reach(client, page_size, start, middle)
     yield from _within_reach(client, page_size, middle, end)
+
+
+def _listing(form: Mapping[str, Any]) -> Listing:
+    return Listing(
+        HISTORY, records="result", method="POST", total="total_count", data=form
+    )
 
 
 def _form(page_size: int, start: datetime, end: datetime) -> dict[str, Any]:
