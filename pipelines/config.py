@@ -30,7 +30,7 @@ SUPPLIED = frozenset({"windows", "account", "clock", "keep_going"})
 ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str, "time_zone": str}
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
 SETTLE_AFTER = timedelta(days=7)
-"""A call older than this whose cost is known is taken as final."""
+"""A call is asked for until it is this old; what is known of it then is final."""
 
 
 class ConfigError(Exception):

@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.plan import PastRead
+from pipelines.settle import PendingDay
+from pipelines.stream import Stream
+from pipelines.windows import Interval
 
 
 def query(name: str) -> str:
@@ -50,6 +53,23 @@ def changed(raw_file: Path, table: str, fresh: pa.Table, *, by_time: bool) -> se
         warehouse.register("fresh", numbered)
         rows = warehouse.execute(query("changed")).fetchall()
     return {position for (position,) in rows}
+
+
+def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
+    """Return the days of a span in which records are pending, as last seen."""
+    with _opened(raw_file) as warehouse:
+        if stream.table not in _tables(warehouse):
+            return []
+        bounds = f"event_at >= '{span[0]}' and event_at < '{span[1]}'"
+        stored = warehouse.table(f"held.raw.{stream.table}")
+        stored.filter(bounds).create_view("records")
+        for view, name in (("latest", "latest"), ("pending", stream.pending)):
+            warehouse.sql(query(name)).create_view(view)
+        rows = warehouse.execute(query("pending_days")).fetchall()
+    return [
+        PendingDay(account, start, records, tuple(ids))
+        for account, start, records, ids in rows
+    ]
 
 
 @contextmanager

@@ -17,10 +17,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.agenda import agenda, settled
 from pipelines.config import Account, Config, Vendor
 from pipelines.ledger import changed, past_reads
 from pipelines.locks import in_turn, only_one
-from pipelines.plan import PastRead, history_start, plan
+from pipelines.plan import history_start
 from pipelines.sources import source_of, streams_of
 from pipelines.stream import Stream
 from pipelines.windows import Window
@@ -57,6 +58,10 @@ class Outcome:
     changed: int = 0
     """Of them new or different from what was held."""
     quarantined: int = 0
+    pending: int = 0
+    """Calls asked for because their end or price was still to come."""
+    settled: int = 0
+    """Of them those that wait for nothing any more."""
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
@@ -105,13 +110,10 @@ def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> O
         raw = raw_file(warehouse, vendor.name)
         with in_turn(file_lock(warehouse, vendor.name), shared=True):
             reads = past_reads(raw)
-        since = history_start(config.start, config.history_days, now, reads)
-        todo = [
-            (account, window)
-            for account in vendor.accounts
-            for window in _planned(vendor, account, since, now, reads)
-        ]
-        outcome = Outcome(vendor.name, planned=len(todo))
+            since = history_start(config.start, config.history_days, now, reads)
+            tonight = agenda(vendor, raw, since, now, reads)
+        todo = tonight.windows
+        outcome = Outcome(vendor.name, planned=len(todo), pending=len(tonight.waiting))
         blocked: set[str] = set()
         progress(vendor.name, 0, len(todo), 0)
         for batch in _batches(todo):
@@ -120,19 +122,9 @@ def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> O
             outcome = _added(outcome, tally)
             blocked |= _given_up(asked, tally)
             progress(vendor.name, outcome.windows, len(todo), outcome.records)
+        with in_turn(file_lock(warehouse, vendor.name), shared=True):
+            outcome = replace(outcome, settled=settled(tonight, raw))
     return replace(outcome, seconds=time.monotonic() - began)
-
-
-def _planned(
-    vendor: Vendor,
-    account: Account,
-    since: datetime,
-    now: datetime,
-    reads: Iterable[PastRead],
-) -> Iterator[Window]:
-    own = [read for read in reads if read.account == account.alias]
-    for stream in streams_of(vendor.name):
-        yield from plan(stream, since, now, own, vendor.lookback)
 
 
 def _batches(

@@ -194,6 +194,8 @@ def _run(outcome: Outcome, now: datetime) -> Run:
         records=outcome.records,
         changed=outcome.changed,
         quarantined=outcome.quarantined,
+        pending=outcome.pending,
+        settled=outcome.settled,
         requests=outcome.requests,
         retries=outcome.retries,
         seconds=round(outcome.seconds, 3),

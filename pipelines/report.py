@@ -128,6 +128,7 @@ def _loads(outcomes: tuple[Outcome, ...]) -> Table:
     table = _table("Tonight", "vendor", "state")
     for name in ("windows", "records", "changed", "quarantined", "requests", "retries"):
         table.add_column(name, justify="right")
+    table.add_column("settled", justify="right")
     table.add_column("seconds", justify="right")
     for one in outcomes:
         state = "[green]complete[/]" if one.is_complete else "[bold red]open[/]"
@@ -137,6 +138,7 @@ def _loads(outcomes: tuple[Outcome, ...]) -> Table:
             f"{one.windows}/{one.planned}",
             *(f"{n:,}" for n in (one.records, one.changed, one.quarantined)),
             *(f"{n:,}" for n in (one.requests, one.retries)),
+            f"{one.settled:,}/{one.pending:,}",
             f"{one.seconds:.1f}",
         )
     return table

@@ -18,7 +18,9 @@ _FIELDS: dict[str, pa.DataType] = {
     "started_at": pa.timestamp("us", tz="UTC"),
     **dict.fromkeys(("command", "vendor"), pa.string()),
     **dict.fromkeys(("windows", "planned", "records", "changed"), pa.int64()),
-    **dict.fromkeys(("quarantined", "requests", "retries"), pa.int64()),
+    **dict.fromkeys(
+        ("quarantined", "pending", "settled", "requests", "retries"), pa.int64()
+    ),
     "seconds": pa.float64(),
     **dict.fromkeys(("outcome", "error"), pa.string()),
 }
@@ -38,6 +40,9 @@ class Run(msgspec.Struct, frozen=True):
     records: int = 0
     changed: int = 0
     quarantined: int = 0
+    pending: int = 0
+    """Calls asked for because their end or price was still to come."""
+    settled: int = 0
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0

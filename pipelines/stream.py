@@ -32,3 +32,10 @@ class Stream:
     """The history begins with a month: a price depends on the month's other calls."""
     is_reference: bool = False
     """A few records without a time of their own, read whole every night."""
+    pending: str = ""
+    """The query of ``pipelines/queries`` that finds the records whose end or price is
+    still to come; "": no one waits for this stream's records."""
+    ids_per_request: int = 0
+    """How many records one request can ask for by id; 0: the vendor cannot be asked."""
+    page_size: int = 100
+    """How many records a page has, unless configured: what a day costs to read."""

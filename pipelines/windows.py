@@ -25,8 +25,10 @@ class Window:
     end: datetime
     stream: str
     purpose: str = "backfill"
-    """Why it is asked: nightly, lookback, retry or backfill (model.md)."""
+    """Why it is asked: nightly, lookback, retry, settle or backfill (model.md)."""
     attempt: int = 1
+    ids: tuple[str, ...] = ()
+    """Only these records of it, by their ids; none: all of them."""
 
     def __post_init__(self) -> None:
         """Refuse what no vendor could answer."""
@@ -37,7 +39,14 @@ class Window:
 
     def __str__(self) -> str:
         """Show the stream and both ends, to the minute."""
-        return f"{self.stream} {self.start:%Y-%m-%d %H:%M}..{self.end:%Y-%m-%d %H:%M}Z"
+        by_id = f" ({len(self.ids)} by id)" if self.ids else ""
+        ends = f"{self.start:%Y-%m-%d %H:%M}..{self.end:%Y-%m-%d %H:%M}Z"
+        return f"{self.stream} {ends}{by_id}"
+
+    def ids_by(self, size: int) -> Iterator[tuple[str, ...]]:
+        """Cut the ids into as many questions as a vendor needs."""
+        for first in range(0, len(self.ids), size):
+            yield self.ids[first : first + size]
 
 
 def utc(moment: datetime) -> datetime:

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ import pytest
 import requests
 
 from pipelines.sandbox_process import Sandbox, running_sandbox
+from pipelines.windows import read_time
 
 CALLHOUSE = str(Path(sys.executable).with_name("callhouse"))
 VENDORS = ("evovoice", "twin", "voximplant", "whippy", "zoom")
+LAG = timedelta(minutes=5)
 Row = dict[str, Any]
 
 
@@ -181,3 +184,48 @@ def open_house(
             **sandbox.environment,
         }
         yield House(folder, sandbox, environment)
+
+
+def differences(house: House, now: datetime, days: int) -> list[str]:
+    """Compare fact_calls with the vendors' truth, call by call."""
+    since, until = now - timedelta(days=days), now - LAG
+    found = []
+    for vendor in VENDORS:
+        # Calls created earlier are there too where they changed, or where a price
+        # needs its whole month; they must be right as well.
+        truth = house.truth(vendor, since - timedelta(days=45), until)
+        expected = {
+            (call["account"], call["vendor_call_id"]): (
+                read_time(call["started_at"]),
+                call["direction"],
+                exact(call["total_seconds"]),
+                exact(call["cost"]),
+                call["currency"],
+            )
+            for call in truth
+        }
+        due = {
+            (call["account"], call["vendor_call_id"])
+            for call in truth
+            if read_time(call["event_at"]) >= since.replace(hour=0)
+        }
+        held = {
+            row[:2]: row[2:]
+            for row in house.query(
+                "select account, vendor_call_id, started_at, direction, total_seconds, "
+                f"cost_total, currency from fact_calls where vendor = '{vendor}' "
+                f"and started_at < '{until}'"
+            )
+        }
+        assert due, f"{vendor}: the sandbox has no calls to compare"
+        found += [f"{vendor} lacks {key}" for key in sorted(due - held.keys())]
+        found += [
+            f"{vendor} {key}: holds {row}, truth is {expected.get(key)}"
+            for key, row in held.items()
+            if row != expected.get(key)
+        ]
+    return found
+
+
+def exact(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -5,68 +5,21 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from conftest import VENDORS, House, open_house
+from conftest import VENDORS, House, differences, open_house
 
 from pipelines.windows import read_time
 
 FIRST = read_time("2026-11-17T03:00:00Z")
-LAG = timedelta(minutes=5)
 FACTS = "select * from fact_calls order by call_key"
 NO_LINEAGE = (
     "select * exclude (first_loaded_at, last_loaded_at, load_id) "
     "from fact_calls order by call_key"
 )
-
-
-def differences(house: House, now: datetime, days: int) -> list[str]:
-    """Compare fact_calls with the vendors' truth, call by call."""
-    since, until = now - timedelta(days=days), now - LAG
-    found = []
-    for vendor in VENDORS:
-        # Calls created earlier are there too where they changed, or where a price
-        # needs its whole month; they must be right as well.
-        truth = house.truth(vendor, since - timedelta(days=45), until)
-        expected = {
-            (call["account"], call["vendor_call_id"]): (
-                read_time(call["started_at"]),
-                call["direction"],
-                exact(call["total_seconds"]),
-                exact(call["cost"]),
-                call["currency"],
-            )
-            for call in truth
-        }
-        due = {
-            (call["account"], call["vendor_call_id"])
-            for call in truth
-            if read_time(call["event_at"]) >= since.replace(hour=0)
-        }
-        held = {
-            row[:2]: row[2:]
-            for row in house.query(
-                "select account, vendor_call_id, started_at, direction, total_seconds, "
-                f"cost_total, currency from fact_calls where vendor = '{vendor}' "
-                f"and started_at < '{until}'"
-            )
-        }
-        assert due, f"{vendor}: the sandbox has no calls to compare"
-        found += [f"{vendor} lacks {key}" for key in sorted(due - held.keys())]
-        found += [
-            f"{vendor} {key}: holds {row}, truth is {expected.get(key)}"
-            for key, row in held.items()
-            if row != expected.get(key)
-        ]
-    return found
-
-
-def exact(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 @dataclass

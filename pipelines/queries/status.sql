@@ -2,6 +2,7 @@
 with last_reading as (
     select *
     from ops.load_windows
+    where purpose != 'settle'
     qualify row_number() over (
         partition by vendor, account, stream, window_start
         order by started_at desc, load_id desc

@@ -9,8 +9,8 @@ Limits: 25 requests/s, counted per key and per organization; a page is 100 recor
     without a word. A search is cut off after ``timeout``, at most 120 s, and then
     its window is read in halves.
 Time: ISO 8601, UTC, microseconds, ``Z``; older resources omit the ``Z``. The filter
-    knows the creation only, yet duration and analysis come later: the lookback is
-    the only way to see them.
+    knows the creation only, yet duration and analysis come later: days are read
+    again, first all of them, then those in which calls still wait for either.
 Paging: limit and offset in the query, filters in the body; the offset moves by what
     came. No sort: newest first, so ``before`` stands still while a window is read.
 Auth: the organization's key in ``X-WHIPPY-KEY``; it does not expire.
@@ -56,6 +56,7 @@ CALLS = Stream(
     read_time=partial(read_time, zone="UTC"),
     version="updated_at",
     lookback=3 * DAY,
+    pending="pending_whippy",
 )
 STREAMS = (CALLS,)
 

@@ -1,9 +1,11 @@
 -- One row per window of a vendor stream: the vendor's own total against the rows read, at its last reading.
+-- A question about a day's pending calls is no reading of its window.
 -- @key vendor, account, stream, window_start
 -- @accepted verdict: matched, mismatched, no_total, not_read
 with last_reading as (
     select *
     from ops.load_windows
+    where purpose != 'settle'
     qualify row_number() over (
         partition by vendor, account, stream, window_start
         order by started_at desc, load_id desc

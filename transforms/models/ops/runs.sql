@@ -11,6 +11,8 @@ select
     records,
     changed,
     quarantined,
+    pending,
+    settled,
     requests,
     retries,
     seconds,

@@ -1,0 +1,85 @@
+"""All that one vendor is asked tonight: every account's plan, then what is pending."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.config import Account, Vendor
+from pipelines.ledger import pending
+from pipelines.plan import PastRead, plan
+from pipelines.settle import days_in_doubt, settle_windows
+from pipelines.sources import streams_of
+from pipelines.stream import Stream
+from pipelines.windows import Interval, Window
+
+_Call = tuple[str, str, str]
+"""Table, account and record id."""
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """What is asked, in this order."""
+
+    windows: tuple[tuple[Account, Window], ...]
+    waiting: frozenset[_Call] = frozenset()
+    """The calls that are asked for because they are pending."""
+    spans: tuple[tuple[Stream, Interval], ...] = ()
+    """Where they stand."""
+
+
+def agenda(
+    vendor: Vendor, raw: Path, since: datetime, now: datetime, reads: Sequence[PastRead]
+) -> Agenda:
+    """Return the questions of a night that begins ``now``.
+
+    Raises `pipelines.plan.ClockError`.
+    """
+    planned: list[tuple[Account, Window]] = []
+    late: list[tuple[Account, Window]] = []
+    waiting: set[_Call] = set()
+    spans: list[tuple[Stream, Interval]] = []
+    for account in vendor.accounts:
+        own = [read for read in reads if read.account == account.alias]
+        streams = streams_of(vendor.name)
+        windows = [
+            window
+            for stream in streams
+            for window in plan(stream, since, now, own, vendor.lookback)
+        ]
+        planned += [(account, window) for window in windows]
+        for stream in streams:
+            days = days_in_doubt(
+                stream,
+                now,
+                own,
+                windows,
+                lookback=vendor.lookback,
+                horizon=vendor.settle_after,
+            )
+            if not days:
+                continue
+            spans.append((stream, (days[0][0], days[-1][1])))
+            found = [
+                day
+                for day in pending(raw, *spans[-1])
+                if day.account == account.alias and (day.start, day.end) in days
+            ]
+            waiting |= {
+                (stream.table, account.alias, one) for day in found for one in day.ids
+            }
+            page_size = account.settings.get("page_size", stream.page_size)
+            asked = settle_windows(stream, found, own, page_size)
+            late += [(account, window) for window in asked]
+    return Agenda((*planned, *late), frozenset(waiting), tuple(spans))
+
+
+def settled(agenda: Agenda, raw: Path) -> int:
+    """Return how many of the calls that were waited for wait for nothing any more."""
+    still = {
+        (stream.table, day.account, one)
+        for stream, span in agenda.spans
+        for day in pending(raw, stream, span)
+        for one in day.ids
+    }
+    return len(agenda.waiting - still)

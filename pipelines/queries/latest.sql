@@ -1,0 +1,11 @@
+-- One row per record in a span of event times: its latest version.
+select
+    account,
+    record_id,
+    event_at,
+    payload
+from records
+qualify row_number() over (
+    partition by account, record_id
+    order by fetched_at desc, _dlt_load_id desc
+) = 1
