@@ -81,10 +81,12 @@ def scripted_vendor() -> Iterator[ScriptedVendor]:
     vendor.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    yield vendor
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield vendor
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @dataclass(frozen=True)
