@@ -91,13 +91,13 @@ def zoom(
 def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:
     """Yield the engagements that started in a window, or those it names."""
     # It is unverified which time the dates filter: a named one is surely between.
-    margin = DAY if window.ids else SECOND
+    margin = DAY if window.ids else timedelta()
     listing = Listing(
         "/contact_center/voice_calls",
         records="voice_calls",
         total="total_records",
         params={
-            "from": _moment(window.start - margin),
+            "from": _moment(window.start - margin - SECOND),
             "to": _moment(window.end + margin),
             "page_size": page_size,
             "view_type": "detail",
