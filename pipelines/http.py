@@ -81,6 +81,29 @@ Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 """Signs a request, as `requests` has it; `BearerToken` can also renew."""
 
 
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL
+)
+"""Any escape in a JSON string; ``half`` is one half of a surrogate pair alone."""
+
+
+def _decoded(body: bytes, shape: type[T]) -> T:
+    """Decode an answer, with U+FFFD for each half of a character in it.
+
+    A vendor that shortens a text may cut an emoji in two. No parser reads such a
+    page, and without this one record would keep out all the others.
+    """
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        mended = _ESCAPE.sub(lambda one: rb"\ufffd" if one["half"] else one[0], body)
+        if mended == body:
+            raise
+        return msgspec.json.decode(mended, type=shape)
+
+
 def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Sign nothing: an empty sign-in, or requests would look into .netrc for one."""
     return request
@@ -308,7 +331,10 @@ class Client:
         raise VendorError(sentence, stops_account=refusal.kind != "stop_window")
 
     def _refusal(self, status: int, body: bytes) -> Refusal | None:
-        said = self._refused(status, body) if self._refused else None
+        try:
+            said = self._refused(status, body) if self._refused else None
+        except RecursionError:
+            said = None  # decoding the answer itself will say so
         if said is not None:
             return Refusal(said.kind, clean(said.words))
         if status in RETRIED:
@@ -339,7 +365,11 @@ class Client:
     def _decode(self, body: bytes, shape: type[T], url: str | None) -> T:
         path = urlsplit(str(url)).path
         try:
-            return msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=shape)
+            return _decoded(body.removeprefix(b"\xef\xbb\xbf"), shape)
+        except RecursionError:
+            raise VendorError(
+                f"{self.vendor} {path} nests its answer too deeply to be read"
+            ) from None
         except msgspec.ValidationError as error:
             raise VendorError(
                 f"{self.vendor} {path} changed its shape: {clean(str(error))}"

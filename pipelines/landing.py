@@ -267,7 +267,7 @@ class _Reader:
         try:
             record_id, event_at, changed, bound = self._keys(record, now)
             payload = record.decode()
-        except (ValueError, msgspec.MsgspecError) as error:
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             reason = f"{type(error).__name__}: {error}"[:300]
             pile.refused.append((pile.fetched, reason, record.decode(errors="replace")))
             return
@@ -297,16 +297,24 @@ class _Reader:
             text = _key(keys, stream.event_at)
             if not isinstance(text, str):
                 raise ValueError(f"{stream.event_at!r} is missing or no text")
-            event_at = stream.read_time(text)
+            try:
+                event_at = stream.read_time(text)
+            except (ValueError, OverflowError) as error:
+                raise ValueError(f"{stream.event_at!r}: {error}") from None
         if not EARLIEST <= event_at <= now + AHEAD:
             raise ValueError(f"{stream.event_at!r} is no time a call had")
         changed, bound = (
-            stream.read_time(text)
-            if isinstance(text := _key(keys, name), str) and text
-            else None
-            for name in (stream.version, stream.bounded_by)
+            self._time(keys, name) for name in (stream.version, stream.bounded_by)
         )
         return str(identity), event_at, changed or EARLIEST, bound
+
+    def _time(self, keys: Mapping[str, msgspec.Raw], name: str) -> datetime | None:
+        """Read a time that a record can do without; the models list an odd one."""
+        try:
+            text = _key(keys, name)
+            return self.stream.read_time(text) if isinstance(text, str) else None
+        except (ValueError, OverflowError, msgspec.ValidationError):
+            return None
 
     def _check_bound(self, window: Window, moment: datetime | None) -> None:
         second = timedelta(seconds=1)
@@ -356,7 +364,12 @@ def _key(record: Mapping[str, msgspec.Raw], name: str) -> str | int | None:
     """Return one key of a record; absent and null are the same here."""
     if name not in record:
         return None
-    value: str | int | None = msgspec.json.decode(record[name], type=str | int | None)
+    try:
+        value: str | int | None = msgspec.json.decode(
+            record[name], type=str | int | None
+        )
+    except msgspec.ValidationError as error:
+        raise msgspec.ValidationError(f"{name!r}: {error}") from None
     return value
 
 

@@ -5,6 +5,7 @@ is emptied first (a killed dlt can leave it unusable for good), pending packages
 never resumed, and what is done is what the ledger in the raw file says.
 """
 
+import inspect
 import os
 import shutil
 import time
@@ -155,11 +156,14 @@ def _load_batch(
     for account in vendor.accounts:
         windows = [window for owner, window in asked if owner is account]
         built = source(
-            windows=windows,
-            account=account.alias,
-            clock=clock,
-            keep_going=True,
-            **account.settings,
+            **{
+                **_defaults(source),
+                **account.settings,
+                "windows": windows,
+                "account": account.alias,
+                "clock": clock,
+                "keep_going": True,
+            }
         )
         _watch(built, vendor.name, raw, tally)
         sources.append(built)
@@ -176,6 +180,20 @@ def _load_batch(
         pipeline.load(raise_on_failed_jobs=True)
     shutil.rmtree(work, ignore_errors=True)
     return tally
+
+
+def _defaults(source: Callable[..., Any]) -> dict[str, Any]:
+    """Return what a source's parameters are when nobody sets them.
+
+    Told to the source all the same: dlt looks for a parameter that is not told in
+    its own configuration, and there ``path`` is the environment's PATH.
+    """
+    parameters = inspect.signature(source).parameters.values()
+    return {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.default is not inspect.Parameter.empty
+    }
 
 
 def _watch(source: Any, vendor: str, raw: Path, tally: _Tally) -> None:  # noqa: ANN401

@@ -43,6 +43,6 @@ select
     currency,
     count(distinct call_key) as calls,
     count(*) as lines,
-    sum(amount)::decimal(18, 6) as amount
+    sum(amount)::decimal(24, 6) as amount
 from parts
 group by all

@@ -14,6 +14,7 @@ select distinct
     call_key,
     vendor,
     word['field'] as field,
-    word['value'] as value,
+    -- Enough to know it by; a value may be as long as a page.
+    left(word['value'], 200) as value,
     first_loaded_at
 from words

@@ -37,20 +37,49 @@ items as (
         unnest(['inboundVoiceCalls', 'outboundVoiceCalls']) as item,
         unnest([settings['inboundVoiceCalls'], settings['outboundVoiceCalls']]) as price
     from opened
+),
+
+priced as (
+    select
+        *,
+        -- The framework may leave a 0 out: a multiplier of 0 counts as none, and no
+        -- allowance as one of 0. What is there and is no number leaves calls unrated.
+        [
+            price['baseCost'],
+            price['unitCost'],
+            coalesce(nullif(price['rawUnitMultiplier'], ''), '0'),
+            coalesce(nullif(price['allowance'], ''), '0'),
+            nullif(json_type(payload, '$.billingSettings.' || item), 'OBJECT'),
+            nullif(json_type(payload, '$.billingSettings'), 'OBJECT')
+        ] as sent,
+        [
+            item || '.baseCost', item || '.unitCost', item || '.rawUnitMultiplier',
+            item || '.allowance', item, null
+        ] as fields,
+        list_transform(
+            sent,
+            lambda x: case
+                when try_cast(x as decimal(15, 6)) > 0 or try_cast(x as double) = 0
+                    then try_cast(x as decimal(15, 6))
+            end
+        ) as numbers
+    from items
 )
 
 select
     account,
     record_id,
     item,
-    try_cast(price['baseCost'] as decimal(18, 6)) as base_cost,
-    try_cast(price['unitCost'] as decimal(18, 6)) as unit_cost,
-    -- The framework may leave a 0 out: a multiplier of 0 counts as none, and no
-    -- allowance as one of 0. What is there and is no number leaves calls unrated.
-    try_cast(
-        coalesce(nullif(price['rawUnitMultiplier'], ''), '0') as decimal(18, 6)
-    ) as raw_unit_multiplier,
-    try_cast(coalesce(price['allowance'], '0') as decimal(18, 6)) as allowance,
+    numbers[1] as base_cost,
+    numbers[2] as unit_cost,
+    numbers[3] as raw_unit_multiplier,
+    numbers[4] as allowance,
+    list_transform(
+        list_filter(
+            list_zip(fields, sent, numbers),
+            lambda x: x[2] not in ('', 'NULL') and x[3] is null
+        ),
+        lambda x: struct_pack(field := concat_ws('.', 'billingSettings', x[1]), value := x[2])
+    ) as unknown_values,
     fetched_at
-from items
-where price is not null
+from priced

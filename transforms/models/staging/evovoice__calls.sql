@@ -1,4 +1,4 @@
--- One row per voice session; chats and faxes are no calls.
+-- One row per session that is a call; chats and faxes are none.
 -- Of the duration only the whole is known, and no parent is named.
 -- @key account, vendor_call_id
 -- @not_null direction, started_at, outcome, outcome_stage, cost_status, unknown_values
@@ -18,9 +18,12 @@ with voice as (
         coalesce(session['answeredById'], '') != '' as has_answerer,
         list_transform(session['members'], lambda member: member['role']) as roles,
         len(list_filter(roles, lambda role: role in ('Agent', '2'))) as agents,
-        len(list_filter(roles, lambda role: role in ('Transfer', '3'))) as transfers
+        len(list_filter(roles, lambda role: role in ('Transfer', '3'))) as transfers,
+        len(list_filter(
+            roles, lambda role: role in ('None', 'Caller', 'Agent', 'Transfer', '0', '1', '2', '3')
+        )) = len(roles) as has_all_roles
     from staging.evovoice__sessions
-    where session['channel'] in ('Voice', '0')
+    where is_call
 ),
 
 judged as (
@@ -68,7 +71,7 @@ select
     )::decimal(12, 3) as total_seconds,
     if(total_seconds is not null, 'derived', null) as duration_basis,
     len(calls.roles)::integer as leg_count,
-    calls.agents::integer as agent_count,
+    if(calls.has_all_roles or calls.agents > 0, calls.agents, null)::integer as agent_count,
     case calls.outcome
         when 'answered' then true
         when 'missed' then false
@@ -76,7 +79,7 @@ select
         else calls.is_known_answer
     end as is_answered,
     calls.known_outcome = 'voicemail' as is_voicemail,
-    calls.transfers > 0 as is_transferred,
+    if(calls.has_all_roles or calls.transfers > 0, calls.transfers > 0, null) as is_transferred,
     costs.currency,
     case
         when not calls.has_ended then 'pending'
@@ -91,10 +94,6 @@ select
     calls.load_id
 from judged as calls
 left join staging.evovoice__costs as costs
-    on
-        calls.account = costs.account
-        and calls.vendor_call_id = costs.vendor_call_id
+    on calls.account = costs.account and calls.vendor_call_id = costs.vendor_call_id
 inner join staging.evovoice__unknown_values as doubts
-    on
-        calls.account = doubts.account
-        and calls.vendor_call_id = doubts.vendor_call_id
+    on calls.account = doubts.account and calls.vendor_call_id = doubts.vendor_call_id

@@ -42,9 +42,10 @@ used as (
 priced as (
     select
         used.*,
-        prices.unit_cost,
+        -- Wide: a price list may say anything.
+        prices.unit_cost::decimal(20, 6) as unit_cost,
         prices.allowance,
-        if(prices.raw_unit_multiplier = 0, 1, prices.raw_unit_multiplier)::decimal(18, 6)
+        if(prices.raw_unit_multiplier = 0, 1, prices.raw_unit_multiplier)::decimal(20, 6)
             as multiplier
     from used
     inner join staging.evovoice__accounts as prices
@@ -64,14 +65,15 @@ priced as (
 rated as (
     select
         *,
-        (multiplier * unit_cost)::decimal(18, 6) as unit_price,
-        (minutes * multiplier)::decimal(18, 6) as units,
-        (
+        try_cast(multiplier * unit_cost as decimal(18, 6)) as unit_price,
+        try_cast(minutes * multiplier as decimal(15, 6)) as units,
+        try_cast(
             greatest(minutes_after * multiplier - allowance, 0)
             - greatest(minutes_before * multiplier - allowance, 0)
-        )::decimal(18, 6) as billable,
-        (units * unit_cost)::decimal(18, 6) as list_amount,
-        (billable * unit_cost)::decimal(18, 6) as amount
+            as decimal(15, 6)
+        ) as billable,
+        try_cast(units * unit_cost as decimal(15, 6))::decimal(18, 6) as list_amount,
+        try_cast(billable * unit_cost as decimal(15, 6))::decimal(18, 6) as amount
     from priced
 )
 
@@ -93,4 +95,6 @@ select
 from rated
 left join config.accounts as accounts
     on rated.account = accounts.account and accounts.vendor = 'evovoice'
-where rated.amount is not null
+where
+    rated.allowance is not null -- or greatest() would take it for enough
+    and list_count([rated.amount, rated.list_amount, rated.unit_price]) = 3

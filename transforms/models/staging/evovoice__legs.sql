@@ -8,7 +8,7 @@ with members as (
         unnest(session['members']) as member,
         generate_subscripts(session['members'], 1)::integer as leg_no
     from staging.evovoice__sessions
-    where session['channel'] in ('Voice', '0')
+    where is_call
 )
 
 select

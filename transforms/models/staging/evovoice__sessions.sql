@@ -1,5 +1,7 @@
 -- One row per session, be it a call, a chat or a fax: its newest version, opened.
 -- The sessions of a month belong together, for they share an allowance.
+-- `misshapen` names what is no list of objects, with the JSON type that came instead,
+-- and tells of a key that stands twice: the first counts.
 -- @key account, record_id
 -- @together date_trunc('month', event_at at time zone 'UTC')
 -- @unused id, dateCreated, dateLastModified, createdBy, lastModifiedBy, accountName,
@@ -24,6 +26,7 @@ with dated as (
                 else try_cast(text as timestamp) at time zone 'UTC'
             end
         ) as moments,
+        json_keys(payload) as keys,
         min(fetched_at) over (partition by account, record_id) as first_loaded_at
     from raw.evovoice__sessions
 ),
@@ -49,7 +52,10 @@ opened as (
     from dated
     qualify row_number() over (
         partition by account, record_id
-        order by moments[1] desc nulls last, fetched_at desc, _dlt_load_id desc
+        order by
+            if(moments[1] < fetched_at + interval 1 day, moments[1], null) desc nulls last,
+            fetched_at desc,
+            _dlt_load_id desc
     ) = 1
 )
 
@@ -57,8 +63,29 @@ select
     account,
     record_id,
     session,
-    json_type(payload, '$.members') as members_type,
+    list_filter(
+        [
+            struct_pack(
+                field := 'members', value := nullif(json_type(payload, '$.members'), 'ARRAY')
+            ),
+            struct_pack(
+                field := 'members',
+                value := list_filter(
+                    json_type(payload, '$.members[*]'), lambda x: x != 'OBJECT'
+                )[1] || ' in it'
+            ),
+            struct_pack(
+                field := 'a key',
+                value := if(len(list_distinct(keys)) < len(keys), 'stands twice', null)
+            )
+        ],
+        lambda x: x['value'] != 'NULL'
+    ) as misshapen,
+    -- A word that nobody knows may be a call: it is shown as one, and told of.
+    coalesce(session['channel'], '') not in ('Chat', '1', 'Fax', '2') as is_call,
     event_at as created_at,
+    nullif(payload ->> '$.dateLastModified', '') as modified,
+    if(moments[1] < fetched_at + interval 1 day, moments[1], null) as modified_at,
     -- Before the creation or after the read stands a placeholder, not an end.
     case
         when moments[2] between event_at and fetched_at + interval 1 day

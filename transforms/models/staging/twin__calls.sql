@@ -8,30 +8,36 @@ with typed as (
         record_id as vendor_call_id,
         record,
         nullif(record['status'], '') as vendor_outcome,
-        -- A time without a zone is UTC; one that has a zone cannot take another.
-        coalesce(
-            try_cast(record['startedAt'] || 'Z' as timestamptz),
-            try_cast(record['startedAt'] as timestamptz),
-            try_cast(record['createdAt'] || 'Z' as timestamptz),
-            try_cast(record['createdAt'] as timestamptz)
-        ) as started_at,
-        coalesce(
-            try_cast(record['finishedAt'] || 'Z' as timestamptz),
-            try_cast(record['finishedAt'] as timestamptz)
-        ) as ended_at,
+        coalesce(started_at, created_at) as started_at,
+        finished_at as ended_at,
         case
             when record['hungUpBy'] = 'client' then 'customer'
             when record['hungUpBy'] in ('bot', 'robot') then 'bot'
             when record['hungUpBy'] = 'operator' then 'agent'
             when record['hungUpBy'] != '' then 'unknown'
         end as hangup_by,
-        try_cast(record['duration'] as decimal(12, 3)) as total_seconds,
-        try_cast(record['mainCallDuration'] as decimal(12, 3)) as main_seconds,
-        try_cast(record['autoCallDuration'] as decimal(12, 3)) as auto_seconds,
-        try_cast(record['robotCallDuration'] as decimal(12, 3)) as bot_seconds,
-        try_cast(record['aiCallDuration'] as decimal(12, 3)) as ai_seconds,
-        try_cast(record['transferCallDuration'] as decimal(12, 3)) as transfer_seconds,
-        record['billedAt'] != '' as is_billed,
+        list_transform(
+            [
+                record['duration'], record['mainCallDuration'], record['autoCallDuration'],
+                record['robotCallDuration'], record['aiCallDuration'],
+                record['transferCallDuration']
+            ],
+            lambda x: if(
+                try_cast(x as decimal(12, 3)) >= 0, try_cast(x as decimal(12, 3)), null
+            )
+        ) as lengths,
+        case
+            when list_count(lengths[2:]) > 0 then len(list_filter(lengths[2:], lambda x: x > 0))
+        end::integer as leg_count,
+        lengths[1] as total_seconds,
+        lengths[4] as bot_seconds,
+        lengths[5] as ai_seconds,
+        lengths[6] as transfer_seconds,
+        try_cast(record['totalCost'] as decimal(15, 6)) as cost,
+        if(
+            cost != 0 or try_cast(record['totalCost'] as double) = 0, cost, null
+        )::decimal(18, 6) as total_cost,
+        billed_at is not null as is_billed,
         try_cast(record['depersonalized'] as boolean) as is_erased,
         first_loaded_at,
         last_loaded_at,
@@ -53,25 +59,17 @@ select
     coalesce(words.outcome_stage, 'none') as outcome_stage,
     typed.vendor_outcome,
     typed.hangup_by,
-    case when typed.total_seconds >= 0 then typed.total_seconds end as total_seconds,
+    typed.total_seconds,
     typed.bot_seconds,
     typed.ai_seconds,
     typed.transfer_seconds,
-    case when typed.total_seconds >= 0 then 'reported' end as duration_basis,
-    (
-        coalesce(typed.main_seconds > 0, false)::integer
-        + coalesce(typed.auto_seconds > 0, false)::integer
-        + coalesce(typed.bot_seconds > 0, false)::integer
-        + coalesce(typed.transfer_seconds > 0, false)::integer
-        + coalesce(typed.ai_seconds > 0, false)::integer
-    )::integer as leg_count,
+    if(typed.total_seconds is null, null, 'reported') as duration_basis,
+    typed.leg_count,
     words.is_answered,
     typed.transfer_seconds > 0 as is_transferred,
     typed.bot_seconds > 0 or typed.ai_seconds > 0 as is_bot_handled,
     case when typed.record['recordPath'] != '' then true end as is_recorded,
-    case
-        when typed.is_billed then try_cast(typed.record['totalCost'] as decimal(18, 6))
-    end as reported_cost,
+    if(typed.is_billed, typed.total_cost, null) as reported_cost,
     case when typed.is_billed then coalesce(accounts.currency, 'RUB') end as currency,
     case when typed.is_billed then 'final' else 'pending' end as cost_status,
     nullif(typed.record['emotion'], '') as sentiment,
@@ -94,7 +92,7 @@ left join seeds.outcomes as words
         and words.vendor_outcome = coalesce(
             typed.vendor_outcome,
             case
-                when typed.ended_at is null then 'INPROGRESS'
                 when typed.total_seconds > 0 then 'ANSWERED'
+                when typed.ended_at is null then 'INPROGRESS'
             end
         )

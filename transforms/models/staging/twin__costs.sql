@@ -4,95 +4,95 @@
 -- @key account, vendor_call_id, line_no
 -- @not_null component, amount, currency, is_leaf
 -- @accepted component: telephony, bot, transfer, ai_platform, ai_llm, ai_tts, ai_stt
-with billed as (
+with lines as (
     select
         account,
         record_id as vendor_call_id,
-        record,
-        coalesce(
-            try_cast(record['billedAt'] || 'Z' as timestamptz),
-            try_cast(record['billedAt'] as timestamptz)
-        ) as billed_at,
-        try_cast(record['aiCallTotalCost'] as decimal(18, 6)) as ai_total,
-        try_cast(record['aiCallLlmTotalCost'] as decimal(18, 6)) as ai_llm,
-        try_cast(record['aiCallTtsTotalCost'] as decimal(18, 6)) as ai_tts,
-        try_cast(record['aiCallSttTotalCost'] as decimal(18, 6)) as ai_stt
+        billed_at,
+        [
+            [
+                'mainCall', 'telephony', record['mainCallTotalCost'],
+                record['mainCallCost'], record['mainCallDiscount']
+            ],
+            [
+                'autoCall', 'telephony', record['autoCallTotalCost'],
+                record['autoCallCost'], record['autoCallDiscount']
+            ],
+            [
+                'robotCall', 'bot', record['robotCallTotalCost'],
+                record['robotCallCost'], record['robotCallDiscount']
+            ],
+            [
+                'transferCall', 'transfer', record['transferCallTotalCost'],
+                record['transferCallCost'], record['transferCallDiscount']
+            ],
+            ['aiCall', 'ai_platform', record['aiCallTotalCost'], record['aiCallCost']],
+            ['aiCallLlm', 'ai_llm', record['aiCallLlmTotalCost']],
+            ['aiCallTts', 'ai_tts', record['aiCallTtsTotalCost']],
+            ['aiCallStt', 'ai_stt', record['aiCallSttTotalCost']]
+        ] as sent,
+        generate_subscripts(sent, 1)::integer as line_no,
+        unnest(sent) as line
     from staging.twin__sessions
-    where record['billedAt'] != ''
+    where billed_at is not null
+),
+
+priced as (
+    select
+        * exclude (sent, line),
+        line[1] as vendor_component,
+        line[2] as component,
+        list_transform(
+            line[3:],
+            lambda x: case
+                -- What is too small for a millionth is not nothing.
+                when try_cast(x as decimal(15, 6)) != 0 or try_cast(x as double) = 0
+                    then try_cast(x as decimal(15, 6))::decimal(18, 6)
+            end
+        ) as amounts,
+        amounts[1] as amount,
+        amounts[2] as list_amount,
+        amounts[3] as discount_amount
+    from lines
+    where amount is not null
 ),
 
 rests as (
     select
-        *,
-        coalesce(ai_llm, ai_tts, ai_stt) is not null as has_ai_parts,
-        ai_total - coalesce(ai_llm, 0) - coalesce(ai_tts, 0) - coalesce(ai_stt, 0) as ai_rest
-    from billed
-),
-
-lines as (
-    select
         account,
         vendor_call_id,
         billed_at,
-        unnest([1, 2, 3, 4, 5, 6, 7, 8, 9]) as line_no,
-        unnest([
-            'telephony', 'telephony', 'bot', 'transfer', 'ai_platform',
-            'ai_llm', 'ai_tts', 'ai_stt', 'ai_platform'
-        ]) as component,
-        unnest([
-            'mainCall', 'autoCall', 'robotCall', 'transferCall', 'aiCall',
-            'aiCallLlm', 'aiCallTts', 'aiCallStt', 'aiCall rest'
-        ]) as vendor_component,
-        unnest([
-            try_cast(record['mainCallTotalCost'] as decimal(18, 6)),
-            try_cast(record['autoCallTotalCost'] as decimal(18, 6)),
-            try_cast(record['robotCallTotalCost'] as decimal(18, 6)),
-            try_cast(record['transferCallTotalCost'] as decimal(18, 6)),
-            ai_total,
-            ai_llm,
-            ai_tts,
-            ai_stt,
-            case when ai_rest != 0 or not has_ai_parts then ai_rest end
-        ])::decimal(18, 6) as amount,
-        unnest([
-            record['mainCallCost'],
-            record['autoCallCost'],
-            record['robotCallCost'],
-            record['transferCallCost'],
-            record['aiCallCost'],
-            null,
-            null,
-            null,
-            null
-        ]) as list_amount,
-        unnest([
-            record['mainCallDiscount'],
-            record['autoCallDiscount'],
-            record['robotCallDiscount'],
-            record['transferCallDiscount'],
-            null,
-            null,
-            null,
-            null,
-            null
-        ]) as discount_amount
+        sum(if(line_no = 5, amount, -amount))::decimal(18, 6) as amount
+    from priced
+    where line_no >= 5
+    group by all
+    having bool_or(line_no = 5) and (amount != 0 or count(*) = 1)
+),
+
+united as (
+    select * exclude (amounts) from priced
+    union all by name
+    select
+        *,
+        9 as line_no,
+        'ai_platform' as component,
+        'aiCall rest' as vendor_component
     from rests
 )
 
 select
-    lines.account,
-    lines.vendor_call_id,
-    lines.line_no,
-    lines.component,
-    lines.vendor_component,
-    lines.amount,
-    try_cast(lines.list_amount as decimal(18, 6)) as list_amount,
-    try_cast(lines.discount_amount as decimal(18, 6)) as discount_amount,
+    united.account,
+    united.vendor_call_id,
+    united.line_no,
+    united.component,
+    united.vendor_component,
+    united.amount,
+    united.list_amount,
+    united.discount_amount,
     coalesce(accounts.currency, 'RUB') as currency,
     'reported' as source,
-    lines.line_no != 5 as is_leaf,
-    lines.billed_at
-from lines
+    united.line_no != 5 as is_leaf,
+    united.billed_at
+from united
 left join config.accounts as accounts
-    on accounts.vendor = 'twin' and lines.account = accounts.account
-where lines.amount is not null
+    on accounts.vendor = 'twin' and united.account = accounts.account

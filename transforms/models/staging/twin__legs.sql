@@ -6,7 +6,7 @@ with stages as (
     select
         account,
         record_id as vendor_call_id,
-        record['billedAt'] != '' as is_billed,
+        billed_at is not null as is_billed,
         case
             when try_cast(record['depersonalized'] as boolean) is not true
                 then nullif(record['callingNumber'], '')
@@ -37,7 +37,12 @@ typed as (
     select
         * replace (
             try_cast(total_seconds as decimal(12, 3)) as total_seconds,
-            case when is_billed then try_cast(cost as decimal(18, 6)) end as cost
+            case
+                when
+                    is_billed
+                    and (try_cast(cost as decimal(15, 6)) != 0 or try_cast(cost as double) = 0)
+                    then try_cast(cost as decimal(15, 6))::decimal(18, 6)
+            end as cost
         )
     from stages
 )

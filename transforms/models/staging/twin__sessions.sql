@@ -3,34 +3,39 @@
 -- between versions of the same updatedAt.
 -- @key account, record_id
 -- @unused regionName, timezone, messagesAsString, resultsString, allResults, additional,
---     gender, isAssistantRequest, markers, externalId, companyId
+--     currentStatusName, gender, isAssistantRequest, markers, externalId, companyId
 with versions as (
     select
-        account,
-        record_id,
-        payload,
-        fetched_at,
-        _dlt_load_id,
-        payload ->> '$.updatedAt' as updated_at,
-        payload ->> '$.billedAt' as billed_at,
+        *,
+        list_transform(
+            json_extract_string(
+                payload, ['$.updatedAt', '$.billedAt', '$.startedAt', '$.finishedAt']
+            ),
+            -- A time without a zone is UTC; one that has a zone cannot take another.
+            lambda x: coalesce(try_cast(x || 'Z' as timestamptz), try_cast(x as timestamptz))
+        ) as moments,
         min(fetched_at) over (partition by account, record_id) as first_loaded_at
     from raw.twin__calls
 ),
 
-latest as (
+dated as (
     select
-        account,
-        record_id,
-        payload,
-        first_loaded_at,
-        fetched_at as last_loaded_at,
-        _dlt_load_id as load_id
+        *,
+        list_transform(
+            moments,
+            lambda x: if(
+                x between timestamptz '2000-01-01 00:00:00Z' and fetched_at + interval 1 day,
+                x,
+                null
+            )
+        ) as times,
+        json_keys(payload) as keys
     from versions
     qualify row_number() over (
         partition by account, record_id
         order by
-            try_cast(updated_at as timestamptz) desc nulls last,
-            try_cast(billed_at as timestamptz) desc nulls last,
+            times[1] desc nulls last,
+            times[2] desc nulls last,
             fetched_at desc,
             _dlt_load_id desc
     ) = 1
@@ -42,9 +47,9 @@ select
     from_json(
         payload,
         '{
-            "callId": "VARCHAR", "status": "VARCHAR", "currentStatusName": "VARCHAR",
+            "callId": "VARCHAR", "status": "VARCHAR",
             "number": "VARCHAR", "callingNumber": "VARCHAR", "hungUpBy": "VARCHAR",
-            "createdAt": "VARCHAR", "startedAt": "VARCHAR", "finishedAt": "VARCHAR",
+            "startedAt": "VARCHAR", "finishedAt": "VARCHAR",
             "updatedAt": "VARCHAR", "billedAt": "VARCHAR",
             "duration": "VARCHAR", "mainCallDuration": "VARCHAR",
             "autoCallDuration": "VARCHAR", "robotCallDuration": "VARCHAR",
@@ -65,7 +70,13 @@ select
             "depersonalized": "VARCHAR"
         }'
     ) as record,
+    event_at as created_at,
+    times[1] as updated_at,
+    times[2] as billed_at,
+    times[3] as started_at,
+    if(times[4] >= coalesce(times[3], event_at), times[4], null) as finished_at,
+    if(len(list_distinct(keys)) < len(keys), 'stands twice', null) as repeated_key,
     first_loaded_at,
-    last_loaded_at,
-    load_id
-from latest
+    fetched_at as last_loaded_at,
+    _dlt_load_id as load_id
+from dated

@@ -1,13 +1,15 @@
 -- One row per TWIN call: its words without a mapping, and its values of another type.
+-- An object where a text is due stays in the text's column; told of it is only that it
+-- is one.
 -- @key account, vendor_call_id
 -- @not_null unknown_values
 with opened as (
     select
-        sessions.account,
-        sessions.record_id as vendor_call_id,
+        sessions.*,
         words.outcome,
-        map_entries(
-            from_json(to_json(sessions.record), '"MAP(VARCHAR, VARCHAR)"')
+        list_append(
+            map_entries(from_json(to_json(sessions.record), '"MAP(VARCHAR, VARCHAR)"')),
+            { 'key': 'a key', 'value': sessions.repeated_key }
         ) as fields
     from staging.twin__sessions as sessions
     left join seeds.outcomes as words
@@ -16,7 +18,7 @@ with opened as (
 
 select
     account,
-    vendor_call_id,
+    record_id as vendor_call_id,
     list_transform(
         list_filter(
             fields,
@@ -29,12 +31,23 @@ select
                 when x['key'] = 'duration' or x['key'] like '%Duration'
                     then coalesce(try_cast(x['value'] as decimal(12, 3)) < 0, true)
                 when x['key'] like '%Cost' or x['key'] like '%Discount'
-                    then try_cast(x['value'] as decimal(18, 6)) is null
-                when x['key'] like '%At'
-                    then try_cast(x['value'] as timestamptz) is null
-                else false
+                    then coalesce(
+                        try_cast(x['value'] as decimal(15, 6)) = 0
+                        and try_cast(x['value'] as double) != 0,
+                        true
+                    )
+                when x['key'] = 'startedAt' then started_at is null
+                when x['key'] = 'finishedAt' then finished_at is null
+                when x['key'] = 'updatedAt' then updated_at is null
+                when x['key'] = 'billedAt' then billed_at is null
+                else
+                    x['key'] = 'a key'
+                    or (left(x['value'], 1) in ('{', '[') and json_valid(x['value']))
             end
         ),
-        lambda x: struct_pack(field := x['key'], value := x['value'])
+        lambda x: struct_pack(
+            field := x['key'],
+            value := if(left(x['value'], 1) in ('{', '['), 'no scalar', x['value'])
+        )
     ) as unknown_values
 from opened

@@ -17,5 +17,8 @@ with opened as (
 
 select
     account,
-    case currency when 'RUR' then 'RUB' else currency end as currency
+    case
+        when currency = 'RUR' then 'RUB'
+        when regexp_full_match(currency, '[A-Z]{3}') then currency
+    end as currency
 from opened

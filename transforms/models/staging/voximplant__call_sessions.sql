@@ -1,5 +1,6 @@
 -- One row per Voximplant session: the latest version of its record, opened.
--- `misshapen` names the lists that are none, with the JSON type that came instead.
+-- `misshapen` names the lists and objects that are none, with the JSON type that came
+-- instead, and tells of a key that stands twice: the first counts.
 -- @key account, record_id
 -- @unused account_id, application_id, application_name, user_id, rule_name,
 --     initiator_address, media_server_address, log_file_url, custom_data, audio_quality
@@ -7,7 +8,9 @@ with latest as (
     select
         account,
         record_id,
+        event_at,
         payload,
+        json_keys(payload) as keys,
         fetched_at as last_loaded_at,
         _dlt_load_id as load_id,
         min(fetched_at) over (partition by account, record_id) as first_loaded_at
@@ -21,6 +24,7 @@ with latest as (
 select
     account,
     record_id,
+    event_at,
     from_json(
         payload,
         '{
@@ -48,14 +52,29 @@ select
     ) as record,
     list_filter(
         [
-            struct_pack(field := 'calls', value := json_type(payload, '$.calls')),
-            struct_pack(field := 'records', value := json_type(payload, '$.records')),
+            struct_pack(
+                field := 'calls', value := nullif(json_type(payload, '$.calls'), 'ARRAY')
+            ),
+            struct_pack(
+                field := 'calls.end_reason',
+                value := list_filter(
+                    json_type(payload, '$.calls[*].end_reason'),
+                    lambda x: x not in ('OBJECT', 'NULL')
+                )[1]
+            ),
+            struct_pack(
+                field := 'records', value := nullif(json_type(payload, '$.records'), 'ARRAY')
+            ),
             struct_pack(
                 field := 'other_resource_usage',
-                value := json_type(payload, '$.other_resource_usage')
+                value := nullif(json_type(payload, '$.other_resource_usage'), 'ARRAY')
+            ),
+            struct_pack(
+                field := 'a key',
+                value := if(len(list_distinct(keys)) < len(keys), 'stands twice', null)
             )
         ],
-        lambda x: x['value'] not in ('ARRAY', 'NULL')
+        lambda x: x['value'] != 'NULL'
     ) as misshapen,
     first_loaded_at,
     last_loaded_at,

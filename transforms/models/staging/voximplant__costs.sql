@@ -13,8 +13,7 @@ with lines as (
                     record['calls'],
                     lambda x: struct_pack(
                         section := 1, component := 'calls', id := x['call_id'],
-                        begun_at := x['start_time'],
-                        cost := x['cost'],
+                        begun_at := x['start_time'], cost := x['cost'],
                         transaction_id := x['transaction_id'],
                         quantity := x['duration'],
                         unit := 'second'
@@ -24,8 +23,7 @@ with lines as (
                     record['records'],
                     lambda x: struct_pack(
                         section := 2, component := 'records', id := x['record_id'],
-                        begun_at := x['start_time'],
-                        cost := x['cost'],
+                        begun_at := x['start_time'], cost := x['cost'],
                         transaction_id := x['transaction_id'],
                         quantity := x['duration'],
                         unit := 'second'
@@ -35,8 +33,7 @@ with lines as (
                     record['other_resource_usage'],
                     lambda x: struct_pack(
                         section := 3, component := x['resource_type'], id := x['resource_usage_id'],
-                        begun_at := x['used_at'],
-                        cost := x['cost'],
+                        begun_at := x['used_at'], cost := x['cost'],
                         transaction_id := x['transaction_id'],
                         quantity := x['resource_quantity'],
                         unit := x['unit']
@@ -61,9 +58,13 @@ numbered as (
         )::integer as line_no,
         lines.line['component'] as vendor_component,
         coalesce(settings.currency, info.currency) as known_currency,
-        if(
-            known_currency is null, null, try_cast(lines.line['cost'] as decimal(18, 6))
-        ) as amount,
+        try_cast(lines.line['cost'] as decimal(15, 6)) as cost,
+        -- What is too small for a millionth is not nothing.
+        case
+            when known_currency is null then null
+            when cost != 0 or try_cast(lines.line['cost'] as double) = 0
+                then cost::decimal(18, 6)
+        end as amount,
         try_cast(lines.line['quantity'] as decimal(18, 6)) as quantity,
         nullif(lines.line['unit'], '') as unit,
         nullif(nullif(lines.line['transaction_id'], ''), '0') as vendor_transaction_id

@@ -7,6 +7,7 @@ with legs as (
     select
         account,
         record_id as vendor_call_id,
+        last_loaded_at,
         unnest(record['calls']) as leg
     from staging.voximplant__call_sessions
 ),
@@ -28,13 +29,21 @@ typed as (
         lower(leg['remote_number_type']) as party_kind,
         nullif(leg['remote_number'], '') as remote_number,
         nullif(leg['local_number'], '') as local_number,
-        try_cast(leg['start_time'] as timestamp) at time zone 'UTC' as started_at,
-        try_cast(leg['duration'] as decimal(12, 3)) as seconds,
+        try_cast(leg['start_time'] as timestamp) at time zone 'UTC' as sent_start,
+        if(
+            sent_start between timestamptz '2000-01-01 00:00:00Z'
+            and last_loaded_at + interval 1 day,
+            sent_start,
+            null
+        ) as started_at,
+        -- Far shorter than what overflows when legs are added up.
+        try_cast(leg['duration'] as decimal(10, 3)) as seconds,
         if(seconds >= 0, seconds, null) as total_seconds,
         try_cast(leg['successful'] as boolean) as is_successful,
         nullif(leg['end_reason']['details'], '') as vendor_result,
         nullif(leg['end_reason']['code'], '') as end_code,
-        try_cast(leg['cost'] as decimal(18, 6)) as cost
+        try_cast(leg['cost'] as decimal(15, 6)) as amount,
+        if(amount != 0 or try_cast(leg['cost'] as double) = 0, amount, null) as cost
     from legs
 ),
 

@@ -18,7 +18,12 @@ with legs as (
         bool_or(is_successful) filter (where role != 'customer') as is_other_on,
         max(end_code) filter (where role = 'customer') as customer_code,
         arg_max(end_code, leg_no) filter (where role != 'customer') as other_code,
-        count(distinct to_party) filter (where role = 'agent' and is_successful) as agent_count,
+        -- An agent may be behind a leg that does not say whose, which way, or whether.
+        if(
+            bool_or(role = 'other' or direction = 'unknown' or is_successful is null),
+            null,
+            count(distinct to_party) filter (where role = 'agent' and is_successful)
+        ) as agent_count,
         arg_min(to_party, leg_no) filter (where role = 'agent' and is_successful) as agent_name,
         sum(total_seconds) filter (where role = 'agent' and is_successful) as talk_seconds,
         sum(total_seconds) filter (where role = 'transfer' and is_successful) as transfer_seconds,

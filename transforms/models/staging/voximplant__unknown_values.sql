@@ -1,73 +1,76 @@
 -- One row per Voximplant session: its words without a mapping, and its values of
--- another type.
+-- another type; an account's currency that nobody says, for then nothing has a price.
+-- An object where a text is due stays in the text's column; told of it is only that
+-- it is one.
 -- @key account, vendor_call_id
 -- @not_null unknown_values
 with given as (
     select
-        account,
-        record_id,
-        unnest(
-            list_concat(
-                [
-                    ('finish_reason', 'finish_reason', record['finish_reason']),
-                    ('start_date', 'time', record['start_date']),
-                    ('duration', 'seconds', record['duration'])
-                ],
-                flatten(list_transform(record['calls'], lambda x: [
-                    ('calls', 'part', if(x['call_id'] is null, 'without call_id', '')),
-                    ('calls.cost', 'number', x['cost']),
-                    ('calls.start_time', 'time', x['start_time']),
-                    ('calls.duration', 'seconds', x['duration']),
-                    ('calls.incoming', 'boolean', x['incoming']),
-                    ('calls.successful', 'boolean', x['successful']),
-                    ('calls.remote_number_type', 'party', x['remote_number_type'])
-                ])),
-                flatten(list_transform(record['records'], lambda x: [
-                    ('records', 'part', if(x['record_id'] is null, 'without record_id', '')),
-                    ('records.cost', 'number', x['cost']),
-                    ('records.duration', 'seconds', x['duration']),
-                    ('records.transcription_status', 'text', x['transcription_status'])
-                ])),
-                flatten(list_transform(record['other_resource_usage'], lambda x: [
-                    (
-                        'other_resource_usage',
-                        'part',
-                        if(x['resource_type'] is null, 'without resource_type', '')
-                    ),
-                    ('other_resource_usage.cost', 'number', x['cost']),
-                    ('other_resource_usage.resource_quantity', 'number', x['resource_quantity']),
-                    ('other_resource_usage.resource_type', 'resource', x['resource_type'])
-                ]))
-            )
-        ) as one
-    from staging.voximplant__call_sessions
+        * exclude (held),
+        unnest(map_entries(held)) as one,
+        one['key'] as name,
+        concat_ws('.', nullif(place, ''), name) as field,
+        if(
+            field in ('calls.call_id', 'records.record_id', 'other_resource_usage.resource_type'),
+            coalesce(nullif(one['value'], ''), 'missing'),
+            nullif(one['value'], '')
+        ) as value,
+        try_cast(value as timestamp) at time zone 'UTC' as moment,
+        try_cast(value as decimal(15, 6)) as amount
+    from staging.voximplant__parts
 ),
 
 misfits as (
     select
         given.account,
         given.record_id,
-        list(distinct struct_pack(field := given.one[1], value := given.one[3])) as found
+        list(
+            distinct struct_pack(
+                field := given.field,
+                value := if(left(given.value, 1) in ('{', '['), 'no scalar', given.value)
+            )
+        ) as found
     from given
-    left join seeds.outcomes as outcomes
-        on outcomes.vendor = 'voximplant' and given.one[3] = outcomes.vendor_outcome
+    left join staging.voximplant__account_info as info
+        on given.account = info.account
+    left join config.accounts as settings
+        on settings.vendor = 'voximplant' and given.account = settings.account
+    left join seeds.outcomes as words
+        on words.vendor = 'voximplant' and given.value = words.vendor_outcome
     left join seeds.cost_components as components
         on
             components.vendor = 'voximplant'
-            and given.one[2] = 'resource'
-            and given.one[3] glob components.vendor_component
+            and given.name = 'resource_type'
+            and given.value glob components.vendor_component
     where
-        given.one[3] != '' and case given.one[2]
-            when 'part' then true
-            when 'number' then try_cast(given.one[3] as decimal(18, 6)) is null
-            when 'seconds' then coalesce(try_cast(given.one[3] as decimal(12, 3)) < 0, true)
-            when 'time' then try_cast(given.one[3] as timestamp) is null
-            when 'boolean' then try_cast(given.one[3] as boolean) is null
-            when 'party' then lower(given.one[3]) not in ('pstn', 'mobile', 'user', 'sip')
-            when 'text'
-                then given.one[3] not in ('Not required', 'In progress', 'Complete')
-            when 'finish_reason' then outcomes.outcome is null
-            when 'resource' then components.component is null
+        given.value is not null and case
+            when given.field = 'currency'
+                then coalesce(settings.currency, info.currency) is null
+            when given.name in ('call_session_history_id', 'start_date') then false
+            when given.name in ('start_time', 'used_at')
+                then
+                    coalesce(
+                        given.moment not between timestamptz '2000-01-01 00:00:00Z'
+                        and given.last_loaded_at + interval 1 day,
+                        true
+                    )
+            when given.name = 'duration'
+                then coalesce(try_cast(given.value as decimal(10, 3)) < 0, true)
+            when given.name in ('cost', 'resource_quantity')
+                then coalesce(given.amount = 0 and try_cast(given.value as double) != 0, true)
+            when given.name in ('incoming', 'successful')
+                then try_cast(given.value as boolean) is null
+            when given.name = 'remote_number_type'
+                then lower(given.value) not in ('pstn', 'mobile', 'user', 'sip')
+            when given.name = 'transcription_status'
+                then given.value not in ('Not required', 'In progress', 'Complete')
+            when given.name = 'finish_reason' then words.outcome is null
+            when given.name = 'resource_type' then components.component is null
+            when given.name = 'code' then not regexp_full_match(given.value, '\d{3}')
+            when given.name in ('calls', 'records', 'other_resource_usage', 'end_reason') then false
+            else
+                (given.name in ('call_id', 'record_id', 'null') and given.value = 'missing')
+                or (left(given.value, 1) in ('{', '[') and json_valid(given.value))
         end
     group by all
 )

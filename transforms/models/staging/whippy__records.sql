@@ -6,10 +6,16 @@ with versions as (
     select
         account,
         record_id,
+        event_at,
         payload,
+        json_keys(payload) as keys,
         fetched_at,
         _dlt_load_id,
-        payload ->> '$.updated_at' as updated_at,
+        coalesce(
+            try_cast((payload ->> '$.updated_at') || 'Z' as timestamptz),
+            try_cast(payload ->> '$.updated_at' as timestamptz)
+        ) as sent_update,
+        if(sent_update < fetched_at + interval 1 day, sent_update, null) as updated_at,
         min(fetched_at) over (partition by account, record_id) as first_loaded_at
     from raw.whippy__calls
 ),
@@ -18,26 +24,25 @@ latest as (
     select
         account,
         record_id,
+        event_at,
+        updated_at,
         payload,
+        keys,
         first_loaded_at,
         fetched_at as last_loaded_at,
         _dlt_load_id as load_id
     from versions
     qualify row_number() over (
         partition by account, record_id
-        order by
-            coalesce(
-                try_cast(updated_at || 'Z' as timestamptz),
-                try_cast(updated_at as timestamptz)
-            ) desc nulls last,
-            fetched_at desc,
-            _dlt_load_id desc
+        order by updated_at desc nulls last, fetched_at desc, _dlt_load_id desc
     ) = 1
 )
 
 select
     account,
     record_id,
+    event_at,
+    updated_at,
     from_json(
         payload,
         '{
@@ -53,7 +58,13 @@ select
         }'
     ) as record,
     nullif(json_type(payload, '$.metadata'), 'OBJECT') as metadata_shape,
-    nullif(json_type(payload, '$.attachments'), 'ARRAY') as attachments_shape,
+    coalesce(
+        nullif(json_type(payload, '$.attachments'), 'ARRAY'),
+        list_filter(
+            json_type(payload, '$.attachments[*]'), lambda x: x != 'OBJECT'
+        )[1] || ' in it'
+    ) as attachments_shape,
+    if(len(list_distinct(keys)) < len(keys), 'stands twice', null) as repeated_key,
     first_loaded_at,
     last_loaded_at,
     load_id

@@ -7,15 +7,11 @@ with sent as (
         account,
         record_id as vendor_call_id,
         lower(record['direction']) as direction,
-        -- A time without a zone is UTC; one that has a zone cannot take another.
-        coalesce(
-            try_cast(record['created_at'] || 'Z' as timestamptz),
-            try_cast(record['created_at'] as timestamptz)
-        ) as started_at,
+        event_at as started_at,
         coalesce(
             nullif(record['duration'], ''),
             nullif(record['duration_ms'], ''),
-            record['metadata']['duration']
+            nullif(record['metadata']['duration'], '')
         ) as milliseconds
     from staging.whippy__records
 )

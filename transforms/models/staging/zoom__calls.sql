@@ -13,21 +13,25 @@ with typed as (
             else 'unknown'
         end as direction,
         nullif(record['result'], '') as vendor_outcome,
-        try_cast(record['start_time'] as timestamptz) as started_at,
-        try_cast(record['end_time'] as timestamptz) as ended_at,
+        event_at as started_at,
+        try_cast(record['end_time'] as timestamptz) as sent_end,
+        if(
+            sent_end between event_at and last_loaded_at + interval 1 day, sent_end, null
+        ) as ended_at,
         nullif(record['caller_number'], '') as caller_number,
         nullif(record['callee_number'], '') as callee_number,
         try_cast(record['total_duration'] as decimal(12, 3)) as seconds,
         if(seconds >= 0, seconds, null) as total_seconds,
-        list_distinct(
-            list_transform(
-                record['agents'], lambda x: coalesce(x['user_id'], x['display_name'])
-            )
+        list_transform(
+            record['agents'],
+            lambda x: coalesce(nullif(x['user_id'], ''), nullif(x['display_name'], ''))
         ) as agents,
-        list_distinct(
-            list_transform(
-                record['queues'],
-                lambda x: coalesce(x['cc_queue_id'], x['queue_id'], x['queue_name'])
+        list_transform(
+            record['queues'],
+            lambda x: coalesce(
+                nullif(x['cc_queue_id'], ''),
+                nullif(x['queue_id'], ''),
+                nullif(x['queue_name'], '')
             )
         ) as queues,
         list_filter(record['sub_types'], lambda x: x like '%transfer%') as transfers,
@@ -58,8 +62,12 @@ select
     typed.total_seconds,
     if(typed.total_seconds is null, null, 'reported') as duration_basis,
     len(typed.record['voice_call_details'])::integer as leg_count,
-    len(typed.agents)::integer as agent_count,
-    len(typed.queues)::integer as queue_count,
+    if(
+        list_count(typed.agents) = len(typed.agents), len(list_distinct(typed.agents)), null
+    )::integer as agent_count,
+    if(
+        list_count(typed.queues) = len(typed.queues), len(list_distinct(typed.queues)), null
+    )::integer as queue_count,
     words.is_answered,
     try_cast(typed.record['inbox'] as boolean) as is_voicemail,
     len(typed.transfers) > 0 as is_transferred,

@@ -6,6 +6,7 @@ with legs as (
     select
         account,
         record_id as vendor_call_id,
+        last_loaded_at,
         unnest(record['voice_call_details']) as leg
     from staging.zoom__voice_calls
 ),
@@ -15,8 +16,13 @@ typed as (
         account,
         vendor_call_id,
         leg,
-        try_cast(leg['start_time'] as timestamptz) as started_at,
-        try_cast(leg['end_time'] as timestamptz) as ended_at,
+        timestamptz '2000-01-01 00:00:00Z' as earliest,
+        last_loaded_at + interval 1 day as latest,
+        try_cast(leg['start_time'] as timestamptz) as sent_start,
+        if(sent_start between earliest and latest, sent_start, null) as started_at,
+        try_cast(leg['end_time'] as timestamptz) as sent_end,
+        if(sent_end between earliest and latest, sent_end, null) as ended_at,
+        try_cast(leg['total_duration'] as decimal(12, 3)) as seconds,
         row_number() over (
             partition by account, vendor_call_id
             order by
@@ -49,7 +55,7 @@ select
     nullif(typed.leg['agents'][1]['display_name'], '') as party_name,
     typed.started_at,
     typed.ended_at,
-    try_cast(typed.leg['total_duration'] as decimal(12, 3)) as total_seconds,
+    if(typed.seconds >= 0, typed.seconds, null) as total_seconds,
     words.is_answered as is_successful,
     nullif(typed.leg['result'], '') as vendor_result,
     charges.amount as cost,

@@ -1,41 +1,30 @@
 -- One row per Zoom engagement: its words without a mapping, and its values of another
 -- type. A currency's symbol other than the dollar's is one while no currency is
--- configured: the amount would pass for dollars.
+-- configured: the amount would pass for dollars. An object where a text is due stays
+-- in the text's column; told of it is only that it is one.
 -- @key account, vendor_call_id
 -- @not_null unknown_values
 with given as (
     select
-        account,
-        record_id,
+        * exclude (held),
         unnest(
-            list_concat(
-                [
-                    ('result', 'result', record['result']),
-                    ('direction', 'direction', record['direction']),
-                    ('start_time', 'time', record['start_time']),
-                    ('end_time', 'time', record['end_time']),
-                    ('total_duration', 'seconds', record['total_duration']),
-                    ('recorded', 'boolean', record['recorded']),
-                    ('inbox', 'boolean', record['inbox']),
-                    ('charge', 'charge', record['charge']),
-                    ('charge symbol', 'symbol', record['charge'])
-                ],
-                flatten(list_transform(record['voice_call_details'], lambda x: [
-                    (
-                        'voice_call_details',
-                        'part',
-                        if(x['start_time'] is null, 'without start_time', '')
-                    ),
-                    ('voice_call_details.result', 'result', x['result']),
-                    ('voice_call_details.call_leg', 'direction', x['call_leg']),
-                    ('voice_call_details.start_time', 'time', x['start_time']),
-                    ('voice_call_details.end_time', 'time', x['end_time']),
-                    ('voice_call_details.total_duration', 'seconds', x['total_duration']),
-                    ('voice_call_details.charge', 'charge', x['charge'])
-                ]))
+            list_append(
+                map_entries(held),
+                { 'key': '', 'value': if(list_count(map_values(held)) > 0, null, 'empty') }
             )
-        ) as one
-    from staging.zoom__voice_calls
+        ) as one,
+        one['key'] as name,
+        concat_ws('.', nullif(place, ''), nullif(name, '')) as field,
+        -- Legs are numbered by their start, so that its absence tells.
+        if(
+            field = 'voice_call_details.start_time',
+            coalesce(nullif(one['value'], ''), 'missing'),
+            nullif(one['value'], '')
+        ) as value,
+        try_cast(value as timestamptz) as moment,
+        timestamptz '2000-01-01 00:00:00Z' as earliest,
+        last_loaded_at + interval 1 day as latest
+    from staging.zoom__parts
 ),
 
 misfits as (
@@ -44,31 +33,58 @@ misfits as (
         given.record_id,
         list(
             distinct struct_pack(
-                field := given.one[1],
-                value := if(given.one[2] = 'symbol', charges.symbol, given.one[3])
+                field := given.field,
+                value := case
+                    when given.field = 'charge symbol' then charges.symbol
+                    when left(given.value, 1) in ('{', '[') then 'no scalar'
+                    else given.value
+                end
             )
         ) as found
     from given
-    left join seeds.outcomes as outcomes
-        on outcomes.vendor = 'zoom' and given.one[3] = outcomes.vendor_outcome
+    left join seeds.outcomes as words
+        on words.vendor = 'zoom' and given.value = words.vendor_outcome
     left join staging.zoom__charges as charges
-        on given.one[3] = charges.charge
+        on given.value = charges.charge
     left join config.accounts as settings
         on settings.vendor = 'zoom' and given.account = settings.account
     where
-        given.one[3] != '' and case given.one[2]
-            when 'part' then true
-            when 'result' then outcomes.outcome is null
-            when 'direction' then given.one[3] not in ('inbound', 'outbound')
-            when 'time' then try_cast(given.one[3] as timestamptz) is null
-            when 'seconds' then coalesce(try_cast(given.one[3] as decimal(12, 3)) < 0, true)
-            when 'boolean' then try_cast(given.one[3] as boolean) is null
-            when 'charge' then charges.amount is null and given.one[3] != '-'
-            when 'symbol'
+        given.value is not null and case
+            when given.field = 'charge symbol'
                 then
                     charges.amount is not null
                     and settings.currency is null
                     and charges.symbol not in ('', '$', 'US$', 'USD')
+            when given.field = 'sub_types' and given.name = ''
+                then
+                    not regexp_full_match(
+                        given.value,
+                        '(external|internal)_(warm|direct)_(conference|transfer)_call'
+                        || '|flow_initiated_outgoing_call'
+                    )
+            when given.field in ('engagement_id', 'start_time') then false
+            when given.field = 'end_time'
+                then coalesce(given.moment not between given.event_at and given.latest, true)
+            when given.name like '%\_time' escape '\'
+                then coalesce(given.moment not between given.earliest and given.latest, true)
+            when given.name = 'total_duration'
+                then coalesce(try_cast(given.value as decimal(12, 3)) < 0, true)
+            when given.name = 'charge' then charges.amount is null and given.value != '-'
+            when given.name = 'result' then words.outcome is null
+            when given.name in ('direction', 'call_leg')
+                then given.value not in ('inbound', 'outbound')
+            when given.name = 'type'
+                then
+                    not regexp_full_match(
+                        given.value, '(external|internal)_(conference_|callback_)?call'
+                    )
+            when given.name in ('recorded', 'inbox')
+                then try_cast(given.value as boolean) is null
+            when given.name in ('sub_types', 'queues', 'agents', 'voice_call_details', 'flow')
+                then false
+            else
+                (given.name = '' and given.field != '')
+                or (left(given.value, 1) in ('{', '[') and json_valid(given.value))
         end
     group by all
 )

@@ -1,5 +1,6 @@
 -- One row per Zoom engagement: the latest version of its record, opened.
--- `misshapen` names the lists that are none, with the JSON type that came instead.
+-- `misshapen` names the lists and objects that are none, with the JSON type that came
+-- instead, and tells of a key that stands twice: the first counts.
 -- @key account, record_id
 -- @unused call_legs, distributions, types, caller_number_type, callee_number_type,
 --     consumer_display_name, flows, country_name, monitored, caller_id, calling_party,
@@ -8,7 +9,9 @@ with latest as (
     select
         account,
         record_id,
+        event_at,
         payload,
+        json_keys(payload) as keys,
         fetched_at as last_loaded_at,
         _dlt_load_id as load_id,
         min(fetched_at) over (partition by account, record_id) as first_loaded_at
@@ -22,6 +25,7 @@ with latest as (
 select
     account,
     record_id,
+    event_at,
     from_json(
         payload,
         '{
@@ -40,21 +44,46 @@ select
                 "caller_number": "VARCHAR", "callee_number": "VARCHAR",
                 "start_time": "VARCHAR", "end_time": "VARCHAR",
                 "total_duration": "VARCHAR", "result": "VARCHAR", "charge": "VARCHAR",
-                "agents": [{"display_name": "VARCHAR"}], "flow": {"flow_id": "VARCHAR"}
+                "flow": {"flow_id": "VARCHAR"},
+                "agents": [{"user_id": "VARCHAR", "display_name": "VARCHAR"}]
             }]
         }'
     ) as record,
     list_filter(
         [
-            struct_pack(field := 'sub_types', value := json_type(payload, '$.sub_types')),
-            struct_pack(field := 'queues', value := json_type(payload, '$.queues')),
-            struct_pack(field := 'agents', value := json_type(payload, '$.agents')),
+            struct_pack(
+                field := 'sub_types', value := nullif(json_type(payload, '$.sub_types'), 'ARRAY')
+            ),
+            struct_pack(
+                field := 'queues', value := nullif(json_type(payload, '$.queues'), 'ARRAY')
+            ),
+            struct_pack(
+                field := 'agents', value := nullif(json_type(payload, '$.agents'), 'ARRAY')
+            ),
             struct_pack(
                 field := 'voice_call_details',
-                value := json_type(payload, '$.voice_call_details')
+                value := nullif(json_type(payload, '$.voice_call_details'), 'ARRAY')
+            ),
+            struct_pack(
+                field := 'voice_call_details.agents',
+                value := list_filter(
+                    json_type(payload, '$.voice_call_details[*].agents'),
+                    lambda x: x not in ('ARRAY', 'NULL')
+                )[1]
+            ),
+            struct_pack(
+                field := 'voice_call_details.flow',
+                value := list_filter(
+                    json_type(payload, '$.voice_call_details[*].flow'),
+                    lambda x: x not in ('OBJECT', 'NULL')
+                )[1]
+            ),
+            struct_pack(
+                field := 'a key',
+                value := if(len(list_distinct(keys)) < len(keys), 'stands twice', null)
             )
         ],
-        lambda x: x['value'] not in ('ARRAY', 'NULL')
+        lambda x: x['value'] != 'NULL'
     ) as misshapen,
     first_loaded_at,
     last_loaded_at,

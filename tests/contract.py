@@ -1,0 +1,255 @@
+"""A vendor that sends exactly these records, and their real way to the facts."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import duckdb
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from pipelines.config import Account, Config, Vendor
+from pipelines.load import _load_batch
+from pipelines.night import build_and_publish
+from pipelines.windows import Window, day_windows
+
+FOLDER = Path(__file__).parent / "contracts"
+BASES = ("full", "open", "seed")
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
+OWNER = "5f8e00000000000000000001"
+Json: TypeAlias = Any
+Row: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How one vendor's answers look, and the day that all its examples are of."""
+
+    identity: str
+    stream: str
+    table: str
+    day: str
+    path: str
+    records: str
+    """Key of the records in the envelope."""
+    envelope: Callable[[int], dict[str, Json]]
+    """The rest of it, for so many records."""
+    settings: Mapping[str, Json]
+    others: Mapping[str, Json] = field(default_factory=dict)
+    """Answers to whatever else it is asked, by path."""
+
+
+@cache
+def _private_key() -> str:
+    return (
+        rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        .private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        .decode()
+    )
+
+
+PRICES = {
+    "baseCost": 5.0,
+    "rawUnitMultiplier": 1.0,
+    "unitCost": 0.02,
+    "allowance": 0,
+}
+PRICE_LIST = {
+    "id": OWNER,
+    "name": "Acme Offices",
+    "billingSettings": {"inboundVoiceCalls": PRICES, "outboundVoiceCalls": PRICES},
+}
+WIRES = {
+    "evovoice": Wire(
+        identity="id",
+        stream="sessions",
+        table="sessions",
+        day="2026-03-02",
+        path="/sessions",
+        records="items",
+        envelope=lambda n: {"totalCount": n, "totalPages": 1, "hasMorePages": False},
+        settings={"username": "u", "password": "p", "account_ids": OWNER},
+        others={f"/accounts/{OWNER}": PRICE_LIST},
+    ),
+    "twin": Wire(
+        identity="callId",
+        stream="created_calls",
+        table="calls",
+        day="2026-03-02",
+        path="/search/incoming/calls",
+        records="items",
+        envelope=lambda n: {"count": n},
+        settings={"email": "e@example.com", "password": "p", "page_size": 5000},
+        others={"/login": {"token": "t"}},
+    ),
+    "voximplant": Wire(
+        identity="call_session_history_id",
+        stream="call_sessions",
+        table="call_sessions",
+        day="2026-03-01",
+        path="/GetCallHistory",
+        records="result",
+        envelope=lambda n: {"total_count": n, "count": n, "timezone": "Etc/GMT"},
+        settings={"account_id": "1000001", "key_id": "k"},
+        others={"/GetAccountInfo": {"result": {"account_id": 1, "currency": "USD"}}},
+    ),
+    "whippy": Wire(
+        identity="id",
+        stream="calls",
+        table="calls",
+        day="2026-03-02",
+        path="/calls/search",
+        records="data",
+        envelope=lambda n: {"total": n},
+        settings={"api_key": "k"},
+    ),
+    "zoom": Wire(
+        identity="engagement_id",
+        stream="voice_calls",
+        table="voice_calls",
+        day="2026-03-01",
+        path="/contact_center/voice_calls",
+        records="voice_calls",
+        envelope=lambda n: {
+            "next_page_token": "",
+            "page_size": 100,
+            "total_records": n,
+            "from": "2026-03-01T00:00:00Z",
+            "to": "2026-03-02T00:00:00Z",
+        },
+        settings={"account_id": "a", "client_id": "c", "client_secret": "s"},
+        others={"/oauth/token": {"access_token": "t", "expires_in": 3600}},
+    ),
+}
+REFERENCES = {"evovoice": "accounts", "voximplant": "account_info"}
+
+
+def example(vendor: str, name: str) -> Json:
+    """Return a file of tests/contracts."""
+    return json.loads((FOLDER / vendor / f"{name}.json").read_text("utf-8"))
+
+
+@contextmanager
+def serving(answers: Mapping[str, bytes]) -> Iterator[str]:
+    """Answer each path with its bytes, whatever the rest of the question is."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = answers.get(urlsplit(self.path).path)
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        do_GET = do_POST = answer  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def page(vendor: str, records: Sequence[bytes]) -> bytes:
+    """Return the answer that has these records, byte for byte."""
+    wire = WIRES[vendor]
+    envelope = json.dumps(wire.envelope(len(records))).encode()
+    listed = b",".join(records)
+    return b'{"%s":[%s],%s' % (wire.records.encode(), listed, envelope[1:])
+
+
+def settings(vendor: str, url: str, others: Mapping[str, Json]) -> Row:
+    """Return the arguments of a vendor's source."""
+    given: Row = {
+        **WIRES[vendor].settings,
+        "base_url": url,
+        "requests_per_second": 1000.0,
+    }
+    if vendor == "zoom":
+        given["token_url"] = f"{url}/oauth/token"
+    if vendor == "twin":
+        given["login_url"] = f"{url}/login"
+    if vendor == "voximplant":
+        given["private_key"] = _private_key()
+    if vendor == "evovoice":
+        owners = [path.rpartition("/")[2] for path in others]
+        given["account_ids"] = ",".join([OWNER, *owners])
+    return given
+
+
+@dataclass
+class Warehouse:
+    """Raw files that are loaded, and the tables that are built from them."""
+
+    folder: Path
+    loads: int = 0
+
+    def send(self, vendor: str, records: Sequence[bytes], **given: Json) -> Row:
+        """Load one page of records; return the line of the ledger."""
+        return self.answer(vendor, page(vendor, records), **given)
+
+    def answer(
+        self,
+        vendor: str,
+        body: bytes,
+        others: Mapping[str, Json] | None = None,
+        alias: str = "main",
+    ) -> Row:
+        """Load one window that is answered with ``body``."""
+        others = others or {}
+        wire = WIRES[vendor]
+        given = {**wire.others, **others}
+        answers = {path: json.dumps(said).encode() for path, said in given.items()}
+        self.loads += 1
+        moment = NOW + timedelta(hours=self.loads)
+        with serving({**answers, wire.path: body}) as url:
+            account = Account(vendor, alias, settings(vendor, url, others))
+            configured = Vendor(vendor, (account,), None, timedelta(days=7))
+            (window,) = day_windows(wire.stream, wire.day, _next(wire.day))
+            asked = [(account, window)]
+            if reference := REFERENCES.get(vendor):
+                asked.append((account, Window(window.start, window.end, reference)))
+            tally = _load_batch(configured, self.folder, asked, lambda: moment)
+        return next(line for line in tally.ledger if line["stream"] == wire.stream)
+
+    def build(self) -> None:
+        """Build and publish, all vendors together, every check included."""
+        accounts = [
+            Vendor(name, (Account(name, "main", {}),), None, timedelta(days=7))
+            for name in WIRES
+        ]
+        config = Config(warehouse=self.folder, vendors=tuple(accounts))
+        build_and_publish(config, NOW + timedelta(days=1))
+
+    def query(self, sql: str, *values: str) -> list[Row]:
+        """Query the published file."""
+        path = self.folder / "calls.duckdb"
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            cursor = connection.execute(sql, values)
+            names = [name for name, *_ in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _next(day: str) -> str:
+    return (datetime.fromisoformat(day) + timedelta(days=1)).date().isoformat()

@@ -1,0 +1,300 @@
+"""Values at the edge of their type, price lists and envelopes, all the way."""
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from contract import (
+    BASES,
+    FOLDER,
+    NOW,
+    PRICE_LIST,
+    PRICES,
+    WIRES,
+    Json,
+    Row,
+    Warehouse,
+    example,
+    page,
+    serving,
+    settings,
+)
+
+from pipelines.load import _defaults
+from pipelines.sources import source_of
+from pipelines.windows import day_windows
+
+EDGES: list[Json] = json.loads((FOLDER / "edges.json").read_text("utf-8"))
+LONG = "x" * 1_000_000
+DEEP = b'{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}"
+
+
+def edge_id(edge: Json) -> str:
+    return f"{edge['vendor']} {edge['key']} {edge['raw']}"[:60]
+
+
+def written(edge: Json, number: int) -> bytes:
+    """Return the full example with one value as it is written in the file."""
+    record = example(edge["vendor"], "full")
+    identity = WIRES[edge["vendor"]].identity
+    record[identity] = f"edge-{number}"
+    record[edge["key"]] = "@"
+    return json.dumps(record).replace('"@"', edge["raw"], 1).encode()
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    made = Warehouse(tmp_path_factory.mktemp("edges"))
+    for vendor in WIRES:
+        records = [
+            written(edge, number)
+            for number, edge in enumerate(EDGES)
+            if edge["vendor"] == vendor
+        ]
+        long = {**example(vendor, "full"), WIRES[vendor].identity: "long"}
+        long = {
+            key: LONG
+            if value == "completed" or key in {"emotion", "language"}
+            else value
+            for key, value in long.items()
+        }
+        ledger = made.send(vendor, [*records, json.dumps(long).encode()])
+        assert (ledger["state"], ledger["error"]) == ("complete", None)
+    made.build()
+    return made
+
+
+@pytest.mark.parametrize("edge", EDGES, ids=edge_id)
+def test_a_value_at_the_edge_is_right_or_told_of(
+    warehouse: Warehouse, edge: Json
+) -> None:
+    number = EDGES.index(edge)
+    if "refused" in edge:
+        payload = written(edge, number).decode()
+        (aside,) = warehouse.query(
+            "select reason from ops.quarantine where payload = ?", payload
+        )
+        assert re.search(edge["refused"], aside["reason"])
+        return
+    expected = edge.get("fact", {})
+    call_id = expected.get("vendor_call_id", f"edge-{number}")
+    key = f"{edge['vendor']}:main:{call_id}"
+    (fact,) = warehouse.query("from fact_calls where call_key = ?", key)
+    found = {name: None if fact[name] is None else str(fact[name]) for name in expected}
+    assert found == expected
+    words = warehouse.query(
+        "select field from ops.unknown_words where call_key = ?", key
+    )
+    assert {row["field"] for row in words} == set(edge.get("listed", ()))
+
+
+def test_a_long_value_is_kept_whole_and_told_of_in_short(warehouse: Warehouse) -> None:
+    (fact,) = warehouse.query(
+        "select vendor_outcome from fact_calls where call_key = 'zoom:main:long'"
+    )
+    assert fact["vendor_outcome"] == LONG
+    (word,) = warehouse.query(
+        "select value from ops.unknown_words where call_key = 'zoom:main:long'"
+    )
+    assert LONG.startswith(word["value"])
+    assert len(word["value"]) < 1000
+
+
+def odd(change: Json) -> Json:
+    """Return the price list of an account, with one value changed or left out."""
+    prices = {**PRICES, **change}
+    kept = {key: value for key, value in prices.items() if value is not None}
+    return {**PRICE_LIST, "billingSettings": {"inboundVoiceCalls": kept}}
+
+
+PRICE_LISTS: list[tuple[Json, str | None, str | None]] = [
+    (odd({}), "0.120000", None),
+    (
+        odd({"baseCost": None, "rawUnitMultiplier": None, "allowance": None}),
+        "0.12",
+        None,
+    ),
+    (odd({"unitCost": "0.02", "allowance": "5"}), "0.020000", None),
+    (odd({"unitCost": 0}), "0.000000", None),
+    (odd({"unitCost": None}), None, None),
+    (odd({"unitCost": "free"}), None, "unitCost"),
+    (odd({"unitCost": -0.02}), None, "unitCost"),
+    (odd({"unitCost": 1e-7}), None, "unitCost"),
+    (odd({"unitCost": 1e12}), None, "unitCost"),
+    (odd({"unitCost": 1e8, "rawUnitMultiplier": 1e8}), None, None),
+    (odd({"unitCost": {"a": 1}}), None, "unitCost"),
+    (odd({"allowance": True}), None, "allowance"),
+    (odd({"rawUnitMultiplier": [1]}), None, "rawUnitMultiplier"),
+    ({**PRICE_LIST, "billingSettings": {"inboundVoiceCalls": 7}}, None, ""),
+    ({**PRICE_LIST, "billingSettings": {}}, None, None),
+    ({**PRICE_LIST, "billingSettings": None}, None, None),
+    ({**PRICE_LIST, "billingSettings": [1]}, None, "billingSettings"),
+]
+CURRENCIES: list[tuple[Json, str | None]] = [
+    ({"currency": "EUR"}, "EUR"),
+    ({"currency": "RUR"}, "RUB"),
+    ({}, None),
+    ({"currency": None}, None),
+    ({"currency": ""}, None),
+    ({"currency": 7}, None),
+    ({"currency": {"a": 1}}, None),
+    ({"currency": "dollars"}, None),
+]
+
+
+def test_an_odd_price_list_leaves_its_own_calls_unrated_and_is_told_of(
+    tmp_path: Path,
+) -> None:
+    warehouse = Warehouse(tmp_path)
+    session = example("evovoice", "full")
+    records, others = [], {}
+    for number, (listed, _, _) in enumerate(PRICE_LISTS):
+        owner = f"owner-{number}"
+        others[f"/accounts/{owner}"] = {**listed, "id": owner}
+        call = {**session, "id": f"call-{number}", "accountId": owner}
+        records.append(json.dumps(call).encode())
+    warehouse.send("evovoice", records, others=others)
+    warehouse.build()
+    for number, (_, cost, told) in enumerate(PRICE_LISTS):
+        key = f"evovoice:main:call-{number}"
+        (fact,) = warehouse.query("from fact_calls where call_key = ?", key)
+        expected = None if cost is None else Decimal(cost)
+        assert (number, fact["cost_total"]) == (number, expected)
+        words = warehouse.query("from ops.unknown_words where call_key = ?", key)
+        fields = [f"billingSettings.inboundVoiceCalls.{told}".rstrip(".")]
+        if told == "billingSettings":
+            fields = ["billingSettings"]
+        assert [word["field"] for word in words] == (fields if told is not None else [])
+
+
+def test_without_a_currency_an_amount_is_no_cost_and_is_told_of(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    record = json.dumps(example("voximplant", "full")).encode()
+    for number, (account, _) in enumerate(CURRENCIES):
+        said = {"/GetAccountInfo": {"result": {"account_id": 1, **account}}}
+        warehouse.send("voximplant", [record], others=said, alias=f"a{number}")
+    warehouse.build()
+    for number, (_, currency) in enumerate(CURRENCIES):
+        mine = f"a{number}"
+        (fact,) = warehouse.query("from fact_calls where account = ?", mine)
+        assert fact["currency"] == currency
+        assert (fact["cost_total"] is None) == (currency is None)
+        words = warehouse.query(
+            "select field from ops.unknown_words where call_key like ?", f"%:{mine}:%"
+        )
+        assert [word["field"] for word in words] == ([] if currency else ["currency"])
+
+
+ENVELOPES: dict[str, Json] = {
+    "zoom": ["next_page_token", "total_records", "voice_calls"],
+    "voximplant": ["result", "total_count", "timezone"],
+    "evovoice": ["items", "totalCount", "hasMorePages"],
+    "twin": ["items", "count"],
+    "whippy": ["data"],
+}
+"""The keys of each envelope that its source depends on."""
+SHAPES: dict[str, Json] = {
+    "null": None,
+    "word": "nobody-knows-this",
+    "number": -7,
+    "object": {"a": 1},
+    "list": [[{"a": 1}]],
+}
+
+
+def envelopes(vendor: str) -> list[tuple[str, str, Json]]:
+    """Return key, change and envelope, for every key and every change."""
+    records = [json.dumps(example(vendor, base)).encode() for base in BASES]
+    whole: Json = json.loads(page(vendor, records))
+    made = []
+    for key in whole:
+        rest = {name: value for name, value in whole.items() if name != key}
+        made.append((key, "removed", rest))
+        for change, shape in SHAPES.items():
+            made.append((key, change, {**whole, key: shape}))
+    return made
+
+
+def read(vendor: str, body: bytes) -> tuple[Row, int]:
+    """Read one window; return the line of the ledger and the number of records."""
+    wire = WIRES[vendor]
+    answers = {path: json.dumps(said).encode() for path, said in wire.others.items()}
+    with serving({**answers, wire.path: body}) as url:
+        source = source_of(vendor)
+        given = {
+            **_defaults(source),
+            **settings(vendor, url, {}),
+            "windows": day_windows(wire.stream, wire.day, "2026-03-03")[:1],
+            "clock": lambda: NOW,
+            "keep_going": True,
+        }
+        resources = source(**given).resources
+        tables: dict[str, list[Row]] = {}
+        for name in ("load_windows", wire.table):
+            rows = list(resources[name])
+            tables[name] = [row for table in rows for row in table.to_pylist()]
+    return tables["load_windows"][0], len(tables[wire.table])
+
+
+@pytest.mark.parametrize("vendor", WIRES)
+def test_an_envelope_that_changed_fails_its_window_or_loses_nothing(
+    vendor: str,
+) -> None:
+    wrong = []
+    for key, change, envelope in envelopes(vendor):
+        ledger, records = read(vendor, json.dumps(envelope).encode())
+        lost = records + ledger["rows_quarantined"] < len(BASES)
+        said = (ledger["state"], records, ledger["error"])
+        if key in ENVELOPES[vendor] and change == "removed" and "failed" not in said:
+            wrong.append((key, change, said))
+        if lost and (ledger["state"] == "complete" or not ledger["error"]):
+            wrong.append((key, change, said))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("vendor", WIRES)
+def test_records_that_are_no_objects_are_put_aside(vendor: str) -> None:
+    whole = json.dumps(example(vendor, "full")).encode()
+    strange = [b"null", b"7", b'"word"', b"[1]", b"{}", b'{"a":"\xff"}']
+    ledger, records = read(vendor, page(vendor, [*strange, whole]))
+    assert (ledger["state"], records) == ("complete", 1)
+    assert ledger["rows_quarantined"] == len(strange)
+
+
+@pytest.mark.parametrize("vendor", WIRES)
+def test_an_answer_too_deep_to_read_fails_its_window_in_a_sentence(vendor: str) -> None:
+    whole = json.dumps({**example(vendor, "full"), "deep": "@"}).encode()
+    deep = whole.replace(b'"@"', DEEP)
+    ledger, records = read(vendor, page(vendor, [deep]))
+    assert (ledger["state"], records) == ("failed", 0)
+    assert "too deeply" in ledger["error"]
+
+
+def test_a_session_of_another_account_stops_the_window() -> None:
+    session = {**example("evovoice", "full"), "accountId": "somebody-else"}
+    ledger, records = read("evovoice", page("evovoice", [json.dumps(session).encode()]))
+    assert (ledger["state"], records) == ("failed", 0)
+    assert "check account_ids" in ledger["error"]
+
+
+def test_a_call_of_another_day_stops_the_window() -> None:
+    call = {**example("twin", "full"), "createdAt": "2026-02-01T00:00:00Z"}
+    ledger, records = read("twin", page("twin", [json.dumps(call).encode()]))
+    assert (ledger["state"], records) == ("failed", 0)
+    assert "date-field parameter" in ledger["error"]
+
+
+@pytest.mark.parametrize("vendor", WIRES)
+def test_a_window_that_fails_takes_nothing_away(vendor: str, tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    records = [json.dumps(example(vendor, base)).encode() for base in BASES]
+    warehouse.send(vendor, records)
+    warehouse.build()
+    before = warehouse.query("from fact_calls order by all")
+    failed = warehouse.answer(vendor, b'{"strange": []}')
+    assert failed["state"] == "failed"
+    warehouse.build()
+    assert warehouse.query("from fact_calls order by all") == before
+    assert len(before) == len(BASES)
