@@ -130,7 +130,7 @@ def test_no_file_holds_a_phone_number_that_could_ring() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {match[0]}"
         for path in files()
-        if path.suffix != ".lock"
+        if path.suffix != ".lock" and path.name != "edges.json"  # amounts, not numbers
         for match in PHONE.finditer(path.read_text("utf-8"))
         if not FICTION.fullmatch(re.sub(r"\D", "", match[0]))
     ]
