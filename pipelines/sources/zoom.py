@@ -91,14 +91,14 @@ def zoom(
 def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:
     """Yield the engagements that started in a window, or those it names."""
     # It is unverified which time the dates filter: a named one is surely between.
-    margin = DAY if window.ids else timedelta()
+    before, after = (DAY, DAY) if window.ids else (SECOND, timedelta())
     listing = Listing(
         "/contact_center/voice_calls",
         records="voice_calls",
         total="total_records",
         params={
-            "from": _moment(window.start - margin - SECOND),
-            "to": _moment(window.end + margin),
+            "from": _moment(window.start - before),
+            "to": _moment(window.end + after),
             "page_size": page_size,
             "view_type": "detail",
         },
