@@ -1,6 +1,6 @@
 """All that one vendor is asked tonight: every account's plan, then what is pending."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,8 +8,9 @@ from pathlib import Path
 from pipelines.config import Account, Vendor
 from pipelines.ledger import pending
 from pipelines.plan import PastRead, plan
+from pipelines.quota import expected_requests, spent_today, warning
 from pipelines.settle import days_in_doubt, settle_windows
-from pipelines.sources import streams_of
+from pipelines.sources import default_of, streams_of
 from pipelines.stream import Stream
 from pipelines.windows import Interval, Window
 
@@ -26,6 +27,7 @@ class Agenda:
     """The calls that are asked for because they are pending."""
     spans: tuple[tuple[Stream, Interval], ...] = ()
     """Where they stand."""
+    warnings: tuple[str, ...] = ()
 
 
 def agenda(
@@ -69,9 +71,29 @@ def agenda(
                 (stream.table, account.alias, one) for day in found for one in day.ids
             }
             page_size = account.settings.get("page_size", stream.page_size)
-            asked = settle_windows(stream, found, own, page_size)
-            late += [(account, window) for window in asked]
-    return Agenda((*planned, *late), frozenset(waiting), tuple(spans))
+            again = settle_windows(stream, found, own, page_size)
+            late += [(account, window) for window in again]
+    asked = (*planned, *late)
+    warnings = tuple(_quota_warnings(vendor, asked, now, reads))
+    return Agenda(asked, frozenset(waiting), tuple(spans), warnings)
+
+
+def _quota_warnings(
+    vendor: Vendor,
+    asked: Sequence[tuple[Account, Window]],
+    now: datetime,
+    reads: Sequence[PastRead],
+) -> Iterator[str]:
+    for account in vendor.accounts:
+        own = [read for read in reads if read.account == account.alias]
+        windows = [window for owner, window in asked if owner is account]
+        limit = account.settings.get(
+            "daily_requests", default_of(vendor.name, "daily_requests")
+        )
+        spent = spent_today(own, account.alias, now)
+        expected = expected_requests(streams_of(vendor.name), windows, own)
+        if said := warning(limit, spent, expected):
+            yield said
 
 
 def settled(agenda: Agenda, raw: Path) -> int:

@@ -216,8 +216,14 @@ class Client:
         requests_per_second: float = 5.0,
         refused: Refused | None = None,
         read_seconds: float = READ_SECONDS,
+        daily_requests: int = 0,
+        requests_today: int = 0,
     ) -> None:
-        """Open nothing yet; ``requests_per_second`` is the pace of this account."""
+        """Open nothing yet; ``requests_per_second`` is the pace of this account.
+
+        ``daily_requests`` is its quota in a UTC day, 0 for none, and
+        ``requests_today`` what is spent of it. One request is sent at a time.
+        """
         if not re.match(r"https?://[^/@]+", base_url):
             raise VendorError(
                 f"{vendor}: base_url {clean(base_url)!r} is no http(s) address",
@@ -232,6 +238,8 @@ class Client:
         self._pause = 1.0 / requests_per_second
         self._next_at = 0.0
         self._read_seconds = read_seconds
+        self._daily_requests = daily_requests
+        self._requests_today = requests_today
         self._session = requests.Session()
         self._session.headers.update(
             {"Accept": "application/json", "User-Agent": "callhouse"}
@@ -289,14 +297,26 @@ class Client:
                 stops_account=True,
             )
 
+    def _spend(self) -> None:
+        """Count a request, or refuse it: the quota is the account's, also of others."""
+        spent = self._requests_today + self.requests
+        if self._daily_requests and spent >= self._daily_requests:
+            raise VendorError(
+                f"the quota of {self._daily_requests} requests a day of this "
+                f"{self.vendor} account (daily_requests) is used up; it resets at "
+                "00:00 UTC, what is loaded stays, a run after that goes on from there",
+                stops_account=True,
+            )
+        self.requests += 1
+
     def _exchange(self, request: requests.Request, *, renew: bool) -> bytes | None:
         """Send once; None means: the token was refused, try again with a new one."""
+        self._spend()
         time.sleep(max(0.0, self._next_at - time.monotonic()))
         self._next_at = time.monotonic() + self._pause
         request.auth = self._auth
         prepared = self._session.prepare_request(request)
         place = f"{self.vendor} ({urlsplit(str(request.url)).netloc})"
-        self.requests += 1
         surroundings = self._session.merge_environment_settings(
             prepared.url, {}, stream=True, verify=None, cert=None
         )

@@ -9,22 +9,20 @@ import inspect
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
 
 from pipelines.agenda import agenda, settled
 from pipelines.config import Account, Config, Vendor
-from pipelines.ledger import changed, past_reads
+from pipelines.ledger import past_reads
 from pipelines.locks import in_turn, only_one
-from pipelines.plan import history_start
-from pipelines.sources import source_of, streams_of
-from pipelines.stream import Stream
+from pipelines.news import Tally, watch
+from pipelines.plan import PastRead, history_start
+from pipelines.quota import spent_today
+from pipelines.sources import source_of
 from pipelines.windows import Window
 
 BATCH_WINDOWS = 16
@@ -42,8 +40,8 @@ DLT_SETTINGS = {
     "RESTORE_FROM_DESTINATION": "false",
 }
 
-Progress = Callable[[str, int, int, int], None]
-"""Told (vendor, windows done, windows planned, records so far)."""
+Progress = Callable[[str, int, int, int, str], None]
+"""Told (vendor, windows done, windows planned, records so far, a note or "")."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +65,13 @@ class Outcome:
     retries: int = 0
     seconds: float = 0.0
     errors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What an operator should know, and need not act upon tonight."""
 
     @property
     def is_complete(self) -> bool:
         """Tell whether all that was planned is in."""
         return not self.errors and self.windows == self.planned
-
-
-@dataclass
-class _Tally:
-    """What passes by while dlt takes it."""
-
-    ledger: list[dict[str, Any]] = field(default_factory=list)
-    changed: int = 0
-    seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    """Digest of each record of this package, by table, account and record id."""
 
 
 def raw_file(warehouse: Path, vendor: str) -> Path:
@@ -114,15 +104,27 @@ def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> O
             since = history_start(config.start, config.history_days, now, reads)
             tonight = agenda(vendor, raw, since, now, reads)
         todo = tonight.windows
-        outcome = Outcome(vendor.name, planned=len(todo), pending=len(tonight.waiting))
+        outcome = Outcome(
+            vendor.name,
+            planned=len(todo),
+            pending=len(tonight.waiting),
+            notes=tonight.warnings,
+        )
         blocked: set[str] = set()
-        progress(vendor.name, 0, len(todo), 0)
+        progress(vendor.name, 0, len(todo), 0, "; ".join(tonight.warnings))
         for batch in _batches(todo):
             asked = [item for item in batch if item[0].alias not in blocked]
-            tally = _load_batch(vendor, warehouse, asked, clock)
+            if not asked:
+                continue
+            spent = {
+                account.alias: spent_today(reads, account.alias, clock())
+                for account in vendor.accounts
+            }
+            tally = _load_batch(vendor, warehouse, asked, clock, spent)
+            reads += _reads(tally)
             outcome = _added(outcome, tally)
             blocked |= _given_up(asked, tally)
-            progress(vendor.name, outcome.windows, len(todo), outcome.records)
+            progress(vendor.name, outcome.windows, len(todo), outcome.records, "")
         with in_turn(file_lock(warehouse, vendor.name), shared=True):
             outcome = replace(outcome, settled=settled(tonight, raw))
     return replace(outcome, seconds=time.monotonic() - began)
@@ -141,7 +143,8 @@ def _load_batch(
     warehouse: Path,
     asked: list[tuple[Account, Window]],
     clock: Callable[[], datetime],
-) -> _Tally:
+    spent: Mapping[str, int],
+) -> Tally:
     """Read windows and store them, their ledger and their quarantine as one load."""
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415 - takes its settings when it is imported
@@ -150,7 +153,7 @@ def _load_batch(
     raw.parent.mkdir(parents=True, exist_ok=True)
     work = warehouse / "dlt" / vendor.name
     shutil.rmtree(work, ignore_errors=True)
-    tally = _Tally()
+    tally = Tally()
     source = source_of(vendor.name)
     sources = []
     for account in vendor.accounts:
@@ -163,9 +166,10 @@ def _load_batch(
                 "account": account.alias,
                 "clock": clock,
                 "keep_going": True,
+                "requests_today": spent[account.alias],
             }
         )
-        _watch(built, vendor.name, raw, tally)
+        watch(built, vendor.name, raw, tally)
         sources.append(built)
     pipeline = dlt.pipeline(
         vendor.name,
@@ -196,49 +200,22 @@ def _defaults(source: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
-def _watch(source: Any, vendor: str, raw: Path, tally: _Tally) -> None:  # noqa: ANN401
-    """Count what passes, and hold back records that are as they were."""
-
-    def note(table: pa.Table) -> pa.Table:
-        tally.ledger += table.to_pylist()
-        return table
-
-    for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
-        source.resources[stream.table].add_map(_news_only(stream, raw, tally))
-    source.resources["load_windows"].add_map(note)
-
-
-def _news_only(
-    stream: Stream, raw: Path, tally: _Tally
-) -> Callable[[pa.Table], pa.Table]:
-    def keep(fresh: pa.Table) -> pa.Table:
-        by_time = not stream.is_reference
-        differing = changed(raw, stream.table, fresh, by_time=by_time)
-        news = _news(fresh, stream.table, differing, tally)
-        tally.changed += news.num_rows
-        return news
-
-    return keep
-
-
-def _news(fresh: pa.Table, table: str, differing: set[int], tally: _Tally) -> pa.Table:
-    """Keep what differs from the last sight of it, in this package or before it."""
-    news = []
-    columns = (fresh[name].to_pylist() for name in ("account", "record_id", "payload"))
-    for position, (account, record_id, payload) in enumerate(
-        zip(*columns, strict=True)
-    ):
-        key, digest = (table, account, record_id), hash(payload)
-        is_new = (
-            tally.seen[key] != digest if key in tally.seen else position in differing
+def _reads(tally: Tally) -> list[PastRead]:
+    return [
+        PastRead(
+            row["account"],
+            row["stream"],
+            (row["window_start"], row["window_end"]),
+            row["purpose"],
+            row["state"],
+            row["started_at"],
+            row["requests"],
         )
-        tally.seen[key] = digest
-        if is_new:
-            news.append(position)
-    return fresh.take(pa.array(news, pa.int64()))
+        for row in tally.ledger
+    ]
 
 
-def _added(outcome: Outcome, tally: _Tally) -> Outcome:
+def _added(outcome: Outcome, tally: Tally) -> Outcome:
     rows = tally.ledger
     errors = tuple(dict.fromkeys(row["error"] for row in rows if row["error"]))
     return replace(
@@ -253,7 +230,7 @@ def _added(outcome: Outcome, tally: _Tally) -> Outcome:
     )
 
 
-def _given_up(asked: list[tuple[Account, Window]], tally: _Tally) -> set[str]:
+def _given_up(asked: list[tuple[Account, Window]], tally: Tally) -> set[str]:
     """Return the accounts whose source stopped before its last window."""
     answered = {
         (row["account"], row["stream"], row["window_start"]) for row in tally.ledger

@@ -200,4 +200,5 @@ def _run(outcome: Outcome, now: datetime) -> Run:
         retries=outcome.retries,
         seconds=round(outcome.seconds, 3),
         error="; ".join(outcome.errors) or None,
+        note="; ".join(outcome.notes) or None,
     )

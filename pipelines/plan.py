@@ -41,6 +41,7 @@ class PastRead:
     purpose: str
     state: str
     started_at: datetime
+    requests: int = 0
 
 
 def history_start(

@@ -41,11 +41,11 @@ def told_progress(console: Console) -> Iterator[Told]:
     """Show bars on a terminal, and a line per batch anywhere else."""
     if not console.is_terminal:
 
-        def line(vendor: str, done: int, planned: int, records: int) -> None:
-            console.print(
-                f"{vendor}: {done} of {planned} windows, {records} records",
-                highlight=False,
-            )
+        def line(vendor: str, done: int, planned: int, records: int, note: str) -> None:
+            text = f"{vendor}: {done} of {planned} windows, {records} records"
+            console.print(text, highlight=False)
+            if note:
+                console.print(f"{vendor}: {note}", highlight=False, markup=False)
 
         yield line
         return
@@ -58,7 +58,10 @@ def told_progress(console: Console) -> Iterator[Told]:
     with Progress(*columns, console=console) as bars:
         tasks: dict[str, Any] = {}
 
-        def bar(vendor: str, done: int, planned: int, records: int) -> None:
+        def bar(vendor: str, done: int, planned: int, records: int, note: str) -> None:
+            if note:
+                text = f"{vendor}: {note}"
+                bars.console.print(text, highlight=False, markup=False)
             if vendor not in tasks:
                 tasks[vendor] = bars.add_task(vendor, total=planned, records=0)
             bars.update(tasks[vendor], completed=done, records=records)
@@ -114,6 +117,8 @@ def show(console: Console, night: Night) -> None:
         console.print(_holdings(rows_of(night.published, "calls_by_vendor")))
         _show_unknown(console, rows_of(night.published, "unknown_values"))
     for outcome in night.outcomes:
+        for note in outcome.notes:
+            console.print(f"[bold]{outcome.vendor}[/] {note}", highlight=False)
         for error in outcome.errors:
             console.print(f"[bold red]{outcome.vendor}[/] {error}", highlight=False)
     if night.published is not None:

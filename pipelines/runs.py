@@ -22,7 +22,7 @@ _FIELDS: dict[str, pa.DataType] = {
         ("quarantined", "pending", "settled", "requests", "retries"), pa.int64()
     ),
     "seconds": pa.float64(),
-    **dict.fromkeys(("outcome", "error"), pa.string()),
+    **dict.fromkeys(("outcome", "error", "note"), pa.string()),
 }
 SCHEMA = pa.schema(_FIELDS)
 
@@ -47,6 +47,7 @@ class Run(msgspec.Struct, frozen=True):
     retries: int = 0
     seconds: float = 0.0
     error: str | None = None
+    note: str | None = None
 
 
 def write_runs(warehouse: Path, runs: Iterable[Run]) -> None:

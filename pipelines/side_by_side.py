@@ -71,8 +71,8 @@ def _load_one(
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.umask(0o077)  # raw files hold phone numbers
 
-    def progress(name: str, done: int, planned: int, records: int) -> None:
-        sending.send((name, done, planned, records))
+    def progress(name: str, done: int, planned: int, records: int, note: str) -> None:
+        sending.send((name, done, planned, records, note))
 
     try:
         outcome = load(vendor, config, now, progress)

@@ -7,7 +7,8 @@ select
     windows.window_end,
     windows.purpose,
     windows.state,
-    windows.started_at
+    windows.started_at,
+    windows.requests
 from held.raw.load_windows as windows
 inner join held.raw._dlt_loads as loads
     on windows._dlt_load_id = loads.load_id and loads.status = 0

@@ -5,6 +5,7 @@ of the configuration and its raw file are the same word.
 """
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,11 @@ def source_of(vendor: str) -> Callable[..., Any]:
     module = importlib.import_module(f"{__name__}.{vendor}")
     source: Callable[..., Any] = getattr(module, vendor)
     return source
+
+
+def default_of(vendor: str, parameter: str) -> Any:  # noqa: ANN401
+    """Return what a source takes for a parameter that is not configured."""
+    return inspect.signature(source_of(vendor)).parameters[parameter].default
 
 
 def streams_of(vendor: str) -> tuple[Stream, ...]:

@@ -98,6 +98,8 @@ def evovoice(
     login: Literal["basic", "cookie"] = "basic",
     page_size: int = 100,
     requests_per_second: float = 4.0,
+    daily_requests: int = 0,
+    requests_today: int = 0,
     clock: Clock = utc_now,
     keep_going: bool = False,
 ) -> list[DltResource]:
@@ -116,6 +118,8 @@ def evovoice(
         base_url,
         cookie if login == "cookie" else basic,
         requests_per_second=requests_per_second,
+        daily_requests=daily_requests,
+        requests_today=requests_today,
         refused=_refused,
     )
     listed = partial(sessions, client, page_size, account_ids)

@@ -105,6 +105,8 @@ def twin(
     company_ids: str = "",
     page_size: int = 1000,
     requests_per_second: float = 2.0,
+    daily_requests: int = 0,
+    requests_today: int = 0,
     clock: Clock = utc_now,
     keep_going: bool = False,
 ) -> list[DltResource]:
@@ -117,6 +119,8 @@ def twin(
         base_url,
         BearerToken(partial(_token, Client("twin", login_url), email, password)),
         requests_per_second=requests_per_second,
+        daily_requests=daily_requests,
+        requests_today=requests_today,
         refused=_refused,
     )
     params = {

@@ -111,6 +111,8 @@ def voximplant(
     base_url: str = "https://api.voximplant.com/platform_api",
     page_size: int = 1000,
     requests_per_second: float = 4.0,
+    daily_requests: int = 0,
+    requests_today: int = 0,
     clock: Clock = utc_now,
     keep_going: bool = False,
 ) -> list[DltResource]:
@@ -120,6 +122,8 @@ def voximplant(
         base_url,
         BearerToken(partial(_token, account_id, key_id, private_key)),
         requests_per_second=requests_per_second,
+        daily_requests=daily_requests,
+        requests_today=requests_today,
         refused=_refused,
         read_seconds=150.0,  # a page of 1,000 sessions with all they hold is slow
     )

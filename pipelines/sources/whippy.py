@@ -71,6 +71,8 @@ def whippy(
     path: str = "/calls/search",
     page_size: int = 100,
     requests_per_second: float = 10.0,
+    daily_requests: int = 0,
+    requests_today: int = 0,
     clock: Clock = utc_now,
     keep_going: bool = False,
 ) -> list[DltResource]:
@@ -80,6 +82,8 @@ def whippy(
         base_url,
         HeaderKey("X-WHIPPY-KEY", api_key),
         requests_per_second=requests_per_second,
+        daily_requests=daily_requests,
+        requests_today=requests_today,
         refused=_refused,
         read_seconds=ANSWER_SECONDS,
     )

@@ -5,7 +5,8 @@
 | voice_calls | GET /contact_center/voice_calls | engagement | start | voice_calls |
 
 Limits: HEAVY, per account and shared by all its apps: 5 requests/s and 15,000 a day
-    on Pro, 10/s and 30,000 on Business+; 100 records a page; one month a window.
+    on Pro, 10/s and 30,000 on Business+; 100 records a page; one month a window. Set
+    ``daily_requests`` lower where other apps need their share of the quota.
 Time: ISO 8601 with offset; the offset of ``from`` decides the offset of the answer,
     and a trailing Z is a literal character, so ``+00:00`` is written out. An
     engagement is listed only once it has ended, under its start time.
@@ -65,6 +66,8 @@ def zoom(
     token_url: str = "https://zoom.us/oauth/token",  # noqa: S107
     page_size: int = 100,
     requests_per_second: float = 4.0,
+    daily_requests: int = 15_000,
+    requests_today: int = 0,
     clock: Clock = utc_now,
     keep_going: bool = False,
 ) -> list[DltResource]:
@@ -80,6 +83,8 @@ def zoom(
         base_url,
         BearerToken(partial(_token, sign_in, account_id)),
         requests_per_second=requests_per_second,
+        daily_requests=daily_requests,
+        requests_today=requests_today,
         refused=_refused,
     )
     fetch = partial(voice_calls, client, page_size)

@@ -17,5 +17,6 @@ select
     retries,
     seconds,
     outcome,
-    error
+    error,
+    note
 from config.runs

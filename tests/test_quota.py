@@ -1,0 +1,112 @@
+"""A quota of requests a day: kept, said before and when it is reached, and resumed."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from conftest import Answer, House, ScriptedVendor, open_house
+
+from pipelines.http import Client, VendorError
+from pipelines.plan import PastRead
+from pipelines.quota import expected_requests, spent_today, warning
+from pipelines.stream import Stream
+from pipelines.windows import DAY, Window, read_time
+
+NOW = read_time("2026-11-17T03:00:00Z")
+MIDNIGHT = read_time("2026-11-17T00:00:00Z")
+CALLS = Stream("calls", "calls", "id", "at", ids_per_request=10)
+QUOTA = 10
+
+
+def read(started_at: datetime, requests: int, account: str = "main") -> PastRead:
+    day = (MIDNIGHT, MIDNIGHT + DAY)
+    return PastRead(account, "calls", day, "nightly", "complete", started_at, requests)
+
+
+def test_requests_since_midnight_count_and_those_of_another_account_do_not() -> None:
+    reads = [
+        read(MIDNIGHT - timedelta(seconds=1), 100),
+        read(MIDNIGHT, 3),
+        read(NOW, 4),
+        read(NOW, 50, "second"),
+    ]
+    assert spent_today(reads, "main", NOW) == 7
+
+
+def test_a_plan_is_expected_to_take_what_such_windows_took_before() -> None:
+    windows = [Window(MIDNIGHT, MIDNIGHT + DAY, "calls") for _ in range(4)]
+    assert expected_requests([CALLS], windows, []) == 4
+    assert expected_requests([CALLS], windows, [read(NOW, 2), read(NOW, 3)]) == 10
+    named = Window(MIDNIGHT, MIDNIGHT + DAY, "calls", ids=tuple(map(str, range(11))))
+    assert expected_requests([CALLS], [named], [read(NOW, 20)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "spent", "expected", "warned"),
+    [(0, 9, 99, False), (10, 4, 6, False), (10, 4, 7, True), (10, 40, 1, True)],
+)
+def test_a_plan_that_needs_more_than_is_left_is_warned_of(
+    limit: int, spent: int, expected: int, *, warned: bool
+) -> None:
+    assert bool(warning(limit, spent, expected)) == warned
+
+
+def test_a_client_asks_no_more_than_the_quota_and_says_when_it_resets(
+    scripted: ScriptedVendor,
+) -> None:
+    scripted.answers = [Answer(status=500), Answer(), Answer()]
+    client = Client(
+        "zoom",
+        scripted.url,
+        requests_per_second=1000,
+        daily_requests=12,
+        requests_today=10,
+    )
+    client.ask("GET", "/", dict)
+    with pytest.raises(
+        VendorError, match=r"quota of 12 .* resets at 00:00 UTC"
+    ) as error:
+        client.ask("GET", "/", dict)
+    assert error.value.stops_account
+    assert len(scripted.got) == 2, "a retry counts as well"
+
+
+@pytest.fixture
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("quota")
+    with open_house(folder, NOW, days=10, volume=10) as house:
+        house.environment["CALLHOUSE__SOURCES__ZOOM__DAILY_REQUESTS"] = str(QUOTA)
+        yield house
+
+
+def test_a_history_beyond_the_quota_loads_day_by_day(house: House) -> None:
+    def night(now: datetime) -> tuple[int, int, int, list[str], list[str], str]:
+        done = house.night(now, "--vendor", "zoom", "--json")
+        (told,) = json.loads(done.stdout)["loaded"]
+        return (
+            done.returncode,
+            told["windows"],
+            told["requests"],
+            told["notes"],
+            told["errors"],
+            done.stderr,
+        )
+
+    code, windows, requests, notes, errors, said = night(NOW)
+    assert (code, windows, requests) == (1, QUOTA, QUOTA)
+    assert "needs about 11 requests, and 10 are left of the 10 a day" in notes[0]
+    assert "zoom: this needs about" in said.partition("\nzoom: 10 of 11 windows")[0]
+    assert "the quota of 10 requests a day" in errors[0]
+
+    code, windows, requests, notes, errors, _ = night(NOW + timedelta(hours=1))
+    assert (code, windows, requests) == (1, 0, 0)
+    assert "0 are left" in notes[0]
+    assert len(errors) == 1
+
+    code, *_, notes, errors, _ = night(NOW + DAY)
+    assert (code, notes, errors) == (0, [], [])
+    truth = house.truth("zoom", NOW - 10 * DAY, NOW + DAY - timedelta(minutes=5))
+    assert house.query(
+        f"select count(*) from fact_calls where started_at >= '{NOW - 10 * DAY}'"
+    ) == [(len(truth),)]
