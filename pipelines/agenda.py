@@ -28,6 +28,8 @@ class Agenda:
     spans: tuple[tuple[Stream, Interval], ...] = ()
     """Where they stand."""
     warnings: tuple[str, ...] = ()
+    reads: tuple[PastRead, ...] = ()
+    """What was asked before."""
 
 
 def agenda(
@@ -43,7 +45,11 @@ def agenda(
     spans: list[tuple[Stream, Interval]] = []
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
-        streams = streams_of(vendor.name)
+        streams = [
+            stream
+            for stream in streams_of(vendor.name)
+            if not stream.is_optional or account.settings.get(stream.name, True)
+        ]
         windows = [
             window
             for stream in streams
@@ -75,7 +81,7 @@ def agenda(
             late += [(account, window) for window in again]
     asked = (*planned, *late)
     warnings = tuple(_quota_warnings(vendor, asked, now, reads))
-    return Agenda(asked, frozenset(waiting), tuple(spans), warnings)
+    return Agenda(asked, frozenset(waiting), tuple(spans), warnings, tuple(reads))
 
 
 def _quota_warnings(

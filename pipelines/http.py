@@ -42,13 +42,17 @@ class VendorError(Exception):
     """A vendor did not answer, or answered what cannot be loaded.
 
     ``stops_account`` says that asking on is pointless until somebody acts or time
-    passes: a credential, an address, a quota.
+    passes: a credential, an address, a quota. ``lacks_scope`` says that the vendor
+    knows the account and does not grant it this one listing.
     """
 
-    def __init__(self, sentence: str, *, stops_account: bool = False) -> None:
+    def __init__(
+        self, sentence: str, *, stops_account: bool = False, lacks_scope: bool = False
+    ) -> None:
         """Keep the sentence an operator will read."""
         super().__init__(sentence)
         self.stops_account = stops_account
+        self.lacks_scope = lacks_scope
 
 
 class _PassingError(VendorError):
@@ -69,7 +73,9 @@ class TooMuchError(_PassingError):
 class Refusal:
     """What a vendor's own error body means for us."""
 
-    kind: Literal["retry", "too_much", "sign_in", "stop_account", "stop_window"]
+    kind: Literal[
+        "retry", "too_much", "sign_in", "no_scope", "stop_account", "stop_window"
+    ]
     words: str
 
 
@@ -348,7 +354,11 @@ class Client:
             raise _PassingError(sentence, wait=wait)
         if refusal.kind == "too_much":
             raise TooMuchError(sentence)
-        raise VendorError(sentence, stops_account=refusal.kind != "stop_window")
+        raise VendorError(
+            sentence,
+            stops_account=refusal.kind != "stop_window",
+            lacks_scope=refusal.kind == "no_scope",
+        )
 
     def _refusal(self, status: int, body: bytes) -> Refusal | None:
         try:

@@ -143,7 +143,8 @@ def landed(
     handed on, so that no vendor's page token waits for a database. A window that
     fails raises `VendorError`; for a caller that reads the ledger and says
     ``keep_going`` it is written there as failed and the next one is tried, unless
-    the error concerns the whole account.
+    the error concerns the whole account. An optional stream that is
+    not granted is unreachable, and the next stream is read.
     """
     asked = list(windows)
 
@@ -158,6 +159,8 @@ def landed(
                 if error is not None and not keep_going:
                     raise error
                 yield read
+                if error is not None and _is_not_granted(stream, error):
+                    break
                 failed = 0 if error is None else failed + 1
                 if error is not None and (error.stops_account or failed == FAILURES):
                     return
@@ -212,7 +215,8 @@ class _Reader:
         try:
             pile = self._drain(window, started)
         except VendorError as failure:
-            error, state = failure, "failed"
+            lost = _is_not_granted(self.stream, failure)
+            error, state = failure, "unreachable" if lost else "failed"
         if pile.total is not None and pile.distinct < pile.total:
             state = "partial"
             error = VendorError(
@@ -371,6 +375,10 @@ def _key(record: Mapping[str, msgspec.Raw], name: str) -> str | int | None:
     except msgspec.ValidationError as error:
         raise msgspec.ValidationError(f"{name!r}: {error}") from None
     return value
+
+
+def _is_not_granted(stream: Stream, error: VendorError) -> bool:
+    return stream.is_optional and error.lacks_scope
 
 
 def _not_short(pile: _Pile) -> bool:

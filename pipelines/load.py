@@ -10,16 +10,24 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from pipelines.agenda import agenda, settled
+from pipelines.agenda import Agenda, agenda, settled
 from pipelines.config import Account, Config, Vendor
 from pipelines.ledger import past_reads
 from pipelines.locks import in_turn, only_one
 from pipelines.news import Tally, watch
+from pipelines.outcome import (
+    Outcome,
+    Refused,
+    added,
+    given_up,
+    refusals,
+    within_reach,
+)
 from pipelines.plan import PastRead, history_start
 from pipelines.quota import spent_today
 from pipelines.sources import source_of
@@ -42,36 +50,6 @@ DLT_SETTINGS = {
 
 Progress = Callable[[str, int, int, int, str], None]
 """Told (vendor, windows done, windows planned, records so far, a note or "")."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one vendor tonight."""
-
-    vendor: str
-    windows: int = 0
-    """Windows read to their end."""
-    planned: int = 0
-    records: int = 0
-    """Distinct records in those windows."""
-    changed: int = 0
-    """Of them new or different from what was held."""
-    quarantined: int = 0
-    pending: int = 0
-    """Calls asked for because their end or price was still to come."""
-    settled: int = 0
-    """Of them those that wait for nothing any more."""
-    requests: int = 0
-    retries: int = 0
-    seconds: float = 0.0
-    errors: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What an operator should know, and need not act upon tonight."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Tell whether all that was planned is in."""
-        return not self.errors and self.windows == self.planned
 
 
 def raw_file(warehouse: Path, vendor: str) -> Path:
@@ -103,31 +81,46 @@ def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> O
             reads = past_reads(raw)
             since = history_start(config.start, config.history_days, now, reads)
             tonight = agenda(vendor, raw, since, now, reads)
-        todo = tonight.windows
-        outcome = Outcome(
-            vendor.name,
-            planned=len(todo),
-            pending=len(tonight.waiting),
-            notes=tonight.warnings,
-        )
-        blocked: set[str] = set()
-        progress(vendor.name, 0, len(todo), 0, "; ".join(tonight.warnings))
-        for batch in _batches(todo):
-            asked = [item for item in batch if item[0].alias not in blocked]
-            if not asked:
-                continue
-            spent = {
-                account.alias: spent_today(reads, account.alias, clock())
-                for account in vendor.accounts
-            }
-            tally = _load_batch(vendor, warehouse, asked, clock, spent)
-            reads += _reads(tally)
-            outcome = _added(outcome, tally)
-            blocked |= _given_up(asked, tally)
-            progress(vendor.name, outcome.windows, len(todo), outcome.records, "")
+        outcome = _ask(vendor, warehouse, tonight, clock, progress)
         with in_turn(file_lock(warehouse, vendor.name), shared=True):
             outcome = replace(outcome, settled=settled(tonight, raw))
     return replace(outcome, seconds=time.monotonic() - began)
+
+
+def _ask(
+    vendor: Vendor,
+    warehouse: Path,
+    tonight: Agenda,
+    clock: Callable[[], datetime],
+    progress: Progress,
+) -> Outcome:
+    """Ask all that is on the agenda, but nothing more of who refused."""
+    outcome = Outcome(
+        vendor.name,
+        planned=len(tonight.windows),
+        pending=len(tonight.waiting),
+        notes=tonight.warnings,
+    )
+    progress(vendor.name, 0, outcome.planned, 0, "; ".join(tonight.warnings))
+    reads, refused = list(tonight.reads), Refused()
+    blocked: set[str] = set()
+    for batch in _batches(tonight.windows):
+        asked = [
+            one for one in within_reach(batch, refused) if one[0].alias not in blocked
+        ]
+        if not asked:
+            continue
+        spent = {
+            account.alias: spent_today(reads, account.alias, clock())
+            for account in vendor.accounts
+        }
+        tally = _load_batch(vendor, warehouse, asked, clock, spent)
+        reads += _reads(tally)
+        refused |= refusals(tally)
+        blocked |= given_up(within_reach(asked, refused), tally)
+        outcome = added(outcome, tally, len(within_reach(tonight.windows, refused)))
+        progress(vendor.name, outcome.windows, outcome.planned, outcome.records, "")
+    return outcome
 
 
 def _batches(
@@ -213,30 +206,3 @@ def _reads(tally: Tally) -> list[PastRead]:
         )
         for row in tally.ledger
     ]
-
-
-def _added(outcome: Outcome, tally: Tally) -> Outcome:
-    rows = tally.ledger
-    errors = tuple(dict.fromkeys(row["error"] for row in rows if row["error"]))
-    return replace(
-        outcome,
-        windows=outcome.windows + sum(row["state"] == "complete" for row in rows),
-        records=outcome.records + sum(row["rows_distinct"] for row in rows),
-        changed=outcome.changed + tally.changed,
-        quarantined=outcome.quarantined + sum(row["rows_quarantined"] for row in rows),
-        requests=outcome.requests + sum(row["requests"] for row in rows),
-        retries=outcome.retries + sum(row["retries"] for row in rows),
-        errors=tuple(dict.fromkeys([*outcome.errors, *errors])),
-    )
-
-
-def _given_up(asked: list[tuple[Account, Window]], tally: Tally) -> set[str]:
-    """Return the accounts whose source stopped before its last window."""
-    answered = {
-        (row["account"], row["stream"], row["window_start"]) for row in tally.ledger
-    }
-    return {
-        account.alias
-        for account, window in asked
-        if (account.alias, window.stream, window.start.astimezone(UTC)) not in answered
-    }

@@ -30,7 +30,8 @@ def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: A
         return table
 
     for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
-        source.resources[stream.table].add_map(_news_only(stream, raw, tally))
+        if stream.table in source.resources:
+            source.resources[stream.table].add_map(_news_only(stream, raw, tally))
     source.resources["load_windows"].add_map(note)
 
 

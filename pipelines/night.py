@@ -11,8 +11,9 @@ import pyarrow as pa
 import transforms
 from pipelines.config import SETTLE_AFTER, Config, ConfigError, RateCard, Vendor
 from pipelines.ledger import past_reads
-from pipelines.load import Outcome, Progress, file_lock, raw_file
+from pipelines.load import Progress, file_lock, raw_file
 from pipelines.locks import in_turn, only_one
+from pipelines.outcome import Outcome
 from pipelines.publish import publish
 from pipelines.runs import Run, read_runs, write_runs
 from pipelines.side_by_side import load_vendors

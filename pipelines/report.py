@@ -18,9 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from pipelines.ledger import query
-from pipelines.load import Outcome
 from pipelines.load import Progress as Told
 from pipelines.night import Night
+from pipelines.outcome import Outcome
 
 Row = dict[str, Any]
 

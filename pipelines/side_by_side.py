@@ -17,8 +17,9 @@ from typing import Any, cast
 
 from pipelines.config import Config, Vendor
 from pipelines.http import clean
-from pipelines.load import Outcome, Progress, load
+from pipelines.load import Progress, load
 from pipelines.locks import LockedError
+from pipelines.outcome import Outcome
 from pipelines.plan import ClockError
 
 

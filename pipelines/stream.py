@@ -32,6 +32,9 @@ class Stream:
     """The history begins with a month: a price depends on the month's other calls."""
     is_reference: bool = False
     """A few records without a time of their own, read whole every night."""
+    is_optional: bool = False
+    """A setting of its name turns it off, and an account without the right to it is
+    told so and complete without it."""
     pending: str = ""
     """The query of ``pipelines/queries`` that finds the records whose end or price is
     still to come; "": no one waits for this stream's records."""

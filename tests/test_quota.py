@@ -77,6 +77,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("quota")
     with open_house(folder, NOW, days=10, volume=10) as house:
         house.environment["CALLHOUSE__SOURCES__ZOOM__DAILY_REQUESTS"] = str(QUOTA)
+        house.environment["CALLHOUSE__SOURCES__ZOOM__ENGAGEMENTS"] = "false"
         yield house
 
 

@@ -16,7 +16,7 @@ select
     min(window_start) as held_from,
     max(window_end) filter (where state = 'complete') as held_until,
     count(*) filter (where state = 'complete') as windows_complete,
-    count(*) filter (where state != 'complete') as windows_open,
+    count(*) filter (where state not in ('complete', 'unreachable')) as windows_open,
     max(started_at) as last_read_at,
     arg_max(error, started_at) filter (where state != 'complete') as last_error
 from last_reading

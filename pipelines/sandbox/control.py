@@ -120,6 +120,13 @@ def _token_life(sandbox: Sandbox, request: Request) -> Response:
     return reply({"seconds": seconds})
 
 
+def _grant(sandbox: Sandbox, request: Request) -> Response:
+    sent = request.document() or {}
+    change = "add" if sent.get("granted", True) else "discard"
+    getattr(sandbox.world.scopes, change)(str(sent["scope"]))
+    return reply({"scopes": sorted(sandbox.world.scopes)})
+
+
 HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], Response]] = {
     ("GET", "clock"): _clock,
     ("POST", "clock"): _set_clock,
@@ -129,4 +136,5 @@ HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], Response]] = {
     ("POST", "faults"): _arm,
     ("DELETE", "faults"): _disarm,
     ("POST", "token_life"): _token_life,
+    ("POST", "scopes"): _grant,
 }

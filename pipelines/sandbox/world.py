@@ -6,7 +6,7 @@ clock only decides how much of it a vendor shows.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
@@ -63,6 +63,8 @@ class World:
     credentials: dict[str, Credentials]
     public_key: str
     tokens: dict[str, Tokens]
+    scopes: set[str] = field(default_factory=set)
+    """What the accounts have been granted beyond what every one of them may do."""
 
     def moment(self, day: date) -> datetime | None:
         """Cache key of a rendered day: None once nothing of it can change."""
@@ -88,6 +90,8 @@ class Truth:
     lines: list[dict[str, str]]
     leg_count: int | None
     vendor_outcome: str | None
+    durations: dict[str, str] = field(default_factory=dict)
+    """Seconds of its parts, as far as the vendor tells them."""
 
 
 def generator(world: World, *names: object) -> Random:

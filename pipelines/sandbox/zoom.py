@@ -1,15 +1,17 @@
-"""Zoom's token endpoint and GET /contact_center/voice_calls.
+"""Zoom's token endpoint, GET /contact_center/voice_calls and .../engagements.
 
 Open in the document, read the hard way: both bounds belong to the window, the order is
 arbitrary (but one chain of pages keeps it), a page token works only with the very same
 query, a page size above 100 is refused, and `to` as a date means its first second.
+The engagements need a scope that nobody has until it is granted, and are of every
+channel.
 """
 
 import base64
 import binascii
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import partial
@@ -20,13 +22,17 @@ import msgspec
 from pipelines.sandbox import zoom_history as past
 from pipelines.sandbox import zoom_record as view
 from pipelines.sandbox.archive import Archive
-from pipelines.sandbox.wire import Request, Response, reply
+from pipelines.sandbox.wire import Request, Response, encode, reply
 from pipelines.sandbox.world import Truth, World, days
 
 PAGE_SIZES = range(1, 101)
 TOKEN_SECONDS = 15 * 60
 LONGEST_WINDOW = timedelta(days=31)
-LISTS = "/zoom/v2/contact_center/voice_calls"
+LISTS = {
+    "/zoom/v2/contact_center/voice_calls": "voice_calls",
+    "/zoom/v2/contact_center/engagements": "engagements",
+}
+SCOPE = "contact_center:read:list_engagements:admin"
 STAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d:\d\d)(Z|[+-]\d\d:\d\d))?", re.ASCII
 )
@@ -70,14 +76,14 @@ def answer(desk: Desk, request: Request) -> Response:
     alias = desk.world.tokens["zoom"].owner(request.bearer())
     if alias is None:
         return _error(401, 124, "Invalid access token.")
-    if request.path == "/zoom/v2/contact_center/engagements":
-        scope = "contact_center:read:list_engagements:admin"
-        message = f"Invalid access token, does not contain scopes:[{scope}]."
+    listed = LISTS.get(request.path)
+    if listed == "engagements" and SCOPE not in desk.world.scopes:
+        message = f"Invalid access token, does not contain scopes:[{SCOPE}]."
         return _error(400, 4711, message)
-    if request.path != LISTS or request.method != "GET":
+    if listed is None or request.method != "GET":
         return _error(404, 404, "The requested resource does not exist.")
     try:
-        return _list(desk, alias, request)
+        return _list(desk, alias, request, listed)
     except RefusedError as refusal:
         return _error(400, 300, str(refusal))
 
@@ -126,10 +132,11 @@ def _basic(header: str) -> tuple[str, str]:
     return (client, secret) if scheme.lower() == "basic" else ("", "")
 
 
-def _list(desk: Desk, alias: str, request: Request) -> Response:
+def _list(desk: Desk, alias: str, request: Request, listed: str) -> Response:
     asked = dict(request.query)
     token = asked.get("next_page_token", "")
     same = tuple(sorted(p for p in request.query if p[0] != "next_page_token"))
+    same = (("", listed), *same)
     size = _page_size(asked.get("page_size", "10"))
     since, until, zone = _window(desk.world, asked)
     if token:
@@ -138,7 +145,7 @@ def _list(desk: Desk, alias: str, request: Request) -> Response:
         if chain is None or not fresh or (chain.alias, chain.query) != (alias, same):
             raise RefusedError("The next page token is invalid or expired.")
     else:
-        rows = list(_matching(desk, alias, asked, (since, until, zone)))
+        rows = list(_matching(desk, alias, asked, (since, until, zone), listed))
         chains = desk.world.tokens["zoom"].issued
         Random(f"{desk.world.seed}/{chains}").shuffle(rows)
         chain = Chain(alias, same, rows, 0, time.monotonic() + TOKEN_SECONDS)
@@ -150,7 +157,7 @@ def _list(desk: Desk, alias: str, request: Request) -> Response:
             "total_records": len(chain.rows),
             "from": _echo(since),
             "to": _echo(until),
-            "voice_calls": [body for _, body in page],
+            listed: [body for _, body in page],
         }
     )
 
@@ -210,18 +217,30 @@ def _matching(
     alias: str,
     asked: dict[str, str],
     window: tuple[datetime, datetime, tzinfo],
+    listed: str,
 ) -> Iterator[Shown]:
     since, until, zone = window
     detail = asked.get("view_type", "summary") == "detail"
-    render = partial(view.record, zone=zone, detail=detail)
+    variant = (zone, detail, listed)
     for day in days(since, until):
-        for call, body in desk.archive.shown(alias, day, (zone, detail), render):
+        for call, body in desk.archive.shown(alias, day, variant, _render(variant)):
             wanted = asked.get("engagement_id", call.engagement_id)
             toward = asked.get("direction", call.direction)
             if (wanted, toward) != (call.engagement_id, call.direction):
                 continue
             if since <= call.start <= until:
                 yield call, body
+                if listed == "engagements" and view.has_chat(call):
+                    yield call, msgspec.Raw(encode(view.chat(call, zone)))
+
+
+def _render(
+    variant: tuple[tzinfo, bool, str],
+) -> Callable[[past.Engagement, datetime], dict[str, object] | None]:
+    zone, detail, listed = variant
+    if listed == "engagements":
+        return partial(view.engagement, zone=zone)
+    return partial(view.record, zone=zone, detail=detail)
 
 
 def truth(desk: Desk, since: datetime, until: datetime) -> Iterator[Truth]:
@@ -229,6 +248,7 @@ def truth(desk: Desk, since: datetime, until: datetime) -> Iterator[Truth]:
     now = desk.world.clock.now
     for alias in desk.world.aliases:
         for call in desk.archive.between(alias, since, until):
-            row = view.truth(call, alias, now)
+            told = SCOPE in desk.world.scopes
+            row = view.truth(call, alias, now, with_durations=told)
             if row is not None and since <= row.event_at < until:
                 yield row

@@ -1,10 +1,19 @@
 """How one of Zoom's engagements looks at a moment, and what it amounts to."""
 
 from datetime import datetime, tzinfo
+from random import Random
 
 from pipelines.sandbox import world as w
 from pipelines.sandbox.wire import plain
-from pipelines.sandbox.zoom_history import Engagement
+from pipelines.sandbox.zoom_history import TALKED, Engagement
+
+PARTS = {
+    "ivr_seconds": "flow_duration",
+    "queue_seconds": "waiting_duration",
+    "talk_seconds": "talk_duration",
+    "wrap_seconds": "wrap_up_duration",
+}
+"""The unified model's words for them."""
 
 
 def record(
@@ -40,12 +49,73 @@ def record(
     return shown
 
 
+def engagement(
+    call: Engagement, now: datetime, zone: tzinfo
+) -> dict[str, object] | None:
+    """Return the engagement as the other list has it: how long its parts took."""
+    if now < call.visible_at:
+        return None
+    return {
+        "engagement_id": call.engagement_id,
+        "direction": call.direction,
+        "start_time": stamp(call.start, zone),
+        "end_time": stamp(call.end, zone),
+        "duration": int((call.end - call.start).total_seconds()),
+        **parts(call),
+        "transferCount": len(call.legs) - 1,
+        "channels": [{"channel": "voice", "channel_source": "call"}],
+    }
+
+
+def parts(call: Engagement) -> dict[str, object]:
+    """Return the seconds of the parts, some of them null and some left out."""
+    rng = Random(f"parts/{call.engagement_id}")
+    left = int((call.end - call.start).total_seconds())
+    flow = rng.randint(0, min(left, 90))
+    waiting = rng.randint(0, min(left - flow, 300))
+    talk = left - flow - waiting if call.result in TALKED else 0
+    found: dict[str, object] = {
+        "flow_duration": flow,
+        "waiting_duration": waiting,
+        "talk_duration": talk,
+        "handling_duration": talk,
+        "wrap_up_duration": rng.randint(0, 180) if talk else 0,
+    }
+    for name in tuple(found):
+        kind = rng.choices(("value", "null", "absent"), (92, 4, 4))[0]
+        if kind == "null":
+            found[name] = None
+        if kind == "absent":
+            del found[name]
+    return found
+
+
+def has_chat(call: Engagement) -> bool:
+    """Whether a chat began when the call did: the other list has every channel."""
+    return call.engagement_id[0] in "ABCDEF"
+
+
+def chat(call: Engagement, zone: tzinfo) -> dict[str, object]:
+    """Return that chat, which is no call."""
+    return {
+        "engagement_id": f"chat-{call.engagement_id[5:]}",
+        "direction": "inbound",
+        "start_time": stamp(call.start, zone),
+        "end_time": stamp(call.end, zone),
+        "duration": 60,
+        "flow_duration": 10,
+        "channels": [{"channel": "web_chat", "channel_source": "web"}],
+    }
+
+
 def stamp(moment: datetime, zone: tzinfo) -> str:
     """Zoom's date format: the offset is that of the request's `from`."""
     return moment.astimezone(zone).isoformat(timespec="seconds")
 
 
-def truth(call: Engagement, alias: str, now: datetime) -> w.Truth | None:
+def truth(
+    call: Engagement, alias: str, now: datetime, *, with_durations: bool
+) -> w.Truth | None:
     """Return what the engagement amounts to at `now`; None while it is not listed."""
     if now < call.visible_at:
         return None
@@ -66,4 +136,14 @@ def truth(call: Engagement, alias: str, now: datetime) -> w.Truth | None:
         lines=[] if cost is None else [{"component": "telephony", "amount": cost}],
         leg_count=len(call.legs),
         vendor_outcome=call.result,
+        durations=_durations(call) if with_durations else {},
     )
+
+
+def _durations(call: Engagement) -> dict[str, str]:
+    seconds = parts(call)
+    return {
+        ours: str(seconds[theirs])
+        for ours, theirs in PARTS.items()
+        if seconds.get(theirs) is not None
+    }

@@ -1,8 +1,9 @@
-"""Zoom Contact Center: the voice call log, one record per engagement.
+"""Zoom Contact Center: the voice call log, and how long each part of a call took.
 
 | stream | endpoint | grain | windows on | table |
 |---|---|---|---|---|
 | voice_calls | GET /contact_center/voice_calls | engagement | start | voice_calls |
+| engagements | GET /contact_center/engagements | engagement | start | engagements |
 
 Limits: HEAVY, per account and shared by all its apps: 5 requests/s and 15,000 a day
     on Pro, 10/s and 30,000 on Business+; 100 records a page; one month a window. Set
@@ -14,14 +15,16 @@ Paging: next_page_token, empty on the last page; it lives 15 minutes and is boun
     its query, so a window is drained at once and never resumed inside.
 Auth: Server-to-Server OAuth: a token of one hour, no refresh token.
 Surprises: ``charge`` is text with a currency symbol and no currency; every field may
-    be absent; legs have no id of their own.
+    be absent; legs have no id of their own. The second list has the seconds of flow,
+    queue, talk and wrap-up; it needs a scope of its own, and without it is left out.
 Unverified: which timestamp from/to filter (taken: the start; settled by a call that
     spans midnight); whether the bounds are inclusive (a second more is asked, the key
     removes the copy); whether charges arrive late (the lookback reads again; settled
     by versions of one engagement in raw); whether a charge is the sum of its legs'
     (taken: yes, nothing is added to it; settled by a page of details); whether internal
     calls and those over one's own carrier have a charge (taken: none is unknown, not
-    0); how far back the log reaches (settled by the oldest window that has calls).
+    0); how far back the log reaches (settled by the oldest window that has calls);
+    how the second list reads its dates (sent in a form that means UTC either way).
 Docs: vendors/zoom.md; seeds/zoom-voice-call-logs.txt
 """
 
@@ -36,7 +39,7 @@ from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
 from pipelines.http import BearerToken, Client, Refusal
-from pipelines.landing import Clock, landed, utc_now
+from pipelines.landing import Clock, Fetch, landed, utc_now
 from pipelines.paging import Listing, Page, by_token, pages
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window
@@ -51,7 +54,14 @@ VOICE_CALLS = Stream(
     pending="pending_zoom",
     ids_per_request=1,
 )
-STREAMS = (VOICE_CALLS,)
+ENGAGEMENTS = Stream(
+    name="engagements",
+    table="engagements",
+    record_id="engagement_id",
+    event_at="start_time",
+    is_optional=True,
+)
+STREAMS = (VOICE_CALLS, ENGAGEMENTS)
 
 
 @dlt.source(name="zoom")
@@ -64,6 +74,7 @@ def zoom(
     account: str = "main",
     base_url: str = "https://api.zoom.us/v2",
     token_url: str = "https://zoom.us/oauth/token",  # noqa: S107
+    engagements: bool = True,
     page_size: int = 100,
     requests_per_second: float = 4.0,
     daily_requests: int = 15_000,
@@ -71,7 +82,10 @@ def zoom(
     clock: Clock = utc_now,
     keep_going: bool = False,
 ) -> list[DltResource]:
-    """Load windows of one account's call log (shapes: `pipelines.landing`)."""
+    """Load windows of one account's call log (shapes: `pipelines.landing`).
+
+    ``engagements`` reads the second list as well, where the app has its scope.
+    """
     sign_in = Client(
         "zoom",
         token_url,
@@ -87,10 +101,12 @@ def zoom(
         requests_today=requests_today,
         refused=_refused,
     )
-    fetch = partial(voice_calls, client, page_size)
-    return landed(
-        account, windows, client, {VOICE_CALLS: fetch}, clock, keep_going=keep_going
-    )
+    fetches: dict[Stream, Fetch] = {
+        VOICE_CALLS: partial(voice_calls, client, page_size)
+    }
+    if engagements:
+        fetches[ENGAGEMENTS] = partial(engagement_parts, client, page_size)
+    return landed(account, windows, client, fetches, clock, keep_going=keep_going)
 
 
 def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:
@@ -112,6 +128,25 @@ def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page
     for named in [{"engagement_id": one} for one in window.ids] or [{}]:
         turn = by_token("next_page_token", "next_page_token", place)
         yield from pages(client, listing.moved(named), turn)
+
+
+def engagement_parts(client: Client, page_size: int, window: Window) -> Iterator[Page]:
+    """Yield the engagements of every channel that started in a window."""
+    listing = Listing(
+        "/contact_center/engagements",
+        records="engagements",
+        total="total_records",
+        total_is_promised=False,
+        params={
+            "timezone": "UTC",
+            "from": f"{window.start - SECOND:%Y-%m-%dT%H:%M:%SZ}",
+            "to": f"{window.end:%Y-%m-%dT%H:%M:%SZ}",
+            "page_size": page_size,
+        },
+    )
+    place = "zoom /contact_center/engagements"
+    turn = by_token("next_page_token", "next_page_token", place)
+    yield from pages(client, listing, turn)
 
 
 def _moment(moment: datetime) -> str:
@@ -158,10 +193,10 @@ def _refused(status: int, body: bytes) -> Refusal | None:
     except msgspec.MsgspecError:
         return None
     words = f"refused with code {trouble.code}: {trouble.message}"
+    if trouble.code in {4700, 4711} or "not contain scope" in trouble.message:
+        return Refusal("no_scope", f"{words}; grant the app this scope")
     if trouble.code == 124:  # "Invalid access token."  # noqa: PLR2004
         return Refusal("sign_in", f"{words}; check the credentials")
-    if trouble.code in {4700, 4711}:
-        return Refusal("stop_account", f"{words}; grant the app its scope")
     if status == 429 and "daily" in trouble.message:  # noqa: PLR2004
         return Refusal("stop_account", f"{words}; loaded windows stay")
     return Refusal("stop_window", words) if status in {200, 400, 404} else None

@@ -1,11 +1,12 @@
 -- One row per window of a vendor stream: the vendor's own total against the rows read, at its last reading.
--- A question about a day's pending calls is no reading of its window.
+-- A question about a day's pending calls is no reading of its window, and an answer that
+-- the account may not read it is none either.
 -- @key vendor, account, stream, window_start
 -- @accepted verdict: matched, mismatched, no_total, not_read
 with last_reading as (
     select *
     from ops.load_windows
-    where purpose != 'settle'
+    where purpose != 'settle' and state != 'unreachable'
     qualify row_number() over (
         partition by vendor, account, stream, window_start
         order by started_at desc, load_id desc
@@ -23,7 +24,7 @@ select
     rows_distinct,
     rows_quarantined,
     case
-        when state in ('failed', 'unreachable') then 'not_read'
+        when state = 'failed' then 'not_read'
         when vendor_total is null then 'no_total'
         when vendor_total = rows_distinct + rows_quarantined then 'matched'
         else 'mismatched'

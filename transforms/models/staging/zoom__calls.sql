@@ -60,6 +60,10 @@ select
     coalesce(words.outcome_stage, 'none') as outcome_stage,
     typed.vendor_outcome,
     typed.total_seconds,
+    if(parts.flow_seconds >= 0, parts.flow_seconds, null) as ivr_seconds,
+    if(parts.waiting_seconds >= 0, parts.waiting_seconds, null) as queue_seconds,
+    if(parts.talk_seconds >= 0, parts.talk_seconds, null) as talk_seconds,
+    if(parts.wrap_up_seconds >= 0, parts.wrap_up_seconds, null) as wrap_seconds,
     if(typed.total_seconds is null, null, 'reported') as duration_basis,
     len(typed.record['voice_call_details'])::integer as leg_count,
     if(
@@ -84,9 +88,11 @@ select
     nullif(typed.record['queues'][1]['queue_name'], '') as queue_name,
     misfits.unknown_values,
     typed.first_loaded_at,
-    typed.last_loaded_at,
-    typed.load_id
+    greatest(typed.last_loaded_at, parts.last_loaded_at) as last_loaded_at,
+    if(parts.last_loaded_at > typed.last_loaded_at, parts.load_id, typed.load_id) as load_id
 from typed
+left join staging.zoom__engagements as parts
+    on typed.account = parts.account and typed.vendor_call_id = parts.record_id
 inner join staging.zoom__unknown_values as misfits
     on
         typed.account = misfits.account

@@ -92,7 +92,11 @@ misfits as (
 select
     calls.account,
     calls.record_id as vendor_call_id,
-    list_sort(list_concat(calls.misshapen, misfits.found)) as unknown_values
+    list_sort(
+        list_concat(calls.misshapen, misfits.found, parts.unknown_values)
+    ) as unknown_values
 from staging.zoom__voice_calls as calls
 left join misfits
     on calls.account = misfits.account and calls.record_id = misfits.record_id
+left join staging.zoom__engagements as parts
+    on calls.account = parts.account and calls.record_id = parts.record_id

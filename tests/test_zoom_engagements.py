@@ -1,0 +1,92 @@
+"""Zoom's second list: left out where it is not granted, joined where it is."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from conftest import House, open_house, stamp
+
+from pipelines.windows import DAY, read_time
+
+NOW = read_time("2026-11-17T03:00:00Z")
+SCOPE = "contact_center:read:list_engagements:admin"
+PARTS = ("ivr_seconds", "queue_seconds", "talk_seconds", "wrap_seconds")
+HELD = f"select vendor_call_id, {', '.join(PARTS)} from fact_calls order by 1"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("engagements")
+    with open_house(folder, NOW, days=3, volume=60) as house:
+        yield house
+
+
+def night(house: House, now: datetime, **changed: str) -> dict[str, Any]:
+    house.post("clock", {"now": stamp(now)})
+    done = house.run(
+        "run", "--json", "--vendor", "zoom", "--now", stamp(now), **changed
+    )
+    assert done.returncode == 0, done.stderr
+    (told,) = json.loads(done.stdout)["loaded"]
+    assert told["errors"] == []
+    assert told["windows"] == told["planned"]
+    return dict(told)
+
+
+def truth(house: House, now: datetime) -> list[tuple[object, ...]]:
+    calls = house.truth("zoom", NOW - DAY * 10, now - timedelta(minutes=5))
+    held = {row[0] for row in house.query(HELD)}
+    return sorted(
+        (
+            call["vendor_call_id"],
+            *(
+                None if (text := call["durations"].get(part)) is None else Decimal(text)
+                for part in PARTS
+            ),
+        )
+        for call in calls
+        if call["vendor_call_id"] in held
+    )
+
+
+def test_the_parts_of_calls_come_once_the_scope_is_granted(house: House) -> None:
+    told = night(house, NOW)
+    (note,) = told["notes"]
+    assert "engagements is left out" in note
+    assert "does not contain scopes" in note
+    assert "or set engagements = false" in note
+    assert {row[1:] for row in house.query(HELD)} == {(None,) * 4}
+    status = json.loads(house.run("status", "--json").stdout)
+    assert [row["windows_open"] for row in status] == [0, 0]
+
+    house.post("scopes", {"scope": SCOPE})
+    later = NOW + timedelta(hours=6)
+    assert night(house, later)["notes"] == []
+    calls = truth(house, later)
+    assert house.query(HELD) == calls
+    for part in range(1, 5):
+        column = [row[part] for row in calls]
+        assert None in column
+        assert any(value is not None and value > 0 for value in column)
+    facts = "select * from fact_calls order by call_key"
+    built = house.query(facts)
+    assert night(house, later)["changed"] == 0
+    assert house.query(facts) == built
+    house.run("transform", "--full", "--now", stamp(later))
+    assert house.query(facts) == built
+
+    house.post("scopes", {"scope": SCOPE, "granted": False})
+    told = night(house, later + timedelta(hours=6))
+    assert len(told["notes"]) == 1
+    known = {row[0]: row for row in calls}
+    assert [known.get(row[0]) for row in house.query(HELD) if row[0] in known] == calls
+
+
+def test_engagements_can_be_turned_off(house: House) -> None:
+    off = {"CALLHOUSE__SOURCES__ZOOM__ENGAGEMENTS": "false"}
+    (told,) = [night(house, NOW + 2 * DAY, **off)]
+    assert told["notes"] == []
+    assert told["requests"] == told["windows"]
