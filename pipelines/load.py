@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from pipelines.agenda import Agenda, agenda, settled
 from pipelines.config import Account, Config, Vendor

@@ -229,7 +229,8 @@ class Warehouse:
             asked = [(account, window)]
             if reference := REFERENCES.get(vendor):
                 asked.append((account, Window(window.start, window.end, reference)))
-            tally = _load_batch(configured, self.folder, asked, lambda: moment)
+            spent = {account.alias: 0}
+            tally = _load_batch(configured, self.folder, asked, lambda: moment, spent)
         return next(line for line in tally.ledger if line["stream"] == wire.stream)
 
     def build(self) -> None:
