@@ -25,7 +25,7 @@ from pipelines.sources import source_of, vendors
 
 PREFIX = "CALLHOUSE__"
 DEFAULT_ALIAS = "main"
-SUPPLIED = frozenset({"windows", "account", "clock", "keep_going", "requests_today"})
+SUPPLIED = frozenset({"windows", "account", "terms"})
 """Parameters of a source that the loader fills, not the configuration."""
 ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str, "time_zone": str}
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from pipelines.plan import PastRead
 from pipelines.settle import PendingDay
 from pipelines.stream import Stream
-from pipelines.windows import Interval
+from pipelines.windows import Interval, Window
 
 
 def query(name: str) -> str:
@@ -55,6 +56,23 @@ def changed(raw_file: Path, table: str, fresh: pa.Table, *, by_time: bool) -> se
     return {position for (position,) in rows}
 
 
+def held(
+    raw_file: Path, stream: Stream, account: str, window: Window
+) -> dict[str, datetime]:
+    """Return the records held of a window that a reading must have: times by id."""
+    with _opened(raw_file) as warehouse:
+        if stream.table not in _tables(warehouse):
+            return {}
+        stored = warehouse.table(f"held.raw.{stream.table}")
+        stored = stored.filter(
+            f"event_at >= '{window.start}' and event_at < '{window.end}'"
+        ).filter(
+            duckdb.ColumnExpression("account") == duckdb.ConstantExpression(account)
+        )
+        stored.create_view("records")
+        return dict(warehouse.execute(query("held")).fetchall())
+
+
 def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
     """Return the days of a span in which records are pending, as last seen."""
     with _opened(raw_file) as warehouse:
@@ -79,7 +97,8 @@ def _opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("set TimeZone = 'UTC'")
         if raw_file.exists():
             connection.execute(f"attach '{raw_file}' as held (read_only)")
-            connection.execute("set search_path = 'memory.main,held.raw'")
+            if _tables(connection):  # a first load may have been killed before any
+                connection.execute("set search_path = 'memory.main,held.raw'")
         yield connection
 
 

@@ -5,20 +5,19 @@ is emptied first (a killed dlt can leave it unusable for good), pending packages
 never resumed, and what is done is what the ledger in the raw file says.
 """
 
-import inspect
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from pipelines.agenda import Agenda, agenda, settled
 from pipelines.config import Account, Config, Vendor
-from pipelines.ledger import past_reads
+from pipelines.ledger import held, past_reads
 from pipelines.locks import in_turn, only_one
 from pipelines.news import Tally, watch
 from pipelines.outcome import (
@@ -31,7 +30,8 @@ from pipelines.outcome import (
 )
 from pipelines.plan import PastRead, history_start
 from pipelines.quota import spent_today
-from pipelines.sources import source_of
+from pipelines.reading import Terms
+from pipelines.sources import open_source
 from pipelines.windows import Window
 
 BATCH_WINDOWS = 16
@@ -115,7 +115,7 @@ def _ask(
             account.alias: spent_today(reads, account.alias, clock())
             for account in vendor.accounts
         }
-        tally = _load_batch(vendor, warehouse, asked, clock, spent)
+        tally = load_batch(vendor, warehouse, asked, clock, spent)
         reads += _reads(tally)
         refused |= refusals(tally)
         blocked |= given_up(within_reach(asked, refused), tally)
@@ -132,7 +132,7 @@ def _batches(
         yield batch
 
 
-def _load_batch(
+def load_batch(
     vendor: Vendor,
     warehouse: Path,
     asked: list[tuple[Account, Window]],
@@ -148,20 +148,17 @@ def _load_batch(
     work = warehouse / "dlt" / vendor.name
     shutil.rmtree(work, ignore_errors=True)
     tally = Tally()
-    source = source_of(vendor.name)
     sources = []
     for account in vendor.accounts:
         windows = [window for owner, window in asked if owner is account]
-        built = source(
-            **{
-                **_defaults(source),
-                **account.settings,
-                "windows": windows,
-                "account": account.alias,
-                "clock": clock,
-                "keep_going": True,
-                "requests_today": spent[account.alias],
-            }
+        terms = Terms(
+            clock,
+            keep_going=True,
+            requests_today=spent[account.alias],
+            held=partial(held, raw),
+        )
+        built = open_source(
+            vendor.name, account.alias, account.settings, windows, terms
         )
         watch(built, vendor.name, raw, tally)
         sources.append(built)
@@ -178,20 +175,6 @@ def _load_batch(
         pipeline.load(raise_on_failed_jobs=True)
     shutil.rmtree(work, ignore_errors=True)
     return tally
-
-
-def _defaults(source: Callable[..., Any]) -> dict[str, Any]:
-    """Return what a source's parameters are when nobody sets them.
-
-    Told to the source all the same: dlt looks for a parameter that is not told in
-    its own configuration, and there ``path`` is the environment's PATH.
-    """
-    parameters = inspect.signature(source).parameters.values()
-    return {
-        parameter.name: parameter.default
-        for parameter in parameters
-        if parameter.default is not inspect.Parameter.empty
-    }
 
 
 def _reads(tally: Tally) -> list[PastRead]:

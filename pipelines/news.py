@@ -26,7 +26,7 @@ def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: A
     """Count what passes, and hold back records that are as they were."""
 
     def note(table: pa.Table) -> pa.Table:
-        tally.ledger += table.to_pylist()
+        tally.ledger += [row for row in table.to_pylist() if not row["split_of"]]
         return table
 
     for stream in {stream.table: stream for stream in streams_of(vendor)}.values():

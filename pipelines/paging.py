@@ -27,6 +27,8 @@ class Page:
     records: list[msgspec.Raw]
     total: int | None = None
     """How many records the vendor says the whole window has; None: it does not say."""
+    part: tuple[datetime, datetime] | None = None
+    """Where the window was too much for one question: the part this is a page of."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def in_halves(
         return
     for part in ((start, middle), (middle, end)):
         for page in in_halves(read, *part, shortest):
-            yield replace(page, total=whole)
+            yield replace(page, total=whole, part=page.part or part)
 
 
 def _page(envelope: Envelope, listing: Listing, place: str) -> Page:

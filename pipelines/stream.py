@@ -28,6 +28,12 @@ class Stream:
     """A window is read again until a read began this long after its end."""
     lag: timedelta = timedelta(minutes=5)
     """Windows end this long before now: the newest records may not be listed yet."""
+    lists_all_for: timedelta = timedelta.max
+    """So long after its end a complete reading of a window has every record whose own
+    time lies in it: one that is held and does not come then is no more."""
+    shifts: bool = True
+    """Pages are counted off from the first record, so that one that comes or goes
+    between two pages moves others from one to the other, or past both."""
     whole_months: bool = False
     """The history begins with a month: a price depends on the month's other calls."""
     is_reference: bool = False

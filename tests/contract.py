@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipelines.config import Account, Config, Vendor
-from pipelines.load import _load_batch
+from pipelines.load import load_batch
 from pipelines.night import build_and_publish
 from pipelines.windows import Window, day_windows
 
@@ -230,7 +230,7 @@ class Warehouse:
             if reference := REFERENCES.get(vendor):
                 asked.append((account, Window(window.start, window.end, reference)))
             spent = {account.alias: 0}
-            tally = _load_batch(configured, self.folder, asked, lambda: moment, spent)
+            tally = load_batch(configured, self.folder, asked, lambda: moment, spent)
         return next(line for line in tally.ledger if line["stream"] == wire.stream)
 
     def build(self) -> None:

@@ -22,8 +22,8 @@ from contract import (
     settings,
 )
 
-from pipelines.load import _defaults
-from pipelines.sources import source_of
+from pipelines.reading import Terms
+from pipelines.sources import open_source
 from pipelines.windows import day_windows
 
 EDGES: list[Json] = json.loads((FOLDER / "edges.json").read_text("utf-8"))
@@ -222,15 +222,10 @@ def read(vendor: str, body: bytes) -> tuple[Row, int]:
     wire = WIRES[vendor]
     answers = {path: json.dumps(said).encode() for path, said in wire.others.items()}
     with serving({**answers, wire.path: body}) as url:
-        source = source_of(vendor)
-        given = {
-            **_defaults(source),
-            **settings(vendor, url, {}),
-            "windows": day_windows(wire.stream, wire.day, "2026-03-03")[:1],
-            "clock": lambda: NOW,
-            "keep_going": True,
-        }
-        resources = source(**given).resources
+        terms = Terms(lambda: NOW, keep_going=True)
+        windows = day_windows(wire.stream, wire.day, "2026-03-03")[:1]
+        given = settings(vendor, url, {})
+        resources = open_source(vendor, "main", given, windows, terms).resources
         tables: dict[str, list[Row]] = {}
         for name in ("load_windows", wire.table):
             rows = list(resources[name])

@@ -162,5 +162,5 @@ def test_every_command_and_every_option_has_help() -> None:
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_source_takes_no_default_that_dlt_would_look_up(vendor: str) -> None:
     parameters = inspect.signature(source_of(vendor)).parameters
-    assert {*parameters} >= {"windows", "account", "clock", "base_url"}
+    assert {*parameters} >= {"windows", "account", "terms", "base_url"}
     assert [name for name, one in parameters.items() if one.default is None] == []

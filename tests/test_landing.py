@@ -1,6 +1,7 @@
 """A window is complete when what came agrees with the vendor, and only then."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 from pipelines.http import Client, VendorError
 from pipelines.landing import landed
 from pipelines.paging import Page
+from pipelines.reading import Terms
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 
@@ -26,16 +28,28 @@ def page(total: int | None, *records: msgspec.Raw) -> Page:
     return Page(list(records), total)
 
 
-def read(*readings: list[Page], go_on: bool = True) -> dict[str, list[dict[str, Any]]]:
+def read(
+    *readings: list[Page],
+    go_on: bool = True,
+    clock: datetime = START + 9 * DAY,
+    held: tuple[str, ...] = (),
+) -> dict[str, list[dict[str, Any]]]:
     """Read one window whose vendor gives these readings in turn."""
     left = iter(readings)
 
     def fetch(_: Window) -> Iterator[Page]:
         yield from next(left)
 
+    def known(*_: object) -> dict[str, datetime]:
+        return dict.fromkeys(held, START + DAY / 2)
+
     client = Client("acme", "http://127.0.0.1:9")
     resources = landed(
-        "main", [WINDOW], client, {CALLS: fetch}, lambda: START + DAY, keep_going=go_on
+        "main",
+        [WINDOW],
+        client,
+        {CALLS: fetch},
+        Terms(lambda: clock, keep_going=go_on, held=known),
     )
     left_copy = list(readings)
     found = {}
@@ -83,6 +97,62 @@ def test_fewer_than_promised_are_kept_but_leave_the_window_open() -> None:
     (ledger,) = found["load_windows"]
     assert ledger["state"] == "partial"
     assert "has 3 records by the vendor's count, but sent 2" in ledger["error"]
+
+
+def test_a_young_window_of_several_pages_is_read_until_two_readings_agree() -> None:
+    """Between the first two pages one call went and one came: the total is the same."""
+    shifted = [page(4, call(1), call(2)), page(4, call(4), call(5))]
+    whole = [page(4, call(2), call(3)), page(4, call(4), call(5))]
+    young = START + 2 * DAY
+    found = read(shifted, whole, whole, clock=young)
+    assert [row["record_id"] for row in found["calls"]] == ["c2", "c3", "c4", "c5"]
+    old = read(whole)
+    assert [row["record_id"] for row in old["calls"]] == ["c2", "c3", "c4", "c5"]
+
+
+def test_what_no_two_readings_agree_on_is_landed_all_together() -> None:
+    readings = [[page(2, call(1)), page(2, call(n))] for n in (2, 3, 4)]
+    found = read(*readings, clock=START + 2 * DAY)
+    assert [row["record_id"] for row in found["calls"]] == ["c1", "c2", "c3", "c4"]
+    (ledger,) = found["load_windows"]
+    assert (ledger["state"], ledger["rows_distinct"]) == ("complete", 2)
+
+
+def test_a_record_held_that_two_readings_lack_is_no_more() -> None:
+    left = [page(1, call(1))]
+    found = read(left, left, held=("c1", "c2"))
+    assert {row["record_id"]: row["payload"] is None for row in found["calls"]} == {
+        "c1": False,
+        "c2": True,
+    }
+    assert found["calls"][1]["event_at"] == START + DAY / 2
+    assert found["load_windows"][0]["rows_vanished"] == 1
+
+
+def test_a_window_that_is_empty_now_has_lost_all_that_was_held() -> None:
+    found = read([page(0)], [page(0)], held=("c1",))
+    assert [row["payload"] for row in found["calls"]] == [None]
+
+
+def test_a_record_held_that_only_slipped_a_page_is_not_lost() -> None:
+    found = read([page(1, call(1))], [page(2, call(1), call(2))], held=("c1", "c2"))
+    assert [row["payload"] is None for row in found["calls"]] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        [[page(2, call(1))]] * 3,
+        [[page(2, call(1), msgspec.Raw(b'{"at": "x"}'))]] * 3,
+        [[page(1, call(n))] for n in (1, 3, 1)],
+    ],
+    ids=["short of the total", "one record unreadable", "never twice the same"],
+)
+def test_a_reading_that_cannot_be_relied_on_proves_no_record_gone(
+    readings: list[list[Page]],
+) -> None:
+    found = read(*readings, held=("c1", "c2"))
+    assert all(row["payload"] for row in found["calls"])
 
 
 def test_more_than_promised_are_complete_once_two_readings_agree() -> None:

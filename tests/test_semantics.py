@@ -24,10 +24,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipelines.config import read_config
 from pipelines.http import Auth, Client, Refused, TooMuchError
-from pipelines.load import Outcome, load, raw_file
+from pipelines.load import load, raw_file
 from pipelines.night import build_and_publish
+from pipelines.outcome import Outcome
 from pipelines.paging import Page, in_halves
 from pipelines.plan import plan
+from pipelines.reading import Terms
 from pipelines.sandbox_process import Sandbox, running_sandbox
 from pipelines.sources import evovoice, source_of, streams_of, twin, whippy
 from pipelines.windows import DAY, Window, day_windows, read_time
@@ -80,8 +82,7 @@ def read(
     source = source_of(vendor)(
         windows=list(windows),
         account="main",
-        clock=lambda: now,
-        keep_going=True,
+        terms=Terms(lambda: now, keep_going=True),
         **given,
     )
     reading = Reading()
@@ -95,10 +96,11 @@ def read(
 
 
 def days(vendor: str, *ends: str) -> list[Window]:
-    """Return the daily windows of all streams of a vendor between two dates."""
+    """Return the daily windows of what a vendor lists for every account."""
     return [
         window
         for stream in streams_of(vendor)
+        if not stream.is_optional
         for window in day_windows(stream.name, *ends)
     ]
 
@@ -185,6 +187,7 @@ def private_key() -> str:
 def scripted_environment(url: str) -> dict[str, str]:
     """Return a configuration of five vendors that are all at one address."""
     values = {
+        "ZOOM__ENGAGEMENTS": "false",
         "ZOOM__TOKEN_URL": f"{url}/login",
         "TWIN__LOGIN_URL": f"{url}/login",
         "VOXIMPLANT__ACCOUNTS__MAIN__PRIVATE_KEY": private_key(),
@@ -1037,6 +1040,7 @@ def test_a_whippy_search_may_take_as_long_as_it_was_told(
         requests_per_second: float,
         refused: Refused,
         read_seconds: float,
+        **_: object,
     ) -> Client:
         told.append(read_seconds)
         pace = requests_per_second

@@ -24,6 +24,7 @@ from pipelines.http import Client, VendorError
 from pipelines.landing import landed
 from pipelines.paging import Page
 from pipelines.plan import PastRead, plan
+from pipelines.reading import Terms
 from pipelines.settle import PendingDay, days_in_doubt, settle_windows
 from pipelines.sources import evovoice, twin, voximplant, zoom
 from pipelines.stream import Stream
@@ -301,7 +302,8 @@ def test_another_record_than_those_asked_for_fails_the_question(
     page = Page([Raw(record)], total=5)
     window = DAY_WINDOW("calls", ids=("a", "c"))
     fetches = {CALLS: lambda _: [page]}
-    *_, ledger = landed("main", [window], client(scripted), fetches, keep_going=True)
+    terms = Terms(keep_going=True)
+    *_, ledger = landed("main", [window], client(scripted), fetches, terms)
     ((row,),) = (table.to_pylist() for table in ledger)
     assert row["state"] == state
     assert row["vendor_total"] is None

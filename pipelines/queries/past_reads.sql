@@ -1,5 +1,6 @@
 -- Windows asked for before. One counts only when the load that wrote it is complete:
 -- dlt marks a load with status 0 after the last of its tables is in.
+-- A part of a window counts with its whole.
 select
     windows.account,
     windows.stream,
@@ -12,4 +13,5 @@ select
 from held.raw.load_windows as windows
 inner join held.raw._dlt_loads as loads
     on windows._dlt_load_id = loads.load_id and loads.status = 0
+where windows.split_of is null
 order by windows.started_at

@@ -2,7 +2,7 @@
 with last_reading as (
     select *
     from ops.load_windows
-    where purpose != 'settle'
+    where purpose != 'settle' and split_of is null
     qualify row_number() over (
         partition by vendor, account, stream, window_start
         order by started_at desc, load_id desc

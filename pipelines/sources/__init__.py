@@ -7,10 +7,14 @@ of the configuration and its raw file are the same word.
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from dlt.extract import DltSource
+
+from pipelines.reading import Terms
 from pipelines.stream import Stream
+from pipelines.windows import Window
 
 
 def vendors() -> tuple[str, ...]:
@@ -23,6 +27,29 @@ def source_of(vendor: str) -> Callable[..., Any]:
     module = importlib.import_module(f"{__name__}.{vendor}")
     source: Callable[..., Any] = getattr(module, vendor)
     return source
+
+
+def open_source(
+    vendor: str,
+    account: str,
+    settings: Mapping[str, Any],
+    windows: Iterable[Window],
+    terms: Terms,
+) -> DltSource:
+    """Return a vendor's source for one account, every parameter told.
+
+    dlt looks for a parameter that is not told in its own configuration, and there
+    ``path`` is the environment's PATH.
+    """
+    source = source_of(vendor)
+    defaults = {
+        parameter.name: parameter.default
+        for parameter in inspect.signature(source).parameters.values()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    told = {"account": account, "windows": list(windows), "terms": terms}
+    opened: DltSource = source(**{**defaults, **settings, **told})
+    return opened
 
 
 def default_of(vendor: str, parameter: str) -> Any:  # noqa: ANN401

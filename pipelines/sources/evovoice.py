@@ -46,8 +46,9 @@ from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
 from pipelines.http import BearerToken, Client, Refusal, VendorError
-from pipelines.landing import Clock, landed, utc_now
+from pipelines.landing import landed
 from pipelines.paging import Listing, Page, by_page, pages
+from pipelines.reading import ALONE, Terms
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 
@@ -76,9 +77,14 @@ SESSIONS = Stream(
     whole_months=True,  # a month's calls share its allowance
     pending="pending_evovoice",
     ids_per_request=100,  # 24 characters each, in an address of some 8,000
+    lists_all_for=12 * DAY,
 )
 ARCHIVED_SESSIONS = replace(
-    SESSIONS, name="archived_sessions", lag=13 * DAY, lookback=17 * DAY
+    SESSIONS,
+    name="archived_sessions",
+    lag=13 * DAY,
+    lookback=17 * DAY,
+    lists_all_for=timedelta(),
 )
 ACCOUNTS = Stream(
     name="accounts", table="accounts", record_id="id", event_at="", is_reference=True
@@ -99,9 +105,7 @@ def evovoice(
     page_size: int = 100,
     requests_per_second: float = 4.0,
     daily_requests: int = 0,
-    requests_today: int = 0,
-    clock: Clock = utc_now,
-    keep_going: bool = False,
+    terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one login's sessions and accounts (`pipelines.landing`).
 
@@ -119,7 +123,7 @@ def evovoice(
         cookie if login == "cookie" else basic,
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
-        requests_today=requests_today,
+        requests_today=terms.requests_today,
         refused=_refused,
     )
     listed = partial(sessions, client, page_size, account_ids)
@@ -128,7 +132,7 @@ def evovoice(
         ARCHIVED_SESSIONS: partial(listed, archived=True),
         ACCOUNTS: partial(accounts, client, account_ids),
     }
-    return landed(account, windows, client, fetches, clock, keep_going=keep_going)
+    return landed(account, windows, client, fetches, terms)
 
 
 def sessions(

@@ -42,8 +42,9 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from pipelines.http import BearerToken, Client, Refusal, TooMuchError, VendorError
-from pipelines.landing import Clock, landed, utc_now
+from pipelines.landing import landed
 from pipelines.paging import Envelope, Listing, Page, Turn, in_halves, pages
+from pipelines.reading import ALONE, Terms
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 
@@ -84,8 +85,9 @@ def _stream(name: str, bounded_by: str, **more: Any) -> Stream:  # noqa: ANN401
 CREATED_CALLS = _stream(
     "created_calls", "createdAt", pending="pending_twin", ids_per_request=1
 )
-UPDATED_CALLS = _stream("updated_calls", "updatedAt")
-BILLED_CALLS = _stream("billed_calls", "billedAt")
+# A call leaves a window on a time that changes, and is no less a call.
+UPDATED_CALLS = _stream("updated_calls", "updatedAt", lists_all_for=timedelta())
+BILLED_CALLS = _stream("billed_calls", "billedAt", lists_all_for=timedelta())
 STREAMS = (CREATED_CALLS, UPDATED_CALLS, BILLED_CALLS)
 
 
@@ -106,9 +108,7 @@ def twin(
     page_size: int = 1000,
     requests_per_second: float = 2.0,
     daily_requests: int = 0,
-    requests_today: int = 0,
-    clock: Clock = utc_now,
-    keep_going: bool = False,
+    terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one account's incoming calls (shapes: `pipelines.landing`).
 
@@ -120,7 +120,7 @@ def twin(
         BearerToken(partial(_token, Client("twin", login_url), email, password)),
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
-        requests_today=requests_today,
+        requests_today=terms.requests_today,
         refused=_refused,
     )
     params = {
@@ -140,7 +140,7 @@ def twin(
         )
         for stream in STREAMS
     }
-    return landed(account, windows, client, fetches, clock, keep_going=keep_going)
+    return landed(account, windows, client, fetches, terms)
 
 
 def calls(

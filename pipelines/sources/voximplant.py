@@ -44,7 +44,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from pipelines.http import BearerToken, Client, Refusal, TooMuchError, VendorError
-from pipelines.landing import Clock, landed, utc_now
+from pipelines.landing import landed
 from pipelines.paging import (
     Envelope,
     Listing,
@@ -55,6 +55,7 @@ from pipelines.paging import (
     pages,
     promised,
 )
+from pipelines.reading import ALONE, Terms
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 
@@ -112,9 +113,7 @@ def voximplant(
     page_size: int = 1000,
     requests_per_second: float = 4.0,
     daily_requests: int = 0,
-    requests_today: int = 0,
-    clock: Clock = utc_now,
-    keep_going: bool = False,
+    terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one account's call history (shapes: `pipelines.landing`)."""
     client = Client(
@@ -123,7 +122,7 @@ def voximplant(
         BearerToken(partial(_token, account_id, key_id, private_key)),
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
-        requests_today=requests_today,
+        requests_today=terms.requests_today,
         refused=_refused,
         read_seconds=150.0,  # a page of 1,000 sessions with all they hold is slow
     )
@@ -131,7 +130,7 @@ def voximplant(
         CALL_SESSIONS: partial(call_sessions, client, page_size),
         ACCOUNT_INFO: partial(account_info, client),
     }
-    return landed(account, windows, client, fetches, clock, keep_going=keep_going)
+    return landed(account, windows, client, fetches, terms)
 
 
 def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Page]:

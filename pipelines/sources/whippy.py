@@ -36,8 +36,9 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from pipelines.http import Client, HeaderKey, Refusal
-from pipelines.landing import Clock, landed, utc_now
+from pipelines.landing import landed
 from pipelines.paging import Listing, Page, by_offset, in_halves, pages
+from pipelines.reading import ALONE, Terms
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 
@@ -72,9 +73,7 @@ def whippy(
     page_size: int = 100,
     requests_per_second: float = 10.0,
     daily_requests: int = 0,
-    requests_today: int = 0,
-    clock: Clock = utc_now,
-    keep_going: bool = False,
+    terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one organization's calls (shapes: `pipelines.landing`)."""
     client = Client(
@@ -83,14 +82,12 @@ def whippy(
         HeaderKey("X-WHIPPY-KEY", api_key),
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
-        requests_today=requests_today,
+        requests_today=terms.requests_today,
         refused=_refused,
         read_seconds=ANSWER_SECONDS,
     )
     fetch = partial(calls, client, path, page_size)
-    return landed(
-        account, windows, client, {CALLS: fetch}, clock, keep_going=keep_going
-    )
+    return landed(account, windows, client, {CALLS: fetch}, terms)
 
 
 def calls(client: Client, path: str, page_size: int, window: Window) -> Iterator[Page]:

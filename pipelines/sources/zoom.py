@@ -39,8 +39,9 @@ from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
 from pipelines.http import BearerToken, Client, Refusal
-from pipelines.landing import Clock, Fetch, landed, utc_now
+from pipelines.landing import landed
 from pipelines.paging import Listing, Page, by_token, pages
+from pipelines.reading import ALONE, Fetch, Terms
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window
 
@@ -53,6 +54,7 @@ VOICE_CALLS = Stream(
     event_at="start_time",
     pending="pending_zoom",
     ids_per_request=1,
+    shifts=False,
 )
 ENGAGEMENTS = Stream(
     name="engagements",
@@ -60,6 +62,8 @@ ENGAGEMENTS = Stream(
     record_id="engagement_id",
     event_at="start_time",
     is_optional=True,
+    shifts=False,
+    lists_all_for=timedelta(),
 )
 STREAMS = (VOICE_CALLS, ENGAGEMENTS)
 
@@ -78,9 +82,7 @@ def zoom(
     page_size: int = 100,
     requests_per_second: float = 4.0,
     daily_requests: int = 15_000,
-    requests_today: int = 0,
-    clock: Clock = utc_now,
-    keep_going: bool = False,
+    terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one account's call log (shapes: `pipelines.landing`).
 
@@ -98,7 +100,7 @@ def zoom(
         BearerToken(partial(_token, sign_in, account_id)),
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
-        requests_today=requests_today,
+        requests_today=terms.requests_today,
         refused=_refused,
     )
     fetches: dict[Stream, Fetch] = {
@@ -106,7 +108,7 @@ def zoom(
     }
     if engagements:
         fetches[ENGAGEMENTS] = partial(engagement_parts, client, page_size)
-    return landed(account, windows, client, fetches, clock, keep_going=keep_going)
+    return landed(account, windows, client, fetches, terms)
 
 
 def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:

@@ -1,6 +1,9 @@
 -- One row per reading of a window of a vendor stream.
 -- @key vendor, account, stream, window_start, window_end, started_at
 -- @accepted state: complete, partial, failed, unreachable
+-- @column rows_vanished: records held that the vendor no longer lists; now marked deleted
+-- @column split_of: the window that this is a part of, where one question could not
+--     reach all of it; a part's requests and rows are counted there
 select
     windows.vendor,
     windows.account,
@@ -15,6 +18,8 @@ select
     windows.vendor_total,
     windows.requests,
     windows.retries,
+    windows.rows_vanished,
+    windows.split_of,
     windows.attempt,
     windows._dlt_load_id as load_id,
     windows.started_at,

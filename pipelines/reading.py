@@ -1,0 +1,254 @@
+"""One window of one stream, read until what came can be relied on.
+
+A reading is relied on when it agrees with the vendor's total and has every record
+that is held of the window, or when it says the same as the one before. A young
+window whose records come and go between its pages is always read twice: one that
+goes hides another, and the total agrees all the same (faults.md, F3).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from pipelines.http import VendorError
+from pipelines.paging import Page
+from pipelines.stream import Stream
+from pipelines.windows import DAY, Interval, Window
+
+_T = TypeVar("_T")
+Fetch: TypeAlias = Callable[[Window], Iterable[Page]]
+Clock: TypeAlias = Callable[[], datetime]
+_Kept: TypeAlias = dict[str, tuple[datetime, datetime, str]]
+Held: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
+"""From stream, account and window to the records held of it: event times by id."""
+
+READS = 3
+"""A set that moved while it was paged is read again this often, then left open."""
+COUNTING_PAGES = 3
+"""Where the first page has no total, the second or third may."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+AHEAD = DAY
+"""A call dated further ahead of the clock than this was not dated by a clock."""
+
+
+def utc_now() -> datetime:
+    """Return the machine's clock."""
+    return datetime.now(UTC)
+
+
+def _nothing(_: Stream, __: str, ___: Window) -> Mapping[str, datetime]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a loader tells a source besides the windows; alone, it needs none."""
+
+    clock: Clock = utc_now
+    keep_going: bool = False
+    """Whether a failed window goes into the ledger as such, instead of raising."""
+    requests_today: int = 0
+    """What is spent of the account's daily quota."""
+    held: Held = _nothing
+    counts_only: bool = False
+    """Whether only the vendor's total is asked for; no record comes then."""
+
+
+ALONE = Terms()
+
+
+@dataclass
+class Pile:
+    """Records of one window while its pages come in."""
+
+    fetched: int = 0
+    total: int | None = None
+    pages: int = 0
+    moved: bool = False
+    """The vendor's total changed between two pages: what came may have holes."""
+    kept: _Kept = field(default_factory=dict)
+    """By record id: event time, version, payload."""
+    seen: _Kept = field(default_factory=dict)
+    """The same of all readings, where none can be relied on."""
+    refused: list[tuple[int, str, str]] = field(default_factory=list)
+    """Record number, reason, payload."""
+    parts: dict[Interval, int] = field(default_factory=dict)
+    """Records by part, where the window was too much for one question."""
+    vanished: dict[str, datetime] = field(default_factory=dict)
+    """Records held, by id, that two readings in a row no longer had: event times."""
+
+    @property
+    def distinct(self) -> int:
+        """How many records came, readable or not."""
+        return len(self.kept) + len(self.refused)
+
+    @property
+    def is_short(self) -> bool:
+        """Tell whether fewer came than the vendor says there are."""
+        return self.total is not None and self.distinct < self.total
+
+    @property
+    def agrees(self) -> bool:
+        """Tell whether as many came as the vendor said all the while."""
+        return not self.moved and self.total in {None, self.distinct}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads windows of one stream and account."""
+
+    stream: Stream
+    account: str
+    fetch: Fetch
+    terms: Terms
+
+    def read(self, window: Window, now: datetime) -> Pile:
+        """Read a window until it can be relied on, or has been read too often.
+
+        Raises `VendorError`.
+        """
+        if self.terms.counts_only:
+            return self._count(window)
+        held = self._held(window, now)
+        piles: list[Pile] = []
+        for _ in range(READS):
+            pile = self._drain(window, now)
+            missing = {} if pile.refused else _without(held, pile.kept)
+            calm = not self._may_shift(window, pile, now)
+            if pile.agrees and calm and not missing:
+                return pile
+            is_repeated = piles and piles[-1].kept.keys() == pile.kept.keys()
+            if is_repeated and not pile.is_short:
+                pile.vanished = missing
+                return pile
+            piles.append(pile)
+        pile.seen = _newest(one.kept for one in piles)
+        return pile
+
+    def _count(self, window: Window) -> Pile:
+        pile = Pile()
+        for page in self.fetch(window):
+            pile.pages += 1
+            pile.total = page.total
+            if pile.total is not None or pile.pages == COUNTING_PAGES:
+                break
+        return pile
+
+    def _may_shift(self, window: Window, pile: Pile, now: datetime) -> bool:
+        is_young = now < window.end + self.stream.lookback
+        return self.stream.shifts and is_young and pile.pages > 1 and not window.ids
+
+    def _held(self, window: Window, now: datetime) -> Mapping[str, datetime]:
+        """Return the records that the vendor must list in this window, if any must."""
+        if window.ids or now - window.end > self.stream.lists_all_for:
+            return {}
+        return self.terms.held(self.stream, self.account, window)
+
+    def _drain(self, window: Window, now: datetime) -> Pile:
+        pile = Pile()
+        for page in self.fetch(window):
+            # Of records asked for by id the vendor counts one request at a time.
+            total = None if window.ids else page.total
+            pile.moved |= pile.pages > 0 and total != pile.total
+            pile.total = total
+            pile.pages += 1
+            if page.part is not None:
+                known = pile.parts.get(page.part, 0)
+                pile.parts[page.part] = known + len(page.records)
+            for record in page.records:
+                self._add(pile, bytes(record), window, now)
+        return pile
+
+    def _add(self, pile: Pile, record: bytes, window: Window, now: datetime) -> None:
+        pile.fetched += 1
+        try:
+            record_id, event_at, changed, bound = self._keys(record, now)
+            payload = record.decode()
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+            reason = f"{type(error).__name__}: {error}"[:300]
+            pile.refused.append((pile.fetched, reason, record.decode(errors="replace")))
+            return
+        self._check_bound(window, bound)
+        if window.ids and record_id not in window.ids:
+            raise VendorError(
+                f"{window}: a record came that was not asked for, so the vendor did "
+                "not understand the question by id"
+            )
+        known = pile.kept.get(record_id)
+        if known is None or changed >= known[1]:
+            pile.kept[record_id] = (event_at, changed, payload)
+
+    def _keys(
+        self, record: bytes, now: datetime
+    ) -> tuple[str, datetime, datetime, datetime | None]:
+        """Read id, event time, version and filter time; the rest is not parsed."""
+        stream = self.stream
+        if b"\\ud" in record.lower():
+            msgspec.json.decode(record)  # raises on half a surrogate pair
+        keys = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+        identity = _key(keys, stream.record_id)
+        if not identity:
+            raise ValueError(f"{stream.record_id!r} is missing or empty")
+        event_at = now
+        if stream.event_at:
+            text = _key(keys, stream.event_at)
+            if not isinstance(text, str):
+                raise ValueError(f"{stream.event_at!r} is missing or no text")
+            try:
+                event_at = stream.read_time(text)
+            except (ValueError, OverflowError) as error:
+                raise ValueError(f"{stream.event_at!r}: {error}") from None
+        if not EARLIEST <= event_at <= now + AHEAD:
+            raise ValueError(f"{stream.event_at!r} is no time a call had")
+        changed, bound = (
+            self._time(keys, name) for name in (stream.version, stream.bounded_by)
+        )
+        return str(identity), event_at, changed or EARLIEST, bound
+
+    def _time(self, keys: Mapping[str, msgspec.Raw], name: str) -> datetime | None:
+        """Read a time that a record can do without; the models list an odd one."""
+        try:
+            text = _key(keys, name)
+            return self.stream.read_time(text) if isinstance(text, str) else None
+        except (ValueError, OverflowError, msgspec.ValidationError):
+            return None
+
+    def _check_bound(self, window: Window, moment: datetime | None) -> None:
+        second = timedelta(seconds=1)
+        if moment is None or window.start - second <= moment <= window.end + second:
+            return
+        raise VendorError(
+            f"{window}: a record came whose {self.stream.bounded_by!r} is outside of "
+            "the window, so the vendor filtered by another date; check the name of "
+            "the date-field parameter in config.toml",
+            stops_account=True,
+        )
+
+
+def _newest(readings: Iterable[_Kept]) -> _Kept:
+    union: _Kept = {}
+    for kept in readings:
+        for record_id, found in kept.items():
+            if record_id not in union or found[1] >= union[record_id][1]:
+                union[record_id] = found
+    return union
+
+
+def _without(all_of: Mapping[str, _T], those: Mapping[str, object]) -> dict[str, _T]:
+    return {one: found for one, found in all_of.items() if one not in those}
+
+
+def _key(record: Mapping[str, msgspec.Raw], name: str) -> str | int | None:
+    """Return one key of a record; absent and null are the same here."""
+    if name not in record:
+        return None
+    try:
+        value: str | int | None = msgspec.json.decode(
+            record[name], type=str | int | None
+        )
+    except msgspec.ValidationError as error:
+        raise msgspec.ValidationError(f"{name!r}: {error}") from None
+    return value
