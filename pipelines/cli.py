@@ -175,6 +175,55 @@ def status(*, json: AsJson = False, config: Folder = CONFIG) -> None:
     raise typer.Exit(1 if any(row["windows_open"] for row in rows) else 0)
 
 
+@app.command()
+def verify(
+    vendor: VendorNames = None,
+    now: Now = None,
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="The last day, in UTC."),
+    ] = None,
+    *,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Compare what is held with what came, and with the vendors' totals today.
+
+    Asks the vendors for totals only, loads nothing and mends nothing; what does not
+    agree is named, with the command that mends it.
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from pipelines.report import plain, show_verdicts  # noqa: PLC0415
+    from pipelines.verify import verify as verified  # noqa: PLC0415
+    from pipelines.windows import whole_days  # noqa: PLC0415
+
+    with _refusals(), _settings(config, now) as (settings, _, clock):
+        span = whole_days(since, until, clock)
+        verdicts = [
+            verified(one, settings, clock, span) for one in _chosen(settings, vendor)
+        ]
+    if json:
+        _print_json(
+            [
+                {
+                    **asdict(one),
+                    "findings": [
+                        {key: plain(value) for key, value in asdict(finding).items()}
+                        for finding in one.findings
+                    ],
+                }
+                for one in verdicts
+            ]
+        )
+    else:
+        show_verdicts(verdicts)
+    raise typer.Exit(1 if any(one.findings for one in verdicts) else 0)
+
+
 @app.command(context_settings={"ignore_unknown_options": True})
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over the published tables.")],

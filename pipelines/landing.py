@@ -70,6 +70,7 @@ LEDGER = _schema(
     state=_TEXT,
     rows_fetched=_COUNT,
     rows_distinct=_COUNT,
+    rows_inside=_COUNT,
     rows_quarantined=_COUNT,
     vendor_total=_COUNT,
     requests=_COUNT,
@@ -195,6 +196,7 @@ def _read(
         "window_end": window.end,
         "rows_fetched": pile.fetched,
         "rows_distinct": len(pile.kept),
+        "rows_inside": _inside(reader.stream, window, pile),
         "rows_quarantined": len(pile.refused),
         "rows_vanished": len(pile.vanished),
         "vendor_total": pile.total,
@@ -264,6 +266,13 @@ def _quarantine(
         for number, reason, payload in pile.refused
     ]
     return pa.Table.from_pylist(rows, schema=QUARANTINE)
+
+
+def _inside(stream: Stream, window: Window, pile: Pile) -> int | None:
+    """Count what lies in the window by its own time, not a second beyond."""
+    if not stream.is_by_own_time or window.ids:
+        return None
+    return sum(window.start <= at < window.end for at, _, _ in pile.kept.values())
 
 
 def _is_not_granted(stream: Stream, error: VendorError) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,21 @@ from pipelines.plan import PastRead
 from pipelines.settle import PendingDay
 from pipelines.stream import Stream
 from pipelines.windows import Interval, Window
+
+
+@dataclass(frozen=True)
+class HeldWindow:
+    """A window at its last complete reading, and what is held of it now."""
+
+    stream: Stream
+    account: str
+    start: datetime
+    end: datetime
+    read_at: datetime
+    rows_inside: int
+    """Records that came and lie inside the window."""
+    vendor_total: int | None
+    rows_held: int
 
 
 def query(name: str) -> str:
@@ -71,6 +87,31 @@ def held(
         )
         stored.create_view("records")
         return dict(warehouse.execute(query("held")).fetchall())
+
+
+def held_windows(raw_file: Path, stream: Stream) -> list[HeldWindow]:
+    """Return what is known and what is held of each window that was read."""
+    with _opened(raw_file) as warehouse:
+        if not {stream.table, "load_windows"} <= _tables(warehouse):
+            return []
+        warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        warehouse.sql(query("latest")).create_view("latest")
+        found = warehouse.execute(query("held_windows"), {"stream": stream.name})
+        return [HeldWindow(stream, *row) for row in found.fetchall()]
+
+
+def unbuilt(
+    raw_file: Path, published: Path, vendor: str, stream: Stream
+) -> list[tuple[str, datetime, int]]:
+    """Return (account, day, calls) of the calls held that ``fact_calls`` lacks."""
+    with _opened(raw_file) as warehouse:
+        if stream.table not in _tables(warehouse):
+            return []
+        warehouse.execute(f"attach '{published}' as published (read_only)")
+        warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        for view, name in (("latest", "latest"), ("calls", stream.calls)):
+            warehouse.sql(query(name)).create_view(view)
+        return warehouse.execute(query("unbuilt"), {"vendor": vendor}).fetchall()
 
 
 def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:

@@ -7,6 +7,7 @@ puts the same facts on stdout for a machine.
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipelines.ledger import query
 from pipelines.load import Progress as Told
 from pipelines.night import Night
 from pipelines.outcome import Outcome
+from pipelines.verify import Verdict
 
 Row = dict[str, Any]
 
@@ -196,6 +198,19 @@ def show_status(rows: list[Row]) -> None:
         if row["last_error"]:
             place = f"{row['vendor']} {row['account']} {row['stream']}"
             stderr().print(f"{place}: {row['last_error']}", highlight=False)
+
+
+def show_verdicts(verdicts: Sequence[Verdict]) -> None:
+    """Print what does not agree on stdout, and how much was compared on stderr."""
+    findings = [finding for one in verdicts for finding in one.findings]
+    if findings:
+        show_rows([asdict(finding) for finding in findings])
+    for one in verdicts:
+        stderr().print(
+            f"{one.vendor}: {one.windows} windows with {one.records:,} records "
+            f"compared in {one.requests} requests, {len(one.findings)} findings",
+            highlight=False,
+        )
 
 
 def show_rows(rows: list[Row]) -> None:

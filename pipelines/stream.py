@@ -41,6 +41,9 @@ class Stream:
     is_optional: bool = False
     """A setting of its name turns it off, and an account without the right to it is
     told so and complete without it."""
+    calls: str = "calls"
+    """The query of ``pipelines/queries`` that finds the calls among its records; "":
+    none of them is one."""
     pending: str = ""
     """The query of ``pipelines/queries`` that finds the records whose end or price is
     still to come; "": no one waits for this stream's records."""
@@ -48,3 +51,8 @@ class Stream:
     """How many records one request can ask for by id; 0: the vendor cannot be asked."""
     page_size: int = 100
     """How many records a page has, unless configured: what a day costs to read."""
+
+    @property
+    def is_by_own_time(self) -> bool:
+        """Tell whether its windows go by the record's own time, which never changes."""
+        return not self.is_reference and self.bounded_by in {"", self.event_at}

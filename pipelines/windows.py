@@ -6,7 +6,7 @@ and subtracts them; the sources only ever see the result.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import pendulum
@@ -114,6 +114,17 @@ def covers(intervals: Iterable[Interval], interval: Interval) -> bool:
 def overlaps(left: Interval, right: Interval) -> bool:
     """Tell whether two half-open intervals share an instant."""
     return left[0] < right[1] and right[0] < left[1]
+
+
+def whole_days(
+    first: datetime | None, last: datetime | None, now: datetime
+) -> Interval | None:
+    """Return the span of UTC days from the first to the last, both part of it."""
+    if first is None and last is None:
+        return None
+    start = datetime(2000, 1, 1, tzinfo=UTC) if first is None else first
+    end = now if last is None else last.replace(tzinfo=UTC) + DAY
+    return start.replace(tzinfo=UTC), end
 
 
 def day_windows(stream: str, start: str, end: str) -> list[Window]:

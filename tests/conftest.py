@@ -216,7 +216,7 @@ def differences(house: House, now: datetime, days: int) -> list[str]:
             for row in house.query(
                 "select account, vendor_call_id, started_at, direction, total_seconds, "
                 f"cost_total, currency from fact_calls where vendor = '{vendor}' "
-                f"and started_at < '{until}'"
+                f"and started_at < '{until}' and not is_deleted"
             )
         }
         assert due, f"{vendor}: the sandbox has no calls to compare"

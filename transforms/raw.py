@@ -28,7 +28,8 @@ _LEDGERS = {
     "raw.load_windows": (
         "account varchar, stream varchar, window_start timestamptz,"
         " window_end timestamptz, purpose varchar, state varchar, rows_fetched bigint,"
-        " rows_distinct bigint, rows_quarantined bigint, vendor_total bigint,"
+        " rows_distinct bigint, rows_inside bigint, rows_quarantined bigint,"
+        " vendor_total bigint,"
         " requests bigint, retries bigint, rows_vanished bigint, split_of varchar,"
         " attempt bigint,"
         " load_id varchar, started_at timestamptz, finished_at timestamptz,"

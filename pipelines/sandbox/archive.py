@@ -43,14 +43,19 @@ class Archive(Generic[T]):
 
     world: World
     make: Callable[[World, str, date], Sequence[T]]
+    identity: Callable[[T], str]
     made: DayCache[T] = field(default_factory=DayCache)
     rendered: DayCache[tuple[T, msgspec.Raw]] = field(default_factory=DayCache)
 
     def calls(self, account: str, day: date) -> Sequence[T]:
-        """Every call of the day, whether or not it is visible yet."""
-        return self.made.get(
+        """Every call of the day, visible yet or not, that has not been removed."""
+        made = self.made.get(
             (account, day), lambda: self.make(self.world, account, day)
         )
+        removed = self.world.removed
+        if not removed:
+            return made
+        return [call for call in made if self.identity(call) not in removed]
 
     def between(self, account: str, since: datetime, until: datetime) -> Iterator[T]:
         """Every call of the days that touch [since, until]."""
@@ -75,5 +80,6 @@ class Archive(Generic[T]):
                 if record is not None
             ]
 
-        key = (account, day, variant, self.world.moment(day))
+        removed = frozenset(self.world.removed)
+        key = (account, day, variant, self.world.moment(day), removed)
         return self.rendered.get(key, make)

@@ -127,6 +127,16 @@ def _grant(sandbox: Sandbox, request: Request) -> Response:
     return reply({"scopes": sorted(sandbox.world.scopes)})
 
 
+def _remove(sandbox: Sandbox, request: Request) -> Response:
+    sent = request.document() or {}
+    ids = msgspec.convert(sent["ids"], list[str])
+    if sent.get("removed", True):
+        sandbox.world.removed.update(ids)
+    else:
+        sandbox.world.removed.difference_update(ids)
+    return reply({"removed": len(sandbox.world.removed)})
+
+
 HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], Response]] = {
     ("GET", "clock"): _clock,
     ("POST", "clock"): _set_clock,
@@ -137,4 +147,5 @@ HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], Response]] = {
     ("DELETE", "faults"): _disarm,
     ("POST", "token_life"): _token_life,
     ("POST", "scopes"): _grant,
+    ("POST", "removed"): _remove,
 }

@@ -40,7 +40,7 @@ class Desk:
 
 def open_desk(world: World) -> Desk:
     """Return a desk with nothing asked yet."""
-    return Desk(world, Archive(world, past.history))
+    return Desk(world, Archive(world, past.history, lambda call: call.session_id))
 
 
 def answer(desk: Desk, request: Request) -> Response:

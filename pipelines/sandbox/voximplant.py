@@ -53,7 +53,7 @@ class RefusedError(Exception):
 
 def open_desk(world: World) -> Desk:
     """Return a desk with nothing asked yet."""
-    return Desk(world, Archive(world, past.history))
+    return Desk(world, Archive(world, past.history, lambda call: str(call.session_id)))
 
 
 def answer(desk: Desk, request: Request) -> Response:

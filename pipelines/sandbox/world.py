@@ -65,6 +65,8 @@ class World:
     tokens: dict[str, Tokens]
     scopes: set[str] = field(default_factory=set)
     """What the accounts have been granted beyond what every one of them may do."""
+    removed: set[str] = field(default_factory=set)
+    """Ids of calls that their vendors no longer know."""
 
     def moment(self, day: date) -> datetime | None:
         """Cache key of a rendered day: None once nothing of it can change."""

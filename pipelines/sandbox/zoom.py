@@ -62,7 +62,7 @@ class Desk:
 
 def open_desk(world: World) -> Desk:
     """Return a desk with nothing asked yet."""
-    return Desk(world, Archive(world, past.history))
+    return Desk(world, Archive(world, past.history, lambda call: call.engagement_id))
 
 
 class RefusedError(Exception):

@@ -75,6 +75,7 @@ SESSIONS = Stream(
     read_time=_read_time,
     version="dateLastModified",
     whole_months=True,  # a month's calls share its allowance
+    calls="calls_evovoice",
     pending="pending_evovoice",
     ids_per_request=100,  # 24 characters each, in an address of some 8,000
     lists_all_for=12 * DAY,

@@ -62,6 +62,7 @@ ENGAGEMENTS = Stream(
     record_id="engagement_id",
     event_at="start_time",
     is_optional=True,
+    calls="",
     shifts=False,
     lists_all_for=timedelta(),
 )

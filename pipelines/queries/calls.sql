@@ -1,0 +1,7 @@
+-- Records that a vendor still lists: each is a call.
+select
+    account,
+    record_id,
+    event_at
+from latest
+where payload is not null

@@ -1,0 +1,10 @@
+-- Sessions that are calls: chats and faxes are none, a channel nobody knows may be one.
+select
+    account,
+    record_id,
+    event_at
+from latest
+where
+    payload is not null
+    and coalesce(json_extract_string(payload, '$.channel'), '')
+    not in ('Chat', '1', 'Fax', '2')

@@ -1,0 +1,13 @@
+-- One row per account and UTC day: calls that are held and are not in fact_calls.
+select
+    calls.account,
+    date_trunc('day', calls.event_at) as day_start,
+    count(*) as calls
+from calls
+anti join published.main.fact_calls as facts
+    on
+        facts.vendor = $vendor
+        and calls.account = facts.account
+        and calls.record_id = facts.vendor_call_id
+group by all
+order by all

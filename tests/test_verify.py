@@ -1,0 +1,142 @@
+"""A warehouse from which rows were deleted by hand is found out, row by row."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import VENDORS, House, open_house
+
+from pipelines.windows import read_time
+
+FIRST = read_time("2026-10-13T03:00:00Z")
+NOW = read_time("2026-11-17T03:00:00Z")
+TABLES = {
+    "evovoice": "sessions",
+    "twin": "calls",
+    "voximplant": "call_sessions",
+    "whippy": "calls",
+    "zoom": "voice_calls",
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give a history read a month ago, and once more in one night of today."""
+    folder = tmp_path_factory.mktemp("verify")
+    with open_house(folder, FIRST, days=3, volume=15) as house:
+        assert house.night(FIRST).returncode == 0
+        assert house.night(NOW).returncode == 0
+        shutil.copytree(house.folder / "warehouse", house.folder / "kept")
+        yield house
+
+
+@pytest.fixture(autouse=True)
+def whole(house: House) -> Iterator[None]:
+    """Leave the warehouse and the sandbox as they were."""
+    yield
+    shutil.rmtree(house.folder / "warehouse")
+    shutil.copytree(house.folder / "kept", house.folder / "warehouse")
+    house.disarm()
+
+
+def verify(house: House, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
+    at = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    done = house.run("verify", "--json", "--now", at, *arguments)
+    assert done.returncode in {0, 1}, done.stderr
+    verdicts = json.loads(done.stdout)
+    return done.returncode, [found for one in verdicts for found in one["findings"]]
+
+
+def change(file: Path, sql: str) -> None:
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(sql)
+
+
+def raw(house: House, vendor: str) -> Path:
+    return house.folder / "warehouse" / "raw" / f"{vendor}.duckdb"
+
+
+def test_a_warehouse_that_was_left_alone_agrees_with_all_its_vendors(
+    house: House,
+) -> None:
+    assert verify(house) == (0, [])
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_row_and_a_day_deleted_by_hand_are_named_and_mended_as_told(
+    house: House, vendor: str
+) -> None:
+    table = TABLES[vendor]
+    change(
+        raw(house, vendor),
+        f"delete from raw.{table} where event_at::date = '2026-10-20';"
+        f"delete from raw.{table} where record_id = (select min(record_id) "
+        f"from raw.{table} where event_at::date = '2026-11-16')",
+    )
+    code, findings = verify(house)
+    assert code == 1
+    assert {(one["vendor"], one["start"][:10], one["kind"]) for one in findings} == {
+        (vendor, "2026-10-20", "lost"),
+        (vendor, "2026-11-16", "lost"),
+    }
+    day, row = sorted(findings, key=lambda one: one["start"])
+    assert (day["held"], row["expected"] - row["held"]) == (0, 1)
+    assert f"--vendor {vendor} --from 2026-10-20 --to 2026-10-20" in day["remedy"]
+
+
+def test_a_page_that_the_ledger_never_knew_is_found_by_the_vendors_total(
+    house: House,
+) -> None:
+    change(
+        raw(house, "whippy"),
+        "delete from raw.calls where event_at between '2026-10-20T08:00:00Z' "
+        "and '2026-10-20T18:00:00Z';"
+        "update raw.load_windows set rows_inside = 0, rows_distinct = 0, "
+        "vendor_total = 0 where window_start = '2026-10-20T00:00:00Z'",
+    )
+    _, findings = verify(house, "--vendor", "whippy")
+    (found,) = findings
+    assert (found["kind"], found["start"][:10]) == ("different", "2026-10-20")
+    assert found["expected"] > found["held"]
+
+
+def test_calls_that_the_published_tables_lack_are_named_by_day(house: House) -> None:
+    published = house.folder / "warehouse" / "calls.duckdb"
+    there = "from fact_calls where vendor = 'twin' and started_at::date = '2026-11-02'"
+    ((calls,),) = house.query(f"select count(*) {there}")
+    change(published, f"delete {there}")
+    _, findings = verify(house)
+    assert {(one["vendor"], one["kind"]) for one in findings} == {("twin", "unbuilt")}
+    assert sum(one["expected"] for one in findings) == calls > 0
+    assert {one["remedy"] for one in findings} == {"callhouse transform --full"}
+
+
+def test_only_the_days_that_were_asked_about_are_compared(house: House) -> None:
+    change(
+        raw(house, "zoom"),
+        "delete from raw.voice_calls where event_at::date = '2026-10-20'",
+    )
+    assert verify(house, "--from", "2026-10-21")[0] == 0
+    assert verify(house, "--from", "2026-10-20", "--to", "2026-10-20")[0] == 1
+
+
+def test_a_vendor_that_does_not_answer_is_told_of_and_not_taken_as_agreeing(
+    house: House,
+) -> None:
+    house.post("faults", {"vendor": "whippy", "kind": "html", "times": 1000})
+    code, findings = verify(house, "--vendor", "whippy", "--from", "2026-10-20")
+    assert code == 1
+    assert {one["kind"] for one in findings} == {"unknown"}
+
+
+def test_asking_for_totals_takes_a_request_or_two_a_window(house: House) -> None:
+    at = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    verdicts = json.loads(house.run("verify", "--json", "--now", at).stdout)
+    for one in verdicts:
+        assert one["requests"] <= 2 * one["windows"]
+        assert one["records"] > 0
