@@ -180,7 +180,8 @@ def verify(
     vendor: VendorNames = None,
     now: Now = None,
     since: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="The first day, in UTC."),
     ] = None,
     until: Annotated[
         datetime | None,

@@ -29,6 +29,10 @@ SUPPLIED = frozenset({"windows", "account", "terms"})
 """Parameters of a source that the loader fills, not the configuration."""
 ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str, "time_zone": str}
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
+ZERO = frozenset(
+    {"daily_requests", "lookback_days", "settle_days", "keep_snapshots", "engagements"}
+)
+"""Settings for which 0, or false, says something."""
 SETTLE_AFTER = timedelta(days=7)
 """A call is asked for until it is this old; what is known of it then is final."""
 
@@ -185,7 +189,7 @@ def _general(settings: _Settings) -> _General:
         _nearest(path[0], ("callhouse", "sources"), setting)
         if path[0] == "callhouse":
             key = _nearest(".".join(path[1:]), kinds, setting)
-            given[key] = _typed(setting, kinds[key])
+            given[key] = _typed(setting, kinds[key], key)
     general = _General(**given)
     if general.reporting_time_zone not in available_timezones():
         zone = general.reporting_time_zone
@@ -226,11 +230,11 @@ def _vendor(name: str, section: _Settings) -> Vendor:
         if path[0] == "accounts" and len(path) == 3:  # noqa: PLR2004
             key = _nearest(path[2], {**kinds, **ACCOUNT_KEYS}, setting)
             kind = {**kinds, **ACCOUNT_KEYS}[key]
-            aliases.setdefault(path[1], {})[key] = _typed(setting, kind)
+            aliases.setdefault(path[1], {})[key] = _typed(setting, kind, key)
         else:
             known = {**kinds, **ACCOUNT_KEYS, **VENDOR_KEYS}
             key = _nearest(".".join(path), known, setting)
-            shared[key] = _typed(setting, known[key])
+            shared[key] = _typed(setting, known[key], key)
     lookback, settle = (shared.pop(key, None) for key in VENDOR_KEYS)
     if not aliases and any(key in shared for key in needed):
         aliases = {DEFAULT_ALIAS: {}}
@@ -290,12 +294,18 @@ def _nearest(key: str, known: Iterable[str], setting: _Setting) -> str:
     raise ConfigError(f"{setting.place}: there is no {key!r} here; {hint}")
 
 
-def _typed(setting: _Setting, kind: Any) -> Any:  # noqa: ANN401
+def _typed(setting: _Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     value = setting.value
     if isinstance(value, Decimal):
         value = float(value)
     try:
-        return msgspec.convert(value, kind, strict=False)
+        found = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         # msgspec names types, never the value: it may be a secret.
         raise ConfigError(f"{setting.place}: {error}") from None
+    if isinstance(found, int | float) and not (
+        found > 0 or (found == 0 and key in ZERO)
+    ):
+        least = "0 or more" if key in ZERO else "more than 0"
+        raise ConfigError(f"{setting.place}: {key} must be {least}")
+    return found

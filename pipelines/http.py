@@ -6,6 +6,7 @@ fit for a log: no query string, no body, no credential, no phone number.
 """
 
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from pipelines.allowance import Allowance, SpentError
 
 T = TypeVar("T")
 
@@ -146,15 +149,17 @@ class BearerToken(AuthBase):
         self.header = header
         self.scheme = scheme
         self._issue = issue
+        self._turn = threading.Lock()
         self._token = ""
         self._renew_at = 0.0
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the token, renewing it in the last tenth or minute of its life."""
-        if time.monotonic() >= self._renew_at:
-            self._token, life = self._issue()
-            self._renew_at = time.monotonic() + life - min(60.0, life / 10)
-        request.headers[self.header] = f"{self.scheme}{self._token}"
+        with self._turn:
+            if time.monotonic() >= self._renew_at:
+                self._token, life = self._issue()
+                self._renew_at = time.monotonic() + life - min(60.0, life / 10)
+            request.headers[self.header] = f"{self.scheme}{self._token}"
         return request
 
     def forget(self) -> None:
@@ -207,6 +212,18 @@ def _is_given_up(state: RetryCallState) -> bool:
     return state.attempt_number >= (ATTEMPTS_WHEN_TOO_MUCH if is_too_much else ATTEMPTS)
 
 
+class _Thread(threading.local):
+    """What a client keeps apart for each thread: connections and counts."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.retries = 0
+        self.session = requests.Session()
+        self.session.headers.update(
+            {"Accept": "application/json", "User-Agent": "callhouse"}
+        )
+
+
 class Client:
     """One account at one vendor: asks, retries, paces; counts what it did.
 
@@ -228,7 +245,8 @@ class Client:
         """Open nothing yet; ``requests_per_second`` is the pace of this account.
 
         ``daily_requests`` is its quota in a UTC day, 0 for none, and
-        ``requests_today`` what is spent of it. One request is sent at a time.
+        ``requests_today`` what is spent of it. Threads may share a client: each has
+        connections and counts of its own.
         """
         if not re.match(r"https?://[^/@]+", base_url):
             raise VendorError(
@@ -237,24 +255,27 @@ class Client:
             )
         self.vendor = vendor
         self.base_url = base_url.rstrip("/")
-        self.requests = 0
-        self.retries = 0
         self._auth = auth or _unsigned
         self._refused = refused
-        self._pause = 1.0 / requests_per_second
-        self._next_at = 0.0
+        self._allowance = Allowance(requests_per_second, daily_requests, requests_today)
         self._read_seconds = read_seconds
-        self._daily_requests = daily_requests
-        self._requests_today = requests_today
-        self._session = requests.Session()
-        self._session.headers.update(
-            {"Accept": "application/json", "User-Agent": "callhouse"}
-        )
+        self._own = _Thread()
+
+    @property
+    def sent(self) -> int:
+        """How many requests this thread has sent, retries among them."""
+        return self._own.sent
+
+    @property
+    def retries(self) -> int:
+        """How many of them were repeated."""
+        return self._own.retries
 
     @property
     def cookies(self) -> str:
         """What the vendor wants sent back, as one header."""
-        return "; ".join(f"{one.name}={one.value}" for one in self._session.cookies)
+        jar = self._own.session.cookies
+        return "; ".join(f"{one.name}={one.value}" for one in jar)
 
     def ask(
         self,
@@ -294,7 +315,7 @@ class Client:
         return retrying(once)
 
     def _before_retry(self, state: RetryCallState) -> None:
-        self.retries += 1
+        self._own.retries += 1
         wait = state.next_action.sleep if state.next_action else 0.0
         if wait > PATIENCE_SECONDS:
             raise VendorError(
@@ -304,30 +325,30 @@ class Client:
             )
 
     def _spend(self) -> None:
-        """Count a request, or refuse it: the quota is the account's, also of others."""
-        spent = self._requests_today + self.requests
-        if self._daily_requests and spent >= self._daily_requests:
+        """Count a request when its turn has come, or refuse it."""
+        try:
+            self._allowance.take()
+        except SpentError:
             raise VendorError(
-                f"the quota of {self._daily_requests} requests a day of this "
+                f"the quota of {self._allowance.daily_requests} requests a day of this "
                 f"{self.vendor} account (daily_requests) is used up; it resets at "
                 "00:00 UTC, what is loaded stays, a run after that goes on from there",
                 stops_account=True,
-            )
-        self.requests += 1
+            ) from None
+        self._own.sent += 1
 
     def _exchange(self, request: requests.Request, *, renew: bool) -> bytes | None:
         """Send once; None means: the token was refused, try again with a new one."""
         self._spend()
-        time.sleep(max(0.0, self._next_at - time.monotonic()))
-        self._next_at = time.monotonic() + self._pause
+        session = self._own.session
         request.auth = self._auth
-        prepared = self._session.prepare_request(request)
+        prepared = session.prepare_request(request)
         place = f"{self.vendor} ({urlsplit(str(request.url)).netloc})"
-        surroundings = self._session.merge_environment_settings(
+        surroundings = session.merge_environment_settings(
             prepared.url, {}, stream=True, verify=None, cert=None
         )
         try:
-            with self._session.send(
+            with session.send(
                 prepared,
                 timeout=(CONNECT_SECONDS, self._read_seconds),
                 allow_redirects=False,

@@ -64,7 +64,7 @@ def test_a_passing_error_is_tried_again(scripted: ScriptedVendor, status: int) -
         scripted, Answer(b"", status, AT_ONCE), Answer(b'{"n": 1}'), client=client
     )
     assert answer == {"n": 1}
-    assert (client.requests, client.retries) == (2, 1)
+    assert (client.sent, client.retries) == (2, 1)
 
 
 def test_a_cut_body_and_broken_json_are_tried_again(scripted: ScriptedVendor) -> None:

@@ -1,12 +1,14 @@
 """A quota of requests a day: kept, said before and when it is reached, and resumed."""
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 from conftest import Answer, House, ScriptedVendor, open_house
 
+from pipelines.allowance import Allowance, SpentError
 from pipelines.http import Client, VendorError
 from pipelines.plan import PastRead
 from pipelines.quota import expected_requests, spent_today, warning
@@ -70,6 +72,27 @@ def test_a_client_asks_no_more_than_the_quota_and_says_when_it_resets(
         client.ask("GET", "/", dict)
     assert error.value.stops_account
     assert len(scripted.got) == 2, "a retry counts as well"
+
+
+def test_threads_share_one_pace_and_one_quota_and_count_for_themselves() -> None:
+    allowance = Allowance(1000, daily_requests=30, requests_today=5)
+    taken: list[int] = []
+
+    def work() -> None:
+        mine = 0
+        try:
+            while True:
+                allowance.take()
+                mine += 1
+        except SpentError:
+            taken.append(mine)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken) == 25
 
 
 @pytest.fixture

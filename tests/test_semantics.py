@@ -262,6 +262,23 @@ def questions(vendor: ScriptedVendor) -> list[str]:
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
+def test_windows_read_at_the_same_time_bring_what_they_bring_in_turn(
+    sandbox: Sandbox, vendor: str
+) -> None:
+    asked = days(vendor, "2026-11-09", "2026-11-16")
+    environment = dict(sandbox.environment)
+    in_turn = read(environment, vendor, asked)
+    at_once = read(environment, vendor, asked, concurrency=4)
+    compared = ("stream", "window_start", "state", "rows_distinct", "requests")
+    assert [[row[name] for name in compared] for row in at_once.ledger] == [
+        [row[name] for name in compared] for row in in_turn.ledger
+    ]
+    assert sorted(row["payload"] for row in at_once.records) == sorted(
+        row["payload"] for row in in_turn.records
+    )
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_days_read_one_by_one_miss_no_call_at_their_edges(
     sandbox: Sandbox, vendor: str
 ) -> None:

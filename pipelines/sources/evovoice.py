@@ -105,6 +105,7 @@ def evovoice(
     login: Literal["basic", "cookie"] = "basic",
     page_size: int = 100,
     requests_per_second: float = 4.0,
+    concurrency: int = 1,
     daily_requests: int = 0,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
@@ -133,7 +134,7 @@ def evovoice(
         ARCHIVED_SESSIONS: partial(listed, archived=True),
         ACCOUNTS: partial(accounts, client, account_ids),
     }
-    return landed(account, windows, client, fetches, terms)
+    return landed(account, windows, client, fetches, terms, concurrency=concurrency)
 
 
 def sessions(

@@ -107,6 +107,7 @@ def twin(
     company_ids: str = "",
     page_size: int = 1000,
     requests_per_second: float = 2.0,
+    concurrency: int = 1,
     daily_requests: int = 0,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
@@ -140,7 +141,7 @@ def twin(
         )
         for stream in STREAMS
     }
-    return landed(account, windows, client, fetches, terms)
+    return landed(account, windows, client, fetches, terms, concurrency=concurrency)
 
 
 def calls(

@@ -112,6 +112,7 @@ def voximplant(
     base_url: str = "https://api.voximplant.com/platform_api",
     page_size: int = 1000,
     requests_per_second: float = 4.0,
+    concurrency: int = 1,
     daily_requests: int = 0,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
@@ -130,7 +131,7 @@ def voximplant(
         CALL_SESSIONS: partial(call_sessions, client, page_size),
         ACCOUNT_INFO: partial(account_info, client),
     }
-    return landed(account, windows, client, fetches, terms)
+    return landed(account, windows, client, fetches, terms, concurrency=concurrency)
 
 
 def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Page]:

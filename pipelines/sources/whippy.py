@@ -72,6 +72,7 @@ def whippy(
     path: str = "/calls/search",
     page_size: int = 100,
     requests_per_second: float = 10.0,
+    concurrency: int = 1,
     daily_requests: int = 0,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
@@ -87,7 +88,9 @@ def whippy(
         read_seconds=ANSWER_SECONDS,
     )
     fetch = partial(calls, client, path, page_size)
-    return landed(account, windows, client, {CALLS: fetch}, terms)
+    return landed(
+        account, windows, client, {CALLS: fetch}, terms, concurrency=concurrency
+    )
 
 
 def calls(client: Client, path: str, page_size: int, window: Window) -> Iterator[Page]:

@@ -82,6 +82,7 @@ def zoom(
     engagements: bool = True,
     page_size: int = 100,
     requests_per_second: float = 4.0,
+    concurrency: int = 1,
     daily_requests: int = 15_000,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
@@ -109,7 +110,7 @@ def zoom(
     }
     if engagements:
         fetches[ENGAGEMENTS] = partial(engagement_parts, client, page_size)
-    return landed(account, windows, client, fetches, terms)
+    return landed(account, windows, client, fetches, terms, concurrency=concurrency)
 
 
 def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:
