@@ -82,9 +82,7 @@ def held(
         stored = warehouse.table(f"held.raw.{stream.table}")
         stored = stored.filter(
             f"event_at >= '{window.start}' and event_at < '{window.end}'"
-        ).filter(
-            duckdb.ColumnExpression("account") == duckdb.ConstantExpression(account)
-        )
+        ).filter(_equals("account", account))
         stored.create_view("records")
         return dict(warehouse.execute(query("held")).fetchall())
 
@@ -96,7 +94,9 @@ def held_windows(raw_file: Path, stream: Stream) -> list[HeldWindow]:
             return []
         warehouse.table(f"held.raw.{stream.table}").create_view("records")
         warehouse.sql(query("latest")).create_view("latest")
-        found = warehouse.execute(query("held_windows"), {"stream": stream.name})
+        windows = warehouse.table("held.raw.load_windows")
+        windows.filter(_equals("stream", stream.name)).create_view("windows")
+        found = warehouse.execute(query("held_windows"))
         return [HeldWindow(stream, *row) for row in found.fetchall()]
 
 
@@ -111,7 +111,9 @@ def unbuilt(
         warehouse.table(f"held.raw.{stream.table}").create_view("records")
         for view, name in (("latest", "latest"), ("calls", stream.calls)):
             warehouse.sql(query(name)).create_view(view)
-        return warehouse.execute(query("unbuilt"), {"vendor": vendor}).fetchall()
+        facts = warehouse.table("published.main.fact_calls")
+        facts.filter(_equals("vendor", vendor)).create_view("facts")
+        return warehouse.execute(query("unbuilt")).fetchall()
 
 
 def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
@@ -129,6 +131,10 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
         PendingDay(account, start, records, tuple(ids))
         for account, start, records, ids in rows
     ]
+
+
+def _equals(column: str, value: str) -> duckdb.Expression:
+    return duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
 
 
 @contextmanager

@@ -27,6 +27,10 @@ class Warehouse:
         self.reads = 0
         for schema in ("raw", "staging", "config", "seeds"):
             connection.execute(f"create schema {schema}")
+        connection.execute(
+            "create table raw.vanished (vendor varchar, account varchar,"
+            " record_id varchar, vanished_at timestamptz, load_id varchar)"
+        )
         for table in ("sessions", "accounts"):
             connection.execute(
                 f"create table raw.evovoice__{table} (account varchar,"
@@ -165,6 +169,18 @@ def test_a_missed_call_costs_nothing_and_uses_nothing(warehouse: Warehouse) -> N
     warehouse.call("c", at(4), 60)
     assert warehouse.costs() == dict.fromkeys("abc", Decimal(0))
     assert warehouse.statuses() == dict.fromkeys("abc", "final")
+
+
+def test_a_call_that_is_gone_uses_nothing_up_and_keeps_its_price(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.price(inboundVoiceCalls=INBOUND | {"allowance": 1})
+    for day, name in enumerate("abc", start=2):
+        warehouse.call(name, at(day), 60)
+    warehouse.connection.execute(
+        "insert into raw.vanished values ('evovoice', 'main', 'a', now(), 'l2')"
+    )
+    assert warehouse.costs() == {"a": 0, "b": 0, "c": Decimal("0.02")}
 
 
 def test_a_call_that_goes_on_has_no_cost_yet(warehouse: Warehouse) -> None:

@@ -31,9 +31,9 @@ def ids_of(house: House, vendor: str, day: str) -> list[str]:
 def test_calls_gone_are_marked_and_left_out_and_return_when_listed_again(
     house: House,
 ) -> None:
-    """Every third call of a Sunday, and all of Monday's at one vendor."""
-    gone = {vendor: ids_of(house, vendor, "2026-11-15")[::3] for vendor in VENDORS}
-    gone["whippy"] += ids_of(house, "whippy", "2026-11-16")
+    """Every third call of a Monday, and all of them at one vendor."""
+    gone = {vendor: ids_of(house, vendor, "2026-11-16")[::3] for vendor in VENDORS}
+    gone["whippy"] = ids_of(house, "whippy", "2026-11-16")
     ids = [one for found in gone.values() for one in found]
     assert min(map(len, gone.values())) > 0
     house.post("removed", {"ids": ids})

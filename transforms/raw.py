@@ -14,7 +14,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from transforms.check import quoted
-from transforms.graph import Graph, is_raw, raw_table
+from transforms.graph import VANISHED, Graph, is_raw, raw_table
 from transforms.model import NAME
 from transforms.sql import ModelError
 
@@ -234,13 +234,17 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
     """Make the raw inputs of all models; return where each stands.
 
     They have every version of the touched records; of the vendors in ``whole``, and
-    of reference tables, every row.
+    of reference tables, every row. That a record vanished is in none of its versions,
+    but in ``raw.vanished``.
     """
-    places: dict[str, str] = {}
+    places = {VANISHED: _show_vanished(raw)}
     for vendor, table in sorted(raw.graph.records | raw.graph.registers):
         name = f"raw.{vendor}__{table}"
         places[name] = temporary(name)
-        rows = f'select {_NAMES} from "{vendor}".raw."{table}"'
+        rows = (
+            f'select {_NAMES} from (from "{vendor}".raw."{table}"'
+            " where payload is not null)"
+        )
         if (vendor, table) not in raw.stored:
             raw.connection.execute(f'create temp table "{name}" ({_RECORDS})')
         elif vendor in whole or (vendor, table) in raw.graph.registers:
@@ -252,6 +256,28 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
                 f'create temp table "{name}" as {rows}{only} where {bounds}'
             )
     return places
+
+
+def _show_vanished(raw: Raw) -> str:
+    """Make one relation of the touched records whose last version has no payload."""
+    raw.connection.execute(
+        f'create temp table "{VANISHED}" (vendor varchar, account varchar,'
+        " record_id varchar, vanished_at timestamptz, load_id varchar)"
+    )
+    for vendor, table in sorted(raw.graph.records & raw.stored):
+        stored = f'"{vendor}".raw."{table}"'
+        raw.connection.execute(
+            f'insert into temp."{VANISHED}"'
+            f" with gone as (from {stored} where payload is null"
+            " qualify row_number() over (partition by account, record_id"
+            " order by fetched_at desc) = 1)"
+            f" select '{vendor}', account, record_id, fetched_at, _dlt_load_id"
+            f" from gone semi join ({_touched(vendor)}) using (account, record_id)"
+            f" where not exists (from {stored} as later where later.payload is not null"
+            " and later.account = gone.account and later.record_id = gone.record_id"
+            " and later.fetched_at > gone.fetched_at)"
+        )
+    return temporary(VANISHED)
 
 
 def _bounds(raw: Raw, touched: str) -> str:

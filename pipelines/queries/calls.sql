@@ -4,4 +4,3 @@ select
     record_id,
     event_at
 from latest
-where payload is not null

@@ -5,6 +5,5 @@ select
     event_at
 from latest
 where
-    payload is not null
-    and coalesce(json_extract_string(payload, '$.channel'), '')
+    coalesce(json_extract_string(payload, '$.channel'), '')
     not in ('Chat', '1', 'Fax', '2')

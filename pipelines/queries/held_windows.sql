@@ -8,12 +8,11 @@ with readings as (
         windows.started_at,
         windows.rows_inside,
         windows.vendor_total
-    from held.raw.load_windows as windows
+    from windows
     inner join held.raw._dlt_loads as loads
         on windows._dlt_load_id = loads.load_id and loads.status = 0
     where
-        windows.stream = $stream
-        and windows.state = 'complete'
+        windows.state = 'complete'
         and windows.purpose != 'settle'
         and windows.split_of is null
     qualify row_number() over (
@@ -36,6 +35,5 @@ left join latest
         readings.account = latest.account
         and readings.window_start <= latest.event_at
         and readings.window_end > latest.event_at
-        and latest.payload is not null
 group by all
 order by readings.account, readings.window_start

@@ -1,11 +1,14 @@
--- One row per record in a span of event times: its latest version.
+-- One row per record in a span of event times: its latest version, unless that says
+-- that its vendor no longer lists it.
 select
     account,
     record_id,
     event_at,
     payload
 from records
-qualify row_number() over (
-    partition by account, record_id
-    order by fetched_at desc, _dlt_load_id desc
-) = 1
+qualify
+    row_number() over (
+        partition by account, record_id
+        order by fetched_at desc, _dlt_load_id desc
+    ) = 1
+    and payload is not null

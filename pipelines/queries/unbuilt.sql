@@ -4,10 +4,7 @@ select
     date_trunc('day', calls.event_at) as day_start,
     count(*) as calls
 from calls
-anti join published.main.fact_calls as facts
-    on
-        facts.vendor = $vendor
-        and calls.account = facts.account
-        and calls.record_id = facts.vendor_call_id
+anti join facts
+    on calls.account = facts.account and calls.record_id = facts.vendor_call_id
 group by all
 order by all

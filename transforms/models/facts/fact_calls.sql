@@ -73,11 +73,12 @@
 -- @column rating: as the vendor says it
 -- @column nps: as the vendor says it
 -- @column is_settled: ended, cost not to come, and past the vendor's settle horizon
--- @column is_deleted: a complete re-read of its window no longer returned it
+-- @column is_deleted: two complete readings of its window in a row no longer had it; as
+--     it was last seen, and left out of the marts
 -- @column is_erased: the vendor has depersonalised it
 -- @column first_loaded_at: when it was first seen
--- @column last_loaded_at: when its present version was first seen
--- @column load_id: the load that brought its present version
+-- @column last_loaded_at: when its present version was first seen, or it was gone
+-- @column load_id: the load that brought its present version, or did not
 with leaf_lines as (
     select
         vendor,
@@ -135,6 +136,8 @@ calls as (
         numbers.ended_at is not null
         or numbers.total_seconds is not null
         or numbers.outcome not in ('in_progress', 'unknown') as has_ended,
+        vanished.vanished_at,
+        vanished.load_id as vanishing_load_id,
         accounts.settle_after,
         house.now,
         house.reporting_time_zone,
@@ -145,6 +148,11 @@ calls as (
             numbers.vendor = lines.vendor
             and numbers.account = lines.account
             and numbers.vendor_call_id = lines.vendor_call_id
+    left join raw.vanished as vanished
+        on
+            numbers.vendor = vanished.vendor
+            and numbers.account = vanished.account
+            and numbers.vendor_call_id = vanished.record_id
     left join config.accounts as accounts
         on numbers.vendor = accounts.vendor and numbers.account = accounts.account
     cross join config.callhouse as house
@@ -239,9 +247,9 @@ select
         and started_at + settle_after <= now,
         false
     ) as is_settled,
-    false as is_deleted,
+    vanished_at is not null as is_deleted,
     coalesce(is_erased, false) as is_erased,
     first_loaded_at,
-    last_loaded_at,
-    load_id
+    coalesce(vanished_at, last_loaded_at) as last_loaded_at,
+    coalesce(vanishing_load_id, load_id) as load_id
 from calls

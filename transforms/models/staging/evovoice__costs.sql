@@ -1,41 +1,52 @@
 -- One row per rated call: its minutes beyond the allowance, at the account's price.
 -- The vendor reports no cost; its billing settings are read literally
 -- (vendors/evovoice.md, section 4, A): within an account, UTC month and item, calls use
--- the allowance up in the order of their creation, and the base cost is in no call.
+-- the allowance up in the order of their creation, and the base cost is in no call. One
+-- that is gone has used nothing of it: its own price is that at its place in the order.
 -- @key account, vendor_call_id, line_no
 -- @not_null amount, list_amount, discount_amount, currency, quantity, unit_price
 with voice as (
     select
-        account,
-        record_id,
-        created_at,
-        session['accountId'] as account_id,
-        date_trunc('month', created_at at time zone 'UTC') as month,
+        sessions.account,
+        sessions.record_id,
+        sessions.created_at,
+        sessions.session['accountId'] as account_id,
+        date_trunc('month', sessions.created_at at time zone 'UTC') as month,
         case
-            when session['direction'] in ('Incoming', '0') then 'inboundVoiceCalls'
-            when session['direction'] in ('Outgoing', '1') then 'outboundVoiceCalls'
+            when sessions.session['direction'] in ('Incoming', '0') then 'inboundVoiceCalls'
+            when sessions.session['direction'] in ('Outgoing', '1') then 'outboundVoiceCalls'
         end as item,
         case
-            when is_missed then 0
-            else (epoch_us(completed_at) - epoch_us(created_at) + 59999999) // 60000000
-        end::decimal(18, 0) as minutes
-    from staging.evovoice__sessions
+            when sessions.is_missed then 0
+            else
+                (epoch_us(sessions.completed_at) - epoch_us(sessions.created_at) + 59999999)
+                // 60000000
+        end::decimal(18, 0) as minutes,
+        vanished.record_id is not null as is_gone
+    from staging.evovoice__sessions as sessions
+    left join raw.vanished as vanished
+        on
+            vanished.vendor = 'evovoice'
+            and sessions.account = vanished.account
+            and sessions.record_id = vanished.record_id
     where
-        session['channel'] in ('Voice', '0')
-        and has_ended
-        and (is_missed or completed_at is not null)
+        sessions.session['channel'] in ('Voice', '0')
+        and sessions.has_ended
+        and (sessions.is_missed or sessions.completed_at is not null)
 ),
 
 used as (
     select
         *,
         (month + interval 1 month) at time zone 'UTC' as month_end,
-        sum(minutes) over (
-            partition by account, account_id, month, item
-            order by created_at, record_id
-            rows between unbounded preceding and current row
-        )::decimal(18, 0) as minutes_after,
-        minutes_after - minutes as minutes_before
+        coalesce(
+            sum(minutes) filter (where not is_gone) over (
+                partition by account, account_id, month, item
+                order by created_at, record_id
+                rows between unbounded preceding and 1 preceding
+            ), 0
+        )::decimal(18, 0) as minutes_before,
+        minutes_before + minutes as minutes_after
     from voice
 ),
 
