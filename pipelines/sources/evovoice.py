@@ -19,8 +19,8 @@ Surprises: about 15 days after its creation a session moves from the live collec
     each night while its sessions move. Without AccountIds the result is whatever the
     login sees. SpecificIds, too, looks into one collection. Sessions hold neither cost
     nor duration; null members are left out. A refusal may come as 500. ``from`` and
-    ``to`` filter numbers, not dates. Sessions can be deleted in bulk: one that a live day no longer has is marked so,
-    and one that the archive loses is not noticed.
+    ``to`` filter numbers, not dates. Sessions can be deleted in bulk: one that a live
+    day no longer has is marked so, one that the archive loses is not noticed.
 Unverified: which timestamp the days filter (taken: the creation) and in which zone
     (taken: UTC; both settled by sessions around midnight); the exact age of archiving
     (both are read from 13 days on; settled by the youngest session in the archive);
