@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.report import Row, compact_table, plain, rows_of
+from pipelines.runs import read_runs
 from pipelines.strip import strips
 from pipelines.windows import DAY
 
@@ -55,6 +56,8 @@ class Status:
     as_of: datetime
     now: datetime
     accounts: Sequence[Held]
+    build_error: str | None = None
+    """Why the newest build failed, so that this is not its."""
 
     @property
     def windows_open(self) -> int:
@@ -63,7 +66,11 @@ class Status:
 
 
 def read_status(published: Path, now: datetime) -> Status:
-    """Ask a published file; days since it was built count as missing."""
+    """Ask a published file; days since it was built count as missing.
+
+    Only the journal beside it knows of a build that failed after it.
+    """
+    runs = read_runs(published.parent).to_pylist()
     ((as_of,),) = (row.values() for row in rows_of(published, "status_clock"))
     now = max(now, as_of)
 
@@ -79,13 +86,16 @@ def read_status(published: Path, now: datetime) -> Status:
         Held(facts, days.get(key, []), streams.get(key, []))
         for key, (facts,) in by_account("status_accounts").items()
     ]
-    return Status(as_of, now, accounts)
+    builds = [one for one in runs if one["command"] == "build"]
+    error = builds[-1]["error"] if builds and builds[-1]["started_at"] > as_of else None
+    return Status(as_of, now, accounts, error)
 
 
 def as_json(status: Status) -> Row:
     """Return all of it for a machine."""
     return {
         "as_of": plain(status.as_of),
+        "build_error": status.build_error,
         "windows_open": status.windows_open,
         "accounts": [
             {
@@ -109,6 +119,9 @@ def show_status(status: Status) -> None:
     age = status.now - status.as_of
     late = f", [bold red]{age / DAY:.0f} days ago[/]" if age > STALE else ""
     console.print(f"As of {status.as_of:%Y-%m-%d %H:%M} UTC{late}\n")
+    if status.build_error:
+        console.print("[bold red]The last build failed[/]", end=" ")
+        console.print(f"{status.build_error}\n", markup=False)
     days = {one.name: one.days for one in status.accounts}
     for line in strips(days, status.now.date(), console.width):
         console.print(line, no_wrap=True, overflow="crop")

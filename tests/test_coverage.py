@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +16,7 @@ from conftest import CALLHOUSE, House, open_house, stamp
 from pipelines.config import Account, Config, Vendor
 from pipelines.load import raw_file
 from pipelines.night import build_and_publish
+from pipelines.runs import Run, write_runs
 from pipelines.strip import strips
 from pipelines.windows import DAY, read_time
 
@@ -425,6 +426,20 @@ def test_days_since_the_last_build_are_missing(ledgers: Warehouse) -> None:
     ]
     assert states == [*["complete"] * 4, "partial", "missing", "in_future"]
     assert "2 days ago" in ledgers.status("--now", stamp(NOW + 2 * DAY)).stdout
+
+
+def test_a_build_that_failed_since_is_told(tmp_path: Path) -> None:
+    last = Warehouse(tmp_path)
+    last.configure("zoom", "main")
+    last.read("zoom", "main", *of("voice_calls", 30, 31))
+    last.build()
+    assert json.loads(last.status("--json").stdout)["build_error"] is None
+    night = datetime(2026, 4, 2, 3, tzinfo=UTC)
+    failed = Run(night, "build", "", "failed", error="CheckFailed: 2 rows")
+    write_runs(last.config.warehouse, [failed])
+    shown = last.status("--now", stamp(NOW + DAY))
+    assert "The last build failed CheckFailed: 2 rows" in shown.stdout
+    assert shown.returncode == 0, "no window is open"
 
 
 def test_a_strip_fits_the_width_and_keeps_the_newest_days() -> None:
