@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,9 +19,9 @@ from pipelines.load import raw_file
 from pipelines.night import build_and_publish
 from pipelines.runs import Run, write_runs
 from pipelines.strip import strips
-from pipelines.windows import DAY, read_time
+from pipelines.windows import DAY, covers, read_time
 
-NOW = read_time("2026-04-01T10:00:00Z")
+NOW = datetime(2026, 4, 1, 10, tzinfo=UTC)
 TODAY = "04-01 09:55"
 LETTERS = {"missing": "M", "partial": "P", "unreachable": "U", "in_future": "F"}
 LEDGER = (
@@ -75,8 +76,12 @@ WHIPPY: Mapping[str, Strip] = {
         [
             R("03-31", "03-31 20:00"),
             R("03-31 02:00", "03-31 03:00"),
-            R("03-31 20:00", "04-01"),
+            R("03-31 19:00", "04-01"),
         ],
+    ),
+    "second_half_again": (
+        "CF",
+        [R("03-31", "04-01", at="04-01 03:00"), R("03-31 12:00", "04-01", rows=5)],
     ),
     "hole_of_a_minute": (
         "PF",
@@ -258,13 +263,15 @@ class Warehouse:
             rows = [(*row, load) for row in rows]
             raw.executemany(f"insert into raw.{table} values ({marks})", rows)
 
-    def read(self, vendor: str, account: str, *readings: Reading) -> None:
+    def read(self, vendor: str, *accounts: tuple[str, Sequence[Reading]]) -> None:
+        """Write what was read of some accounts."""
         rows = [
             (
                 *(account, one.stream, moment(one.start), moment(one.end)),
                 *(one.purpose, one.state, one.rows, 0, 10, moment(one.at)),
                 "HTTP 500" if one.state == "failed" else None,
             )
+            for account, readings in accounts
             for one in readings
         ]
         self._write(vendor, "load_windows", LEDGER, rows)
@@ -324,8 +331,7 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     made = Warehouse(tmp_path_factory.mktemp("ledgers"))
     for vendor, cases in LEDGERS.items():
         made.configure(vendor, *(a for a in cases if a != "no_longer_configured"))
-        for account, (_, readings) in cases.items():
-            made.read(vendor, account, *readings)
+        made.read(vendor, *((alias, list(case[1])) for alias, case in cases.items()))
     made.build()
     return made
 
@@ -337,12 +343,52 @@ def test_a_day_is_what_its_readings_cover(
     assert ledgers.strip(vendor, account) == strip
 
 
+def test_any_three_readings_cover_what_interval_arithmetic_says(
+    tmp_path: Path,
+) -> None:
+    times = ("03-31", "03-31 08:00", "03-31 16:00", "04-01")
+    kinds = [
+        R(start, end, state, at=at)
+        for start, end in combinations(times, 2)
+        for state, at in (("complete", TODAY), ("unreachable", "04-01 03:00"))
+    ]
+    chosen = [three for count in (1, 2, 3) for three in combinations(kinds, count)]
+    every = Warehouse(tmp_path)
+    every.configure("whippy", *(f"a{number}" for number in range(len(chosen))))
+    named = ((f"a{number}", readings) for number, readings in enumerate(chosen))
+    every.read("whippy", *named)
+    every.build()
+    rows = every.query(
+        "select account, state from ops.coverage_days where day = date '2026-03-31'"
+    )
+    assert dict(rows) == {
+        f"a{number}": judged(readings) for number, readings in enumerate(chosen)
+    }
+
+
+def judged(readings: Sequence[Reading]) -> str:
+    """Judge the last of March by the arithmetic that plans it."""
+    day = (moment("03-31"), moment("04-01"))
+    reached = [(moment(one.start), moment(one.end)) for one in readings]
+    complete = [
+        interval
+        for interval, one in zip(reached, readings, strict=True)
+        if one.state == "complete"
+    ]
+    if covers(complete, day):
+        return "complete"
+    if covers(reached, day):
+        return "unreachable"
+    return "partial" if complete else "missing"
+
+
 def test_a_day_has_the_records_of_its_widest_windows_last_complete_reading(
     ledgers: Warehouse,
 ) -> None:
     assert ledgers.records("whippy", "today_grew") == [8, 4]
     assert ledgers.records("whippy", "complete_then_failed") == [7, None]
     assert ledgers.records("whippy", "short_part_in_a_long_one") == [14, None]
+    assert ledgers.records("whippy", "second_half_again") == [7, None]
     assert ledgers.records("whippy", "window_of_two_days") == [None, None, None]
 
 
@@ -431,7 +477,7 @@ def test_days_since_the_last_build_are_missing(ledgers: Warehouse) -> None:
 def test_a_build_that_failed_since_is_told(tmp_path: Path) -> None:
     last = Warehouse(tmp_path)
     last.configure("zoom", "main")
-    last.read("zoom", "main", *of("voice_calls", 30, 31))
+    last.read("zoom", ("main", of("voice_calls", 30, 31)))
     last.build()
     assert json.loads(last.status("--json").stdout)["build_error"] is None
     night = datetime(2026, 4, 2, 3, tzinfo=UTC)
@@ -456,7 +502,7 @@ def test_a_strip_fits_the_width_and_keeps_the_newest_days() -> None:
 def test_lag_is_how_long_after_its_end_a_watched_call_changed(tmp_path: Path) -> None:
     lag = Warehouse(tmp_path)
     lag.configure("twin", "main", "quiet")
-    lag.read("twin", "main", *of("created_calls", 10))
+    lag.read("twin", ("main", of("created_calls", 10)))
     lag.hold("main", "03-10 10:00", billed="03-10 12:00")
     lag.hold("main", "03-10 11:00", created="03-10 12:00", billed="03-11 13:00")
     lag.hold("main", "03-10 12:00", created="03-11 12:00", billed="03-15 13:00")
@@ -490,10 +536,10 @@ def test_coverage_built_night_by_night_is_that_of_a_build_from_nothing(
         *of("updated_calls", 29, 30, 31),
         *of("billed_calls", 30),
     )
-    nightly.read("twin", "main", first)
+    nightly.read("twin", ("main", [first]))
     nightly.hold("main", "03-10 10:00", created="03-10 12:00")
     nightly.build()
-    nightly.read("twin", "main", *others)
+    nightly.read("twin", ("main", others))
     nightly.hold("main", "03-11 10:00", billed="03-11 12:00")
     nightly.build()
     tables = ("ops.coverage_days", "ops.coverage_streams", "settlement_lag")

@@ -12,7 +12,7 @@ select
     days.account,
     days.day,
     case
-        when bool_or(days.is_over and days.state = 'missing') then 'missing'
+        when bool_or(days.state = 'missing') then 'missing'
         when bool_or(days.is_over and days.state = 'partial') then 'partial'
         when bool_or(days.is_over and days.state = 'unreachable') then 'unreachable'
         when bool_or(days.is_over) or bool_and(days.state = 'complete') then 'complete'
