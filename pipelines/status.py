@@ -170,14 +170,16 @@ def _accounts(status: Status) -> Table:
     for one in status.accounts:
         facts = one.facts
         missing, partial = (len(one.lacking(s)) for s in ("missing", "partial"))
-        run = (facts["last_run_command"], facts["last_run_outcome"])
+        run = f"{_time(facts['last_run_at'])} {facts['last_run_command']}"
+        outcome = facts["last_run_outcome"]
+        ended = outcome if outcome == "complete" else f"[bold red]{outcome}[/]"
         limit = facts["daily_requests"]
         table.add_row(
             one.name + ("" if facts["is_configured"] else " (not configured)"),
             str(_newest_settled(one) or "-"),
             f"[bold red]{missing}[/]" if missing else "0",
             f"[yellow]{partial}[/]" if partial else "0",
-            f"{_time(facts['last_run_at'])} {' '.join(run)}" if run[0] else "-",
+            f"{run} {ended}" if outcome else "-",
             f"{facts['requests_left']:,} of {limit:,}" if limit else "no limit set",
         )
     return table
