@@ -162,17 +162,25 @@ def sandbox(
 
 
 @app.command()
-def status(*, json: AsJson = False, config: Folder = CONFIG) -> None:
-    """Tell what is held of every vendor, how far, and what is open."""
-    from pipelines.report import plain, rows_of, show_status  # noqa: PLC0415
+def status(
+    now: Now = None,
+    *,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Tell what is held of every account, day by day, and what is open.
+
+    What was loaded since the last build is not in it; days since then are missing.
+    """
+    from pipelines.status import as_json, read_status, show_status  # noqa: PLC0415
 
     with _refusals():
-        rows = rows_of(_published(config), "status")
+        found = read_status(_published(config), _utc(now))
     if json:
-        _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
+        _print_json(as_json(found))
     else:
-        show_status(rows)
-    raise typer.Exit(1 if any(row["windows_open"] for row in rows) else 0)
+        show_status(found)
+    raise typer.Exit(1 if found.windows_open else 0)
 
 
 @app.command()

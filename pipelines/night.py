@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import pyarrow as pa
-
 import transforms
-from pipelines.config import SETTLE_AFTER, Config, ConfigError, RateCard, Vendor
-from pipelines.ledger import past_reads
+from pipelines.config import Config, ConfigError, Vendor
+from pipelines.context import told
 from pipelines.load import Progress, file_lock, raw_file
 from pipelines.locks import in_turn, only_one
 from pipelines.outcome import Outcome
@@ -99,12 +97,7 @@ def build_and_publish(
 def _build(
     config: Config, now: datetime, build_file: Path, raw: dict[str, Path], *, full: bool
 ) -> BuildResult:
-    context = {
-        "callhouse": _house(config, now),
-        "accounts": _accounts(config, raw),
-        "rate_cards": _rate_cards(config.rate_cards),
-        "runs": read_runs(config.warehouse),
-    }
+    context = {**told(config, now, raw), "runs": read_runs(config.warehouse)}
     try:
         return build(build_file, MODELS, raw, context, full=full)
     except Exception as error:
@@ -112,62 +105,6 @@ def _build(
         failed = Run(now, "build", "", "failed", error=sentence)
         write_runs(config.warehouse, [failed])
         raise
-
-
-def _house(config: Config, now: datetime) -> pa.Table:
-    fields: dict[str, pa.DataType] = {
-        "now": pa.timestamp("us", tz="UTC"),
-        "reporting_time_zone": pa.string(),
-        "reporting_currency": pa.string(),
-    }
-    row = (now, config.reporting_time_zone, config.reporting_currency)
-    return pa.Table.from_pylist(
-        [dict(zip(fields, row, strict=True))], schema=pa.schema(fields)
-    )
-
-
-def _accounts(config: Config, raw: dict[str, Path]) -> pa.Table:
-    """Return the configured accounts, and those that are loaded but no longer are."""
-    fields: dict[str, pa.DataType] = {
-        "vendor": pa.string(),
-        "account": pa.string(),
-        "currency": pa.string(),
-        "time_zone": pa.string(),
-        "settle_after": pa.duration("us"),
-    }
-    rows: list[dict[str, object]] = [
-        {
-            "vendor": vendor.name,
-            "account": account.alias,
-            "currency": account.currency,
-            "time_zone": account.time_zone,
-            "settle_after": vendor.settle_after,
-        }
-        for vendor in config.vendors
-        for account in vendor.accounts
-    ]
-    configured = {(row["vendor"], row["account"]) for row in rows}
-    rows += [
-        {"vendor": name, "account": alias, "settle_after": SETTLE_AFTER}
-        for name, path in raw.items()
-        for alias in sorted({read.account for read in past_reads(path)})
-        if (name, alias) not in configured
-    ]
-    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
-
-
-def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
-    text, amount = pa.string(), pa.decimal128(18, 6)
-    fields: dict[str, pa.DataType] = {
-        **dict.fromkeys(("vendor", "account", "direction", "component"), text),
-        "unit": text,
-        **dict.fromkeys(("increment", "minimum", "unit_price"), amount),
-        **dict.fromkeys(("base_cost", "allowance"), amount),
-        "currency": text,
-        **dict.fromkeys(("valid_from", "valid_to"), pa.date32()),
-    }
-    schema = pa.schema(fields)
-    return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)
 
 
 def _keep_apart(warehouse: Path, origin: str) -> None:

@@ -5,15 +5,16 @@ puts the same facts on stdout for a machine.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -71,16 +72,17 @@ def told_progress(console: Console) -> Iterator[Told]:
         yield bar
 
 
-def rows_of(published: Path, name: str) -> list[Row]:
-    """Run one of the summary's queries over a published file."""
-    return rows_of_sql(published, query(name))
+def rows_of(published: Path, name: str, now: datetime | None = None) -> list[Row]:
+    """Run one of ``pipelines/queries`` over a published file."""
+    return rows_of_sql(published, query(name), now)
 
 
-def rows_of_sql(published: Path, sql: str) -> list[Row]:
+def rows_of_sql(published: Path, sql: str, now: datetime | None = None) -> list[Row]:
     """Run a query over a published file, times in UTC, nothing outside in reach."""
     with duckdb.connect(str(published), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_external_access = false")
+        connection.execute("set variable now = $1::timestamptz", [now])
         result = connection.execute(sql)
         names = [column[0] for column in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -191,13 +193,20 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def show_status(rows: list[Row]) -> None:
-    """Print what is held of every stream, and what keeps a window open."""
-    show_rows([{k: v for k, v in row.items() if k != "last_error"} for row in rows])
-    for row in rows:
-        if row["last_error"]:
-            place = f"{row['vendor']} {row['account']} {row['stream']}"
-            stderr().print(f"{place}: {row['last_error']}", highlight=False)
+def compact_table(title: str, *columns: str, right: Collection[str]) -> Table:
+    """Return a table without lines; ``right`` names the columns of numbers."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold")
+    return table
 
 
 def show_verdicts(verdicts: Sequence[Verdict]) -> None:

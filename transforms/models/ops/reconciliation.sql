@@ -1,18 +1,7 @@
 -- One row per window of a vendor stream: the vendor's own total against the rows read, at its last reading.
--- A question about a day's pending calls is no reading of its window, and an answer that
--- the account may not read it is none either.
+-- An answer that the account may not read it is no reading.
 -- @key vendor, account, stream, window_start
 -- @accepted verdict: matched, mismatched, no_total, not_read
-with last_reading as (
-    select *
-    from ops.load_windows
-    where purpose != 'settle' and state != 'unreachable' and split_of is null
-    qualify row_number() over (
-        partition by vendor, account, stream, window_start
-        order by started_at desc, load_id desc
-    ) = 1
-)
-
 select
     vendor,
     account,
@@ -30,4 +19,5 @@ select
         else 'mismatched'
     end as verdict,
     started_at as read_at
-from last_reading
+from ops.last_readings
+where state != 'unreachable'

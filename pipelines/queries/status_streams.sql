@@ -1,24 +1,15 @@
 -- One row per vendor account and stream: how far it is loaded, and what is open.
-with last_reading as (
-    select *
-    from ops.load_windows
-    where purpose != 'settle' and split_of is null
-    qualify row_number() over (
-        partition by vendor, account, stream, window_start
-        order by started_at desc, load_id desc
-    ) = 1
-)
-
+-- A backfill is no sign that a stream is up to date.
 select
     vendor,
     account,
     stream,
-    min(window_start) as held_from,
+    min(window_start) filter (where state = 'complete') as held_from,
     max(window_end) filter (where state = 'complete') as held_until,
     count(*) filter (where state = 'complete') as windows_complete,
     count(*) filter (where state not in ('complete', 'unreachable')) as windows_open,
-    max(started_at) as last_read_at,
+    max(started_at) filter (where purpose != 'backfill') as last_read_at,
     arg_max(error, started_at) filter (where state != 'complete') as last_error
-from last_reading
+from ops.last_readings
 group by all
 order by all

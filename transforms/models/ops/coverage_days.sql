@@ -1,0 +1,27 @@
+-- One row per vendor account and UTC day, from the first day ever asked for to that of the clock: whether all of it was read.
+-- The state is the worst of the account's required streams, of those that list all of the
+-- day by now; today is partial once something of it is read. A day without calls is
+-- complete with 0 records; one that was not loaded has no count, NULL. The records are as
+-- the vendor lists them by their own time: a record that two streams list counts once.
+-- @key vendor, account, day
+-- @accepted state: complete, partial, missing, unreachable, in_future
+-- @not_null state, is_settled
+select
+    days.vendor,
+    days.account,
+    days.day,
+    case
+        when bool_or(days.state = 'missing') then 'missing'
+        when bool_or(days.is_over and days.state = 'partial') then 'partial'
+        when bool_or(days.is_over and days.state = 'unreachable') then 'unreachable'
+        when bool_or(days.is_over) or bool_and(days.state = 'complete') then 'complete'
+        when bool_or(days.state in ('complete', 'partial')) then 'partial'
+        when days.day < any_value(clock.as_of)::date then 'missing'
+        else 'in_future'
+    end as state,
+    bool_and(days.is_settled) as is_settled,
+    max(days.records) filter (where days.is_by_event_time) as records,
+    max(days.last_read_at) as last_read_at
+from ops.coverage_streams as days
+cross join ops.clock as clock
+group by days.vendor, days.account, days.day

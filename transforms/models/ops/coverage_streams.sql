@@ -1,0 +1,74 @@
+-- One row per vendor account, required stream and UTC day, from the first day ever asked for.
+-- complete: complete readings cover the whole day, in any pieces, whatever failed since;
+-- unreachable: they do so only together with what the vendor serves no more; partial: they
+-- cover a part of it; in_future: none yet, and the stream does not list all of it by now.
+-- @key vendor, account, stream, day
+-- @accepted state: complete, partial, missing, unreachable, in_future
+-- @not_null state, is_over, is_settled, is_by_event_time
+with asked as (
+    select
+        windows.vendor,
+        windows.account,
+        min(windows.window_start) as first_at,
+        max(windows.window_end) - interval 1 microsecond as last_at
+    from ops.load_windows as windows
+    semi join ops.streams as streams
+        on
+            windows.vendor = streams.vendor
+            and windows.account = streams.account
+            and windows.stream = streams.stream
+            and streams.is_required
+    where windows.purpose != 'settle'
+    group by all
+),
+
+days as (
+    select
+        streams.vendor,
+        streams.account,
+        streams.stream,
+        streams.is_by_event_time,
+        streams.lag,
+        clock.as_of,
+        unnest(
+            generate_series(
+                date_trunc('day', asked.first_at),
+                -- Nobody asks for an account that is not configured any more.
+                case
+                    when streams.is_configured then clock.as_of
+                    else least(asked.last_at, clock.as_of)
+                end,
+                interval 1 day
+            )
+        ) as midnight
+    from ops.streams as streams
+    inner join asked
+        on streams.vendor = asked.vendor and streams.account = asked.account
+    cross join ops.clock as clock
+    where streams.is_required
+)
+
+select
+    days.vendor,
+    days.account,
+    days.stream,
+    days.midnight::date as day,
+    case
+        when found.complete_us = 86400000000 then 'complete'
+        when found.reached_us = 86400000000 then 'unreachable'
+        when found.complete_us > 0 then 'partial'
+        when days.midnight + interval 1 day + days.lag > days.as_of then 'in_future'
+        else 'missing'
+    end as state,
+    days.midnight + interval 1 day + days.lag <= days.as_of as is_over,
+    coalesce(found.settled_us = 86400000000, false) as is_settled,
+    days.is_by_event_time,
+    found.records,
+    found.last_read_at
+from days
+left join ops.coverage_found as found
+    on
+        days.vendor = found.vendor
+        and days.account = found.account
+        and days.stream = found.stream
+        and days.midnight = found.midnight
