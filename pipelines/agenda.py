@@ -1,4 +1,7 @@
-"""All that one vendor is asked tonight: every account's plan, then what is pending."""
+"""All that one vendor is asked: every account's plan, then what is pending.
+
+Or, of a backfill, what of its range is not held.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ from pathlib import Path
 
 from pipelines.config import Account, Vendor
 from pipelines.ledger import pending
-from pipelines.plan import PastRead, plan
+from pipelines.plan import Order, PastRead, plan, plan_backfill
 from pipelines.quota import expected_requests, spent_today, warning
 from pipelines.settle import days_in_doubt, settle_windows
 from pipelines.sources import default_of, streams_of
@@ -28,8 +31,6 @@ class Agenda:
     spans: tuple[tuple[Stream, Interval], ...] = ()
     """Where they stand."""
     warnings: tuple[str, ...] = ()
-    reads: tuple[PastRead, ...] = ()
-    """What was asked before."""
 
 
 def agenda(
@@ -45,11 +46,7 @@ def agenda(
     spans: list[tuple[Stream, Interval]] = []
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
-        streams = [
-            stream
-            for stream in streams_of(vendor.name)
-            if not stream.is_optional or account.settings.get(stream.name, True)
-        ]
+        streams = streams_for(account)
         windows = [
             window
             for stream in streams
@@ -81,7 +78,50 @@ def agenda(
             late += [(account, window) for window in again]
     asked = (*planned, *late)
     warnings = tuple(_quota_warnings(vendor, asked, now, reads))
-    return Agenda(asked, frozenset(waiting), tuple(spans), warnings, tuple(reads))
+    return Agenda(asked, frozenset(waiting), tuple(spans), warnings)
+
+
+def backlog(
+    vendor: Vendor, order: Order, now: datetime, reads: Sequence[PastRead]
+) -> Agenda:
+    """Return the questions of a backfill: days in order, every stream of each.
+
+    Raises `pipelines.plan.ClockError`.
+    """
+    planned = [
+        (account, window)
+        for account in vendor.accounts
+        for stream in streams_for(account)
+        for window in plan_backfill(
+            stream,
+            order,
+            now,
+            [read for read in reads if read.account == account.alias],
+            vendor.lookback,
+        )
+    ]
+    planned.sort(key=lambda asked: asked[1].start, reverse=order.newest_first)
+    warnings = [*_month_notes(vendor, order)]
+    warnings += _quota_warnings(vendor, planned, now, reads)
+    return Agenda(tuple(planned), warnings=tuple(warnings))
+
+
+def _month_notes(vendor: Vendor, order: Order) -> Iterator[str]:
+    by_month = any(stream.whole_months for stream in streams_of(vendor.name))
+    if by_month and order.start.day > 1:
+        yield (
+            f"read from {order.start.replace(day=1):%Y-%m-%d} on, since a price "
+            "depends on the other calls of its month"
+        )
+
+
+def streams_for(account: Account) -> list[Stream]:
+    """Return what is read of an account: all that is not optional and turned off."""
+    return [
+        stream
+        for stream in streams_of(account.vendor)
+        if not stream.is_optional or account.settings.get(stream.name, True)
+    ]
 
 
 def _quota_warnings(

@@ -1,13 +1,15 @@
 """The ``callhouse`` command: parse, call, print, exit code; nothing else.
 
 Exit codes: 0 all is in; 1 a vendor or a window is open, the rest is in; 2 the run
-did not start (configuration, another run); 3 a check failed, nothing was published.
+did not start (configuration, another run); 3 a check failed, nothing was published;
+130 and 143 Ctrl-C and SIGTERM, what was in by then stays.
 """
 
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +19,8 @@ import typer
 
 if TYPE_CHECKING:
     from pipelines.config import Config, Vendor
+    from pipelines.load import Progress
+    from pipelines.plan import Order
 
 app = typer.Typer(
     add_completion=False,
@@ -29,7 +33,10 @@ Without credentials every command works on the bundled sandbox vendors; with the
 config/secrets.toml or in CALLHOUSE__SOURCES__VENDOR__KEY, on the real ones.
 
 A first evening: callhouse run, then callhouse status, then
-callhouse query "select * from fact_calls limit 5".""",
+callhouse query "select * from fact_calls limit 5".
+
+Older days: callhouse backfill --from 2026-01-01 --to 2026-03-31 --dry-run says what
+it would take; without --dry-run it reads them, as often interrupted as you like.""",
 )
 
 REFUSED, CHECK_FAILED = 2, 3
@@ -68,11 +75,11 @@ def run(
     reads again what may still change.
     """
     from pipelines.night import run_night  # noqa: PLC0415 - --help must not wait for dlt
-    from pipelines.report import as_json, show, stderr, told_progress  # noqa: PLC0415
+    from pipelines.report import as_json, show, stderr  # noqa: PLC0415
 
     with _refusals(), _settings(config, now) as (settings, origin, clock):
         chosen = _chosen(settings, vendor)
-        with told_progress(stderr()) as progress:
+        with _narrated() as progress:
             night = run_night(
                 settings, clock, progress, vendors=chosen, full=full, origin=origin
             )
@@ -93,11 +100,11 @@ def load(
 ) -> None:
     """Load what is missing into the raw files, without building."""
     from pipelines.night import Night, load_all  # noqa: PLC0415
-    from pipelines.report import as_json, show, stderr, told_progress  # noqa: PLC0415
+    from pipelines.report import as_json, show, stderr  # noqa: PLC0415
 
     with _refusals(), _settings(config, now) as (settings, origin, clock):
         chosen = _chosen(settings, vendor)
-        with told_progress(stderr()) as progress:
+        with _narrated() as progress:
             outcomes = load_all(
                 settings, clock, progress, vendors=chosen, origin=origin
             )
@@ -106,6 +113,65 @@ def load(
             _print_json(as_json(night))
         else:
             show(stderr(), night)
+    raise typer.Exit(0 if night.is_complete else 1)
+
+
+@app.command()
+def backfill(
+    since: Annotated[
+        datetime,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="The first UTC day."),
+    ],
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            "--to",
+            formats=["%Y-%m-%d"],
+            help="The last UTC day, it too is read; without it, today.",
+        ),
+    ] = None,
+    vendor: VendorNames = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="Only accounts of this name; may be given several times."),
+    ] = None,
+    now: Now = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would take, read nothing.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Read again what is held and settled.")
+    ] = False,
+    oldest_first: Annotated[
+        bool, typer.Option("--oldest-first", help="Else the newest day comes first.")
+    ] = False,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Load the days of a range that are not held yet, then build and publish.
+
+    Both days are UTC and are read themselves. Interrupt it as you like: the same
+    command goes on from there. It lets a night that wants the same vendor go first.
+    """
+    from pipelines.night import run_backfill  # noqa: PLC0415
+    from pipelines.report import as_json, show, stderr  # noqa: PLC0415
+
+    with _refusals(), _settings(config, now) as (settings, origin, clock):
+        order = _order(since, until, clock, is_forced=force, newest=not oldest_first)
+        chosen = _of_accounts(_chosen(settings, vendor), account)
+        if dry_run:
+            raise typer.Exit(_dry_run(settings, clock, order, chosen, json=json))
+        with _narrated() as progress:
+            night = run_backfill(
+                settings, clock, progress, order, vendors=chosen, origin=origin
+            )
+        if json:
+            _print_json(as_json(night))
+        else:
+            show(stderr(), night, "Backfill")
+    if not night.is_complete:
+        typer.echo("Not all is in; the same command goes on from here.", err=True)
     raise typer.Exit(0 if night.is_complete else 1)
 
 
@@ -121,7 +187,7 @@ def transform(
     from pipelines.config import read_config  # noqa: PLC0415
     from pipelines.night import build_and_publish  # noqa: PLC0415
 
-    with _refusals():
+    with _refusals(), _narrated():
         clock = _utc(now)
         built, published = build_and_publish(read_config(config), clock, full=full)
     if json:
@@ -317,6 +383,97 @@ def _chosen(settings: "Config", names: list[str] | None) -> "list[Vendor]":
                 f"--vendor {name}: not configured; configured: {', '.join(known)}"
             )
     return [known[name] for name in dict.fromkeys(names or known)]
+
+
+def _of_accounts(vendors: "list[Vendor]", aliases: list[str] | None) -> "list[Vendor]":
+    from pipelines.config import ConfigError  # noqa: PLC0415
+
+    if not aliases:
+        return vendors
+    known = {account.alias for vendor in vendors for account in vendor.accounts}
+    for alias in aliases:
+        if alias not in known:
+            raise ConfigError(
+                f"--account {alias}: not configured; configured: "
+                f"{', '.join(sorted(known))}"
+            )
+    cut = (
+        replace(one, accounts=tuple(a for a in one.accounts if a.alias in aliases))
+        for one in vendors
+    )
+    return [vendor for vendor in cut if vendor.accounts]
+
+
+def _order(
+    since: datetime,
+    until: datetime | None,
+    clock: datetime,
+    *,
+    is_forced: bool,
+    newest: bool,
+) -> "Order":
+    from pipelines.config import ConfigError  # noqa: PLC0415
+    from pipelines.plan import Order  # noqa: PLC0415
+    from pipelines.windows import DAY  # noqa: PLC0415
+
+    first = _utc(since)
+    last = clock if until is None else _utc(until)
+    if first > clock:
+        raise ConfigError(
+            f"--from {first:%Y-%m-%d} lies in the future; it is {clock:%Y-%m-%d} (UTC)"
+        )
+    if first > last:
+        raise ConfigError(
+            f"--from {first:%Y-%m-%d} lies after --to {last:%Y-%m-%d}; swap them"
+        )
+    end = last.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
+    return Order(first, end, is_forced=is_forced, newest_first=newest)
+
+
+def _dry_run(
+    settings: "Config",
+    clock: datetime,
+    order: "Order",
+    vendors: "list[Vendor]",
+    *,
+    json: bool,
+) -> int:
+    from pipelines.estimate import estimate  # noqa: PLC0415
+    from pipelines.foresight import foresight, show_foresight  # noqa: PLC0415
+
+    with _narrated():
+        found = [estimate(vendor, settings, clock, order) for vendor in vendors]
+    if json:
+        _print_json(foresight(found))
+    else:
+        show_foresight(found)
+    return 1 if any(one.errors for one in found) else 0
+
+
+@contextmanager
+def _narrated() -> "Iterator[Progress]":
+    """Show progress; an interruption ends in one sentence and an exit code."""
+    from pipelines.interruption import Interrupted, interruptible  # noqa: PLC0415
+    from pipelines.report import stderr, told_progress  # noqa: PLC0415
+
+    latest: dict[str, str] = {}
+    try:
+        with interruptible(), told_progress(stderr()) as progress:
+
+            def noted(name: str, done: int, plan: int, records: int, note: str) -> None:
+                if plan:
+                    latest[name] = f"{name} {done} of {plan} windows"
+                progress(name, done, plan, records, note)
+
+            yield noted
+    except Interrupted as stop:
+        held = f" ({', '.join(latest.values())})" if latest else ""
+        typer.echo(
+            f"callhouse: interrupted; what is in stays{held}, and the same command "
+            "goes on from there",
+            err=True,
+        )
+        raise typer.Exit(stop.exit_code) from None
 
 
 def _published(folder: Path) -> Path:

@@ -40,22 +40,32 @@ PATIENCE_SECONDS = 600.0
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
+GONE = "no longer served"
+"""Ends the sentence of a refusal that will never become an answer."""
+
 
 class VendorError(Exception):
     """A vendor did not answer, or answered what cannot be loaded.
 
     ``stops_account`` says that asking on is pointless until somebody acts or time
     passes: a credential, an address, a quota. ``lacks_scope`` says that the vendor
-    knows the account and does not grant it this one listing.
+    knows the account and does not grant it this one listing; ``is_gone``, that it no
+    longer has what was asked for.
     """
 
     def __init__(
-        self, sentence: str, *, stops_account: bool = False, lacks_scope: bool = False
+        self,
+        sentence: str,
+        *,
+        stops_account: bool = False,
+        lacks_scope: bool = False,
+        is_gone: bool = False,
     ) -> None:
         """Keep the sentence an operator will read."""
         super().__init__(sentence)
         self.stops_account = stops_account
         self.lacks_scope = lacks_scope
+        self.is_gone = is_gone
 
 
 class _PassingError(VendorError):
@@ -77,7 +87,13 @@ class Refusal:
     """What a vendor's own error body means for us."""
 
     kind: Literal[
-        "retry", "too_much", "sign_in", "no_scope", "stop_account", "stop_window"
+        "retry",
+        "too_much",
+        "sign_in",
+        "no_scope",
+        "gone",
+        "stop_account",
+        "stop_window",
     ]
     words: str
 
@@ -375,6 +391,8 @@ class Client:
             raise _PassingError(sentence, wait=wait)
         if refusal.kind == "too_much":
             raise TooMuchError(sentence)
+        if refusal.kind == "gone":
+            raise VendorError(f"{sentence}; these days are {GONE}", is_gone=True)
         raise VendorError(
             sentence,
             stops_account=refusal.kind != "stop_window",

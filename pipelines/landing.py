@@ -117,7 +117,8 @@ def landed(
     fails raises `VendorError`; on terms that say ``keep_going`` it is written into
     the ledger as failed and the next one is tried, unless the error concerns the
     whole account. An optional stream that is not granted is unreachable, and the next
-    stream is read. ``concurrency`` windows are read at the same time.
+    stream is read; so is a window that its vendor no longer serves, and the next one.
+    ``concurrency`` windows are read at the same time.
     """
     asked = list(windows)
 
@@ -134,6 +135,8 @@ def landed(
                 yield read
                 if error is not None and _is_not_granted(stream, error):
                     break
+                if error is not None and error.is_gone:
+                    continue
                 failed = 0 if error is None else failed + 1
                 if error is not None and (error.stops_account or failed == FAILURES):
                     return
@@ -199,7 +202,7 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
     try:
         pile = reader.read(window, started)
     except VendorError as failure:
-        lost = _is_not_granted(reader.stream, failure)
+        lost = failure.is_gone or _is_not_granted(reader.stream, failure)
         error, state = failure, "unreachable" if lost else "failed"
     if pile.is_short and not reader.terms.counts_only:
         state = "partial"

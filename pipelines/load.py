@@ -8,11 +8,11 @@ never resumed, and what is done is what the ledger in the raw file says.
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 from pipelines.agenda import Agenda, agenda, settled
@@ -20,15 +20,8 @@ from pipelines.config import Account, Config, Vendor
 from pipelines.ledger import held, past_reads
 from pipelines.locks import in_turn, only_one
 from pipelines.news import Tally, watch
-from pipelines.outcome import (
-    Outcome,
-    Refused,
-    added,
-    given_up,
-    refusals,
-    within_reach,
-)
-from pipelines.plan import PastRead, history_start
+from pipelines.outcome import Outcome, added, given_up, key, lost
+from pipelines.plan import BACKFILL, PastRead, history_start
 from pipelines.quota import spent_today
 from pipelines.reading import Terms
 from pipelines.sources import open_source
@@ -40,6 +33,9 @@ BATCH_WINDOWS = 16
 LAST_BREATH = 20.0
 """Seconds that the children of a killed run may take to notice and die."""
 
+A_BATCH = 900.0
+"""Seconds that a night waits for the batch of a backfill: far more than one takes."""
+
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
@@ -50,7 +46,10 @@ DLT_SETTINGS = {
 }
 
 Progress = Callable[[str, int, int, int, str], None]
-"""Told (vendor, windows done, windows planned, records so far, a note or "")."""
+"""Told (vendor, windows done, windows planned, records so far, a note or "").
+
+Where nothing is planned, the note alone is told.
+"""
 
 
 def raw_file(warehouse: Path, vendor: str) -> Path:
@@ -63,6 +62,16 @@ def file_lock(warehouse: Path, vendor: str) -> Path:
     return warehouse / "locks" / f"{vendor}.file.lock"
 
 
+def run_lock(warehouse: Path, vendor: str) -> Path:
+    """Return the lock of who asks a vendor: one at a time, for pace and quota."""
+    return warehouse / "locks" / f"{vendor}.run.lock"
+
+
+def turn_lock(warehouse: Path, vendor: str) -> Path:
+    """Return the lock of who is to be the next to ask a vendor."""
+    return warehouse / "locks" / f"{vendor}.turn.lock"
+
+
 def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> Outcome:
     """Load all that one vendor's plan asks for.
 
@@ -71,65 +80,97 @@ def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> O
     """
     began = time.monotonic()
     warehouse = config.warehouse
-
-    def clock() -> datetime:
-        return now + timedelta(seconds=time.monotonic() - began)
-
-    lock = warehouse / "locks" / f"{vendor.name}.run.lock"
-    with only_one(lock, f"loading {vendor.name}", patience=LAST_BREATH):
+    clock = clock_from(now)
+    with _night_turn(vendor, warehouse, progress):
         raw = raw_file(warehouse, vendor.name)
+        reads = known_reads(warehouse, vendor.name)
+        since = history_start(config.start, config.history_days, now, reads)
         with in_turn(file_lock(warehouse, vendor.name), shared=True):
-            reads = past_reads(raw)
-            since = history_start(config.start, config.history_days, now, reads)
             tonight = agenda(vendor, raw, since, now, reads)
-        outcome = _ask(vendor, warehouse, tonight, clock, progress)
+        outcome = ask(vendor, warehouse, tonight, clock, progress)
         with in_turn(file_lock(warehouse, vendor.name), shared=True):
             outcome = replace(outcome, settled=settled(tonight, raw))
     return replace(outcome, seconds=time.monotonic() - began)
 
 
-def _ask(
+def clock_from(now: datetime) -> Callable[[], datetime]:
+    """Return a clock that shows ``now`` and goes on from there."""
+    began = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - began)
+
+
+def known_reads(warehouse: Path, vendor: str) -> list[PastRead]:
+    """Return the ledger of a vendor, waiting for who is writing it."""
+    with in_turn(file_lock(warehouse, vendor), shared=True):
+        return past_reads(raw_file(warehouse, vendor))
+
+
+@contextmanager
+def _night_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator[None]:
+    """Have the vendor to oneself for a night, also while a backfill is going on.
+
+    Who holds the turn lock is the next: without it a backfill that asks for its next
+    batch at once would always be quicker.
+    """
+
+    def patience(holder: str) -> float:
+        return A_BATCH if holder.endswith(BACKFILL) else LAST_BREATH
+
+    def told(holder: str) -> None:
+        if holder.endswith(BACKFILL):
+            said = f"waits until a batch of a backfill is in ({holder})"
+            progress(vendor.name, 0, 0, 0, said)
+
+    what = f"loading {vendor.name}"
+    with ExitStack() as locks:
+        with only_one(
+            turn_lock(warehouse, vendor.name), what, patience=lambda _: LAST_BREATH
+        ):
+            lock = run_lock(warehouse, vendor.name)
+            locks.enter_context(only_one(lock, what, patience=patience, told=told))
+        yield
+
+
+def ask(
     vendor: Vendor,
     warehouse: Path,
-    tonight: Agenda,
+    agenda: Agenda,
     clock: Callable[[], datetime],
     progress: Progress,
+    *,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Outcome:
-    """Ask all that is on the agenda, but nothing more of who refused."""
+    """Ask all that is on the agenda, but nothing more of who refused.
+
+    Each batch is asked within a ``turn``.
+    """
     outcome = Outcome(
         vendor.name,
-        planned=len(tonight.windows),
-        pending=len(tonight.waiting),
-        notes=tonight.warnings,
+        planned=len(agenda.windows),
+        pending=len(agenda.waiting),
+        notes=agenda.warnings,
     )
-    progress(vendor.name, 0, outcome.planned, 0, "; ".join(tonight.warnings))
-    reads, refused = list(tonight.reads), Refused()
-    blocked: set[str] = set()
-    for batch in _batches(tonight.windows):
-        asked = [
-            one for one in within_reach(batch, refused) if one[0].alias not in blocked
+    progress(vendor.name, 0, outcome.planned, 0, "; ".join(agenda.warnings))
+    left = list(agenda.windows)
+    while left:
+        batch = left[:BATCH_WINDOWS]
+        with turn():
+            reads = known_reads(warehouse, vendor.name)
+            spent = {
+                account.alias: spent_today(reads, account.alias, clock())
+                for account in vendor.accounts
+            }
+            tally = load_batch(vendor, warehouse, batch, clock, spent)
+        out_of_reach = lost(left, tally)
+        blocked = given_up((a for a in batch if key(a) not in out_of_reach), tally)
+        left = [
+            asked
+            for asked in left[BATCH_WINDOWS:]
+            if key(asked) not in out_of_reach and asked[0].alias not in blocked
         ]
-        if not asked:
-            continue
-        spent = {
-            account.alias: spent_today(reads, account.alias, clock())
-            for account in vendor.accounts
-        }
-        tally = load_batch(vendor, warehouse, asked, clock, spent)
-        reads += _reads(tally)
-        refused |= refusals(tally)
-        blocked |= given_up(within_reach(asked, refused), tally)
-        outcome = added(outcome, tally, len(within_reach(tonight.windows, refused)))
+        outcome = added(outcome, tally, len(out_of_reach))
         progress(vendor.name, outcome.windows, outcome.planned, outcome.records, "")
     return outcome
-
-
-def _batches(
-    todo: Iterable[tuple[Account, Window]],
-) -> Iterator[list[tuple[Account, Window]]]:
-    left = iter(todo)
-    while batch := list(islice(left, BATCH_WINDOWS)):
-        yield batch
 
 
 def load_batch(
@@ -175,18 +216,3 @@ def load_batch(
         pipeline.load(raise_on_failed_jobs=True)
     shutil.rmtree(work, ignore_errors=True)
     return tally
-
-
-def _reads(tally: Tally) -> list[PastRead]:
-    return [
-        PastRead(
-            row["account"],
-            row["stream"],
-            (row["window_start"], row["window_end"]),
-            row["purpose"],
-            row["state"],
-            row["started_at"],
-            row["requests"],
-        )
-        for row in tally.ledger
-    ]

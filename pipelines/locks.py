@@ -7,7 +7,7 @@ stale; the file's text only serves to say who holds it.
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,34 +18,52 @@ class LockedError(Exception):
 
 
 @contextmanager
-def only_one(path: Path, what: str, *, patience: float = 0.0) -> Iterator[None]:
+def only_one(
+    path: Path,
+    what: str,
+    *,
+    patience: Callable[[str], float] = lambda _: 0.0,
+    told: Callable[[str], None] = lambda _: None,
+    role: str = "",
+) -> Iterator[None]:
     """Hold a lock for one's whole work, or raise `LockedError`.
 
-    ``patience`` is how many seconds a holder may take to die.
+    ``patience`` says how many seconds to wait for the holder, who is described to it
+    and, before a wait, to ``told``; ``role`` is added to how we are described.
     """
     with _opened(path) as handle:
-        if not _taken(handle, time.monotonic() + patience):
-            holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
-            raise LockedError(
-                f"{what} is already going on ({holder or 'by another process'}); wait "
-                "until it ends, or stop it"
-            )
+        _take(handle, what, patience, told)
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z"
+        text = f"process {os.getpid()}, since {since}" + (f", {role}" if role else "")
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()}, since {since}".encode(), 0)
+        os.pwrite(handle, text.encode(), 0)
         yield
 
 
-def _taken(handle: int, deadline: float) -> bool:
+def _take(
+    handle: int,
+    what: str,
+    patience: Callable[[str], float],
+    told: Callable[[str], None],
+) -> None:
+    began, heard = time.monotonic(), False
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
+            holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
+            holder = holder or "by another process"
+            if time.monotonic() - began >= patience(holder):
+                raise LockedError(
+                    f"{what} is already going on ({holder}); wait until it ends, or "
+                    "stop it"
+                ) from None
+            if not heard:
+                told(holder)
+            heard = True
             time.sleep(0.1)
         else:
-            return True
+            return
 
 
 @contextmanager

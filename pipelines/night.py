@@ -9,9 +9,10 @@ from pathlib import Path
 import transforms
 from pipelines.config import Config, ConfigError, Vendor
 from pipelines.context import told
-from pipelines.load import Progress, file_lock, raw_file
-from pipelines.locks import in_turn, only_one
+from pipelines.load import Progress, clock_from, file_lock, raw_file
+from pipelines.locks import LockedError, in_turn, only_one
 from pipelines.outcome import Outcome
+from pipelines.plan import Order
 from pipelines.publish import publish
 from pipelines.runs import Run, read_runs, write_runs
 from pipelines.side_by_side import load_vendors
@@ -57,6 +58,39 @@ def run_night(
     return Night(tuple(outcomes), result, published)
 
 
+def run_backfill(
+    config: Config,
+    now: datetime,
+    progress: Progress,
+    order: Order,
+    *,
+    vendors: Sequence[Vendor],
+    origin: str = "vendors",
+) -> Night:
+    """Load a range of days, build and publish; a night may begin and end meanwhile.
+
+    A vendor whose backfill is going on already is left to it, and says so.
+    """
+    clock = clock_from(now)
+    with ExitStack() as locks:
+        taken: list[Outcome] = []
+        for vendor in vendors:
+            lock = config.warehouse / "locks" / f"{vendor.name}.backfill.lock"
+            try:
+                locks.enter_context(only_one(lock, f"a backfill of {vendor.name}"))
+            except LockedError as error:
+                taken.append(Outcome(vendor.name, errors=(str(error),)))
+        others = {outcome.vendor for outcome in taken}
+        ours = [vendor for vendor in vendors if vendor.name not in others]
+        if not ours:
+            return Night(tuple(taken), None, None)
+        outcomes = load_all(
+            config, now, progress, vendors=ours, origin=origin, order=order
+        )
+    result, published = build_and_publish(config, clock())
+    return Night((*outcomes, *taken), result, published)
+
+
 def load_all(
     config: Config,
     now: datetime,
@@ -64,11 +98,13 @@ def load_all(
     *,
     vendors: Sequence[Vendor],
     origin: str = "vendors",
+    order: Order | None = None,
 ) -> list[Outcome]:
     """Load vendors side by side and write each one's line into the journal."""
     _keep_apart(config.warehouse, origin)
-    outcomes = load_vendors(vendors, config, now, progress)
-    write_runs(config.warehouse, (_run(outcome, now) for outcome in outcomes))
+    outcomes = load_vendors(vendors, config, now, progress, order)
+    command = "load" if order is None else "backfill"
+    write_runs(config.warehouse, (_run(one, now, command) for one in outcomes))
     return outcomes
 
 
@@ -121,10 +157,10 @@ def _keep_apart(warehouse: Path, origin: str) -> None:
         )
 
 
-def _run(outcome: Outcome, now: datetime) -> Run:
+def _run(outcome: Outcome, now: datetime, command: str) -> Run:
     return Run(
         started_at=now,
-        command="load",
+        command=command,
         vendor=outcome.vendor,
         outcome="complete" if outcome.is_complete else "incomplete",
         windows=outcome.windows,

@@ -1,16 +1,18 @@
 """What became of a vendor tonight, added up from its load packages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pipelines.config import Account
+from pipelines.http import GONE
 from pipelines.news import Tally
 from pipelines.windows import Window
 
-Refused: TypeAlias = dict[tuple[str, str], datetime]
-"""By account and stream that is not granted: the first window it was refused for."""
+Asked: TypeAlias = tuple[Account, Window]
+Key: TypeAlias = tuple[str, str, datetime]
+"""Account, stream and start of a window."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,17 @@ class Outcome:
         return not self.errors and self.windows == self.planned
 
 
-def added(outcome: Outcome, tally: Tally, planned: int) -> Outcome:
-    """Add a load package to what became of a vendor tonight."""
+def added(outcome: Outcome, tally: Tally, lost: int) -> Outcome:
+    """Add a load package to what became of a vendor tonight.
+
+    ``lost`` of the planned windows can no longer be had.
+    """
     rows = tally.ledger
     errors = [row["error"] for row in rows if row["state"] in {"failed", "partial"}]
-    notes = [
-        f"{row['stream']} is left out: {row['error']}, or set {row['stream']} = false"
-        for row in rows
-        if row["state"] == "unreachable"
-    ]
+    notes = [_note(row) for row in rows if row["state"] == "unreachable"]
     return replace(
         outcome,
-        planned=planned,
+        planned=outcome.planned - lost,
         windows=outcome.windows + sum(row["state"] == "complete" for row in rows),
         records=outcome.records + sum(row["rows_distinct"] for row in rows),
         changed=outcome.changed + tally.changed,
@@ -66,34 +67,46 @@ def added(outcome: Outcome, tally: Tally, planned: int) -> Outcome:
     )
 
 
-def refusals(tally: Tally) -> Refused:
-    """Return since when which account's stream is not granted."""
-    return {
-        (row["account"], row["stream"]): row["window_start"]
+def _note(row: Mapping[str, Any]) -> str:
+    if _is_gone(row):
+        return f"{row['stream']}: {row['error']}; only --force asks for them again"
+    return (
+        f"{row['stream']} is left out: {row['error']}, or set {row['stream']} = false"
+    )
+
+
+def _is_gone(row: Mapping[str, Any]) -> bool:
+    return row["state"] == "unreachable" and str(row["error"]).endswith(GONE)
+
+
+def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
+    """Return which of the windows that were left before a package cannot be had.
+
+    A stream that is not granted takes its account's other windows along, in whatever
+    order they would be asked for; what a vendor no longer serves only itself.
+    """
+    answered = {_key_of(row) for row in tally.ledger if row["state"] != "unreachable"}
+    gone = {_key_of(row) for row in tally.ledger if _is_gone(row)}
+    refused = {
+        (row["account"], row["stream"])
         for row in tally.ledger
-        if row["state"] == "unreachable"
+        if row["state"] == "unreachable" and not _is_gone(row)
     }
+    keys = {key(one) for one in left}
+    return {one for one in keys - answered if one in gone or one[:2] in refused}
 
 
-def within_reach(
-    asked: Iterable[tuple[Account, Window]], refused: Refused
-) -> list[tuple[Account, Window]]:
-    """Leave out what is not granted; a stream's windows are asked oldest first."""
-    return [
-        (account, window)
-        for account, window in asked
-        if (since := refused.get((account.alias, window.stream))) is None
-        or window.start < since
-    ]
-
-
-def given_up(asked: list[tuple[Account, Window]], tally: Tally) -> set[str]:
+def given_up(asked: Iterable[Asked], tally: Tally) -> set[str]:
     """Return the accounts whose source stopped before its last window."""
-    answered = {
-        (row["account"], row["stream"], row["window_start"]) for row in tally.ledger
-    }
-    return {
-        account.alias
-        for account, window in asked
-        if (account.alias, window.stream, window.start.astimezone(UTC)) not in answered
-    }
+    answered = {_key_of(row) for row in tally.ledger}
+    return {one[0].alias for one in asked if key(one) not in answered}
+
+
+def key(asked: Asked) -> Key:
+    """Return what tells a window of tonight from all others."""
+    account, window = asked
+    return account.alias, window.stream, window.start.astimezone(UTC)
+
+
+def _key_of(row: Mapping[str, Any]) -> Key:
+    return row["account"], row["stream"], row["window_start"].astimezone(UTC)

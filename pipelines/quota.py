@@ -53,6 +53,14 @@ def expected_requests(
     return expected
 
 
+def days_needed(limit: int, spent: int, requests: int) -> int:
+    """Return on how many UTC days, from today on, a quota lets the requests through."""
+    left = max(0, limit - spent)
+    if not limit or requests <= left:
+        return 1 if requests else 0
+    return 1 + -(-(requests - left) // limit)
+
+
 def warning(limit: int, spent: int, expected: int) -> str:
     """Say that the plan needs more than is left; "" where it does not."""
     left = max(0, limit - spent)

@@ -5,6 +5,7 @@ puts the same facts on stdout for a machine.
 """
 
 import sys
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -23,6 +24,7 @@ from pipelines.ledger import query
 from pipelines.load import Progress as Told
 from pipelines.night import Night
 from pipelines.outcome import Outcome
+from pipelines.pace import pace
 from pipelines.verify import Verdict
 
 Row = dict[str, Any]
@@ -42,11 +44,20 @@ FIRST_QUERY = (
 @contextmanager
 def told_progress(console: Console) -> Iterator[Told]:
     """Show bars on a terminal, and a line per batch anywhere else."""
+    began: dict[str, float] = {}
+
+    def speed(vendor: str, done: int, planned: int, records: int) -> str:
+        now = time.monotonic()
+        said = pace(now - began.setdefault(vendor, now), done, planned, records)
+        return f", {said}" if said else ""
+
     if not console.is_terminal:
 
         def line(vendor: str, done: int, planned: int, records: int, note: str) -> None:
-            text = f"{vendor}: {done} of {planned} windows, {records} records"
-            console.print(text, highlight=False)
+            if planned or not note:
+                text = f"{vendor}: {done} of {planned} windows, {records:,} records"
+                text += speed(vendor, done, planned, records)
+                console.print(text, highlight=False)
             if note:
                 console.print(f"{vendor}: {note}", highlight=False, markup=False)
 
@@ -56,7 +67,7 @@ def told_progress(console: Console) -> Iterator[Told]:
         TextColumn("{task.description:<11}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("windows, {task.fields[records]} records"),
+        TextColumn("windows, {task.fields[records]:,} records{task.fields[speed]}"),
     )
     with Progress(*columns, console=console) as bars:
         tasks: dict[str, Any] = {}
@@ -65,9 +76,18 @@ def told_progress(console: Console) -> Iterator[Told]:
             if note:
                 text = f"{vendor}: {note}"
                 bars.console.print(text, highlight=False, markup=False)
+            if note and not planned:
+                return
             if vendor not in tasks:
-                tasks[vendor] = bars.add_task(vendor, total=planned, records=0)
-            bars.update(tasks[vendor], completed=done, records=records)
+                tasks[vendor] = bars.add_task(vendor, records=0, speed="")
+            told = speed(vendor, done, planned, records)
+            bars.update(
+                tasks[vendor],
+                total=planned,
+                completed=done,
+                records=records,
+                speed=told,
+            )
 
         yield bar
 
@@ -114,9 +134,9 @@ def as_json(night: Night) -> Row:
     }
 
 
-def show(console: Console, night: Night) -> None:
+def show(console: Console, night: Night, title: str = "Tonight") -> None:
     """Print the summary an operator reads in the morning."""
-    console.print(_loads(night.outcomes))
+    console.print(_loads(night.outcomes, title))
     if night.published is not None:
         console.print(_holdings(rows_of(night.published, "calls_by_vendor")))
         _show_unknown(console, rows_of(night.published, "unknown_values"))
@@ -133,8 +153,8 @@ def show(console: Console, night: Night) -> None:
         )
 
 
-def _loads(outcomes: tuple[Outcome, ...]) -> Table:
-    table = _table("Tonight", "vendor", "state")
+def _loads(outcomes: tuple[Outcome, ...], title: str) -> Table:
+    table = _table(title, "vendor", "state")
     for name in ("windows", "records", "changed", "quarantined", "requests", "retries"):
         table.add_column(name, justify="right")
     table.add_column("settled", justify="right")

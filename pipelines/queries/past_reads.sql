@@ -9,7 +9,9 @@ select
     windows.purpose,
     windows.state,
     windows.started_at,
-    windows.requests
+    windows.requests,
+    windows.rows_distinct,
+    epoch(windows.finished_at - windows.started_at) as seconds
 from held.raw.load_windows as windows
 inner join held.raw._dlt_loads as loads
     on windows._dlt_load_id = loads.load_id and loads.status = 0
