@@ -1,13 +1,30 @@
 import itertools
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.plan import ClockError, PastRead, history_start, plan
+from pipelines.plan import (
+    ClockError,
+    Order,
+    PastRead,
+    history_start,
+    plan,
+    plan_backfill,
+)
 from pipelines.stream import Stream
-from pipelines.windows import DAY, Window, covers, read_time
+from pipelines.windows import (
+    DAY,
+    Interval,
+    Window,
+    covers,
+    merge,
+    overlaps,
+    read_time,
+)
 
 START = read_time("2026-03-01T00:00:00Z")
 CALLS = Stream("calls", "calls", "id", "created_at")
@@ -133,3 +150,228 @@ def test_after_any_nights_all_is_covered_and_each_window_read_once_it_is_old(
     settled_until = now - CALLS.lookback - DAY
     assert settled_until <= START or covers(old, (START, settled_until))
     assert all(left.end <= right.start for left, right in itertools.pairwise(windows))
+
+
+def backfill(
+    reads: list[PastRead],
+    stream: Stream,
+    order: Order,
+    now: datetime,
+    *,
+    fails: frozenset[int] = frozenset(),
+) -> list[Window]:
+    windows = plan_backfill(stream, order, now, reads)
+    for number, window in enumerate(windows):
+        reads.append(read(window, now, "failed" if number in fails else "complete"))
+    return windows
+
+
+def days(first: str, last: str, *, is_forced: bool = False) -> Order:
+    ends = (at(f"{first}T00:00:00"), at(f"{last}T00:00:00") + DAY)
+    return Order(*ends, is_forced=is_forced)
+
+
+def test_a_backfill_reads_its_days_newest_first_and_both_ends_of_them() -> None:
+    now = at("03-10T03:00:00")
+    windows = plan_backfill(CALLS, days("02-27", "03-02"), now, [])
+    assert [f"{window.start:%m-%d}" for window in windows] == [
+        "03-02",
+        "03-01",
+        "02-28",
+        "02-27",
+    ]
+    assert {window.purpose for window in windows} == {"backfill"}
+
+
+def test_a_backfill_ends_where_the_vendor_has_calls_by_now() -> None:
+    windows = plan_backfill(CALLS, days("03-09", "03-20"), at("03-10T03:00:00"), [])
+    assert windows[0].end == at("03-10T02:55:00")
+    assert (
+        plan_backfill(ARCHIVE, days("03-09", "03-20"), at("03-10T03:00:00"), []) == []
+    )
+
+
+def test_the_same_backfill_again_reads_only_what_failed() -> None:
+    reads: list[PastRead] = []
+    order, now = days("02-20", "03-10"), at("03-10T03:00:00")
+    backfill(reads, CALLS, order, now, fails=frozenset({2, 3}))
+    again = backfill(reads, CALLS, order, now + timedelta(hours=1))
+    assert [f"{w.start:%m-%d}/{w.attempt}" for w in again[1:]] == ["03-08/2", "03-07/2"]
+    assert again[0].end > again[0].start == at("03-10T00:00:00"), "more has come today"
+    assert plan_backfill(CALLS, order, now + timedelta(hours=1), reads) == []
+
+
+def test_a_forced_backfill_reads_what_is_settled() -> None:
+    reads: list[PastRead] = []
+    now = at("03-30T03:00:00")
+    backfill(reads, CALLS, days("03-01", "03-05"), now)
+    assert plan_backfill(CALLS, days("03-01", "03-05"), now, reads) == []
+    forced = days("03-01", "03-05", is_forced=True)
+    assert len(plan_backfill(CALLS, forced, now, reads)) == 5
+
+
+def test_what_is_no_longer_served_is_asked_for_by_force_only() -> None:
+    reads: list[PastRead] = []
+    now = at("03-30T03:00:00")
+    night(reads, now)
+    reads = [replace(one, state="unreachable") for one in reads]
+    assert plan(CALLS, START, now, reads) == []
+    assert plan_backfill(CALLS, days("03-01", "03-10"), now, reads) == []
+    forced = days("03-01", "03-10", is_forced=True)
+    assert len(plan_backfill(CALLS, forced, now, reads)) == 10
+    granted_by_now = replace(CALLS, is_optional=True)
+    assert len(plan(granted_by_now, START, now, reads)) == 30
+
+
+def test_a_reference_is_read_once_a_day_by_backfills() -> None:
+    rates = Stream("rates", "rates", "id", "", is_reference=True)
+    now, order = at("03-30T03:00:00"), days("03-01", "03-05")
+    (window,) = plan_backfill(rates, order, now, [])
+    done = [read(window, now)]
+    assert plan_backfill(rates, order, now + timedelta(hours=1), done) == []
+    assert len(plan_backfill(rates, order, now + DAY, done)) == 1
+
+
+def test_a_backfill_does_not_move_the_beginning_of_the_history() -> None:
+    now = at("05-10T03:00:00")
+    reads: list[PastRead] = []
+    backfill(reads, CALLS, days("01-01", "04-30"), now)
+    assert history_start(None, 5, now, reads) == at("05-05T00:00:00")
+    looked_back = [replace(one, purpose="lookback") for one in reads]
+    assert history_start(None, 5, now, looked_back) == at("05-05T00:00:00")
+
+
+def test_a_night_looks_back_at_a_backfill_and_takes_over_none() -> None:
+    reads: list[PastRead] = []
+    now = at("03-02T03:00:00")
+    backfill(reads, CALLS, days("02-20", "02-28"), now, fails=frozenset({0, 5}))
+    outside = [w for w in plan(CALLS, START, now + DAY, reads) if w.start < START]
+    assert [f"{window.start:%m-%d}" for window in outside] == ["02-27"]
+    assert {window.purpose for window in outside} == {"lookback"}
+
+
+BY_MONTH = Stream("months", "calls", "id", "at", whole_months=True)
+STREAMS = (CALLS, ARCHIVE, BY_MONTH, replace(CALLS, lookback=timedelta()))
+
+
+@dataclass
+class Life:
+    """An account's stream through nights and backfills, some of which fail."""
+
+    stream: Stream
+    start: datetime
+    now: datetime
+    served_from: datetime
+    """The vendor has nothing older, and says so."""
+    reads: list[PastRead] = field(default_factory=list)
+
+    @property
+    def begin(self) -> datetime:
+        """Where the history begins for the stream."""
+        return self.start.replace(day=1) if self.stream.whole_months else self.start
+
+    def ask(self, windows: list[Window], fails: frozenset[int], most: int) -> None:
+        """Read windows, up to where the command was killed."""
+        for number, window in enumerate(windows[:most]):
+            state = "failed" if number in fails else "complete"
+            if window.start < self.served_from:
+                state = "unreachable"
+            self.reads.append(read(window, self.now, state))
+
+    def gone(self) -> list[Interval]:
+        return [one.interval for one in self.reads if one.state == "unreachable"]
+
+    def held(self, *, settled: bool) -> list[Interval]:
+        again = self.stream.lookback if settled else -400 * DAY
+        return [
+            one.interval
+            for one in self.reads
+            if one.state == "complete" and one.started_at >= one.interval[1] + again
+        ]
+
+
+events = st.lists(
+    st.tuples(
+        st.integers(0, 90),  # hours until then
+        st.one_of(
+            st.none(),  # a night
+            st.tuples(st.integers(-45, 20), st.integers(1, 40), st.booleans()),
+        ),
+        st.frozensets(st.integers(0, 40), max_size=5),
+        st.integers(0, 60),  # windows until it is killed
+    ),
+    max_size=7,
+)
+lives = st.builds(
+    lambda stream, day, served: Life(
+        stream, day, day + 2 * DAY, min(day, day + served * DAY)
+    ),
+    st.sampled_from(STREAMS),
+    st.dates(date(2026, 1, 2), date(2026, 12, 30)).map(
+        lambda day: datetime(day.year, day.month, day.day, tzinfo=UTC)
+    ),
+    st.integers(-60, 0),
+)
+
+
+@given(lives, events)
+def test_after_any_nights_and_backfills_one_good_night_makes_all_good(
+    life: Life, events: list[Any]
+) -> None:
+    for hours, ordered, fails, most in events:
+        life.now += timedelta(hours=hours)
+        if ordered is None:
+            windows = plan(life.stream, life.start, life.now, life.reads)
+        else:
+            first, length, forced = ordered
+            begin = life.start + first * DAY
+            order = Order(begin, begin + length * DAY, is_forced=forced)
+            windows = plan_backfill(life.stream, order, life.now, life.reads)
+            if not forced:
+                assert not any(
+                    overlaps((w.start, w.end), gone)
+                    for w in windows
+                    for gone in life.gone()
+                )
+        life.ask(windows, fails, most)
+    life.now += timedelta(hours=1)
+    before, gone = merge(life.held(settled=False)), life.gone()
+    windows = plan(life.stream, life.start, life.now, life.reads)
+    asked = [(window.start, window.end) for window in windows]
+    life.ask(windows, frozenset(), len(windows))
+    until = life.now - life.stream.lag
+    if life.begin < until:
+        everything = [*life.held(settled=False), *life.gone()]
+        assert covers(everything, (life.begin, until.replace(second=0, microsecond=0)))
+    done = [*life.held(settled=True), *life.gone(), *asked]
+    assert all(covers(done, held) for held in before), "settled, or read tonight"
+    assert all(left[1] <= right[0] for left, right in itertools.pairwise(asked))
+    assert all(
+        start.date() == (end - timedelta.resolution).date() for start, end in asked
+    )
+    assert not any(overlaps(one, other) for one in asked for other in gone)
+    outside = [one for one in asked if one[0] < life.begin]
+    assert all(covers(before, one) for one in outside), "no backfill is taken over"
+
+
+@given(lives, events)
+def test_nights_ask_the_same_whatever_is_backfilled_outside_of_their_history(
+    life: Life, events: list[Any]
+) -> None:
+    alone = replace(life, reads=[])
+    for hours, ordered, fails, most in events:
+        life.now = alone.now = life.now + timedelta(hours=hours)
+        if ordered is None:
+            known, unknown = (
+                plan(one.stream, one.start, one.now, one.reads) for one in (life, alone)
+            )
+            own = [window for window in known if window.start >= life.begin]
+            assert own == unknown
+            life.ask(known, frozenset(), len(known))
+            alone.ask(unknown, frozenset(), len(unknown))
+        else:
+            first, length, forced = ordered
+            end = life.begin - (first + 45) * DAY
+            order = Order(end - length * DAY, end, is_forced=forced)
+            windows = plan_backfill(life.stream, order, life.now, life.reads)
+            life.ask(windows, fails, most)

@@ -23,11 +23,13 @@ Unverified: which timestamp from/to filter (taken: the start; settled by a call 
     by versions of one engagement in raw); whether a charge is the sum of its legs'
     (taken: yes, nothing is added to it; settled by a page of details); whether internal
     calls and those over one's own carrier have a charge (taken: none is unknown, not
-    0); how far back the log reaches (settled by the oldest window that has calls);
-    how the second list reads its dates (sent in a form that means UTC either way).
+    0); how far back the log reaches, and in which words an older day is refused (taken:
+    "within the past" so many months, as its sibling lists say it); how the second
+    list reads its dates (sent in a form that means UTC either way).
 Docs: vendors/zoom.md; seeds/zoom-voice-call-logs.txt
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -46,6 +48,10 @@ from pipelines.stream import Stream
 from pipelines.windows import DAY, Window
 
 SECOND = timedelta(seconds=1)
+TOO_OLD = re.compile(
+    r"within the (?:last|past) \w+ (?:day|month|year)s?", re.IGNORECASE
+)
+"""A question can also have a bad date or span too long; those say no such thing."""
 
 VOICE_CALLS = Stream(
     name="voice_calls",
@@ -201,6 +207,8 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         return Refusal("no_scope", f"{words}; grant the app this scope")
     if trouble.code == 124:  # "Invalid access token."  # noqa: PLR2004
         return Refusal("sign_in", f"{words}; check the credentials")
+    if trouble.code == 300 and TOO_OLD.search(trouble.message):  # noqa: PLR2004
+        return Refusal("gone", words)
     if status == 429 and "daily" in trouble.message:  # noqa: PLR2004
         return Refusal("stop_account", f"{words}; loaded windows stay")
     return Refusal("stop_window", words) if status in {200, 400, 404} else None
