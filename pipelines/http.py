@@ -46,16 +46,23 @@ class VendorError(Exception):
 
     ``stops_account`` says that asking on is pointless until somebody acts or time
     passes: a credential, an address, a quota. ``lacks_scope`` says that the vendor
-    knows the account and does not grant it this one listing.
+    knows the account and does not grant it this one listing; ``is_bad_question`` that
+    it refuses a parameter, and may answer to others.
     """
 
     def __init__(
-        self, sentence: str, *, stops_account: bool = False, lacks_scope: bool = False
+        self,
+        sentence: str,
+        *,
+        stops_account: bool = False,
+        lacks_scope: bool = False,
+        is_bad_question: bool = False,
     ) -> None:
         """Keep the sentence an operator will read."""
         super().__init__(sentence)
         self.stops_account = stops_account
         self.lacks_scope = lacks_scope
+        self.is_bad_question = is_bad_question
 
 
 class _PassingError(VendorError):
@@ -77,7 +84,13 @@ class Refusal:
     """What a vendor's own error body means for us."""
 
     kind: Literal[
-        "retry", "too_much", "sign_in", "no_scope", "stop_account", "stop_window"
+        "retry",
+        "too_much",
+        "bad_question",
+        "sign_in",
+        "no_scope",
+        "stop_account",
+        "stop_window",
     ]
     words: str
 
@@ -377,8 +390,9 @@ class Client:
             raise TooMuchError(sentence)
         raise VendorError(
             sentence,
-            stops_account=refusal.kind != "stop_window",
+            stops_account=refusal.kind not in {"stop_window", "bad_question"},
             lacks_scope=refusal.kind == "no_scope",
+            is_bad_question=refusal.kind == "bad_question",
         )
 
     def _refusal(self, status: int, body: bytes) -> Refusal | None:
