@@ -50,7 +50,8 @@ class VendorError(Exception):
     ``stops_account`` says that asking on is pointless until somebody acts or time
     passes: a credential, an address, a quota. ``lacks_scope`` says that the vendor
     knows the account and does not grant it this one listing; ``is_gone``, that it no
-    longer has what was asked for.
+    longer has what was asked for; ``is_bad_question``, that it refuses a parameter,
+    and may answer to others.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class VendorError(Exception):
         stops_account: bool = False,
         lacks_scope: bool = False,
         is_gone: bool = False,
+        is_bad_question: bool = False,
     ) -> None:
         """Keep the sentence an operator will read."""
         super().__init__(sentence)
         self.stops_account = stops_account
         self.lacks_scope = lacks_scope
         self.is_gone = is_gone
+        self.is_bad_question = is_bad_question
 
 
 class _PassingError(VendorError):
@@ -89,6 +92,7 @@ class Refusal:
     kind: Literal[
         "retry",
         "too_much",
+        "bad_question",
         "sign_in",
         "no_scope",
         "gone",
@@ -395,8 +399,9 @@ class Client:
             raise VendorError(f"{sentence}; these days are {GONE}", is_gone=True)
         raise VendorError(
             sentence,
-            stops_account=refusal.kind != "stop_window",
+            stops_account=refusal.kind not in {"stop_window", "bad_question"},
             lacks_scope=refusal.kind == "no_scope",
+            is_bad_question=refusal.kind == "bad_question",
         )
 
     def _refusal(self, status: int, body: bytes) -> Refusal | None:

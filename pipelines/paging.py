@@ -18,6 +18,8 @@ Envelope: TypeAlias = dict[str, msgspec.Raw]
 """A vendor's answer with its values still unread."""
 
 MOST_PAGES = 100_000
+ROUND = 1000
+"""A list that ends after a multiple of this may end where its vendor stops counting."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,16 @@ def in_halves(
     for part in ((start, middle), (middle, end)):
         for page in in_halves(read, *part, shortest):
             yield replace(page, total=whole, part=page.part or part)
+
+
+def may_be_capped(
+    records: int,
+    start: datetime,
+    end: datetime,
+    shortest: timedelta = timedelta(seconds=1),
+) -> bool:
+    """Tell whether halves must say if a list of ``[start, end)`` was cut short."""
+    return records > 0 and records % ROUND == 0 and end - start > shortest
 
 
 def _page(envelope: Envelope, listing: Listing, place: str) -> Page:

@@ -21,7 +21,9 @@ from pipelines.windows import DAY, Interval, Window
 _T = TypeVar("_T")
 Fetch: TypeAlias = Callable[[Window], Iterable[Page]]
 Clock: TypeAlias = Callable[[], datetime]
-_Kept: TypeAlias = dict[str, tuple[datetime, datetime, str]]
+_Copy: TypeAlias = tuple[datetime, datetime | None, str]
+"""Event time, version, payload."""
+_Kept: TypeAlias = dict[str, _Copy]
 Held: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
 """From stream, account and window to the records held of it: event times by id."""
 
@@ -69,8 +71,10 @@ class Pile:
     pages: int = 0
     moved: bool = False
     """The vendor's total changed between two pages: what came may have holes."""
+    is_bounded: bool = False
+    """A record has the time that the window is on."""
     kept: _Kept = field(default_factory=dict)
-    """By record id: event time, version, payload."""
+    """By record id."""
     seen: _Kept = field(default_factory=dict)
     """The same of all readings, where none can be relied on."""
     refused: list[tuple[int, str, str]] = field(default_factory=list)
@@ -160,31 +164,37 @@ class Reader:
                 pile.parts[page.part] = known + len(page.records)
             for record in page.records:
                 self._add(pile, bytes(record), window, now)
+        if self.stream.bounded_by and pile.kept and not (pile.is_bounded or window.ids):
+            raise VendorError(
+                f"{window}: no record came with {self.stream.bounded_by!r}, so nothing "
+                "shows that the vendor filtered by it, and changes may be missed; make "
+                "it one of fields in config.toml, where the vendor allows it",
+                stops_account=True,
+            )
         return pile
 
     def _add(self, pile: Pile, record: bytes, window: Window, now: datetime) -> None:
         pile.fetched += 1
         try:
-            record_id, event_at, changed, bound = self._keys(record, now)
+            record_id, event_at, keys = self._keys(record, now)
             payload = record.decode()
         except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             reason = f"{type(error).__name__}: {error}"[:300]
             pile.refused.append((pile.fetched, reason, record.decode(errors="replace")))
             return
-        self._check_bound(window, bound)
+        self._check_bound(pile, window, keys)
         if window.ids and record_id not in window.ids:
             raise VendorError(
                 f"{window}: a record came that was not asked for, so the vendor did "
                 "not understand the question by id"
             )
-        known = pile.kept.get(record_id)
-        if known is None or changed >= known[1]:
-            pile.kept[record_id] = (event_at, changed, payload)
+        copy = (event_at, self._time(keys, self.stream.version), payload)
+        pile.kept[record_id] = _newer(pile.kept.get(record_id), copy)
 
     def _keys(
         self, record: bytes, now: datetime
-    ) -> tuple[str, datetime, datetime, datetime | None]:
-        """Read id, event time, version and filter time; the rest is not parsed."""
+    ) -> tuple[str, datetime, Mapping[str, msgspec.Raw]]:
+        """Read id and event time; the other keys stay as they came."""
         stream = self.stream
         if b"\\ud" in record.lower():
             msgspec.json.decode(record)  # raises on half a surrogate pair
@@ -203,10 +213,7 @@ class Reader:
                 raise ValueError(f"{stream.event_at!r}: {error}") from None
         if not EARLIEST <= event_at <= now + AHEAD:
             raise ValueError(f"{stream.event_at!r} is no time a call had")
-        changed, bound = (
-            self._time(keys, name) for name in (stream.version, stream.bounded_by)
-        )
-        return str(identity), event_at, changed or EARLIEST, bound
+        return str(identity), event_at, keys
 
     def _time(self, keys: Mapping[str, msgspec.Raw], name: str) -> datetime | None:
         """Read a time that a record can do without; the models list an odd one."""
@@ -216,12 +223,18 @@ class Reader:
         except (ValueError, OverflowError, msgspec.ValidationError):
             return None
 
-    def _check_bound(self, window: Window, moment: datetime | None) -> None:
+    def _check_bound(
+        self, pile: Pile, window: Window, keys: Mapping[str, msgspec.Raw]
+    ) -> None:
+        """Refuse a record outside of the window by the time that the window is on."""
+        name = self.stream.bounded_by
+        pile.is_bounded |= name in keys and bytes(keys[name]) != b"null"
+        moment = self._time(keys, name)
         second = timedelta(seconds=1)
         if moment is None or window.start - second <= moment <= window.end + second:
             return
         raise VendorError(
-            f"{window}: a record came whose {self.stream.bounded_by!r} is outside of "
+            f"{window}: a record came whose {name!r} is outside of "
             "the window, so the vendor filtered by another date; check the name of "
             "the date-field parameter in config.toml",
             stops_account=True,
@@ -232,9 +245,20 @@ def _newest(readings: Iterable[_Kept]) -> _Kept:
     union: _Kept = {}
     for kept in readings:
         for record_id, found in kept.items():
-            if record_id not in union or found[1] >= union[record_id][1]:
-                union[record_id] = found
+            union[record_id] = _newer(union.get(record_id), found)
     return union
+
+
+def _newer(known: _Copy | None, later: _Copy) -> _Copy:
+    """Choose between two copies; one without a version is as new as when it came.
+
+    What a vendor erases may lose its time of change as well.
+    """
+    if known is None or known[1] is None:
+        return later
+    if later[1] is None:
+        return (later[0], known[1], later[2])
+    return later if later[1] >= known[1] else known
 
 
 def _without(all_of: Mapping[str, _T], those: Mapping[str, object]) -> dict[str, _T]:

@@ -1,6 +1,7 @@
 """A window is complete when what came agrees with the vendor, and only then."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ from pipelines.windows import DAY, Window, read_time
 
 START = read_time("2026-03-01T00:00:00Z")
 WINDOW = Window(START, START + DAY, "calls")
-CALLS = Stream("calls", "calls", "id", "at", version="changed", bounded_by="filtered")
+CALLS = Stream("calls", "calls", "id", "at", version="changed")
+BOUNDED = replace(CALLS, bounded_by="filtered")
 
 
 def call(number: int, **more: Any) -> msgspec.Raw:  # noqa: ANN401
@@ -33,6 +35,7 @@ def read(
     go_on: bool = True,
     clock: datetime = START + 9 * DAY,
     held: tuple[str, ...] = (),
+    stream: Stream = CALLS,
 ) -> dict[str, list[dict[str, Any]]]:
     """Read one window whose vendor gives these readings in turn."""
     left = iter(readings)
@@ -48,7 +51,7 @@ def read(
         "main",
         [WINDOW],
         client,
-        {CALLS: fetch},
+        {stream: fetch},
         Terms(lambda: clock, keep_going=go_on, held=known),
     )
     left_copy = list(readings)
@@ -173,6 +176,19 @@ def test_of_two_copies_the_newer_version_wins_whatever_their_order() -> None:
         assert '"n":"new"' in row["payload"]
 
 
+def test_of_two_copies_one_without_a_version_is_as_new_as_when_it_came() -> None:
+    dated, undated = call(1, changed="2026-03-02T10:00:00Z"), call(1, changed=None)
+    older = call(1, changed="2026-03-01T10:00:00Z")
+    for copies, newest in (
+        ((dated, undated), undated),
+        ((undated, dated), dated),
+        ((dated, undated, older), undated),
+        ((dated, undated, dated), dated),
+    ):
+        (row,) = read([page(1, *copies)])["calls"]
+        assert row["payload"] == bytes(newest).decode()
+
+
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
@@ -202,9 +218,22 @@ def test_a_record_that_cannot_be_read_is_kept_aside_with_its_reason(
 
 def test_a_record_outside_of_its_window_means_that_the_filter_was_ignored() -> None:
     strange = call(1, filtered="2026-02-27T10:00:00Z")
-    (ledger,) = read([page(1, strange)])["load_windows"]
+    (ledger,) = read([page(1, strange)], stream=BOUNDED)["load_windows"]
     assert ledger["state"] == "failed"
     assert "check the name of the date-field parameter" in ledger["error"]
+
+
+def test_records_without_the_time_that_was_asked_by_prove_no_filter() -> None:
+    inside = call(1, filtered="2026-03-01T10:00:00Z")
+    mixed = page(3, inside, call(2, filtered=None), call(3))
+    for readings, state in (
+        ([page(0)], "complete"),
+        ([mixed], "complete"),
+        ([page(2, call(1), call(2, filtered=None))], "failed"),
+    ):
+        (ledger,) = read(readings, stream=BOUNDED)["load_windows"]
+        assert ledger["state"] == state
+    assert "no record came with 'filtered'" in ledger["error"]
 
 
 def test_without_a_ledger_to_write_it_down_a_failure_is_raised() -> None:

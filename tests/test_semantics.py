@@ -856,27 +856,95 @@ def test_a_twin_token_that_ends_in_mid_run_is_taken_again(world: Sandbox) -> Non
     assert len(reading.ledger) == 3
 
 
-def test_fields_that_twin_refuses_are_told_and_can_be_left_out(
-    scripted: ScriptedVendor, sandbox: Sandbox
+def refusing(
+    records: list[Row], known: str, most: int = 10_000
+) -> Callable[[str, bytes], Answer]:
+    """Answer as a TWIN that knows these fields, and no offset beyond ``most``."""
+
+    def answer(path: str, _: bytes) -> Answer:
+        if path.startswith("/login"):
+            return said(token="t-1")
+        form = dict(parse_qsl(urlsplit(path).query))
+        names = form["fields"].split(",")
+        if strangers := set(names) - set(known.split(",")):
+            return Answer(
+                b'{"message": "Unknown field %s"}' % min(strangers).encode(), 400
+            )
+        offset, limit = int(form["offset"]), int(form["limit"])
+        if offset + limit > most:
+            return Answer(b'{"message": "Result window is too large"}', 400)
+        found = [one for one in records if form["from"] < one["createdAt"] < form["to"]]
+        page: list[Row] = [
+            {name: one[name] for name in names if name in one}
+            for one in found[offset : offset + limit]
+        ]
+        return listing("twin", page, count=min(most, len(found)))
+
+    return answer
+
+
+def test_fields_that_twin_refuses_are_left_out_and_what_that_loses_is_told(
+    scripted: ScriptedVendor,
 ) -> None:
-    refused = Answer(b'{"message": "Unknown field billedAt"}', 400)
-    scripted.answers = [said(token="t-1"), refused, refused, refused]
+    scripted.always = refusing(TWIN, twin.FEWER_FIELDS)
     environment = scripted_environment(scripted.url)
     reading = read(environment, "twin", days("twin", *FIRST))
+    states = [(row["stream"], row["state"]) for row in reading.ledger]
+    assert states == [("created_calls", "complete"), ("updated_calls", "failed")]
+    assert reading.ids == {"t1", "t2"}
+    assert "no record came with 'updatedAt'" in reading.ledger[1]["error"]
+    assert "fields" in reading.ledger[1]["error"]
+    refused = [one for one in questions(scripted) if "billedAt,status" in one]
+    assert len(refused) == 1, "it is asked for what was refused once only"
+
+
+def test_fields_that_somebody_chose_are_not_exchanged(
+    scripted: ScriptedVendor, sandbox: Sandbox
+) -> None:
+    scripted.always = refusing(TWIN, twin.FEWER_FIELDS)
+    environment = scripted_environment(scripted.url)
+    chosen = "callId,createdAt,billedAt"
+    reading = read(environment, "twin", days("twin", *FIRST), fields=chosen)
     assert reading.states == {"failed"}
     assert "Unknown field billedAt; check fields" in reading.ledger[0]["error"]
-    without = twin.FIELDS.removesuffix(",updatedAt,finishedAt,billedAt,status")
-    assert without != twin.FIELDS
-    windows = days("twin", *MONDAY)
-    fewer = read(dict(sandbox.environment), "twin", windows, fields=without)
+    fewer = read(
+        dict(sandbox.environment),
+        "twin",
+        day_windows("created_calls", *MONDAY),
+        fields=twin.FEWER_FIELDS,
+    )
+    windows = day_windows("created_calls", *MONDAY)
     assert fewer.states == {"complete"}
     assert fewer.ids == read(dict(sandbox.environment), "twin", windows).ids
 
 
-def test_a_twin_list_deeper_than_an_offset_reaches_comes_whole(
-    scripted: ScriptedVendor,
+def test_without_its_date_a_twin_price_stands_for_the_bill_and_is_final_in_time(
+    tmp_path: Path, scripted: ScriptedVendor
 ) -> None:
-    """Its count stops at 10,000, and so do offset and limit together."""
+    scripted.always = refusing(TWIN, twin.FEWER_FIELDS)
+    built = house(tmp_path, scripted_environment(scripted.url))
+    costs = (
+        "select vendor_call_id, cost_total, cost_telephony, cost_status, is_settled "
+        "from fact_calls order by 1"
+    )
+    built.night("twin", EVENING)
+    price = (Decimal("21.81"), Decimal(4))
+    assert built.query(costs) == [
+        ("t1", *price, "pending", False),
+        ("t2", None, None, "pending", False),
+    ]
+    built.build(EVENING + 8 * DAY)
+    assert built.query(costs) == [
+        ("t1", *price, "final", True),
+        ("t2", None, None, "none", True),
+    ]
+
+
+@pytest.mark.parametrize("most", [10_000, 4_000])
+def test_a_twin_list_deeper_than_an_offset_reaches_comes_whole(
+    scripted: ScriptedVendor, most: int
+) -> None:
+    """Its count stops there, and so do offset and limit together."""
     noon = read_time("2026-03-01T12:00:00Z")
     calls = [
         {
@@ -886,18 +954,7 @@ def test_a_twin_list_deeper_than_an_offset_reaches_comes_whole(
         for number in range(10_500)
     ]
 
-    def answer(path: str, _: bytes) -> Answer:
-        if path.startswith("/login"):
-            return said(token="t-1")
-        form = dict(parse_qsl(urlsplit(path).query))
-        offset, limit = int(form["offset"]), int(form["limit"])
-        if offset + limit > 10_000:
-            return Answer(b'{"message": "Result window is too large"}', 400)
-        found = [one for one in calls if form["from"] < one["createdAt"] < form["to"]]
-        page: list[Row] = [*found[offset : offset + limit]]
-        return listing("twin", page, count=min(10_000, len(found)))
-
-    scripted.always = answer
+    scripted.always = refusing(calls, twin.FIELDS, most)
     windows = day_windows("created_calls", *FIRST)
     reading = read(scripted_environment(scripted.url), "twin", windows)
     assert reading.states == {"complete"}
@@ -975,6 +1032,67 @@ def test_what_twin_has_depersonalised_is_blank_wherever_analysts_look(
     assert found(billed, "70000000003") == {"fact_calls"}, "the other call keeps its"
 
 
+def test_a_twin_call_that_lost_its_times_with_its_number_is_erased_for_good(
+    tmp_path: Path, scripted: ScriptedVendor
+) -> None:
+    """It is shown in one list of changes only, five days later."""
+    built = house(tmp_path, scripted_environment(scripted.url))
+    scripted.always = listed("twin", TWIN)
+    assert built.night("twin", EVENING).errors == ()
+    later = "2026-03-06T12:00:00+00:00"
+    wiped = {**TWIN[0], "depersonalized": True, "callingNumber": None}
+    by_stream = {
+        "createdAt": [],
+        "billedAt": [],
+        "updatedAt": [{**wiped, "updatedAt": later, "billedAt": None}],
+    }
+
+    def answer(path: str, body: bytes) -> Answer:
+        form = dict(parse_qsl(urlsplit(path).query))
+        is_then = form.get("from", "") < later < form.get("to", "")
+        records = (
+            by_stream[form["dateField"]] if "dateField" in form and is_then else []
+        )
+        return listed("twin", records)(path, body)
+
+    erased = (
+        "select is_erased, customer_number, cost_total, cost_status from fact_calls "
+        "where vendor_call_id = 't1'"
+    )
+    scripted.always = answer
+    assert built.night("twin", EVENING + 5 * DAY).errors == ()
+    assert built.query(erased)[0][:3] == (True, None, Decimal("21.81"))
+    assert found(built, ERASED) == set()
+    # A copy of before comes once more, from a list that is behind.
+    scripted.always = listed("twin", [{**TWIN[0], "updatedAt": later}])
+    built.night("twin", EVENING + 5 * DAY + DAY / 24)
+    assert built.query(erased)[0][:2] == (True, None)
+    assert found(built, ERASED) == set()
+
+
+def test_a_copy_without_a_time_of_change_is_as_new_as_when_it_came(
+    scripted: ScriptedVendor,
+) -> None:
+    wiped = {**TWIN[0], "updatedAt": None, "depersonalized": True}
+    scripted.always = listed("twin", [TWIN[0], wiped])
+    windows = day_windows("created_calls", *FIRST)
+    reading = read(scripted_environment(scripted.url), "twin", windows)
+    assert [json.loads(row["payload"]) for row in reading.records] == [wiped]
+
+
+def test_a_twin_token_may_have_another_name_and_companies_are_asked_for_one_by_one(
+    scripted: ScriptedVendor,
+) -> None:
+    scripted.answers = [said(authToken="t-2"), listing("twin", [])]
+    windows = day_windows("created_calls", *FIRST)
+    environment = scripted_environment(scripted.url)
+    reading = read(environment, "twin", windows, company_ids="17, 18")
+    assert reading.states == {"complete"}
+    assert scripted.got[1][2]["authorization"] == "Bearer t-2"
+    asked = parse_qsl(urlsplit(scripted.got[1][1]).query)
+    assert [value for name, value in asked if name == "companyIds[]"] == ["17", "18"]
+
+
 def test_a_twin_call_that_is_not_billed_costs_nothing_known_rather_than_zero(
     billed: House,
 ) -> None:
@@ -985,6 +1103,29 @@ def test_a_twin_call_that_is_not_billed_costs_nothing_known_rather_than_zero(
         ("t1", Decimal("21.81"), "RUB", Decimal("17.81"), "final"),
         ("t2", None, None, None, "pending"),
     ]
+
+
+def test_a_twin_call_that_is_never_billed_settles_and_a_later_bill_still_counts(
+    tmp_path: Path, scripted: ScriptedVendor
+) -> None:
+    built = house(tmp_path, scripted_environment(scripted.url))
+    unbilled = {**TWIN[1], "updatedAt": "2026-03-01T08:00:00", "billedAt": None}
+    scripted.always = listed("twin", [unbilled])
+    built.night("twin", EVENING)
+    costs = "select cost_total, cost_status, is_settled from fact_calls"
+    assert built.query(costs) == [(None, "pending", False)]
+    built.build(EVENING + 8 * DAY)
+    assert built.query(costs) == [(None, "none", True)]
+    bill = {"billedAt": "2026-03-09T08:00:00", "totalCost": 5, "mainCallTotalCost": 5}
+    calls = [{**unbilled, **bill}]
+
+    def answer(path: str, body: bytes) -> Answer:
+        is_bill = "dateField=billedAt" in path and "from=2026-03-08T23" in path
+        return listed("twin", calls if is_bill else [])(path, body)
+
+    scripted.always = answer
+    built.night("twin", EVENING + 9 * DAY)
+    assert built.query(costs) == [(Decimal(5), "final", True)]
 
 
 def test_a_twin_time_without_a_zone_is_utc_and_one_with_a_zone_is_its_own(
@@ -1027,6 +1168,59 @@ def test_a_whippy_page_that_was_capped_is_not_the_last(sandbox: Sandbox) -> None
     since, until = (read_time(end, "UTC") for end in MONDAY)
     assert len(truth(sandbox, "whippy", since, until)) > 100
     assert reading.ids >= truth(sandbox, "whippy", since, until)
+
+
+def whippy_history(
+    seconds: int, counts: int = 9999, lists: int = 9999, reaches: int = 9999
+) -> Callable[[str, bytes], Answer]:
+    """Answer as a Whippy that counts, lists or lets itself be asked for so many."""
+    start = read_time("2026-03-01T00:00:00Z")
+    calls = [
+        {"id": f"w{n}", "created_at": stamp(start + timedelta(seconds=n * seconds))}
+        for n in range(86_400 // seconds)
+    ]
+
+    def answer(path: str, body: bytes) -> Answer:
+        form, bounds = dict(parse_qsl(urlsplit(path).query)), json.loads(body)
+        offset, limit = int(form["offset"]), min(100, int(form["limit"]))
+        if offset > reaches:
+            return Answer(b'{"errors": [{"description": "offset is too large"}]}', 422)
+        low, high = bounds["after"], bounds["before"]
+        found = [one for one in calls if low < one["created_at"] < high]
+        page: list[Row] = [*found[:lists][offset : offset + limit]]
+        return said(data=page, total=min(counts, len(found)))
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"counts": 1000},
+        {"counts": 850},
+        {"counts": 1000, "lists": 1000},
+        {"counts": 1000, "reaches": 900},
+        {"reaches": 500},
+    ],
+    ids=str,
+)
+def test_a_whippy_day_comes_whole_wherever_its_total_or_its_offset_ends(
+    scripted: ScriptedVendor, bounds: dict[str, int]
+) -> None:
+    scripted.always = whippy_history(72, **bounds)
+    windows = days("whippy", *FIRST)
+    reading = read(scripted_environment(scripted.url), "whippy", windows)
+    assert reading.states == {"complete"}
+    assert len(reading.ids) == 1200
+
+
+def test_a_whippy_total_that_is_no_round_number_costs_no_further_request(
+    scripted: ScriptedVendor,
+) -> None:
+    scripted.always = whippy_history(640)
+    windows = days("whippy", *FIRST)
+    read(scripted_environment(scripted.url), "whippy", windows)
+    assert len(scripted.got) == 2, "135 calls have two pages"
 
 
 def test_a_whippy_list_without_a_total_is_read_until_an_empty_page(

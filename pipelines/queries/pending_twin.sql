@@ -1,8 +1,20 @@
--- Calls that have not ended or are not billed.
+-- Calls that have not ended or are not billed. Where `fields` leaves a date out, the
+-- length and the price tell.
 select
     account,
     record_id
 from latest
 where
-    coalesce(json_extract_string(payload, '$.finishedAt'), '') = ''
-    or coalesce(json_extract_string(payload, '$.billedAt'), '') = ''
+    coalesce(
+        if(
+            json_exists(payload, '$.finishedAt'),
+            json_extract_string(payload, '$.finishedAt'),
+            json_extract_string(payload, '$.duration')
+        ),
+        ''
+    ) = ''
+    or if(
+        json_exists(payload, '$.billedAt'),
+        coalesce(json_extract_string(payload, '$.billedAt'), '') = '',
+        coalesce(try_cast(json_extract_string(payload, '$.totalCost') as double), 0) = 0
+    )

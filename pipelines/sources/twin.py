@@ -25,13 +25,16 @@ Unverified: **the path of the list is not public: ``path`` must be set from the
     (told apart where there are two pages); the deepest offset (settled by a 400);
     whether billing moves ``updatedAt`` (settled by a billedAt after it in raw);
     whether the costs of the stages are the total (settled by cost_unallocated);
-    whether ``fields`` may name the last five of ``FIELDS`` (on a 400 that says so, set
-    ``fields`` without them: only createdAt is needed, it is part of the key).
+    whether ``fields`` may name the last five of ``FIELDS`` (where they are refused with
+    a 400 the last four are left out: then nothing tells that a call changed or was
+    billed, which is an error a night, and a price stands for the bill); whether
+    depersonalising moves ``updatedAt`` (settled by depersonalising one test call and
+    asking for the updated ones: where it does not, no list shows it).
 Docs: vendors/twin.md; seeds/twin-incoming-call-sessions.txt
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -43,7 +46,15 @@ from dlt.extract import DltResource
 
 from pipelines.http import BearerToken, Client, Refusal, TooMuchError, VendorError
 from pipelines.landing import landed
-from pipelines.paging import Envelope, Listing, Page, Turn, in_halves, pages
+from pipelines.paging import (
+    Envelope,
+    Listing,
+    Page,
+    Turn,
+    in_halves,
+    may_be_capped,
+    pages,
+)
 from pipelines.reading import ALONE, Terms
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
@@ -53,7 +64,7 @@ TOKEN_SECONDS = 43_200
 DEEPEST = 10_000
 """A search engine's usual reach for offset + limit (vendors/twin.md, section 5)."""
 SECOND = timedelta(seconds=1)
-FIELDS = (
+DOCUMENTED_FIELDS = (
     "callId,startedAt,number,callingNumber,regionName,timezone,duration,totalCost,"
     "recordPath,messagesAsString,resultsString,emotion,robotCallDuration,"
     "robotCallTotalCost,hungUpBy,gender,nps,isAssistantRequest,markers,externalId,"
@@ -62,9 +73,11 @@ FIELDS = (
     "aiCallTtsTotalCost,aiCallSttTotalCost,autoCallCost,autoCallDiscount,"
     "autoCallDuration,autoCallTotalCost,robotCallCost,robotCallDiscount,"
     "transferCallCost,transferCallDiscount,transferCallDuration,"
-    "transferCallTotalCost,companyId,allResults,depersonalized,"
-    "createdAt,updatedAt,finishedAt,billedAt,status"
+    "transferCallTotalCost,companyId,allResults,depersonalized"
 )
+FEWER_FIELDS = f"{DOCUMENTED_FIELDS},createdAt"
+"""What is asked for where ``FIELDS`` are refused; createdAt is part of the key."""
+FIELDS = f"{FEWER_FIELDS},updatedAt,finishedAt,billedAt,status"
 
 
 def _stream(name: str, bounded_by: str, **more: Any) -> Stream:  # noqa: ANN401
@@ -124,19 +137,20 @@ def twin(
         requests_today=terms.requests_today,
         refused=_refused,
     )
-    params = {
-        "fields": fields,
+    params: dict[str, Any] = {
         "companyIds[]": [part.strip() for part in company_ids.split(",") if part],
         "sort": "+startedAt",
         "limit": page_size,
         "offset": 0,
     }
+    listing = Listing(path, records="items", total="count", params=params)
+    wanted = _Fields(fields)
     fetches = {
         stream: partial(
             calls,
             client,
-            path,
-            {**params, date_field_parameter: stream.bounded_by},
+            listing.moved({date_field_parameter: stream.bounded_by}),
+            wanted,
             id_parameter,
         )
         for stream in STREAMS
@@ -144,34 +158,40 @@ def twin(
     return landed(account, windows, client, fetches, terms, concurrency=concurrency)
 
 
+@dataclass
+class _Fields:
+    """Which fields are asked for: fewer once the vendor has refused some."""
+
+    names: str
+
+
 def calls(
     client: Client,
-    path: str,
-    params: Mapping[str, Any],
+    listing: Listing,
+    fields: _Fields,
     id_parameter: str,
     window: Window,
 ) -> Iterator[Page]:
     """Yield the calls whose date lies in a window, or those of them that it names."""
-    listing = Listing(path, records="items", total="count", params=params)
     if not window.ids:
         yield from in_halves(
-            partial(_within_reach, client, listing), window.start, window.end
+            partial(_within_reach, client, listing, fields), window.start, window.end
         )
     bounds = {"from": _moment(window.start - SECOND), "to": _moment(window.end)}
     for call_id in window.ids:
         named = listing.moved({**bounds, id_parameter: call_id})
-        for page in pages(client, named, _onwards(params["limit"])):
+        for page in _pages(client, named, fields):
             _check_named(page.records, call_id, id_parameter)
             yield page
 
 
 def _within_reach(
-    client: Client, listing: Listing, start: datetime, end: datetime
+    client: Client, listing: Listing, fields: _Fields, start: datetime, end: datetime
 ) -> Iterator[Page]:
     """Read a list to its end, if an offset can get there."""
     bounds = {"from": _moment(start - SECOND), "to": _moment(end)}
     limit, so_far, is_total = listing.params["limit"], 0, False
-    for page in pages(client, listing.moved(bounds), _onwards(limit)):
+    for page in _pages(client, listing.moved(bounds), fields):
         so_far += len(page.records)
         is_total = is_total or page.total != len(page.records)
         total = page.total if is_total or so_far == len(page.records) else None
@@ -183,6 +203,36 @@ def _within_reach(
                 f"{_moment(start)} and {_moment(end)}, more than its list can be asked "
                 "for"
             )
+    if may_be_capped(so_far, start, end):
+        raise TooMuchError(
+            f"twin ended a list at {so_far} calls; halves say whether it has more"
+        )
+
+
+def _pages(client: Client, listing: Listing, fields: _Fields) -> Iterator[Page]:
+    """Read a list, without the fields of our own adding where they are refused.
+
+    A refusal of a later page can only mean its offset.
+    """
+    asked = listing.moved({"fields": fields.names})
+    so_far = 0
+    try:
+        for page in pages(client, asked, _onwards(listing.params["limit"])):
+            so_far += len(page.records)
+            yield page
+    except VendorError as error:
+        if not error.is_bad_question:
+            raise
+        if so_far:
+            raise TooMuchError(str(error)) from None
+        if fields.names != FIELDS:
+            raise
+    else:
+        return
+    fewer = _Fields(FEWER_FIELDS)
+    for page in _pages(client, listing, fewer):
+        fields.names = FEWER_FIELDS
+        yield page
 
 
 def _check_named(
@@ -248,6 +298,6 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         said = msgspec.json.decode(body, type=Trouble).message
     except msgspec.MsgspecError:
         said = ""
-    kind: Literal["stop_window", "stop_account"]
-    kind = "stop_window" if status == 400 else "stop_account"  # noqa: PLR2004
+    kind: Literal["bad_question", "stop_account"]
+    kind = "bad_question" if status == 400 else "stop_account"  # noqa: PLR2004
     return Refusal(kind, f"answered HTTP {status} {said}; {hints[status]}")

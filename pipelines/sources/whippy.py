@@ -18,26 +18,37 @@ Surprises: durations are milliseconds; there is no price of a call anywhere.
 Unverified: the path (POST follows from the document; settled by a 404); the shape of a
     call (alternatives are read side by side; settled by ops.unknown_values); the
     largest page (settled by asking for 500); whether bounds are strict (taken: both; a
-    second more is asked); whether ``total`` is exact (taken: yes, and where it is
-    missing an empty page is the last; settled by a window whose total is a round
-    number); how a search that took too long ends (taken: 408, 504, or 422 and 500 that
-    say so); whether a call may have a price (settled by ops.unknown_values).
+    second more is asked); whether ``total`` is exact (taken: no: a full page is never
+    the last, and a list that ends after a round thousand is read in halves, which say
+    more or the same; settled by a total that differs in ops.reconciliation); how deep
+    an offset reaches (a 422 to one halves the window); how a search that took too long
+    ends (taken: 408, 504, or 422 and 500 that say so); whether a call may have a price
+    (settled by ops.unknown_values).
 Docs: vendors/whippy.md; seeds/whippy-search-calls.txt
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import dlt
 import msgspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import Client, HeaderKey, Refusal
+from pipelines.http import Client, HeaderKey, Refusal, TooMuchError, VendorError
 from pipelines.landing import landed
-from pipelines.paging import Listing, Page, by_offset, in_halves, pages
+from pipelines.paging import (
+    Envelope,
+    Listing,
+    Page,
+    Turn,
+    in_halves,
+    may_be_capped,
+    pages,
+)
 from pipelines.reading import ALONE, Terms
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
@@ -46,6 +57,8 @@ SEARCH_SECONDS = 60
 """Twice what the vendor allows a search by default; deep offsets are slow."""
 ANSWER_SECONDS = 75.0
 """Longer than the search, so that the vendor's own error is what arrives."""
+ROUND_PAGE = 50
+"""A page of a multiple of this may have been capped at it."""
 SHORTEST = timedelta(hours=1)
 """A search of an hour that takes too long is a vendor in trouble, not a long list."""
 
@@ -115,8 +128,38 @@ def _between(
             "before": _moment(end),
         },
     )
-    # A page that is not full may have been capped: only an empty one is the last.
-    yield from pages(client, listing, by_offset("offset", limit=1))
+    so_far = 0
+    try:
+        for page in pages(client, listing, _onwards(page_size)):
+            so_far += len(page.records)
+            yield page
+    except VendorError as error:
+        # What was understood once can be refused for its offset only.
+        if error.is_bad_question and so_far:
+            raise TooMuchError(str(error)) from None
+        raise
+    if may_be_capped(so_far, start, end, SHORTEST):
+        raise TooMuchError(
+            f"whippy ended a list at {so_far} calls; halves say whether it has more"
+        )
+
+
+def _onwards(limit: int) -> Turn:
+    """Go on until a page is empty, or is not full where the total has been reached.
+
+    A page shorter than ``limit`` may have been capped, and a total may be an estimate.
+    """
+    first = 0
+
+    def turn(_: Envelope, page: Page, so_far: int) -> Mapping[str, Any] | None:
+        nonlocal first
+        came = len(page.records)
+        first = first or came
+        is_full = came == first and (came == limit or came % ROUND_PAGE == 0)
+        is_all = page.total is not None and so_far >= page.total and not is_full
+        return None if not came or is_all else {"offset": so_far}
+
+    return turn
 
 
 def _moment(moment: datetime) -> str:
@@ -139,7 +182,7 @@ def _refused(status: int, body: bytes) -> Refusal | None:
     }
     if status in hints:
         return Refusal("stop_account", words + hints[status])
-    return Refusal("stop_window", words) if status == 422 else None  # noqa: PLR2004
+    return Refusal("bad_question", words) if status == 422 else None  # noqa: PLR2004
 
 
 def _said(body: bytes) -> str | None:

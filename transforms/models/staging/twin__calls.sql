@@ -1,7 +1,8 @@
 -- One row per TWIN call. Its cost counts once it is billed: the 0 before is no price.
+-- One that is not billed by the settle horizon has none; a later bill is still heard of.
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, is_erased, unknown_values
--- @accepted cost_status: pending, final
+-- @accepted cost_status: none, pending, final
 with typed as (
     select
         account,
@@ -37,8 +38,9 @@ with typed as (
         if(
             cost != 0 or try_cast(record['totalCost'] as double) = 0, cost, null
         )::decimal(18, 6) as total_cost,
-        billed_at is not null as is_billed,
-        try_cast(record['depersonalized'] as boolean) as is_erased,
+        is_billed,
+        tells_billing,
+        is_erased,
         first_loaded_at,
         last_loaded_at,
         load_id
@@ -52,7 +54,7 @@ select
     typed.started_at,
     typed.ended_at,
     case
-        when typed.is_erased is not true then nullif(typed.record['callingNumber'], '')
+        when not typed.is_erased then nullif(typed.record['callingNumber'], '')
     end as customer_number,
     nullif(typed.record['number'], '') as business_number,
     coalesce(words.outcome, 'unknown') as outcome,
@@ -71,10 +73,15 @@ select
     case when typed.record['recordPath'] != '' then true end as is_recorded,
     if(typed.is_billed, typed.total_cost, null) as reported_cost,
     case when typed.is_billed then coalesce(accounts.currency, 'RUB') end as currency,
-    case when typed.is_billed then 'final' else 'pending' end as cost_status,
+    case
+        when typed.is_billed and typed.tells_billing then 'final'
+        when house.now >= coalesce(typed.ended_at, typed.started_at) + accounts.settle_after
+            then if(typed.is_billed, 'final', 'none')
+        else 'pending'
+    end as cost_status,
     nullif(typed.record['emotion'], '') as sentiment,
     nullif(typed.record['nps'], '') as nps,
-    coalesce(typed.is_erased, false) as is_erased,
+    typed.is_erased,
     unknown.unknown_values,
     typed.first_loaded_at,
     typed.last_loaded_at,
@@ -96,3 +103,4 @@ left join seeds.outcomes as words
                 when typed.ended_at is null then 'INPROGRESS'
             end
         )
+cross join config.callhouse as house

@@ -34,7 +34,7 @@ with lines as (
         generate_subscripts(sent, 1)::integer as line_no,
         unnest(sent) as line
     from staging.twin__sessions
-    where billed_at is not null
+    where is_billed
 ),
 
 priced as (

@@ -6,11 +6,8 @@ with stages as (
     select
         account,
         record_id as vendor_call_id,
-        billed_at is not null as is_billed,
-        case
-            when try_cast(record['depersonalized'] as boolean) is not true
-                then nullif(record['callingNumber'], '')
-        end as caller,
+        is_billed,
+        if(is_erased, null, nullif(record['callingNumber'], '')) as caller,
         nullif(record['number'], '') as called,
         unnest([1, 2, 3, 4, 5]) as leg_no,
         unnest(['customer', 'other', 'bot', 'transfer', 'bot']) as role,

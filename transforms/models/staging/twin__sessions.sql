@@ -1,6 +1,7 @@
 -- One row per TWIN call: the latest version of its record, opened.
 -- Billing may leave updatedAt as it was, so billedAt and the time of the read decide
--- between versions of the same updatedAt.
+-- between versions of the same updatedAt. What is once depersonalised stays so, whatever
+-- times are left in it; a version without a key counts as late as the ones before it.
 -- @key account, record_id
 -- @unused regionName, timezone, messagesAsString, resultsString, allResults, additional,
 --     currentStatusName, gender, isAssistantRequest, markers, externalId, companyId
@@ -29,16 +30,18 @@ dated as (
                 null
             )
         ) as times,
-        json_keys(payload) as keys
+        json_keys(payload) as keys,
+        try_cast(payload ->> '$.depersonalized' as boolean) is true as is_wiped
     from versions
-    qualify row_number() over (
-        partition by account, record_id
-        order by
-            times[1] desc nulls last,
-            times[2] desc nulls last,
-            fetched_at desc,
-            _dlt_load_id desc
-    ) = 1
+),
+
+placed as (
+    select
+        *,
+        if(list_contains(keys, 'updatedAt'), times[1], max(times[1]) over so_far) as updated_by,
+        if(list_contains(keys, 'billedAt'), times[2], max(times[2]) over so_far) as billed_by
+    from dated
+    window so_far as (partition by account, record_id order by fetched_at, _dlt_load_id)
 )
 
 select
@@ -53,12 +56,9 @@ select
             "updatedAt": "VARCHAR", "billedAt": "VARCHAR",
             "duration": "VARCHAR", "mainCallDuration": "VARCHAR",
             "autoCallDuration": "VARCHAR", "robotCallDuration": "VARCHAR",
-            "transferCallDuration": "VARCHAR", "aiCallDuration": "VARCHAR",
-            "totalCost": "VARCHAR",
-            "mainCallCost": "VARCHAR", "mainCallDiscount": "VARCHAR",
-            "mainCallTotalCost": "VARCHAR",
-            "autoCallCost": "VARCHAR", "autoCallDiscount": "VARCHAR",
-            "autoCallTotalCost": "VARCHAR",
+            "transferCallDuration": "VARCHAR", "aiCallDuration": "VARCHAR", "totalCost": "VARCHAR",
+            "mainCallCost": "VARCHAR", "mainCallDiscount": "VARCHAR", "mainCallTotalCost": "VARCHAR",
+            "autoCallCost": "VARCHAR", "autoCallDiscount": "VARCHAR", "autoCallTotalCost": "VARCHAR",
             "robotCallCost": "VARCHAR", "robotCallDiscount": "VARCHAR",
             "robotCallTotalCost": "VARCHAR",
             "transferCallCost": "VARCHAR", "transferCallDiscount": "VARCHAR",
@@ -73,10 +73,28 @@ select
     event_at as created_at,
     times[1] as updated_at,
     times[2] as billed_at,
+    billed_at is not null or (list_contains(keys, 'billedAt') and not is_wiped)
+        as tells_billing,
+    -- Where `fields` leaves billedAt out or it was wiped, only a price tells of billing.
+    coalesce(
+        billed_at is not null
+        or (not tells_billing and try_cast(record['totalCost'] as decimal(15, 6)) != 0),
+        false
+    ) as is_billed,
+    is_wiped as is_erased,
     times[3] as started_at,
     if(times[4] >= coalesce(times[3], event_at), times[4], null) as finished_at,
     if(len(list_distinct(keys)) < len(keys), 'stands twice', null) as repeated_key,
     first_loaded_at,
     fetched_at as last_loaded_at,
     _dlt_load_id as load_id
-from dated
+from placed
+qualify row_number() over (
+    partition by account, record_id
+    order by
+        is_wiped desc,
+        updated_by desc nulls last,
+        billed_by desc nulls last,
+        fetched_at desc,
+        _dlt_load_id desc
+) = 1
