@@ -37,6 +37,7 @@ FITTING: Mapping[str, set[str]] = {
     "code": {*ABSENT},
     "seconds": {*ABSENT, "number"},
     "list": {"removed", "null"},
+    "charges": {"removed", "null", "list"},
     "part": {"removed"},
     "object": {"removed", "null", "object"},
 }

@@ -5,6 +5,7 @@ says what its document says; what became of a call is read from the published ta
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ MONDAY = ("2026-11-16", "2026-11-17")
 FIRST = ("2026-03-01", "2026-03-02")
 EVENING = read_time("2026-03-01T20:00:00Z")
 NO_CONFIG = Path("no-such-folder")
+SHIPPED = Path(__file__).parent.parent / "config/config.toml"
 AT_ONCE = {"Retry-After": "0"}
 CREDENTIALS = {
     "ZOOM": ("ACCOUNT_ID", "CLIENT_ID", "CLIENT_SECRET"),
@@ -453,8 +455,12 @@ ZOOM = [
 
 @pytest.fixture(scope="module")
 def zoom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Give two nights; in the second a consumer's number has been erased."""
+    """Give two nights; in the second a consumer's number has been erased.
+
+    They are configured with the file that is shipped.
+    """
     with scripted_house(tmp_path_factory, "zoom") as (vendor, built):
+        shutil.copy(SHIPPED, built.folder)
         vendor.always = listed("zoom", ZOOM)
         assert built.night("zoom", EVENING).errors == ()
         erased = {**ZOOM[0], "consumer_number": None, "caller_number": None}
@@ -493,16 +499,82 @@ def unknown(house: House) -> set[tuple[str, str]]:
     return {*house.query("select field, value from ops.unknown_values")}
 
 
-def test_a_zoom_amount_in_another_symbol_is_reported_until_a_currency_is_set(
+PRICED = (
+    "select vendor_call_id, cost_total, currency from fact_calls "
+    "where cost_total is not null order by 1"
+)
+
+
+def test_a_zoom_amount_in_another_currencys_symbol_is_in_that_one_and_told_of(
     zoom: House,
 ) -> None:
     assert unknown(zoom) == {("charge symbol", "€")}
+    assert zoom.query(PRICED) == [
+        ("z1", Decimal("0.152"), "USD"),
+        ("z4", Decimal("0.50"), "EUR"),
+    ]
+
+
+def test_a_zoom_amount_in_dollars_is_in_no_other_accounts_currency(zoom: House) -> None:
+    """Dollars of which country is unknown, so that there is no amount at all."""
     euro = {"CALLHOUSE__SOURCES__ZOOM__CURRENCY": "EUR"}
     configured = House(zoom.folder, {**zoom.environment, **euro})
     configured.build(EVENING + 9 * DAY)
-    assert unknown(configured) == set()
-    priced = "select distinct currency from fact_calls where cost_total is not null"
-    assert configured.query(priced) == [("EUR",)]
+    assert unknown(configured) == {
+        ("charge symbol", "$"),
+        ("voice_call_details.charge symbol", "$"),
+    }
+    assert configured.query(PRICED) == [("z4", Decimal("0.50"), "EUR")]
+    legs = "select distinct cost, currency from fact_call_legs"
+    assert configured.query(legs) == [(None, None)]
+    prices = "select unit_price, unit from fact_call_costs"
+    assert configured.query(prices) == [(None, None)]
+    canadian = {"CALLHOUSE__SOURCES__ZOOM__CURRENCY": "CAD"}
+    House(zoom.folder, {**zoom.environment, **canadian}).build(EVENING + 9 * DAY)
+    assert zoom.query(PRICED)[0] == ("z1", Decimal("0.152"), "CAD")
+
+
+def test_a_zoom_rate_is_a_price_of_a_minute_where_there_is_but_one(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    legs = [leg("10:00:00", "inbound", "$0.1"), leg("10:02:00", "outbound", "$0.1")]
+    rated = {"charge": "$1,000.50", "charge_type": "per_minute"}
+    cases: list[tuple[Row, str | None, str | None]] = [
+        ({"rates": ["$0.019"]}, "0.019", "minute"),
+        ({"rates": ["$0.019", "0.019 USD"]}, "0.019", "minute"),
+        ({"rates": ["-$1,000.5"]}, "-1000.5", "minute"),
+        ({"rates": ["$0.019"], "charge_type": "per_call"}, "0.019", None),
+        ({"rates": ["$0.019"], "charge_type": None}, "0.019", None),
+        ({"voice_call_details": legs}, "0.019", "minute"),
+        ({"rates": ["$0.019", "$0.02"]}, None, None),
+        ({"rates": ["$0.02"], "voice_call_details": legs}, None, None),
+        ({"rates": ["$0.019", "free"]}, None, None),
+        ({"rates": ["€0.019"]}, None, None),
+        ({"rates": ["", "-", None]}, None, None),
+        ({"rates": None}, None, None),
+    ]
+    with scripted_house(tmp_path_factory, "zoom") as (vendor, built):
+        vendor.always = listed(
+            "zoom",
+            [
+                engagement(number, **{**rated, **fields})
+                for number, (fields, _, _) in enumerate(cases, start=1)
+            ],
+        )
+        assert built.night("zoom", EVENING).errors == ()
+        prices = built.query(
+            "select call_key, unit_price, unit, quantity, amount from fact_call_costs"
+        )
+    assert sorted(prices) == sorted(
+        (
+            f"zoom:main:z{number}",
+            None if price is None else Decimal(price),
+            unit,
+            None,
+            Decimal("1000.5"),
+        )
+        for number, (_, price, unit) in enumerate(cases, start=1)
+    )
 
 
 def test_a_zoom_time_in_another_zone_is_the_same_instant(zoom: House) -> None:

@@ -23,6 +23,7 @@ def amounts(*charges: str) -> list[Decimal | None]:
             " from unnest(?::varchar[]) as given(charge)",
             [list(charges)],
         )
+        connection.execute("create table staging.zoom__rates (rate varchar)")
         found = dict(
             connection.execute(f"select charge, amount from ({model.sql})").fetchall()
         )

@@ -102,7 +102,9 @@ numbers as (
     select
         *,
         regexp_replace(customer_number, '[\s().-]', '', 'g') as customer_digits,
-        regexp_replace(business_number, '[\s().-]', '', 'g') as business_digits
+        regexp_replace(business_number, '[\s().-]', '', 'g') as business_digits,
+        -- Only these write international numbers without the plus.
+        vendor in ('twin', 'voximplant') as has_no_plus
     from staging.calls
 ),
 
@@ -121,14 +123,21 @@ calls as (
         case
             when numbers.customer_digits similar to '\+[1-9]\d{6,14}'
                 then numbers.customer_digits
-            -- Voximplant and TWIN write international numbers without the plus.
-            when numbers.customer_digits similar to '[1-9]\d{10,14}'
+            -- Eleven digits from an 8 may be national in Russia and around it, but
+            -- for 81, 82, 85 and 86, where no area code begins.
+            when
+                numbers.has_no_plus
+                and numbers.customer_digits
+                similar to '[1-79]\d{10}|8[1256]\d{9}|[1-9]\d{11,14}'
                 then '+' || numbers.customer_digits
         end as customer_e164,
         case
             when numbers.business_digits similar to '\+[1-9]\d{6,14}'
                 then numbers.business_digits
-            when numbers.business_digits similar to '[1-9]\d{10,14}'
+            when
+                numbers.has_no_plus
+                and numbers.business_digits
+                similar to '[1-79]\d{10}|8[1256]\d{9}|[1-9]\d{11,14}'
                 then '+' || numbers.business_digits
         end as business_e164,
         coalesce(numbers.reported_cost, lines.total) as cost_total,

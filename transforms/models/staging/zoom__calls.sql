@@ -77,7 +77,7 @@ select
     len(typed.transfers) > 0 as is_transferred,
     try_cast(typed.record['recorded'] as boolean) as is_recorded,
     charges.amount as reported_cost,
-    if(charges.amount is null, null, coalesce(settings.currency, 'USD')) as currency,
+    charges.currency,
     case
         when charges.amount is not null then 'final'
         when house.now >= coalesce(typed.ended_at, typed.started_at) + settings.settle_after
@@ -97,8 +97,8 @@ inner join staging.zoom__unknown_values as misfits
     on
         typed.account = misfits.account
         and typed.vendor_call_id = misfits.vendor_call_id
-left join staging.zoom__charges as charges
-    on typed.record['charge'] = charges.charge
+left join staging.zoom__prices as charges
+    on typed.account = charges.account and typed.record['charge'] = charges.charge
 left join config.accounts as settings
     on settings.vendor = 'zoom' and typed.account = settings.account
 left join seeds.outcomes as words

@@ -1,7 +1,7 @@
--- One row per text that Zoom sent as a charge, of an engagement or a leg: its amount.
--- It is a number with a currency's symbol, perhaps a sign and thousands separators; a
--- text without digits is no amount, nor is one that has no millionth or a billion and
--- more. `symbol` is all that is no part of the number.
+-- One row per text that Zoom sent as a charge or a rate, of an engagement or a leg: its
+-- amount. It is a number with a currency's symbol, perhaps a sign and thousands
+-- separators; a text without digits is no amount, nor is one that has no millionth or a
+-- billion and more. `symbol` is all that is no part of the number.
 -- @key charge
 with texts as (
     select record['charge'] as charge
@@ -9,6 +9,9 @@ with texts as (
     union distinct
     select unnest(list_transform(record['voice_call_details'], lambda x: x['charge'])) as charge
     from staging.zoom__voice_calls
+    union distinct
+    select rate as charge
+    from staging.zoom__rates
 )
 
 select

@@ -1,7 +1,24 @@
 -- One row per Zoom engagement with a charge: Zoom gives one total and no parts. The
--- charges of its legs are taken to be in it, so they are no lines.
+-- charges of its legs are taken to be in it, so they are no lines. It has a unit's price
+-- where all rates of the engagement and its legs are the same.
 -- @key account, vendor_call_id, line_no
 -- @not_null component, amount, currency, is_leaf
+with rates as (
+    select
+        rates.account,
+        rates.record_id,
+        any_value(prices.amount) as amount,
+        any_value(prices.currency) as currency
+    from staging.zoom__rates as rates
+    left join staging.zoom__prices as prices
+        on rates.account = prices.account and rates.rate = prices.charge
+    group by all
+    having
+        count(prices.amount) = count(*)
+        and count(distinct prices.amount) = 1
+        and count(distinct prices.currency) = 1
+)
+
 select
     calls.account,
     calls.record_id as vendor_call_id,
@@ -9,12 +26,17 @@ select
     'telephony' as component,
     'charge' as vendor_component,
     charges.amount,
-    coalesce(settings.currency, 'USD') as currency,
+    charges.currency,
+    case
+        when rates.currency = charges.currency and calls.record['charge_type'] = 'per_minute'
+            then 'minute'
+    end as unit,
+    if(rates.currency = charges.currency, rates.amount, null) as unit_price,
     'reported' as source,
     true as is_leaf
 from staging.zoom__voice_calls as calls
-inner join staging.zoom__charges as charges
-    on calls.record['charge'] = charges.charge
-left join config.accounts as settings
-    on settings.vendor = 'zoom' and calls.account = settings.account
+inner join staging.zoom__prices as charges
+    on calls.account = charges.account and calls.record['charge'] = charges.charge
+left join rates
+    on calls.account = rates.account and calls.record_id = rates.record_id
 where charges.amount is not null

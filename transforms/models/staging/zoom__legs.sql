@@ -59,11 +59,9 @@ select
     words.is_answered as is_successful,
     nullif(typed.leg['result'], '') as vendor_result,
     charges.amount as cost,
-    if(charges.amount is null, null, coalesce(settings.currency, 'USD')) as currency
+    charges.currency
 from typed
-left join staging.zoom__charges as charges
-    on typed.leg['charge'] = charges.charge
+left join staging.zoom__prices as charges
+    on typed.account = charges.account and typed.leg['charge'] = charges.charge
 left join seeds.outcomes as words
     on words.vendor = 'zoom' and typed.leg['result'] = words.vendor_outcome
-left join config.accounts as settings
-    on settings.vendor = 'zoom' and typed.account = settings.account

@@ -4,7 +4,7 @@
 -- @key account, record_id
 -- @unused call_legs, distributions, types, caller_number_type, callee_number_type,
 --     consumer_display_name, flows, country_name, monitored, caller_id, calling_party,
---     rates, charge_type, session_border_controller_list, sbcInfos
+--     session_border_controller_list, sbcInfos
 with latest as (
     select
         account,
@@ -20,72 +20,76 @@ with latest as (
         partition by account, record_id
         order by fetched_at desc, _dlt_load_id desc
     ) = 1
+),
+
+opened as (
+    select
+        * exclude (payload, keys),
+        from_json(
+            payload,
+            '{
+                "engagement_id": "VARCHAR", "direction": "VARCHAR",
+                "start_time": "VARCHAR", "end_time": "VARCHAR",
+                "total_duration": "VARCHAR", "result": "VARCHAR", "charge": "VARCHAR",
+                "caller_number": "VARCHAR", "callee_number": "VARCHAR",
+                "consumer_number": "VARCHAR", "recorded": "VARCHAR", "inbox": "VARCHAR",
+                "charge_type": "VARCHAR", "rates": ["VARCHAR"], "sub_types": ["VARCHAR"],
+                "queues": [{
+                    "queue_id": "VARCHAR", "cc_queue_id": "VARCHAR", "queue_name": "VARCHAR"
+                }],
+                "agents": [{"user_id": "VARCHAR", "display_name": "VARCHAR"}],
+                "voice_call_details": [{
+                    "call_leg": "VARCHAR", "type": "VARCHAR",
+                    "caller_number": "VARCHAR", "callee_number": "VARCHAR",
+                    "start_time": "VARCHAR", "end_time": "VARCHAR",
+                    "total_duration": "VARCHAR", "result": "VARCHAR",
+                    "charge": "VARCHAR", "rate": "VARCHAR",
+                    "flow": {"flow_id": "VARCHAR"},
+                    "agents": [{"user_id": "VARCHAR", "display_name": "VARCHAR"}]
+                }]
+            }'
+        ) as record,
+        json_type(
+            payload, ['$.rates', '$.sub_types', '$.queues', '$.agents', '$.voice_call_details']
+        ) as types,
+        -- Only what is no list or object, or is not there, was opened to nothing.
+        len(
+            list_filter(
+                record['voice_call_details'],
+                lambda x: x['agents'] is null or x['flow']['flow_id'] is null
+            )
+        ) > 0 as is_odd,
+        if(is_odd, json_type(payload, '$.voice_call_details[*].agents'), null) as agents_types,
+        if(is_odd, json_type(payload, '$.voice_call_details[*].flow'), null) as flow_types,
+        if(list_unique(keys) < len(keys), 'stands twice', null) as key_twice
+    from latest
 )
 
 select
     account,
     record_id,
     event_at,
-    from_json(
-        payload,
-        '{
-            "engagement_id": "VARCHAR", "direction": "VARCHAR",
-            "start_time": "VARCHAR", "end_time": "VARCHAR",
-            "total_duration": "VARCHAR", "result": "VARCHAR", "charge": "VARCHAR",
-            "caller_number": "VARCHAR", "callee_number": "VARCHAR",
-            "consumer_number": "VARCHAR", "recorded": "VARCHAR", "inbox": "VARCHAR",
-            "sub_types": ["VARCHAR"],
-            "queues": [{
-                "queue_id": "VARCHAR", "cc_queue_id": "VARCHAR", "queue_name": "VARCHAR"
-            }],
-            "agents": [{"user_id": "VARCHAR", "display_name": "VARCHAR"}],
-            "voice_call_details": [{
-                "call_leg": "VARCHAR", "type": "VARCHAR",
-                "caller_number": "VARCHAR", "callee_number": "VARCHAR",
-                "start_time": "VARCHAR", "end_time": "VARCHAR",
-                "total_duration": "VARCHAR", "result": "VARCHAR", "charge": "VARCHAR",
-                "flow": {"flow_id": "VARCHAR"},
-                "agents": [{"user_id": "VARCHAR", "display_name": "VARCHAR"}]
-            }]
-        }'
-    ) as record,
+    record,
     list_filter(
         [
-            struct_pack(
-                field := 'sub_types', value := nullif(json_type(payload, '$.sub_types'), 'ARRAY')
-            ),
-            struct_pack(
-                field := 'queues', value := nullif(json_type(payload, '$.queues'), 'ARRAY')
-            ),
-            struct_pack(
-                field := 'agents', value := nullif(json_type(payload, '$.agents'), 'ARRAY')
-            ),
-            struct_pack(
-                field := 'voice_call_details',
-                value := nullif(json_type(payload, '$.voice_call_details'), 'ARRAY')
-            ),
+            struct_pack(field := 'rates', value := nullif(types[1], 'ARRAY')),
+            struct_pack(field := 'sub_types', value := nullif(types[2], 'ARRAY')),
+            struct_pack(field := 'queues', value := nullif(types[3], 'ARRAY')),
+            struct_pack(field := 'agents', value := nullif(types[4], 'ARRAY')),
+            struct_pack(field := 'voice_call_details', value := nullif(types[5], 'ARRAY')),
             struct_pack(
                 field := 'voice_call_details.agents',
-                value := list_filter(
-                    json_type(payload, '$.voice_call_details[*].agents'),
-                    lambda x: x not in ('ARRAY', 'NULL')
-                )[1]
+                value := list_filter(agents_types, lambda x: x not in ('ARRAY', 'NULL'))[1]
             ),
             struct_pack(
                 field := 'voice_call_details.flow',
-                value := list_filter(
-                    json_type(payload, '$.voice_call_details[*].flow'),
-                    lambda x: x not in ('OBJECT', 'NULL')
-                )[1]
+                value := list_filter(flow_types, lambda x: x not in ('OBJECT', 'NULL'))[1]
             ),
-            struct_pack(
-                field := 'a key',
-                value := if(len(list_distinct(keys)) < len(keys), 'stands twice', null)
-            )
+            struct_pack(field := 'a key', value := key_twice)
         ],
         lambda x: x['value'] != 'NULL'
     ) as misshapen,
     first_loaded_at,
     last_loaded_at,
     load_id
-from latest
+from opened
