@@ -6,79 +6,38 @@
 -- @not_null unknown_values
 with given as (
     select
-        * exclude (held),
-        unnest(map_entries(held)) as one,
-        one['key'] as name,
-        concat_ws('.', nullif(place, ''), name) as field,
-        if(
-            field in ('calls.call_id', 'records.record_id', 'other_resource_usage.resource_type'),
-            coalesce(nullif(one['value'], ''), 'missing'),
-            nullif(one['value'], '')
-        ) as value,
-        try_cast(value as timestamp) at time zone 'UTC' as moment,
-        try_cast(value as decimal(15, 6)) as amount
-    from staging.voximplant__parts
-),
-
-misfits as (
-    select
-        given.account,
-        given.record_id,
-        list(
-            distinct struct_pack(
-                field := given.field,
-                value := if(left(given.value, 1) in ('{', '['), 'no scalar', given.value)
-            )
-        ) as found
-    from given
+        sessions.account,
+        sessions.record_id,
+        sessions.misshapen,
+        list_concat(misfits.misfits, lines.misfits) as misfits,
+        coalesce(settings.currency, info.currency) as currency
+    from staging.voximplant__call_sessions as sessions
+    inner join staging.voximplant__misfits as misfits
+        on sessions.account = misfits.account and sessions.record_id = misfits.record_id
+    inner join staging.voximplant__line_misfits as lines
+        on sessions.account = lines.account and sessions.record_id = lines.record_id
     left join staging.voximplant__account_info as info
-        on given.account = info.account
+        on sessions.account = info.account
     left join config.accounts as settings
-        on settings.vendor = 'voximplant' and given.account = settings.account
-    left join seeds.outcomes as words
-        on words.vendor = 'voximplant' and given.value = words.vendor_outcome
-    left join seeds.cost_components as components
-        on
-            components.vendor = 'voximplant'
-            and given.name = 'resource_type'
-            and given.value glob components.vendor_component
-    where
-        given.value is not null and case
-            when given.field = 'currency'
-                then coalesce(settings.currency, info.currency) is null
-            when given.name in ('call_session_history_id', 'start_date') then false
-            when given.name in ('start_time', 'used_at')
-                then
-                    coalesce(
-                        given.moment not between timestamptz '2000-01-01 00:00:00Z'
-                        and given.last_loaded_at + interval 1 day,
-                        true
-                    )
-            when given.name = 'duration'
-                then coalesce(try_cast(given.value as decimal(10, 3)) < 0, true)
-            when given.name in ('cost', 'resource_quantity')
-                then coalesce(given.amount = 0 and try_cast(given.value as double) != 0, true)
-            when given.name in ('incoming', 'successful')
-                then try_cast(given.value as boolean) is null
-            when given.name = 'remote_number_type'
-                then lower(given.value) not in ('pstn', 'mobile', 'user', 'sip')
-            when given.name = 'transcription_status'
-                then given.value not in ('Not required', 'In progress', 'Complete')
-            when given.name = 'finish_reason' then words.outcome is null
-            when given.name = 'resource_type' then components.component is null
-            when given.name = 'code' then not regexp_full_match(given.value, '\d{3}')
-            when given.name in ('calls', 'records', 'other_resource_usage', 'end_reason') then false
-            else
-                (given.name in ('call_id', 'record_id', 'null') and given.value = 'missing')
-                or (left(given.value, 1) in ('{', '[') and json_valid(given.value))
-        end
-    group by all
+        on settings.vendor = 'voximplant' and sessions.account = settings.account
 )
 
 select
-    sessions.account,
-    sessions.record_id as vendor_call_id,
-    list_sort(list_concat(sessions.misshapen, misfits.found)) as unknown_values
-from staging.voximplant__call_sessions as sessions
-left join misfits
-    on sessions.account = misfits.account and sessions.record_id = misfits.record_id
+    account,
+    record_id as vendor_call_id,
+    list_sort(
+        list_concat(
+            misshapen,
+            list_distinct(
+                list_transform(
+                    misfits,
+                    lambda x: {
+                        'field': x['field'],
+                        'value': if(left(x['value'], 1) in ('{', '['), 'no scalar', x['value'])
+                    }
+                )
+            ),
+            if(currency is null, [{ 'field': 'currency', 'value': 'missing' }], [])
+        )
+    ) as unknown_values
+from given
