@@ -52,7 +52,10 @@ sent as (
             'texts': [
                 { 'field': 'other_resource_usage.transaction_id', 'value': x['transaction_id'] },
                 { 'field': 'other_resource_usage.unit', 'value': x['unit'] },
-                { 'field': 'other_resource_usage.resource_usage_id', 'value': x['resource_usage_id'] }
+                {
+                    'field': 'other_resource_usage.resource_usage_id',
+                    'value': x['resource_usage_id']
+                }
             ],
             'typed': [
                 { 'field': 'other_resource_usage.null', 'value': if(x is null, 'missing', null) },
@@ -70,7 +73,10 @@ sent as (
             ],
             'amounts': [
                 { 'field': 'other_resource_usage.cost', 'value': x['cost'] },
-                { 'field': 'other_resource_usage.resource_quantity', 'value': x['resource_quantity'] }
+                {
+                    'field': 'other_resource_usage.resource_quantity',
+                    'value': x['resource_quantity']
+                }
             ]
         }) as of_resources,
         list_concat(of_records, of_resources) as lines
