@@ -86,6 +86,7 @@ def test_a_source_on_its_own_raises_what_a_run_would_write_down(house: House) ->
 
 def test_every_command_of_the_table_has_help(house: House) -> None:
     commands = set(re.findall(r"`callhouse (\w+)`", README))
-    assert commands == {"run", "load", "transform", "status", "query", "sandbox"}
+    known = {"run", "load", "backfill", "transform", "status", "query", "sandbox"}
+    assert commands == known
     for command in commands:
         assert house.run(*shlex.split(f"{command} --help")).returncode == 0

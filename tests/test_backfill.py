@@ -1,0 +1,345 @@
+"""Backfills: any order gives the same tables, and an interrupted one goes on."""
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from conftest import House, differences, open_house, stamp
+
+from pipelines.config import Account
+from pipelines.load import BATCH_WINDOWS
+from pipelines.news import Tally
+from pipelines.outcome import given_up, lost
+from pipelines.pace import duration, pace
+from pipelines.quota import days_needed
+from pipelines.windows import DAY, day_windows, read_time
+
+NOW = read_time("2026-11-17T03:00:00Z")
+DAYS = 10
+FROM = f"{NOW - DAYS * DAY:%Y-%m-%d}"
+FACTS = (
+    "select * exclude (first_loaded_at, last_loaded_at, load_id) "
+    "from fact_calls order by call_key"
+)
+Rows = list[tuple[Any, ...]]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give a house of which one night holds all of ten days."""
+    folder = tmp_path_factory.mktemp("backfill")
+    with open_house(folder, NOW, days=DAYS, volume=12) as house:
+        night = house.night(NOW)
+        assert night.returncode == 0, night.stderr
+        assert differences(house, NOW, days=DAYS) == []
+        yield house
+
+
+@pytest.fixture(scope="module")
+def facts(house: House) -> Rows:
+    return house.query(FACTS)
+
+
+@pytest.fixture
+def empty(house: House, tmp_path: Path) -> Iterator[House]:
+    """Give an empty warehouse beside it, whose nights begin two days ago."""
+    environment = {**house.environment, "CALLHOUSE__HISTORY_DAYS": "2"}
+    yield replace(house, folder=tmp_path, environment=environment)
+    house.disarm()
+
+
+def order(*arguments: str, since: str = FROM, now: str = stamp(NOW)) -> list[str]:
+    return ["backfill", "--from", since, "--now", now, *arguments]
+
+
+def asked(house: House, vendor: str) -> int:
+    """Return the requests that a vendor has got for its lists."""
+    seen = requests.get(f"{house.sandbox.url}/_sandbox/requests", timeout=10).json()
+    twin = house.environment["CALLHOUSE__SOURCES__TWIN__PATH"]
+    place = {"twin": twin, "zoom": "/contact_center/voice_calls"}[vendor]
+    return sum(
+        sum(statuses.values())
+        for path, statuses in seen["paths"].items()
+        if path.endswith(place)
+    )
+
+
+def wait_for(process: subprocess.Popen[str], pattern: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if re.search(pattern, line):
+            return
+    raise AssertionError(f"it ended and never said {pattern}")
+
+
+def test_forward_gives_what_the_nights_give(empty: House, facts: Rows) -> None:
+    done = empty.run(*order("--oldest-first"))
+    assert done.returncode == 0, done.stderr
+    assert empty.query(FACTS) == facts
+
+
+def test_overlapping_ranges_in_any_order_give_what_the_nights_give(
+    empty: House, facts: Rows
+) -> None:
+    for first, last in [(FROM, "2026-11-12"), ("2026-11-10", "2026-11-17")]:
+        done = empty.run(*order("--to", last, since=first))
+        assert done.returncode == 0, done.stderr
+    assert empty.query(FACTS) == facts
+
+
+def test_beside_a_night_it_gives_what_the_nights_give(
+    empty: House, facts: Rows
+) -> None:
+    backfill = empty.start(*order())
+    wait_for(backfill, r": \d+ of \d+ windows")
+    night = empty.run("run", "--now", stamp(NOW))
+    assert night.returncode == 0, night.stderr
+    _, said = backfill.communicate(timeout=120)
+    assert backfill.returncode == 0, said
+    assert empty.query(FACTS) == facts
+    commands = empty.query("select distinct command from ops.runs order by 1")
+    assert {("backfill",), ("load",)} >= set(commands)
+    again = empty.run("run", "--now", stamp(NOW))
+    assert again.returncode == 0, again.stderr
+    assert empty.query(FACTS) == facts
+    commands = empty.query("select distinct command from ops.runs order by 1")
+    assert commands == [("backfill",), ("load",)]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_one_goes_on_and_asks_at_most_a_batch_again(
+    empty: House, facts: Rows, stop: signal.Signals
+) -> None:
+    before = asked(empty, "twin")
+    command = order("--vendor", "twin")
+    backfill = empty.start(*command)
+    wait_for(backfill, f"twin: {BATCH_WINDOWS} of")
+    backfill.send_signal(stop)
+    _, said = backfill.communicate(timeout=30)
+    if stop is not signal.SIGKILL:
+        assert backfill.returncode == 128 + stop
+        assert "Traceback" not in said
+        last = said.splitlines()[-1]
+        assert "interrupted; what is in stays" in last
+        assert "the same command goes on from there" in last
+    assert not empty.published.exists()
+    done = empty.run(*command, "--json")
+    assert done.returncode == 0, done.stderr
+    (told,) = json.loads(done.stdout)["loaded"]
+    windows = 3 * (DAYS + 1)
+    assert told["windows"] <= windows - BATCH_WINDOWS
+    read = empty.query("select stream, window_start from ops.load_windows")
+    assert len(read) == len(set(read)) == windows
+    assert windows <= asked(empty, "twin") - before <= windows + BATCH_WINDOWS
+    twin = [row for row in facts if row[1] == "twin"]
+    assert empty.query(FACTS) == twin
+
+
+def test_a_night_too_ends_when_told_to_and_is_made_good_by_the_next(
+    empty: House,
+) -> None:
+    night = empty.start("run", "--now", stamp(NOW))
+    wait_for(night, ": 0 of")
+    night.terminate()
+    _, said = night.communicate(timeout=30)
+    assert night.returncode == 143
+    assert "Traceback" not in said
+    assert "interrupted; what is in stays" in said.splitlines()[-1]
+    assert empty.run("load", "--now", stamp(NOW), "--vendor", "zoom").returncode == 0
+
+
+def test_a_dry_run_foretells_and_writes_nothing(empty: House) -> None:
+    def files() -> set[Path]:
+        return {*empty.folder.rglob("*")}
+
+    before, command = files(), order("--vendor", "twin", "--vendor", "zoom")
+    said = empty.run(*command, "--dry-run")
+    assert said.returncode == 0, said.stderr
+    assert "Nothing was written" in said.stderr
+    foretold = json.loads(empty.run(*command, "--dry-run", "--json").stdout)
+    assert files() == before
+    assert empty.run(*command).returncode == 0
+    real = dict(
+        empty.query(
+            "select vendor || '.' || stream, (count(*), sum(requests), "
+            "sum(rows_distinct)) from ops.load_windows where state = 'complete' "
+            "group by all"
+        )
+    )
+    streams = {
+        f"{stream['vendor']}.{stream['stream']}": stream
+        for vendor in foretold["vendors"]
+        for stream in vendor["streams"]
+        if stream["stream"] != "engagements"
+    }
+    assert streams.keys() == real.keys()
+    for name, (windows, sent, records) in real.items():
+        assert streams[name]["to_read"] == windows
+        assert streams[name]["requests"] == pytest.approx(float(sent), rel=0.2)
+        assert streams[name]["records"] == pytest.approx(float(records), rel=0.6)
+    assert empty.run(*command, "--dry-run", "--json").returncode == 0
+    held = json.loads(empty.run(*command, "--dry-run", "--json").stdout)
+    assert sum(a["requests"] for v in held["vendors"] for a in v["accounts"]) == 1
+    quotas = {
+        a["vendor"]: (a["daily_requests"], a["spent_today"] > 0)
+        for vendor in held["vendors"]
+        for a in vendor["accounts"]
+    }
+    assert quotas == {"twin": (0, True), "zoom": (15_000, True)}
+
+
+def test_force_reads_again_what_is_held(house: House, facts: Rows) -> None:
+    command = order("--vendor", "twin", "--to", "2026-11-10", "--json")
+
+    def windows(*more: str) -> int:
+        done = house.run(*command, *more)
+        assert done.returncode == 0, done.stderr
+        return int(json.loads(done.stdout)["loaded"][0]["windows"])
+
+    assert windows() == 0
+    assert windows("--force") == 3 * 4
+    assert house.query(FACTS) == facts
+
+
+def test_a_night_waits_for_a_batch_and_goes_before_the_next(empty: House) -> None:
+    empty.post("faults", {"vendor": "zoom", "kind": "slow", "seconds": 4, "times": 1})
+    engagements = {"CALLHOUSE__SOURCES__ZOOM__ENGAGEMENTS": "false"}
+    command = order("--vendor", "zoom", since="2026-10-10")
+    backfill = empty.start(*command, **engagements)
+    wait_for(backfill, "zoom: 0 of 39")
+    night = empty.run("run", "--vendor", "zoom", "--now", stamp(NOW), **engagements)
+    assert night.returncode == 0, night.stderr
+    assert "waits until a batch of a backfill is in (process" in night.stderr
+    _, said = backfill.communicate(timeout=120)
+    assert backfill.returncode == 0, said
+    assert "waits until the run that loads zoom ends (process" in said
+    orders = empty.query(
+        "select purpose, min(started_at), max(started_at) from ops.load_windows "
+        "group by 1"
+    )
+    (begun, ended), *nightly = [
+        times for purpose, *times in sorted(orders) if purpose != "settle"
+    ]
+    assert all(begun < first and last < ended for first, last in nightly)
+
+
+def test_a_second_one_says_who_is_at_it_and_leaves(empty: House) -> None:
+    empty.post("faults", {"vendor": "zoom", "kind": "slow", "seconds": 5, "times": 1})
+    first = empty.start(*order("--vendor", "zoom"))
+    wait_for(first, "zoom: 0 of")
+    second = empty.run(*order("--vendor", "zoom"))
+    assert second.returncode == 1
+    said = re.sub(r"\s+", " ", second.stderr)
+    assert f"a backfill of zoom is already going on (process {first.pid}" in said
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+def test_days_no_longer_served_are_told_and_not_asked_for_again(empty: House) -> None:
+    body = {"code": 300, "message": "The date must be within the past six months."}
+    fault = {"vendor": "zoom", "kind": "status", "status": 400, "body": body}
+    fault |= {"path": "/voice_calls", "times": 4, "after": 3}
+    empty.post("faults", fault)
+    command = order("--vendor", "zoom", "--to", "2026-11-16", "--json")
+    done = empty.run(*command)
+    assert done.returncode == 0, done.stderr
+    (told,) = json.loads(done.stdout)["loaded"]
+    assert (told["windows"], told["planned"], told["errors"]) == (6, 6, [])
+    assert any("these days are no longer served" in note for note in told["notes"])
+    states = empty.query(
+        "select state, count(*) from ops.load_windows where stream = 'voice_calls' "
+        "group by 1 order by 1"
+    )
+    assert states == [("complete", 6), ("unreachable", 4)]
+    before = asked(empty, "zoom")
+    assert empty.run(*command).returncode == 0
+    assert asked(empty, "zoom") == before
+    assert empty.run(*command, "--force").returncode == 0
+    assert asked(empty, "zoom") >= before + 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--from", "2026-11-18"], "--from 2026-11-18 lies in the future; it is"),
+        (
+            ["--from", "2026-11-10", "--to", "2026-11-09"],
+            "--from 2026-11-10 lies after --to 2026-11-09",
+        ),
+        (["--from", FROM, "--vendor", "zom"], "--vendor zom: not configured"),
+        (["--from", FROM, "--account", "b"], "--account b: not configured; configured"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_one_sentence(
+    house: House, arguments: list[str], expected: str
+) -> None:
+    done = house.run("backfill", "--now", stamp(NOW), *arguments)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_one_account_of_two_can_be_read(tmp_path: Path) -> None:
+    with open_house(tmp_path, NOW, days=2, volume=10, accounts=2) as house:
+        chosen = ["--vendor", "whippy", "--account", "second", "--to", "2026-11-15"]
+        done = house.run(*order(*chosen, since="2026-11-14"))
+        assert done.returncode == 0, done.stderr
+        held = house.query("select distinct vendor, account from fact_calls")
+        assert held == [("whippy", "second")]
+
+
+def ledger(account: str, start: str, state: str, error: str = "") -> dict[str, Any]:
+    moment = read_time(f"{start}T00:00:00Z")
+    row = {"account": account, "stream": "calls", "window_start": moment}
+    return {**row, "state": state, "error": error}
+
+
+def test_a_stream_that_is_not_granted_takes_its_other_days_along_in_any_order() -> None:
+    main, second = (Account("zoom", alias, {}) for alias in ("main", "second"))
+    newest_first = day_windows("calls", "2026-11-01", "2026-11-06")[::-1]
+    left = [(one, window) for window in newest_first for one in (main, second)]
+    rows = [ledger("main", "2026-11-05", "complete")]
+    rows += [ledger("main", "2026-11-04", "unreachable", "no scope; grant it")]
+    rows += [ledger("second", "2026-11-05", "unreachable", "old, no longer served")]
+    rows += [ledger("second", "2026-11-04", "complete")]
+    tally = Tally(ledger=rows)
+    assert {(alias, start.day) for alias, _, start in lost(left, tally)} == {
+        ("main", 4),
+        ("main", 3),
+        ("main", 2),
+        ("main", 1),
+        ("second", 5),
+    }
+    assert given_up(left[:4], tally) == set()
+    assert given_up(left[:6], tally) == {"main", "second"}
+
+
+def test_the_pace_is_told_as_people_speak_of_it() -> None:
+    assert pace(30.0, 32, 365, 12_345) == "412 records/s, about 5 min left"
+    assert pace(30.0, 0, 365, 0) == ""
+    assert pace(30.0, 365, 365, 300) == "10 records/s"
+    lengths = (0.2, 59, 60, 5_400, 172_800)
+    assert [duration(one) for one in lengths] == [
+        "1 s",
+        "59 s",
+        "1 min",
+        "1.5 h",
+        "2.0 days",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "spent", "requests", "days"),
+    [(0, 0, 99, 1), (10, 0, 0, 0), (10, 4, 6, 1), (10, 4, 7, 2), (10, 40, 21, 4)],
+)
+def test_a_quota_spreads_requests_over_days(
+    limit: int, spent: int, requests: int, days: int
+) -> None:
+    assert days_needed(limit, spent, requests) == days
