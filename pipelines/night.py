@@ -132,7 +132,6 @@ def _accounts(config: Config, raw: dict[str, Path]) -> pa.Table:
         "vendor": pa.string(),
         "account": pa.string(),
         "currency": pa.string(),
-        "time_zone": pa.string(),
         "settle_after": pa.duration("us"),
     }
     rows: list[dict[str, object]] = [
@@ -140,7 +139,6 @@ def _accounts(config: Config, raw: dict[str, Path]) -> pa.Table:
             "vendor": vendor.name,
             "account": account.alias,
             "currency": account.currency,
-            "time_zone": account.time_zone,
             "settle_after": vendor.settle_after,
         }
         for vendor in config.vendors

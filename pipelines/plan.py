@@ -70,7 +70,7 @@ def plan(
 ) -> list[Window]:
     """Return the windows of one account's stream to read now, oldest first.
 
-    ``reads`` are that account's; ``lookback`` overrides the stream's own. Raises
+    ``reads`` are that account's; ``lookback`` is the vendor's setting. Raises
     `ClockError` when ``now`` lies before the newest read.
     """
     own = [read for read in reads if read.stream == stream.name]
@@ -89,7 +89,7 @@ def plan(
         start = pendulum.instance(start).in_timezone("UTC").start_of("month")
     complete = [read for read in own if read.state == "complete"]
     covered = [read.interval for read in complete]
-    again = stream.lookback if lookback is None else lookback
+    again = stream.lookback_or(lookback)
     settled = [
         read.interval
         for read in complete

@@ -39,7 +39,7 @@ class Warehouse:
             )
         connection.execute(
             "create table config.accounts (vendor varchar, account varchar,"
-            " currency varchar, time_zone varchar, settle_after interval)"
+            " currency varchar, settle_after interval)"
         )
         connection.execute(
             f"create table seeds.outcomes as from '{SEEDS / 'outcomes.csv'}'"
