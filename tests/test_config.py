@@ -149,7 +149,7 @@ def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
         (
             '"ai_platform"',
             '"ai"',
-            "component: there is no 'ai' here; did you mean 'ai_",
+            "component: there is no 'ai' here; did you mean",
         ),
         ('"USD"', '"usd"', "currency: 'usd' is no ISO 4217 code"),
         ("= 60", "= 0", "increment: must be more than 0 seconds"),
