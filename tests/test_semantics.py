@@ -816,6 +816,62 @@ def test_a_wrong_evovoice_password_is_told_with_a_cookie_too(sandbox: Sandbox) -
     assert "canary" not in reading.ledger[0]["error"]
 
 
+def test_what_an_evovoice_account_pays_by_the_month_stands_beside_its_calls(
+    tmp_path: Path, scripted: ScriptedVendor
+) -> None:
+    prices = {
+        "base": {"baseCost": 49.0},
+        "inboundVoiceCalls": {"baseCost": 3, "unitCost": 0.02, "allowance": 5},
+        "outboundVoiceCalls": {"unitCost": 0.03, "rawUnitMultiplier": 2},
+    }
+    sessions: list[Row] = [
+        {
+            "id": f"e{number}",
+            "accountId": "a-1",
+            "channel": "Voice",
+            "direction": direction,
+            "dateCreated": f"2026-03-01T1{number}:00:00Z",
+            "dateCompleted": f"2026-03-01T1{number}:04:00Z",
+            "ended": True,
+        }
+        for number, direction in enumerate(["Incoming", "Incoming", "Outgoing"])
+    ]
+
+    def answer(path: str, body: bytes) -> Answer:
+        if path.startswith("/accounts/"):
+            return said(id="a-1", billingSettings=prices)
+        found = [] if "StartDate=2026-03-02" in path else sessions
+        return listed("evovoice", found)(path, body)
+
+    months = (
+        "select month::varchar, item, base_cost, allowance, calls, minutes, "
+        "billable_units, usage_cost from account_months order by 1, 2"
+    )
+    base = ("base", Decimal(49), None, None, None, None, None)
+    incoming = ("inboundVoiceCalls", Decimal(3), Decimal(5))
+    outgoing = ("outboundVoiceCalls", None, Decimal(0))
+    used = [
+        ("2026-03-01", *base),
+        ("2026-03-01", *incoming, 2, 8, 3, Decimal("0.06")),
+        ("2026-03-01", *outgoing, 1, 4, 8, Decimal("0.24")),
+    ]
+    scripted.always = answer
+    built = house(tmp_path, scripted_environment(scripted.url))
+    assert built.night("evovoice", EVENING).errors == ()
+    assert built.query(months) == used
+    whole = "select sum(cost_total) from fact_calls"
+    assert built.query(whole) == [(Decimal("0.30"),)]
+    # A night that computes no call again leaves them as they are.
+    assert built.night("evovoice", EVENING + DAY / 24).errors == ()
+    assert built.query(months) == used
+    built.build(EVENING + 31 * DAY)
+    assert built.query(months)[3:] == [
+        ("2026-04-01", *base),
+        ("2026-04-01", *incoming, 0, 0, 0, 0),
+        ("2026-04-01", *outgoing, 0, 0, 0, 0),
+    ]
+
+
 def test_an_empty_evovoice_page_is_the_last_though_more_are_promised(
     scripted: ScriptedVendor,
 ) -> None:
