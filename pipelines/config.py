@@ -6,11 +6,9 @@ told is what its source function takes as parameters; anything else is refused w
 the nearest key named, because a misspelt key is a setting that silently is not set.
 """
 
-import difflib
 import inspect
 import os
 import stat
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -21,13 +19,17 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from pipelines.given import ConfigError, Setting, nearest, read_toml
+from pipelines.rate_cards import RateCard, read_rate_cards
 from pipelines.sources import source_of, vendors
+
+__all__ = ["Account", "Config", "ConfigError", "RateCard", "Vendor", "read_config"]
 
 PREFIX = "CALLHOUSE__"
 DEFAULT_ALIAS = "main"
 SUPPLIED = frozenset({"windows", "account", "terms"})
 """Parameters of a source that the loader fills, not the configuration."""
-ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str, "time_zone": str}
+ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str}
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
 ZERO = frozenset(
     {"daily_requests", "lookback_days", "settle_days", "keep_snapshots", "engagements"}
@@ -35,10 +37,6 @@ ZERO = frozenset(
 """Settings for which 0, or false, says something."""
 SETTLE_AFTER = timedelta(days=7)
 """A call is asked for until it is this old; what is known of it then is final."""
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the sentence says which key, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,6 @@ class Account:
     settings: Mapping[str, Any] = field(repr=False)
     """The source's arguments, credentials among them: never shown."""
     currency: str | None = None
-    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,27 +57,8 @@ class Vendor:
     name: str
     accounts: tuple[Account, ...]
     lookback: timedelta | None
-    """Overrides every stream's own lookback."""
+    """As configured; `pipelines.stream.Stream.lookback_or` says where it holds."""
     settle_after: timedelta
-
-
-@dataclass(frozen=True)
-class RateCard:
-    """A price where the vendor gives none (model.md, ``rate_cards``)."""
-
-    vendor: str
-    account: str
-    direction: str
-    component: str
-    unit: str
-    increment: Decimal
-    unit_price: Decimal
-    currency: str
-    valid_from: date
-    minimum: Decimal = Decimal(0)
-    base_cost: Decimal = Decimal(0)
-    allowance: Decimal = Decimal(0)
-    valid_to: date | None = None
 
 
 @dataclass(frozen=True)
@@ -109,15 +87,7 @@ class _General:
     keep_snapshots: int = 3
 
 
-@dataclass(frozen=True)
-class _Setting:
-    """One value and where it stands, so that an error can say so."""
-
-    value: Any = field(repr=False)
-    place: str
-
-
-_Settings = dict[tuple[str, ...], _Setting]
+_Settings = dict[tuple[str, ...], Setting]
 
 
 def read_config(
@@ -134,15 +104,18 @@ def read_config(
             settings |= _file(folder / name)
     settings |= _environment(environment)
     general = _general(settings)
+    section = _vendors(settings)
+    configured = tuple(one for one in map(section, vendors()) if one.accounts)
+    aliases = {one.name: [own.alias for own in one.accounts] for one in configured}
     return Config(
         warehouse=Path(general.warehouse),
-        vendors=tuple(v for v in map(_vendors(settings), vendors()) if v.accounts),
+        vendors=configured,
         start=general.start,
         history_days=general.history_days,
         reporting_time_zone=general.reporting_time_zone,
         reporting_currency=general.reporting_currency,
         keep_snapshots=general.keep_snapshots,
-        rate_cards=_rate_cards(folder / "rate_cards.toml"),
+        rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
     )
 
 
@@ -151,25 +124,18 @@ def _file(path: Path) -> _Settings:
         stat.S_IRWXG | stat.S_IRWXO
     ):
         raise ConfigError(f"{path} can be read by others; run: chmod 600 {path}")
-    return dict(_flatten(_toml(path), str(path), ()))
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    return dict(_flatten(read_toml(path), str(path), ()))
 
 
 def _flatten(
     table: Mapping[str, Any], place: str, above: tuple[str, ...]
-) -> Iterable[tuple[tuple[str, ...], _Setting]]:
+) -> Iterable[tuple[tuple[str, ...], Setting]]:
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _flatten(value, place, (*above, key))
         else:
             section = ".".join(above)
-            yield (*above, key), _Setting(value, f"{place}: [{section}] {key}")
+            yield (*above, key), Setting(value, f"{place}: [{section}] {key}")
 
 
 def _environment(environment: Mapping[str, str]) -> _Settings:
@@ -178,7 +144,7 @@ def _environment(environment: Mapping[str, str]) -> _Settings:
         if name.startswith(PREFIX):
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
             full = path if path[0] == "sources" else ("callhouse", *path)
-            found[full] = _Setting(value, f"environment: {name}")
+            found[full] = Setting(value, f"environment: {name}")
     return found
 
 
@@ -186,9 +152,9 @@ def _general(settings: _Settings) -> _General:
     kinds = get_type_hints(_General)
     given = {}
     for path, setting in settings.items():
-        _nearest(path[0], ("callhouse", "sources"), setting)
+        nearest(path[0], ("callhouse", "sources"), setting)
         if path[0] == "callhouse":
-            key = _nearest(".".join(path[1:]), kinds, setting)
+            key = nearest(".".join(path[1:]), kinds, setting)
             given[key] = _typed(setting, kinds[key], key)
     general = _General(**given)
     if general.reporting_time_zone not in available_timezones():
@@ -205,7 +171,7 @@ def _vendors(settings: _Settings) -> Any:  # noqa: ANN401
     sections: dict[str, _Settings] = {name: {} for name in vendors()}
     for path, setting in settings.items():
         if path[0] == "sources":
-            name = _nearest(path[1] if len(path) > 1 else "", sections, setting)
+            name = nearest(path[1] if len(path) > 1 else "", sections, setting)
             sections[name][path[2:]] = setting
     return lambda name: _vendor(name, sections[name])
 
@@ -228,12 +194,12 @@ def _vendor(name: str, section: _Settings) -> Vendor:
     aliases: dict[str, dict[str, Any]] = {}
     for path, setting in section.items():
         if path[0] == "accounts" and len(path) == 3:  # noqa: PLR2004
-            key = _nearest(path[2], {**kinds, **ACCOUNT_KEYS}, setting)
+            key = nearest(path[2], {**kinds, **ACCOUNT_KEYS}, setting)
             kind = {**kinds, **ACCOUNT_KEYS}[key]
             aliases.setdefault(path[1], {})[key] = _typed(setting, kind, key)
         else:
             known = {**kinds, **ACCOUNT_KEYS, **VENDOR_KEYS}
-            key = _nearest(".".join(path), known, setting)
+            key = nearest(".".join(path), known, setting)
             shared[key] = _typed(setting, known[key], key)
     lookback, settle = (shared.pop(key, None) for key in VENDOR_KEYS)
     if not aliases and any(key in shared for key in needed):
@@ -253,7 +219,7 @@ def _vendor(name: str, section: _Settings) -> Vendor:
 def _account(
     vendor: str, alias: str, given: dict[str, Any], needed: list[str]
 ) -> Account | None:
-    currency, time_zone = (given.pop(key, None) for key in ACCOUNT_KEYS)
+    currency = given.pop("currency", None)
     missing = [key for key in needed if not given.get(key)]
     if len(missing) == len(needed):
         return None
@@ -265,36 +231,10 @@ def _account(
             f"{', '.join(missing)}; set it in config/secrets.toml under [{where}] or "
             f"as {', '.join(names)}"
         )
-    return Account(vendor, alias, given, currency, time_zone)
+    return Account(vendor, alias, given, currency)
 
 
-def _rate_cards(path: Path) -> tuple[RateCard, ...]:
-    if not path.exists():
-        return ()
-    kinds = get_type_hints(RateCard)
-    cards = []
-    for number, card in enumerate(_toml(path).get("rate_card", []), start=1):
-        place = f"{path}: rate_card {number}"
-        for key in card:
-            _nearest(key, kinds, _Setting(None, f"{place} {key}"))
-        try:
-            cards.append(msgspec.convert(card, RateCard))
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"{place}: {error}") from None
-    return tuple(cards)
-
-
-def _nearest(key: str, known: Iterable[str], setting: _Setting) -> str:
-    """Return the key if it is known; else refuse it and name the nearest."""
-    names = sorted(known)
-    if key in names:
-        return key
-    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-    raise ConfigError(f"{setting.place}: there is no {key!r} here; {hint}")
-
-
-def _typed(setting: _Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
+def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     value = setting.value
     if isinstance(value, Decimal):
         value = float(value)

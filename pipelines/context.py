@@ -70,7 +70,6 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
         "vendor": pa.string(),
         "account": pa.string(),
         "currency": pa.string(),
-        "time_zone": pa.string(),
         "settle_after": pa.duration("us"),
     }
     rows: list[dict[str, object]] = [
@@ -78,7 +77,6 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
             "vendor": one.vendor.name,
             "account": one.account.alias,
             "currency": one.account.currency,
-            "time_zone": one.account.time_zone,
             "settle_after": one.vendor.settle_after,
         }
         for one in known
@@ -105,9 +103,7 @@ def _streams(known: Sequence[_Known]) -> pa.Table:
             "is_optional": stream.is_optional,
             "is_reference": stream.is_reference,
             "is_by_event_time": stream.is_by_own_time,
-            "lookback": (
-                stream.lookback if one.vendor.lookback is None else one.vendor.lookback
-            ),
+            "lookback": stream.lookback_or(one.vendor.lookback),
             "lag": stream.lag,
             "settle_after": one.vendor.settle_after,
             "daily_requests": one.account.settings.get(

@@ -101,7 +101,7 @@ def plan(
 ) -> list[Window]:
     """Return the windows of one account's stream to read now, oldest first.
 
-    ``reads`` are that account's; ``lookback`` overrides the stream's own. Raises
+    ``reads`` are that account's; ``lookback`` is the vendor's setting. Raises
     `ClockError` when ``now`` lies before the newest read.
     """
     known = _known(stream, now, reads, lookback)
@@ -186,7 +186,7 @@ def _known(
             f"{newest:%Y-%m-%d %H:%M}Z; set the clock or --now right"
         )
     own = [read for read in own if read.purpose != SETTLE]
-    again = stream.lookback if lookback is None else lookback
+    again = stream.lookback_or(lookback)
     complete = [read for read in own if read.state == "complete"]
     settled = [
         read.interval

@@ -54,7 +54,7 @@ def days_in_doubt(
     if not stream.pending or not complete:
         return []
     begin = min(read.interval[0] for read in complete)
-    again = stream.lookback if lookback is None else lookback
+    again = stream.lookback_or(lookback)
     end = _midnight(now - max(again, stream.lag))
     known = [
         read.interval

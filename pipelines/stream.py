@@ -26,6 +26,8 @@ class Stream:
     understand the question, and are an error."""
     lookback: timedelta = 3 * DAY
     """A window is read again until a read began this long after its end."""
+    lookback_is_least: bool = False
+    """Records come so late by the vendor's rules: a setting can only lengthen it."""
     lag: timedelta = timedelta(minutes=5)
     """Windows end this long before now: the newest records may not be listed yet."""
     lists_all_for: timedelta = timedelta.max
@@ -51,6 +53,12 @@ class Stream:
     """How many records one request can ask for by id; 0: the vendor cannot be asked."""
     page_size: int = 100
     """How many records a page has, unless configured: what a day costs to read."""
+
+    def lookback_or(self, configured: timedelta | None) -> timedelta:
+        """Return the lookback where a vendor's setting, if any, asks for another."""
+        if configured is None:
+            return self.lookback
+        return max(configured, self.lookback) if self.lookback_is_least else configured
 
     @property
     def is_by_own_time(self) -> bool:

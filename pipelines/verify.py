@@ -176,7 +176,7 @@ def _different(
 
 
 def _is_young(vendor: Vendor, window: HeldWindow) -> bool:
-    again = window.stream.lookback if vendor.lookback is None else vendor.lookback
+    again = window.stream.lookback_or(vendor.lookback)
     return window.read_at < window.end + again
 
 

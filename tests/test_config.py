@@ -117,8 +117,7 @@ def test_a_secret_is_in_no_representation_and_in_no_error(tmp_path: Path) -> Non
     assert "canary-secret" not in refusal(tmp_path, wrong)
 
 
-def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
-    card = """
+RATE_CARD = """
 [[rate_card]]
 vendor = "whippy"
 account = "main"
@@ -130,7 +129,56 @@ unit_price = 0.07
 currency = "USD"
 valid_from = 2026-01-01
 """
-    write(tmp_path, "rate_cards.toml", card)
+
+
+def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
+    write(tmp_path, "rate_cards.toml", RATE_CARD)
     assert read_config(tmp_path, {}).rate_cards[0].unit_price == Decimal("0.07")
-    write(tmp_path, "rate_cards.toml", card.replace("unit_price", "unit_prize"))
-    assert "did you mean 'unit_price'?" in refusal(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ("unit_price", "unit_prize", "unit_prize: there is no 'unit_prize' here; did"),
+        ("rate_card", "rate_cards", "there is no 'rate_cards' here; did you mean"),
+        ('"whippy"', '"whipy"', "vendor: there is no 'whipy' here; did you mean 'whi"),
+        ('"whippy"', '"zoom"', "vendor: there is no 'zoom' here; known: whippy"),
+        ('"main"', '"mian"', "account: there is no 'mian' here; did you mean 'main'?"),
+        ('"inbound"', '"in"', "direction: there is no 'in' here; known: inbound, outb"),
+        ('"minute"', '"minutes"', "unit: there is no 'minutes' here; did you mean 'mi"),
+        (
+            '"ai_platform"',
+            '"ai"',
+            "component: there is no 'ai' here; did you mean",
+        ),
+        ('"USD"', '"usd"', "currency: 'usd' is no ISO 4217 code"),
+        ("= 60", "= 0", "increment: must be more than 0 seconds"),
+        ("0.07", "-0.07", "unit_price: must be 0 or more"),
+        ("0.07", "nan", "unit_price: must be 0 or more"),
+        ("0.07", "0.0700001", "unit_price: has more decimals than 0.000001"),
+        ("= 60", "= 60\nallowance = 500", "allowance: not supported yet"),
+        ("= 60", "= 60\nbase_cost = 9", "base_cost: not supported yet"),
+        ("= 60", "= 60\nvalid_to = 2025-01-01", "valid_to: lies before valid_from"),
+    ],
+)
+def test_a_rate_card_that_could_match_no_call_is_refused(
+    tmp_path: Path, right: str, wrong: str, expected: str
+) -> None:
+    write(tmp_path, "secrets.toml", SECRETS)
+    write(tmp_path, "rate_cards.toml", RATE_CARD)
+    assert read_config(tmp_path, {}).rate_cards
+    write(tmp_path, "rate_cards.toml", RATE_CARD.replace(right, wrong))
+    sentence = refusal(tmp_path, {})
+    assert expected in sentence
+    assert "rate_cards.toml" in sentence
+
+
+def test_the_example_of_a_rate_card_is_one(tmp_path: Path) -> None:
+    lines = Path("config/rate_cards.example.toml").read_text().splitlines()
+    start = lines.index("# [[rate_card]]")
+    text = "\n".join(
+        line.removeprefix("# ") for line in lines[start:] if not line.startswith("#  ")
+    )
+    write(tmp_path, "rate_cards.toml", text)
+    (card,) = read_config(tmp_path, {}).rate_cards
+    assert card.unit_price == Decimal("0.07")

@@ -12,7 +12,7 @@ import pytest
 
 STAGING = Path(__file__).parents[1] / "transforms/models/staging"
 SEEDS = Path(__file__).parents[1] / "transforms/seeds"
-MODELS = ("sessions", "accounts", "costs", "unknown_values", "calls", "legs")
+MODELS = ("sessions", "accounts", "usage", "costs", "unknown_values", "calls", "legs")
 MARCH_FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 ACCOUNT = "5f8e00000000000000000001"
 INBOUND = {"rawUnitMultiplier": 1.0, "unitCost": 0.02, "allowance": 10}
@@ -39,7 +39,7 @@ class Warehouse:
             )
         connection.execute(
             "create table config.accounts (vendor varchar, account varchar,"
-            " currency varchar, time_zone varchar, settle_after interval)"
+            " currency varchar, settle_after interval)"
         )
         connection.execute(
             f"create table seeds.outcomes as from '{SEEDS / 'outcomes.csv'}'"
@@ -139,7 +139,7 @@ def test_a_line_says_how_its_amount_came_about(warehouse: Warehouse) -> None:
 
 def test_the_configured_currency_comes_first(warehouse: Warehouse) -> None:
     warehouse.connection.execute(
-        "insert into config.accounts values ('evovoice', 'main', 'CAD', null, null)"
+        "insert into config.accounts values ('evovoice', 'main', 'CAD', null)"
     )
     warehouse.price(inboundVoiceCalls=INBOUND)
     warehouse.call("a", at(2), 60)

@@ -70,6 +70,21 @@ def test_the_next_night_goes_on_and_reads_the_lookback_again() -> None:
     ]
 
 
+def test_a_configured_lookback_holds_unless_the_stream_needs_a_longer_one() -> None:
+    for stream, configured, first in (
+        (CALLS, timedelta(0), "10"),
+        (CALLS, 5 * DAY, "05"),
+        (replace(CALLS, lookback_is_least=True), timedelta(0), "07"),
+        (replace(CALLS, lookback_is_least=True), 5 * DAY, "05"),
+    ):
+        reads = [
+            read(window, at("03-10T03:00:00"))
+            for window in plan(stream, START, at("03-10T03:00:00"), [], configured)
+        ]
+        windows = plan(stream, START, at("03-11T03:00:00"), reads, configured)
+        assert f"{windows[0].start:%d}" == first
+
+
 def test_after_a_missed_week_the_lookback_counts_from_the_last_success() -> None:
     reads: list[PastRead] = []
     night(reads, at("03-10T03:00:00"))

@@ -888,6 +888,101 @@ def test_a_wrong_evovoice_password_is_told_with_a_cookie_too(sandbox: Sandbox) -
     assert "canary" not in reading.ledger[0]["error"]
 
 
+def test_what_an_evovoice_account_pays_by_the_month_stands_beside_its_calls(
+    tmp_path: Path, scripted: ScriptedVendor
+) -> None:
+    prices = {
+        "base": {"baseCost": 49.0},
+        "inboundVoiceCalls": {"baseCost": 3, "unitCost": 0.02, "allowance": 5},
+        "outboundVoiceCalls": {"unitCost": 0.03, "rawUnitMultiplier": 2},
+    }
+    sessions: list[Row] = [
+        {
+            "id": f"e{number}",
+            "accountId": "a-1",
+            "channel": "Voice",
+            "direction": direction,
+            "dateCreated": f"2026-03-01T1{number}:00:00Z",
+            "dateCompleted": f"2026-03-01T1{number}:04:00Z",
+            "ended": True,
+        }
+        for number, direction in enumerate(["Incoming", "Incoming", "Outgoing"])
+    ]
+
+    def answer(path: str, body: bytes) -> Answer:
+        if path.startswith("/accounts/"):
+            return said(id="a-1", billingSettings=prices)
+        found = [] if "StartDate=2026-03-02" in path else sessions
+        return listed("evovoice", found)(path, body)
+
+    months = (
+        "select month::varchar, item, base_cost, allowance, calls, minutes, "
+        "billable_units, usage_cost from account_months order by 1, 2"
+    )
+    base = ("base", Decimal(49), None, None, None, None, None)
+    incoming = ("inboundVoiceCalls", Decimal(3), Decimal(5))
+    outgoing = ("outboundVoiceCalls", None, Decimal(0))
+    used = [
+        ("2026-03-01", *base),
+        ("2026-03-01", *incoming, 2, 8, 3, Decimal("0.06")),
+        ("2026-03-01", *outgoing, 1, 4, 8, Decimal("0.24")),
+    ]
+    scripted.always = answer
+    built = house(tmp_path, scripted_environment(scripted.url))
+    assert built.night("evovoice", EVENING).errors == ()
+    assert built.query(months) == used
+    whole = "select sum(cost_total) from fact_calls"
+    assert built.query(whole) == [(Decimal("0.30"),)]
+    # A night that computes no call again leaves them as they are.
+    assert built.night("evovoice", EVENING + DAY / 24).errors == ()
+    assert built.query(months) == used
+    built.build(EVENING + 31 * DAY)
+    assert built.query(months)[3:] == [
+        ("2026-04-01", *base),
+        ("2026-04-01", *incoming, 0, 0, 0, 0),
+        ("2026-04-01", *outgoing, 0, 0, 0, 0),
+    ]
+
+
+def test_an_empty_evovoice_page_is_the_last_though_more_are_promised(
+    scripted: ScriptedVendor,
+) -> None:
+    scripted.always = lambda *_: listing("evovoice", [], hasMorePages=True)
+    windows = day_windows("sessions", *FIRST)
+    reading = read(scripted_environment(scripted.url), "evovoice", windows)
+    assert [(row["state"], row["requests"]) for row in reading.ledger] == [
+        ("complete", 1)
+    ]
+    short = listing("evovoice", [], hasMorePages=True, totalCount=3)
+    scripted.always = lambda *_: short
+    reading = read(scripted_environment(scripted.url), "evovoice", windows)
+    assert reading.states == {"partial"}
+
+
+def test_what_evovoice_logged_of_a_session_is_in_no_published_table(
+    tmp_path: Path, scripted: ScriptedVendor
+) -> None:
+    canary = "a word that a caller said"
+    session = {
+        "id": "e1",
+        "accountId": "a-1",
+        "channel": "Voice",
+        "direction": "Incoming",
+        "fromAddress": "+15550100102",
+        "toAddress": "+15550100101",
+        "dateCreated": "2026-03-01T10:00:00Z",
+        "dateCompleted": "2026-03-01T10:01:00Z",
+        "ended": True,
+        "log": [{"text": canary}],
+        "consoleData": {"notes": canary},
+    }
+    scripted.always = listed("evovoice", [session])
+    built = house(tmp_path, scripted_environment(scripted.url))
+    assert built.night("evovoice", EVENING).errors == ()
+    assert found(built, "e1") >= {"fact_calls"}
+    assert found(built, canary) == set()
+
+
 def test_evovoice_chats_and_faxes_are_kept_and_are_no_calls(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -1375,6 +1470,10 @@ def rated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             whippy_call(2, direction="OUTBOUND", agent_id=None, user_id=7),
             whippy_call(3, direction="OUTBOUND", call_cost={"combined_cost": 70}),
             whippy_call(4, created_at="2026-03-01T17:25:19", duration=None),
+            whippy_call(5, direction="OUTBOUND", totalPrice=None, price="", cost=0.07),
+            whippy_call(
+                6, direction="OUTBOUND", metadata={"unit_cost": 7, "duration": 96_240}
+            ),
         ]
         vendor.always = listed("whippy", calls)
         assert built.night("whippy", EVENING).errors == ()
@@ -1393,11 +1492,34 @@ def test_a_whippy_duration_is_milliseconds_and_its_price_a_rate_cards(
         ("w2", Decimal("96.240"), None, None, "none", False),
         ("w3", Decimal("96.240"), None, None, "none", None),
         ("w4", None, None, None, "none", None),
+        ("w5", Decimal("96.240"), None, None, "none", None),
+        ("w6", Decimal("96.240"), None, None, "none", None),
+    ]
+
+
+def test_a_rate_card_is_one_accounts_own(
+    tmp_path: Path, scripted: ScriptedVendor
+) -> None:
+    key = "CALLHOUSE__SOURCES__WHIPPY__ACCOUNTS__SECOND__API_KEY"
+    both = {**scripted_environment(scripted.url), key: "a-2"}
+    built = house(tmp_path, both)
+    second = RATE_CARD.replace('"main"', '"second"').replace("0.03", "0.05")
+    (tmp_path / "rate_cards.toml").write_text(RATE_CARD + second)
+    scripted.always = listed("whippy", [whippy_call(1)])
+    assert built.night("whippy", EVENING).errors == ()
+    costs = "select account, cost_total from fact_calls order by 1"
+    assert built.query(costs) == [
+        ("main", Decimal("0.06")),
+        ("second", Decimal("0.10")),
     ]
 
 
 def test_a_price_that_whippy_was_not_known_to_send_is_reported(rated: House) -> None:
-    assert {field for field, _ in unknown(rated)} == {"cost"}
+    assert unknown(rated) == {
+        ("call_cost", "no scalar"),
+        ("cost", "0.07"),
+        ("metadata.unit_cost", "7"),
+    }
 
 
 def test_a_whippy_time_without_a_zone_is_utc(rated: House) -> None:

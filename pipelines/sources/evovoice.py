@@ -85,6 +85,7 @@ ARCHIVED_SESSIONS = replace(
     name="archived_sessions",
     lag=13 * DAY,
     lookback=17 * DAY,
+    lookback_is_least=True,  # a session moves in at about 15 days
     lists_all_for=timedelta(),
 )
 ACCOUNTS = Stream(

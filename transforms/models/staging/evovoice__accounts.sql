@@ -4,7 +4,7 @@
 -- @key account, record_id, fetched_at, item
 -- @unused id, name, parentAccountId, twilioAccountSid, ancestorIds, maxPhoneNumbers,
 --     isBYOA, trustHubProfileSid, logoId, logoUri, dateCreated, dateLastModified,
---     createdBy, lastModifiedBy, billingSettings.base, billingSettings.localNumbers,
+--     createdBy, lastModifiedBy, billingSettings.localNumbers,
 --     billingSettings.tollFreeNumbers, billingSettings.inboundFaxes,
 --     billingSettings.outboundFaxes, billingSettings.inboundSmsMessages,
 --     billingSettings.outboundSmsMessages, billingSettings.aIInsights,
@@ -71,6 +71,11 @@ select
     record_id,
     item,
     numbers[1] as base_cost,
+    if(
+        try_cast(payload ->> '$.billingSettings.base.baseCost' as decimal(15, 6)) >= 0,
+        try_cast(payload ->> '$.billingSettings.base.baseCost' as decimal(15, 6)),
+        null
+    ) as account_base_cost,
     numbers[2] as unit_cost,
     numbers[3] as raw_unit_multiplier,
     numbers[4] as allowance,

@@ -1,93 +1,7 @@
 -- One row per rated call: its minutes beyond the allowance, at the account's price.
--- The vendor reports no cost; its billing settings are read literally
--- (vendors/evovoice.md, section 4, A): within an account, UTC month and item, calls use
--- the allowance up in the order of their creation, and the base cost is in no call. One
--- that is gone has used nothing of it: its own price is that at its place in the order.
+-- The vendor reports no cost, and the base cost of the account's month is in no call.
 -- @key account, vendor_call_id, line_no
 -- @not_null amount, list_amount, discount_amount, currency, quantity, unit_price
-with voice as (
-    select
-        sessions.account,
-        sessions.record_id,
-        sessions.created_at,
-        sessions.session['accountId'] as account_id,
-        date_trunc('month', sessions.created_at at time zone 'UTC') as month,
-        case
-            when sessions.session['direction'] in ('Incoming', '0') then 'inboundVoiceCalls'
-            when sessions.session['direction'] in ('Outgoing', '1') then 'outboundVoiceCalls'
-        end as item,
-        case
-            when sessions.is_missed then 0
-            else
-                (epoch_us(sessions.completed_at) - epoch_us(sessions.created_at) + 59999999)
-                // 60000000
-        end::decimal(18, 0) as minutes,
-        vanished.record_id is not null as is_gone
-    from staging.evovoice__sessions as sessions
-    left join raw.vanished as vanished
-        on
-            vanished.vendor = 'evovoice'
-            and sessions.account = vanished.account
-            and sessions.record_id = vanished.record_id
-    where
-        sessions.session['channel'] in ('Voice', '0')
-        and sessions.has_ended
-        and (sessions.is_missed or sessions.completed_at is not null)
-),
-
-used as (
-    select
-        *,
-        (month + interval 1 month) at time zone 'UTC' as month_end,
-        coalesce(
-            sum(minutes) filter (where not is_gone) over (
-                partition by account, account_id, month, item
-                order by created_at, record_id
-                rows between unbounded preceding and 1 preceding
-            ), 0
-        )::decimal(18, 0) as minutes_before,
-        minutes_before + minutes as minutes_after
-    from voice
-),
-
-priced as (
-    select
-        used.*,
-        -- Wide: a price list may say anything.
-        prices.unit_cost::decimal(20, 6) as unit_cost,
-        prices.allowance,
-        if(prices.raw_unit_multiplier = 0, 1, prices.raw_unit_multiplier)::decimal(20, 6)
-            as multiplier
-    from used
-    inner join staging.evovoice__accounts as prices
-        on
-            used.account = prices.account
-            and used.account_id = prices.record_id
-            and used.item = prices.item
-    -- The last version read before the month was over, else the first one known.
-    qualify row_number() over (
-        partition by used.account, used.record_id
-        order by
-            prices.fetched_at >= used.month_end,
-            abs(epoch_us(used.month_end) - epoch_us(prices.fetched_at))
-    ) = 1
-),
-
-rated as (
-    select
-        *,
-        try_cast(multiplier * unit_cost as decimal(18, 6)) as unit_price,
-        try_cast(minutes * multiplier as decimal(15, 6)) as units,
-        try_cast(
-            greatest(minutes_after * multiplier - allowance, 0)
-            - greatest(minutes_before * multiplier - allowance, 0)
-            as decimal(15, 6)
-        ) as billable,
-        try_cast(units * unit_cost as decimal(15, 6))::decimal(18, 6) as list_amount,
-        try_cast(billable * unit_cost as decimal(15, 6))::decimal(18, 6) as amount
-    from priced
-)
-
 select
     rated.account,
     rated.record_id as vendor_call_id,
@@ -103,7 +17,7 @@ select
     rated.unit_price,
     'rated' as source,
     true as is_leaf
-from rated
+from staging.evovoice__usage as rated
 left join config.accounts as accounts
     on rated.account = accounts.account and accounts.vendor = 'evovoice'
 where

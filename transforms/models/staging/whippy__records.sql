@@ -53,10 +53,25 @@ select
             "duration": "VARCHAR", "duration_ms": "VARCHAR",
             "metadata": {"duration": "VARCHAR"},
             "language": "VARCHAR", "call_completion_rating": "VARCHAR",
-            "attachments": [{"content_type": "VARCHAR"}],
-            "call_cost": "VARCHAR", "cost": "VARCHAR", "price": "VARCHAR"
+            "attachments": [{"content_type": "VARCHAR"}]
         }'
     ) as record,
+    list_filter(
+        list_concat(
+            list_transform(
+                list_zip(keys, json_extract_string(payload, '$.*')),
+                lambda x: struct_pack(field := x[1], value := x[2])
+            ),
+            list_transform(
+                list_zip(
+                    json_keys(payload, '$.metadata'),
+                    json_extract_string(payload, '$.metadata.*')
+                ),
+                lambda x: struct_pack(field := 'metadata.' || x[1], value := x[2])
+            )
+        ),
+        lambda x: regexp_matches(x['field'], '(?i)cost|price')
+    ) as prices,
     nullif(json_type(payload, '$.metadata'), 'OBJECT') as metadata_shape,
     coalesce(
         nullif(json_type(payload, '$.attachments'), 'ARRAY'),

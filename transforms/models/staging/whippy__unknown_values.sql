@@ -1,5 +1,5 @@
 -- One row per Whippy call: its words without a mapping, its values of another type, and
--- a price, which no document promises and nothing here counts. An object where a text
+-- whatever may be a price, which no document promises and nothing here counts. An object where a text
 -- is due stays in the text's column; told of it is only that it is one.
 -- @key account, vendor_call_id
 -- @not_null unknown_values
@@ -10,7 +10,7 @@ with sent as (
         list_zip(
             [
                 'updated_at', 'direction', 'delivery_status', 'voicemail', 'duration',
-                'metadata', 'attachments', 'a key', 'cost', 'cost', 'cost'
+                'metadata', 'attachments', 'a key'
             ],
             [
                 if(records.updated_at is null, records.record['updated_at'], null),
@@ -24,10 +24,7 @@ with sent as (
                 if(spans.total_seconds is null, spans.milliseconds, null),
                 records.metadata_shape,
                 records.attachments_shape,
-                records.repeated_key,
-                records.record['call_cost'],
-                records.record['cost'],
-                records.record['price']
+                records.repeated_key
             ]
         ) as fields,
         list_zip(
@@ -44,7 +41,8 @@ with sent as (
                 records.record['call_completion_rating'],
                 records.record['attachments'][1]['content_type']
             ]
-        ) as texts
+        ) as texts,
+        records.prices
     from staging.whippy__records as records
     inner join staging.whippy__spans as spans
         on records.account = spans.account and records.record_id = spans.vendor_call_id
@@ -59,7 +57,12 @@ select
     vendor_call_id,
     list_transform(
         list_concat(
-            list_filter(fields, lambda x: x[2] != '' and x[2] != 'NULL'),
+            list_filter(
+                list_concat(
+                    fields, list_transform(prices, lambda x: row(x['field'], x['value']))
+                ),
+                lambda x: x[2] != '' and x[2] != 'NULL'
+            ),
             list_filter(texts, lambda x: left(x[2], 1) in ('{', '[') and json_valid(x[2]))
         ),
         lambda x: struct_pack(
