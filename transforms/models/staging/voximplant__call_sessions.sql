@@ -19,64 +19,66 @@ with latest as (
         partition by account, record_id
         order by fetched_at desc, _dlt_load_id desc
     ) = 1
+),
+
+opened as (
+    select
+        * exclude (payload, keys),
+        from_json(
+            payload,
+            '{
+                "call_session_history_id": "VARCHAR", "start_date": "VARCHAR",
+                "duration": "VARCHAR", "finish_reason": "VARCHAR",
+                "calls": [{
+                    "call_id": "VARCHAR", "start_time": "VARCHAR", "duration": "VARCHAR",
+                    "local_number": "VARCHAR", "remote_number": "VARCHAR",
+                    "remote_number_type": "VARCHAR", "incoming": "VARCHAR",
+                    "successful": "VARCHAR", "transaction_id": "VARCHAR",
+                    "cost": "VARCHAR",
+                    "end_reason": {"code": "VARCHAR", "details": "VARCHAR"}
+                }],
+                "records": [{
+                    "record_id": "VARCHAR", "start_time": "VARCHAR", "duration": "VARCHAR",
+                    "cost": "VARCHAR", "transaction_id": "VARCHAR",
+                    "transcription_status": "VARCHAR"
+                }],
+                "other_resource_usage": [{
+                    "resource_usage_id": "VARCHAR", "resource_type": "VARCHAR",
+                    "cost": "VARCHAR", "used_at": "VARCHAR", "transaction_id": "VARCHAR",
+                    "resource_quantity": "VARCHAR", "unit": "VARCHAR"
+                }]
+            }'
+        ) as record,
+        json_type(payload, ['$.calls', '$.records', '$.other_resource_usage']) as types,
+        -- Only what is no object, or is not there, was opened to nothing.
+        if(
+            len(list_filter(record['calls'], lambda x: x['end_reason']['code'] is null)) > 0,
+            json_type(payload, '$.calls[*].end_reason'),
+            null
+        ) as reason_types,
+        if(list_unique(keys) < len(keys), 'stands twice', null) as key_twice
+    from latest
 )
 
 select
     account,
     record_id,
     event_at,
-    from_json(
-        payload,
-        '{
-            "call_session_history_id": "VARCHAR", "start_date": "VARCHAR",
-            "duration": "VARCHAR", "finish_reason": "VARCHAR",
-            "calls": [{
-                "call_id": "VARCHAR", "start_time": "VARCHAR", "duration": "VARCHAR",
-                "local_number": "VARCHAR", "remote_number": "VARCHAR",
-                "remote_number_type": "VARCHAR", "incoming": "VARCHAR",
-                "successful": "VARCHAR", "transaction_id": "VARCHAR",
-                "cost": "VARCHAR",
-                "end_reason": {"code": "VARCHAR", "details": "VARCHAR"}
-            }],
-            "records": [{
-                "record_id": "VARCHAR", "start_time": "VARCHAR", "duration": "VARCHAR",
-                "cost": "VARCHAR", "transaction_id": "VARCHAR",
-                "transcription_status": "VARCHAR"
-            }],
-            "other_resource_usage": [{
-                "resource_usage_id": "VARCHAR", "resource_type": "VARCHAR",
-                "cost": "VARCHAR", "used_at": "VARCHAR", "transaction_id": "VARCHAR",
-                "resource_quantity": "VARCHAR", "unit": "VARCHAR"
-            }]
-        }'
-    ) as record,
+    record,
     list_filter(
         [
-            struct_pack(
-                field := 'calls', value := nullif(json_type(payload, '$.calls'), 'ARRAY')
-            ),
+            struct_pack(field := 'calls', value := nullif(types[1], 'ARRAY')),
             struct_pack(
                 field := 'calls.end_reason',
-                value := list_filter(
-                    json_type(payload, '$.calls[*].end_reason'),
-                    lambda x: x not in ('OBJECT', 'NULL')
-                )[1]
+                value := list_filter(reason_types, lambda x: x not in ('OBJECT', 'NULL'))[1]
             ),
-            struct_pack(
-                field := 'records', value := nullif(json_type(payload, '$.records'), 'ARRAY')
-            ),
-            struct_pack(
-                field := 'other_resource_usage',
-                value := nullif(json_type(payload, '$.other_resource_usage'), 'ARRAY')
-            ),
-            struct_pack(
-                field := 'a key',
-                value := if(len(list_distinct(keys)) < len(keys), 'stands twice', null)
-            )
+            struct_pack(field := 'records', value := nullif(types[2], 'ARRAY')),
+            struct_pack(field := 'other_resource_usage', value := nullif(types[3], 'ARRAY')),
+            struct_pack(field := 'a key', value := key_twice)
         ],
         lambda x: x['value'] != 'NULL'
     ) as misshapen,
     first_loaded_at,
     last_loaded_at,
     load_id
-from latest
+from opened

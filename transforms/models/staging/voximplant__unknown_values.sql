@@ -4,74 +4,77 @@
 -- it is one.
 -- @key account, vendor_call_id
 -- @not_null unknown_values
-with given as (
+with read as (
     select
-        * exclude (held),
-        unnest(map_entries(held)) as one,
-        one['key'] as name,
-        concat_ws('.', nullif(place, ''), name) as field,
-        if(
-            field in ('calls.call_id', 'records.record_id', 'other_resource_usage.resource_type'),
-            coalesce(nullif(one['value'], ''), 'missing'),
-            nullif(one['value'], '')
-        ) as value,
-        try_cast(value as timestamp) at time zone 'UTC' as moment,
-        try_cast(value as decimal(15, 6)) as amount
-    from staging.voximplant__parts
+        sessions.account,
+        sessions.record_id,
+        coalesce(settings.currency, info.currency) as currency,
+        sessions.record['duration'] as duration,
+        try_cast(duration as decimal(10, 3)) >= 0 as has_duration,
+        if(words.outcome is null, sessions.record['finish_reason'], null) as word
+    from staging.voximplant__call_sessions as sessions
+    left join staging.voximplant__account_info as info
+        on sessions.account = info.account
+    left join config.accounts as settings
+        on settings.vendor = 'voximplant' and sessions.account = settings.account
+    left join seeds.outcomes as words
+        on
+            words.vendor = 'voximplant'
+            and sessions.record['finish_reason'] = words.vendor_outcome
+),
+
+own as (
+    select
+        account,
+        record_id,
+        list_filter(
+            [
+                ('currency', if(currency is null, 'missing', null)),
+                ('duration', if(has_duration, null, duration)),
+                ('finish_reason', word)
+            ]::struct(field varchar, value varchar)[],
+            lambda x: x['value'] != ''
+        ) as pairs
+    from read
+),
+
+pairs as (
+    select
+        account,
+        record_id,
+        unnest(list_filter(pairs, lambda x: x['value'] != '')) as pair
+    from staging.voximplant__leg_misfits
+    union all
+    select
+        account,
+        record_id,
+        unnest(list_filter(pairs, lambda x: x['value'] != '')) as pair
+    from staging.voximplant__misfits
+    union all
+    select
+        account,
+        record_id,
+        unnest(pairs) as pair
+    from staging.voximplant__objects
+    union all
+    select
+        account,
+        record_id,
+        unnest(pairs) as pair
+    from own
 ),
 
 misfits as (
     select
-        given.account,
-        given.record_id,
+        account,
+        record_id,
         list(
             distinct struct_pack(
-                field := given.field,
-                value := if(left(given.value, 1) in ('{', '['), 'no scalar', given.value)
+                field := pair['field'],
+                value := if(left(pair['value'], 1) in ('{', '['), 'no scalar', pair['value'])
             )
         ) as found
-    from given
-    left join staging.voximplant__account_info as info
-        on given.account = info.account
-    left join config.accounts as settings
-        on settings.vendor = 'voximplant' and given.account = settings.account
-    left join seeds.outcomes as words
-        on words.vendor = 'voximplant' and given.value = words.vendor_outcome
-    left join seeds.cost_components as components
-        on
-            components.vendor = 'voximplant'
-            and given.name = 'resource_type'
-            and given.value glob components.vendor_component
-    where
-        given.value is not null and case
-            when given.field = 'currency'
-                then coalesce(settings.currency, info.currency) is null
-            when given.name in ('call_session_history_id', 'start_date') then false
-            when given.name in ('start_time', 'used_at')
-                then
-                    coalesce(
-                        given.moment not between timestamptz '2000-01-01 00:00:00Z'
-                        and given.last_loaded_at + interval 1 day,
-                        true
-                    )
-            when given.name = 'duration'
-                then coalesce(try_cast(given.value as decimal(10, 3)) < 0, true)
-            when given.name in ('cost', 'resource_quantity')
-                then coalesce(given.amount = 0 and try_cast(given.value as double) != 0, true)
-            when given.name in ('incoming', 'successful')
-                then try_cast(given.value as boolean) is null
-            when given.name = 'remote_number_type'
-                then lower(given.value) not in ('pstn', 'mobile', 'user', 'sip')
-            when given.name = 'transcription_status'
-                then given.value not in ('Not required', 'In progress', 'Complete')
-            when given.name = 'finish_reason' then words.outcome is null
-            when given.name = 'resource_type' then components.component is null
-            when given.name = 'code' then not regexp_full_match(given.value, '\d{3}')
-            when given.name in ('calls', 'records', 'other_resource_usage', 'end_reason') then false
-            else
-                (given.name in ('call_id', 'record_id', 'null') and given.value = 'missing')
-                or (left(given.value, 1) in ('{', '[') and json_valid(given.value))
-        end
+    from pairs
     group by all
 )
 
