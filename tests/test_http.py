@@ -1,4 +1,6 @@
 import gzip
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
@@ -65,6 +67,30 @@ def test_a_passing_error_is_tried_again(scripted: ScriptedVendor, status: int) -
     )
     assert answer == {"n": 1}
     assert (client.sent, client.retries) == (2, 1)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_vendor_is_never_asked_ahead_of_the_pace(
+    scripted: ScriptedVendor, threads: int
+) -> None:
+    """Only too early is wrong: an arrival may be late, which is no client's fault."""
+    arrived: list[float] = []
+
+    def answer(_: str, __: bytes) -> Answer:
+        arrived.append(time.monotonic())
+        return Answer(b'{"n": 1}')
+
+    scripted.always = answer
+    client = Client("acme", scripted.url, requests_per_second=20)
+    began = time.monotonic()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda _: ask(scripted, client=client), range(8)))
+    early = [
+        number
+        for number, moment in enumerate(sorted(arrived))
+        if moment - began < number / 20 - 0.001
+    ]
+    assert (len(arrived), early) == (8, [])
 
 
 def test_a_cut_body_and_broken_json_are_tried_again(scripted: ScriptedVendor) -> None:

@@ -405,6 +405,42 @@ def test_a_zoom_page_token_that_died_is_no_last_page(scripted: ScriptedVendor) -
     assert reading.records == []
 
 
+@pytest.mark.parametrize(
+    ("refusal", "expected"),
+    [
+        (
+            Answer(
+                b'{"code": 429, "message": "You have reached the maximum daily rate '
+                b'limit for this API. Refer to the response header for details."}',
+                429,
+            ),
+            "daily rate limit for this API",
+        ),
+        (
+            Answer(b'{"code": 4700, "message": "Invalid access token."}', 400),
+            "grant the app this scope",
+        ),
+        (
+            Answer(b'{"code": 4711, "message": "Invalid access token."}', 401),
+            "grant the app this scope",
+        ),
+    ],
+    ids=["daily", "4700", "4711"],
+)
+def test_zoom_is_not_asked_again_when_its_answer_will_be_the_same(
+    tmp_path_factory: pytest.TempPathFactory, refusal: Answer, expected: str
+) -> None:
+    """The vendor is told of once, whatever number of days was to be read."""
+    with scripted_house(tmp_path_factory, "zoom") as (vendor, built):
+        login = said(access_token="t-1", expires_in=3600)
+        vendor.always = lambda path, _: login if path == "/login" else refusal
+        outcome = built.night("zoom", EVENING + 2 * DAY)
+        assert len(questions(vendor)) == 1
+    (error,) = outcome.errors
+    assert expected in error
+    assert not outcome.is_complete
+
+
 def engagement(number: int, **fields: object) -> Row:
     return {
         "engagement_id": f"z{number}",
@@ -620,10 +656,14 @@ def test_an_expired_voximplant_token_is_signed_again_once(world: Sandbox) -> Non
         Answer(b'{"error": {"code": 340, "msg": "Rate limit exceed"}}', 200, AT_ONCE),
         Answer(b'{"error": {"code": 515, "msg": "Too fast"}}', 200, AT_ONCE),
         Answer(b"", 429, AT_ONCE),
+        *(
+            Answer(b'{"error": {"code": %d, "msg": "Failed"}}' % code, 200, AT_ONCE)
+            for code in (1, 2, 4, 5)
+        ),
     ],
-    ids=["340", "515", "429"],
+    ids=["340", "515", "429", "1", "2", "4", "5"],
 )
-def test_voximplant_is_asked_again_when_it_says_too_many(
+def test_voximplant_is_asked_again_when_it_says_too_many_or_is_at_fault(
     scripted: ScriptedVendor, answer: Answer
 ) -> None:
     session = {"call_session_history_id": 7, "start_date": "2026-03-01 10:00:00"}
@@ -635,20 +675,12 @@ def test_voximplant_is_asked_again_when_it_says_too_many(
     assert reading.ledger[0]["retries"] == 1
 
 
-def test_a_voximplant_day_beyond_11_000_sessions_comes_whole(
-    scripted: ScriptedVendor,
-) -> None:
-    """No more than 11,000 rows of one question can be had, as the vendor has it."""
-    moments = [
-        read_time("2026-03-01T00:00:00Z") + timedelta(seconds=7 * n)
-        for n in range(12_000)
-    ]
-    sessions = [
-        {"call_session_history_id": number, "start_date": f"{moment:%Y-%m-%d %H:%M:%S}"}
-        for number, moment in enumerate(moments, start=1)
-    ]
+def within_reach(sessions: list[Row]) -> Callable[[str, bytes], Answer]:
+    """Answer as the vendor has it: 11,000 rows of one question, and no more."""
 
-    def history(_: str, body: bytes) -> Answer:
+    def history(path: str, body: bytes) -> Answer:
+        if not path.startswith("/GetCallHistory"):
+            return said(result={"account_id": 1, "currency": "RUR"})
         form = dict(parse_qsl(body.decode()))
         offset = int(form["offset"])
         if offset > 10_000:
@@ -661,12 +693,42 @@ def test_a_voximplant_day_beyond_11_000_sessions_comes_whole(
         page = found[offset : offset + int(form["count"])]
         return listing("voximplant", page, total_count=len(found))
 
-    scripted.always = history
-    environment = scripted_environment(scripted.url)
-    asked = [one for one in days("voximplant", *FIRST) if one.stream == "call_sessions"]
-    reading = read(environment, "voximplant", asked)
-    assert len(reading.ids) == 12_000
-    assert reading.ledger[0]["vendor_total"] == 12_000
+    return history
+
+
+def test_a_voximplant_day_beyond_11_000_sessions_comes_whole_and_is_counted_once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    start, day_end = (read_time(end, "UTC") for end in FIRST)
+    moments = [start + timedelta(seconds=7 * n) for n in range(12_000)]
+    sessions = [
+        {"call_session_history_id": number, "start_date": f"{moment:%Y-%m-%d %H:%M:%S}"}
+        for number, moment in enumerate(moments, start=1)
+    ]
+    with scripted_house(tmp_path_factory, "voximplant") as (vendor, built):
+        vendor.always = within_reach(sessions)
+        outcome = built.night("voximplant", day_end + DAY / 12)
+        sent = len(vendor.got)
+    assert outcome.errors == ()
+    assert built.query("select count(*) from fact_calls") == [(12_000,)]
+    day = "where stream = 'call_sessions' and window_start = '2026-03-01T00:00:00Z'"
+    total = f"select verdict, vendor_total, rows_distinct from ops.reconciliation {day}"
+    assert built.query(total) == [("matched", 12_000, 12_000)]
+    counted = "select sum(requests) from ops.load_windows"
+    assert built.query(counted) == [(sent,)]
+    assert outcome.requests == sent
+    parts = built.query(
+        "select window_start, window_end, split_of, requests, rows_distinct, "
+        "rows_fetched from ops.load_windows where split_of is not null "
+        "order by window_start"
+    )
+    starts, ends, wholes, requests_of, distinct, fetched = zip(*parts, strict=True)
+    assert (starts[0], ends[-1]) == (start, day_end)
+    assert starts[1:] == ends[:-1]
+    assert {*wholes} == {"2026-03-01T00:00Z/2026-03-02T00:00Z"}
+    assert {*requests_of, *distinct} == {None}
+    assert all(0 < rows <= 11_000 for rows in fetched)
+    assert sum(fetched) >= 12_000
 
 
 def session(number: int, **fields: object) -> Row:

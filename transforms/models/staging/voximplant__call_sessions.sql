@@ -23,11 +23,7 @@ with latest as (
 
 opened as (
     select
-        account,
-        record_id,
-        event_at,
-        payload,
-        keys,
+        * exclude (payload, keys),
         from_json(
             payload,
             '{
@@ -53,10 +49,14 @@ opened as (
                 }]
             }'
         ) as record,
-        json_type(payload, ['$.calls', '$.records', '$.other_resource_usage']) as shapes,
-        first_loaded_at,
-        last_loaded_at,
-        load_id
+        json_type(payload, ['$.calls', '$.records', '$.other_resource_usage']) as types,
+        -- Only what is no object, or is not there, was opened to nothing.
+        if(
+            len(list_filter(record['calls'], lambda x: x['end_reason']['code'] is null)) > 0,
+            json_type(payload, '$.calls[*].end_reason'),
+            null
+        ) as reason_types,
+        if(list_unique(keys) < len(keys), 'stands twice', null) as key_twice
     from latest
 )
 
@@ -67,22 +67,14 @@ select
     record,
     list_filter(
         [
-            { 'field': 'calls', 'value': nullif(shapes[1], 'ARRAY') },
-            -- What could not be opened is NULL, like what is absent.
-            { 'field': 'calls.end_reason', 'value': case
-                when
-                    len(list_filter(record['calls'], lambda x: x['end_reason']['code'] is null)) > 0
-                    then list_filter(
-                        json_type(payload, '$.calls[*].end_reason'),
-                        lambda x: x not in ('OBJECT', 'NULL')
-                    )[1]
-            end },
-            { 'field': 'records', 'value': nullif(shapes[2], 'ARRAY') },
-            { 'field': 'other_resource_usage', 'value': nullif(shapes[3], 'ARRAY') },
-            {
-                'field': 'a key',
-                'value': if(list_unique(keys) < len(keys), 'stands twice', null)
-            }
+            struct_pack(field := 'calls', value := nullif(types[1], 'ARRAY')),
+            struct_pack(
+                field := 'calls.end_reason',
+                value := list_filter(reason_types, lambda x: x not in ('OBJECT', 'NULL'))[1]
+            ),
+            struct_pack(field := 'records', value := nullif(types[2], 'ARRAY')),
+            struct_pack(field := 'other_resource_usage', value := nullif(types[3], 'ARRAY')),
+            struct_pack(field := 'a key', value := key_twice)
         ],
         lambda x: x['value'] != 'NULL'
     ) as misshapen,

@@ -1,89 +1,109 @@
--- One row per Voximplant session: the values in it and in its legs that are of another
--- type than is due, and its words without a mapping. What a list holds that is no object
--- is `null`, or has nothing but NULL in it.
--- @key account, record_id
--- @not_null misfits
-with words as (
-    select list(vendor_outcome) as known
-    from seeds.outcomes
-    where vendor = 'voximplant'
+-- One row per Voximplant session: in its records and resources, the words without a
+-- mapping and the values of another type. What tells a record from another, or what a
+-- resource was, is needed, so that its absence is such a value.
+with known as (
+    select coalesce(list(distinct costs.vendor_component), []) as resources
+    from staging.voximplant__costs as costs
+    inner join seeds.cost_components as components
+        on
+            components.vendor = 'voximplant'
+            and costs.vendor_component glob components.vendor_component
 ),
 
-opened as (
+sessions as (
     select
         sessions.account,
         sessions.record_id,
         sessions.record,
-        sessions.record['calls'] as calls,
-        timestamptz '2000-01-01 00:00:00Z' as earliest,
-        sessions.last_loaded_at + interval 1 day as latest,
-        words.known
+        known.resources,
+        timestamp '2000-01-01 00:00:00' as earliest,
+        (sessions.last_loaded_at + interval 1 day) at time zone 'UTC' as latest
     from staging.voximplant__call_sessions as sessions
-    cross join words
-),
-
--- What fits is NULL here.
-sent as (
-    select
-        account,
-        record_id,
-        [
-            { 'field': 'duration', 'value': if(
-                try_cast(record['duration'] as decimal(10, 3)) >= 0, null, record['duration']
-            ) },
-            { 'field': 'finish_reason', 'value': if(
-                list_contains(known, record['finish_reason']), null, record['finish_reason']
-            ) }
-        ] as own,
-        flatten(list_transform(calls, lambda x: [
-            { 'field': 'calls.null', 'value': if(x is null, 'missing', null) },
-            { 'field': 'calls.call_id', 'value': if(
-                x is null or x['call_id'] != '', null, 'missing'
-            ) },
-            { 'field': 'calls.start_time', 'value': if(
-                try_cast(x['start_time'] as timestamp) at time zone 'UTC'
-                between earliest and latest,
-                null, x['start_time']
-            ) },
-            { 'field': 'calls.duration', 'value': if(
-                try_cast(x['duration'] as decimal(10, 3)) >= 0, null, x['duration']
-            ) },
-            { 'field': 'calls.cost', 'value': if(
-                not (
-                    try_cast(x['cost'] as decimal(15, 6)) = 0
-                    and try_cast(x['cost'] as double) != 0
-                ),
-                null, x['cost']
-            ) },
-            { 'field': 'calls.incoming', 'value': if(
-                try_cast(x['incoming'] as boolean) is null, x['incoming'], null
-            ) },
-            { 'field': 'calls.successful', 'value': if(
-                try_cast(x['successful'] as boolean) is null, x['successful'], null
-            ) },
-            { 'field': 'calls.remote_number_type', 'value': if(
-                lower(x['remote_number_type']) in ('pstn', 'mobile', 'user', 'sip'),
-                null, x['remote_number_type']
-            ) },
-            { 'field': 'calls.end_reason.code', 'value': if(
-                regexp_full_match(x['end_reason']['code'], '\d{3}'),
-                null, x['end_reason']['code']
-            ) }
-        ])) as of_calls,
-        flatten(list_transform(calls, lambda x: list_filter(
-            [
-                { 'field': 'calls.call_id', 'value': x['call_id'] },
-                { 'field': 'calls.local_number', 'value': x['local_number'] },
-                { 'field': 'calls.remote_number', 'value': x['remote_number'] },
-                { 'field': 'calls.transaction_id', 'value': x['transaction_id'] }
-            ],
-            lambda y: if(left(y['value'], 1) in ('{', '['), json_valid(y['value']), false)
-        ))) as texts
-    from opened
+    cross join known
 )
 
 select
     account,
     record_id,
-    list_filter(list_concat(own, of_calls, texts), lambda x: x['value'] != '') as misfits
-from sent
+    list_concat(
+        flatten(
+            list_transform(
+                record['records'],
+                lambda x: [
+                    ('records.record_id', if(nullif(x['record_id'], '') is null, 'missing', null)),
+                    (
+                        'records.start_time',
+                        if(
+                            try_cast(x['start_time'] as timestamp) between earliest and latest,
+                            null,
+                            x['start_time']
+                        )
+                    ),
+                    (
+                        'records.duration',
+                        if(try_cast(x['duration'] as decimal(10, 3)) >= 0, null, x['duration'])
+                    ),
+                    (
+                        'records.cost',
+                        if(
+                            try_cast(x['cost'] as decimal(15, 6)) != 0
+                            or try_cast(x['cost'] as double) = 0,
+                            null,
+                            x['cost']
+                        )
+                    ),
+                    (
+                        'records.transcription_status',
+                        if(
+                            x['transcription_status']
+                            in ('Not required', 'In progress', 'Complete'),
+                            null,
+                            x['transcription_status']
+                        )
+                    )
+                ]
+            )
+        ),
+        flatten(
+            list_transform(
+                record['other_resource_usage'],
+                lambda x: [
+                    (
+                        'other_resource_usage.resource_type',
+                        if(
+                            list_contains(resources, x['resource_type']),
+                            null,
+                            coalesce(nullif(x['resource_type'], ''), 'missing')
+                        )
+                    ),
+                    (
+                        'other_resource_usage.used_at',
+                        if(
+                            try_cast(x['used_at'] as timestamp) between earliest and latest,
+                            null,
+                            x['used_at']
+                        )
+                    ),
+                    (
+                        'other_resource_usage.cost',
+                        if(
+                            try_cast(x['cost'] as decimal(15, 6)) != 0
+                            or try_cast(x['cost'] as double) = 0,
+                            null,
+                            x['cost']
+                        )
+                    ),
+                    (
+                        'other_resource_usage.resource_quantity',
+                        if(
+                            try_cast(x['resource_quantity'] as decimal(15, 6)) != 0
+                            or try_cast(x['resource_quantity'] as double) = 0,
+                            null,
+                            x['resource_quantity']
+                        )
+                    )
+                ]
+            )
+        )
+    )::struct(field varchar, value varchar)[] as pairs
+from sessions

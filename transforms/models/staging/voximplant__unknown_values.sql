@@ -4,40 +4,84 @@
 -- it is one.
 -- @key account, vendor_call_id
 -- @not_null unknown_values
-with given as (
+with read as (
     select
         sessions.account,
         sessions.record_id,
-        sessions.misshapen,
-        list_concat(misfits.misfits, lines.misfits) as misfits,
-        coalesce(settings.currency, info.currency) as currency
+        coalesce(settings.currency, info.currency) as currency,
+        sessions.record['duration'] as duration,
+        try_cast(duration as decimal(10, 3)) >= 0 as has_duration,
+        if(words.outcome is null, sessions.record['finish_reason'], null) as word
     from staging.voximplant__call_sessions as sessions
-    inner join staging.voximplant__misfits as misfits
-        on sessions.account = misfits.account and sessions.record_id = misfits.record_id
-    inner join staging.voximplant__line_misfits as lines
-        on sessions.account = lines.account and sessions.record_id = lines.record_id
     left join staging.voximplant__account_info as info
         on sessions.account = info.account
     left join config.accounts as settings
         on settings.vendor = 'voximplant' and sessions.account = settings.account
+    left join seeds.outcomes as words
+        on
+            words.vendor = 'voximplant'
+            and sessions.record['finish_reason'] = words.vendor_outcome
+),
+
+own as (
+    select
+        account,
+        record_id,
+        list_filter(
+            [
+                ('currency', if(currency is null, 'missing', null)),
+                ('duration', if(has_duration, null, duration)),
+                ('finish_reason', word)
+            ]::struct(field varchar, value varchar)[],
+            lambda x: x['value'] != ''
+        ) as pairs
+    from read
+),
+
+pairs as (
+    select
+        account,
+        record_id,
+        unnest(list_filter(pairs, lambda x: x['value'] != '')) as pair
+    from staging.voximplant__leg_misfits
+    union all
+    select
+        account,
+        record_id,
+        unnest(list_filter(pairs, lambda x: x['value'] != '')) as pair
+    from staging.voximplant__misfits
+    union all
+    select
+        account,
+        record_id,
+        unnest(pairs) as pair
+    from staging.voximplant__objects
+    union all
+    select
+        account,
+        record_id,
+        unnest(pairs) as pair
+    from own
+),
+
+misfits as (
+    select
+        account,
+        record_id,
+        list(
+            distinct struct_pack(
+                field := pair['field'],
+                value := if(left(pair['value'], 1) in ('{', '['), 'no scalar', pair['value'])
+            )
+        ) as found
+    from pairs
+    group by all
 )
 
 select
-    account,
-    record_id as vendor_call_id,
-    list_sort(
-        list_concat(
-            misshapen,
-            list_distinct(
-                list_transform(
-                    misfits,
-                    lambda x: {
-                        'field': x['field'],
-                        'value': if(left(x['value'], 1) in ('{', '['), 'no scalar', x['value'])
-                    }
-                )
-            ),
-            if(currency is null, [{ 'field': 'currency', 'value': 'missing' }], [])
-        )
-    ) as unknown_values
-from given
+    sessions.account,
+    sessions.record_id as vendor_call_id,
+    list_sort(list_concat(sessions.misshapen, misfits.found)) as unknown_values
+from staging.voximplant__call_sessions as sessions
+left join misfits
+    on sessions.account = misfits.account and sessions.record_id = misfits.record_id
