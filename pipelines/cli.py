@@ -9,7 +9,6 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -154,12 +153,19 @@ def backfill(
     Both days are UTC and are read themselves. Interrupt it as you like: the same
     command goes on from there. It lets a night that wants the same vendor go first.
     """
+    from pipelines.choice import days_ordered  # noqa: PLC0415
     from pipelines.night import run_backfill  # noqa: PLC0415
     from pipelines.report import as_json, show, stderr  # noqa: PLC0415
 
     with _refusals(), _settings(config, now) as (settings, origin, clock):
-        order = _order(since, until, clock, is_forced=force, newest=not oldest_first)
-        chosen = _of_accounts(_chosen(settings, vendor), account)
+        order = days_ordered(
+            _utc(since),
+            None if until is None else _utc(until),
+            clock,
+            is_forced=force,
+            newest_first=not oldest_first,
+        )
+        chosen = _chosen(settings, vendor, account)
         if dry_run:
             raise typer.Exit(_dry_run(settings, clock, order, chosen, json=json))
         with _narrated() as progress:
@@ -373,61 +379,12 @@ def _settings(
         yield read_config(folder, environment), "sandbox", world.now
 
 
-def _chosen(settings: "Config", names: list[str] | None) -> "list[Vendor]":
-    from pipelines.config import ConfigError  # noqa: PLC0415
+def _chosen(
+    settings: "Config", names: list[str] | None, aliases: list[str] | None = None
+) -> "list[Vendor]":
+    from pipelines.choice import vendors_named  # noqa: PLC0415
 
-    known = {vendor.name: vendor for vendor in settings.vendors}
-    for name in names or ():
-        if name not in known:
-            raise ConfigError(
-                f"--vendor {name}: not configured; configured: {', '.join(known)}"
-            )
-    return [known[name] for name in dict.fromkeys(names or known)]
-
-
-def _of_accounts(vendors: "list[Vendor]", aliases: list[str] | None) -> "list[Vendor]":
-    from pipelines.config import ConfigError  # noqa: PLC0415
-
-    if not aliases:
-        return vendors
-    known = {account.alias for vendor in vendors for account in vendor.accounts}
-    for alias in aliases:
-        if alias not in known:
-            raise ConfigError(
-                f"--account {alias}: not configured; configured: "
-                f"{', '.join(sorted(known))}"
-            )
-    cut = (
-        replace(one, accounts=tuple(a for a in one.accounts if a.alias in aliases))
-        for one in vendors
-    )
-    return [vendor for vendor in cut if vendor.accounts]
-
-
-def _order(
-    since: datetime,
-    until: datetime | None,
-    clock: datetime,
-    *,
-    is_forced: bool,
-    newest: bool,
-) -> "Order":
-    from pipelines.config import ConfigError  # noqa: PLC0415
-    from pipelines.plan import Order  # noqa: PLC0415
-    from pipelines.windows import DAY  # noqa: PLC0415
-
-    first = _utc(since)
-    last = clock if until is None else _utc(until)
-    if first > clock:
-        raise ConfigError(
-            f"--from {first:%Y-%m-%d} lies in the future; it is {clock:%Y-%m-%d} (UTC)"
-        )
-    if first > last:
-        raise ConfigError(
-            f"--from {first:%Y-%m-%d} lies after --to {last:%Y-%m-%d}; swap them"
-        )
-    end = last.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
-    return Order(first, end, is_forced=is_forced, newest_first=newest)
+    return vendors_named(settings, names, aliases)
 
 
 def _dry_run(

@@ -24,7 +24,7 @@ from pipelines.sources import default_of, open_source
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window
 
-A_PACKAGE = 1.0
+A_PACKAGE = 1.5
 """Seconds that it takes to store a batch."""
 
 _Counted: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
