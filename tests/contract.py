@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -133,6 +133,14 @@ WIRES = {
         others={"/oauth/token": {"access_token": "t", "expires_in": 3600}},
     ),
 }
+ENGAGEMENTS = replace(
+    WIRES["zoom"],
+    stream="engagements",
+    table="engagements",
+    path="/contact_center/engagements",
+    records="engagements",
+)
+"""Zoom's second list, whose records belong to calls of the first."""
 REFERENCES = {"evovoice": "accounts", "voximplant": "account_info"}
 
 
@@ -170,9 +178,9 @@ def serving(answers: Mapping[str, bytes]) -> Iterator[str]:
         server.server_close()
 
 
-def page(vendor: str, records: Sequence[bytes]) -> bytes:
+def page(vendor: str, records: Sequence[bytes], wire: Wire | None = None) -> bytes:
     """Return the answer that has these records, byte for byte."""
-    wire = WIRES[vendor]
+    wire = wire or WIRES[vendor]
     envelope = json.dumps(wire.envelope(len(records))).encode()
     listed = b",".join(records)
     return b'{"%s":[%s],%s' % (wire.records.encode(), listed, envelope[1:])
@@ -206,7 +214,7 @@ class Warehouse:
 
     def send(self, vendor: str, records: Sequence[bytes], **given: Json) -> Row:
         """Load one page of records; return the line of the ledger."""
-        return self.answer(vendor, page(vendor, records), **given)
+        return self.answer(vendor, page(vendor, records, given.get("wire")), **given)
 
     def answer(
         self,
@@ -214,10 +222,11 @@ class Warehouse:
         body: bytes,
         others: Mapping[str, Json] | None = None,
         alias: str = "main",
+        wire: Wire | None = None,
     ) -> Row:
         """Load one window that is answered with ``body``."""
         others = others or {}
-        wire = WIRES[vendor]
+        wire = wire or WIRES[vendor]
         given = {**wire.others, **others}
         answers = {path: json.dumps(said).encode() for path, said in given.items()}
         self.loads += 1

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from contract import BASES, WIRES, Json, Row, Warehouse, example
+from contract import BASES, ENGAGEMENTS, WIRES, Json, Row, Warehouse, example
 
 LINEAGE = {"call_key", "vendor_call_id", "first_loaded_at", "last_loaded_at", "load_id"}
 GIVEN: Mapping[str, Json] = {
@@ -277,6 +278,51 @@ def test_a_change_of_one_key_changes_what_it_feeds_and_no_more(
         for what in wrongs(
             case,
             examples[case.base],
+            one.found[case.call_id],
+            {} if case.change in {"new key", "quoted"} else fields.get(case.path, {}),
+        )
+    ]
+    assert wrong == []
+
+
+def test_a_change_of_a_second_record_of_zoom_changes_what_it_feeds_and_no_more(
+    tmp_path: Path,
+) -> None:
+    record, fields = example("zoom", "engagement"), example("zoom", "engagement_fields")
+    made = [Case("zoom", "engagement", "", "as it is", record)]
+    made += [
+        Case("zoom", "engagement", *change)
+        for change in changes(record)
+        if change[0] != "engagement_id"
+    ]
+    for number, case in enumerate(made):
+        case.record["engagement_id"] = f"call-{number}"
+    calls = [
+        {**example("zoom", "open"), "engagement_id": case.call_id} for case in made
+    ]
+    warehouse = Warehouse(tmp_path)
+    warehouse.send("zoom", [json.dumps(call).encode() for call in calls])
+    ledger = warehouse.send("zoom", [case.body for case in made], wire=ENGAGEMENTS)
+    assert (ledger["state"], ledger["error"]) == ("complete", None)
+    warehouse.build()
+    one = collected(warehouse, "zoom", made)
+    was = one.found[made[0].call_id]
+    parts = ("ivr_seconds", "queue_seconds", "talk_seconds", "wrap_seconds")
+    assert [was.fact[name] for name in parts] == [21, 64, 344, 30]
+    kinds = {path: declared["kind"] for path, declared in fields.items()}
+    refused = [
+        case for case in made if case.change in REFUSED.get(kinds.get(case.path), ())
+    ]
+    assert one.refused == Counter(case.body.decode() for case in refused)
+    for case in refused:
+        assert [one.found[case.call_id].fact[name] for name in parts] == [None] * 4
+    wrong = [
+        f"{case} {what}"
+        for case in made
+        if case not in refused
+        for what in wrongs(
+            case,
+            was,
             one.found[case.call_id],
             {} if case.change in {"new key", "quoted"} else fields.get(case.path, {}),
         )
