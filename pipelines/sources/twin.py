@@ -214,8 +214,8 @@ def _pages(client: Client, listing: Listing, fields: Fields) -> Iterator[Page]:
 
     A refusal of a later page can only mean its offset.
     """
-    asked = listing.moved({"fields": fields.names})
-    so_far = 0
+    names, so_far = fields.names, 0
+    asked = listing.moved({"fields": names})
     try:
         for page in pages(client, asked, _onwards(listing.params["limit"])):
             so_far += len(page.records)
@@ -225,7 +225,7 @@ def _pages(client: Client, listing: Listing, fields: Fields) -> Iterator[Page]:
             raise
         if so_far:
             raise TooMuchError(str(error)) from None
-        if fields.names != FIELDS:
+        if names != FIELDS:  # another thread may have exchanged them meanwhile
             raise
     else:
         return
