@@ -22,7 +22,7 @@ from msgspec import Raw
 
 from pipelines.http import Client, VendorError
 from pipelines.landing import landed
-from pipelines.paging import Page
+from pipelines.paging import Listing, Page
 from pipelines.plan import PastRead, plan
 from pipelines.reading import Terms
 from pipelines.settle import PendingDay, days_in_doubt, settle_windows
@@ -275,7 +275,9 @@ def twin_pages(scripted: ScriptedVendor, *found: str) -> list[Page]:
     params = {"limit": 1000, "offset": 0}
     window = DAY_WINDOW("created_calls", ids=("a",))
     asking = client(scripted, only=page)
-    return list(twin.calls(asking, "/calls", params, "callRef", window))
+    listing = Listing("/calls", records="items", total="count", params=params)
+    fields = twin.Fields(twin.FIELDS)
+    return list(twin.calls(asking, listing, fields, "callRef", window))
 
 
 def test_twin_is_asked_for_one_call_under_the_configured_name(

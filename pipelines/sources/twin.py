@@ -144,7 +144,7 @@ def twin(
         "offset": 0,
     }
     listing = Listing(path, records="items", total="count", params=params)
-    wanted = _Fields(fields)
+    wanted = Fields(fields)
     fetches = {
         stream: partial(
             calls,
@@ -159,7 +159,7 @@ def twin(
 
 
 @dataclass
-class _Fields:
+class Fields:
     """Which fields are asked for: fewer once the vendor has refused some."""
 
     names: str
@@ -168,7 +168,7 @@ class _Fields:
 def calls(
     client: Client,
     listing: Listing,
-    fields: _Fields,
+    fields: Fields,
     id_parameter: str,
     window: Window,
 ) -> Iterator[Page]:
@@ -186,7 +186,7 @@ def calls(
 
 
 def _within_reach(
-    client: Client, listing: Listing, fields: _Fields, start: datetime, end: datetime
+    client: Client, listing: Listing, fields: Fields, start: datetime, end: datetime
 ) -> Iterator[Page]:
     """Read a list to its end, if an offset can get there."""
     bounds = {"from": _moment(start - SECOND), "to": _moment(end)}
@@ -209,13 +209,13 @@ def _within_reach(
         )
 
 
-def _pages(client: Client, listing: Listing, fields: _Fields) -> Iterator[Page]:
+def _pages(client: Client, listing: Listing, fields: Fields) -> Iterator[Page]:
     """Read a list, without the fields of our own adding where they are refused.
 
     A refusal of a later page can only mean its offset.
     """
-    asked = listing.moved({"fields": fields.names})
-    so_far = 0
+    names, so_far = fields.names, 0
+    asked = listing.moved({"fields": names})
     try:
         for page in pages(client, asked, _onwards(listing.params["limit"])):
             so_far += len(page.records)
@@ -225,11 +225,11 @@ def _pages(client: Client, listing: Listing, fields: _Fields) -> Iterator[Page]:
             raise
         if so_far:
             raise TooMuchError(str(error)) from None
-        if fields.names != FIELDS:
+        if names != FIELDS:  # another thread may have exchanged them meanwhile
             raise
     else:
         return
-    fewer = _Fields(FEWER_FIELDS)
+    fewer = Fields(FEWER_FIELDS)
     for page in _pages(client, listing, fewer):
         fields.names = FEWER_FIELDS
         yield page
