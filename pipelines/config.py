@@ -29,7 +29,7 @@ PREFIX = "CALLHOUSE__"
 DEFAULT_ALIAS = "main"
 SUPPLIED = frozenset({"windows", "account", "terms"})
 """Parameters of a source that the loader fills, not the configuration."""
-ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str}
+ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str, "time_zone": str}
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
 ZERO = frozenset(
     {"daily_requests", "lookback_days", "settle_days", "keep_snapshots", "engagements"}
@@ -48,6 +48,7 @@ class Account:
     settings: Mapping[str, Any] = field(repr=False)
     """The source's arguments, credentials among them: never shown."""
     currency: str | None = None
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ def _vendor(name: str, section: _Settings) -> Vendor:
 def _account(
     vendor: str, alias: str, given: dict[str, Any], needed: list[str]
 ) -> Account | None:
-    currency = given.pop("currency", None)
+    currency, time_zone = (given.pop(key, None) for key in ACCOUNT_KEYS)
     missing = [key for key in needed if not given.get(key)]
     if len(missing) == len(needed):
         return None
@@ -231,7 +232,7 @@ def _account(
             f"{', '.join(missing)}; set it in config/secrets.toml under [{where}] or "
             f"as {', '.join(names)}"
         )
-    return Account(vendor, alias, given, currency)
+    return Account(vendor, alias, given, currency, time_zone)
 
 
 def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
@@ -243,6 +244,11 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     except msgspec.ValidationError as error:
         # msgspec names types, never the value: it may be a secret.
         raise ConfigError(f"{setting.place}: {error}") from None
+    if key == "time_zone" and found not in available_timezones():
+        raise ConfigError(
+            f"{setting.place}: {found!r} is no IANA time zone; write one like "
+            "Europe/Berlin"
+        )
     if isinstance(found, int | float) and not (
         found > 0 or (found == 0 and key in ZERO)
     ):

@@ -70,6 +70,7 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
         "vendor": pa.string(),
         "account": pa.string(),
         "currency": pa.string(),
+        "time_zone": pa.string(),
         "settle_after": pa.duration("us"),
     }
     rows: list[dict[str, object]] = [
@@ -77,6 +78,7 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
             "vendor": one.vendor.name,
             "account": one.account.alias,
             "currency": one.account.currency,
+            "time_zone": one.account.time_zone,
             "settle_after": one.vendor.settle_after,
         }
         for one in known

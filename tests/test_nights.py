@@ -117,16 +117,27 @@ def test_every_account_of_a_vendor_is_loaded_with_its_own_credentials(
     tmp_path: Path,
 ) -> None:
     with open_house(tmp_path, FIRST, days=3, volume=20, accounts=2) as house:
+        second = "CALLHOUSE__SOURCES__{}__ACCOUNTS__SECOND__{}"
+        house.environment[second.format("TWIN", "CURRENCY")] = "KZT"
+        house.environment[second.format("TWIN", "TIME_ZONE")] = "Asia/Almaty"
         night = house.night(FIRST)
         assert night.returncode == 0, night.stderr
-        assert differences(house, FIRST, days=3) == []
+        wrong = differences(house, FIRST, days=3)
+        assert [one for one in wrong if not one.startswith("twin ('second'")] == []
+        assert house.query(
+            "select account, currency, time_zone from dim_accounts "
+            "where vendor = 'twin' order by 1"
+        ) == [("main", None, None), ("second", "KZT", "Asia/Almaty")]
         held = house.query("select distinct vendor, account, currency from fact_calls")
         assert {row[:2] for row in held} == {
             (vendor, account) for vendor in VENDORS for account in ("main", "second")
         }
-        assert {("voximplant", "main", "USD"), ("voximplant", "second", "RUB")} < set(
-            held
-        )
+        assert set(held) > {
+            ("voximplant", "main", "USD"),
+            ("voximplant", "second", "RUB"),
+            ("twin", "main", "RUB"),
+            ("twin", "second", "KZT"),
+        }
 
 
 @pytest.mark.parametrize("windows_before_the_kill", [1, 16, 40])
