@@ -14,10 +14,11 @@ from typing import Any, TypeAlias
 
 from pipelines.agenda import backlog, streams_for
 from pipelines.config import Account, Config, Vendor
+from pipelines.http import VendorError
 from pipelines.ledger import past_reads
 from pipelines.load import BATCH_WINDOWS, clock_from, file_lock, raw_file
 from pipelines.locks import in_turn
-from pipelines.plan import SETTLE, Order, PastRead, plan_backfill
+from pipelines.plan import SETTLE, ClockError, Order, PastRead, plan_backfill
 from pipelines.quota import days_needed, spent_today
 from pipelines.reading import Terms
 from pipelines.sources import default_of, open_source
@@ -83,10 +84,14 @@ class Estimate:
 
 
 def estimate(vendor: Vendor, config: Config, now: datetime, order: Order) -> Estimate:
-    """Return what a backfill would take.
+    """Return what a backfill would take, or what keeps it from being told."""
+    try:
+        return _estimate(vendor, config, now, order)
+    except (ClockError, VendorError) as error:
+        return Estimate(vendor.name, (), (), errors=(str(error),))
 
-    Raises `pipelines.plan.ClockError`; what the vendor does wrong is in it.
-    """
+
+def _estimate(vendor: Vendor, config: Config, now: datetime, order: Order) -> Estimate:
     reads = _reads(config.warehouse, vendor.name)
     agenda = backlog(vendor, order, now, reads)
     streams: list[StreamEstimate] = []

@@ -11,7 +11,12 @@ import threading
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import (
+    active_children,
+    connection,
+    get_context,
+    parent_process,
+)
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
@@ -55,8 +60,8 @@ def load_vendors(
     except BaseException:
         # A load is as safe from this as from a power cut, and dlt would hear
         # nothing gentler before its step is done.
-        for _, child in open_ends.values():
-            child.kill()
+        for started in active_children():
+            started.kill()
         raise
     return [outcomes[vendor.name] for vendor in vendors]
 

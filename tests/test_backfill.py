@@ -71,6 +71,10 @@ def asked(house: House, vendor: str) -> int:
     )
 
 
+def unwrapped(text: str) -> str:
+    return " ".join(text.split())
+
+
 def wait_for(process: subprocess.Popen[str], pattern: str) -> None:
     assert process.stderr is not None
     for line in process.stderr:
@@ -216,10 +220,11 @@ def test_a_night_waits_for_a_batch_and_goes_before_the_next(empty: House) -> Non
     wait_for(backfill, "zoom: 0 of 39")
     night = empty.run("run", "--vendor", "zoom", "--now", stamp(NOW), **engagements)
     assert night.returncode == 0, night.stderr
-    assert "waits until a batch of a backfill is in (process" in night.stderr
+    waiting = "waits until a batch of a backfill is in (process"
+    assert waiting in unwrapped(night.stderr)
     _, said = backfill.communicate(timeout=120)
     assert backfill.returncode == 0, said
-    assert "waits until the run that loads zoom ends (process" in said
+    assert "waits until the run that loads zoom ends (process" in unwrapped(said)
     orders = empty.query(
         "select purpose, min(started_at), max(started_at) from ops.load_windows "
         "group by 1"
@@ -236,8 +241,8 @@ def test_a_second_one_says_who_is_at_it_and_leaves(empty: House) -> None:
     wait_for(first, "zoom: 0 of")
     second = empty.run(*order("--vendor", "zoom"))
     assert second.returncode == 1
-    said = re.sub(r"\s+", " ", second.stderr)
-    assert f"a backfill of zoom is already going on (process {first.pid}" in said
+    expected = f"a backfill of zoom is already going on (process {first.pid}"
+    assert expected in unwrapped(second.stderr)
     first.communicate(timeout=60)
     assert first.returncode == 0
 
@@ -263,6 +268,18 @@ def test_days_no_longer_served_are_told_and_not_asked_for_again(empty: House) ->
     assert asked(empty, "zoom") == before
     assert empty.run(*command, "--force").returncode == 0
     assert asked(empty, "zoom") >= before + 10
+
+
+def test_a_dry_run_tells_what_keeps_it_from_foretelling(empty: House) -> None:
+    wrong = {"CALLHOUSE__SOURCES__ZOOM__ACCOUNTS__MAIN__CLIENT_SECRET": "canary"}
+    said = empty.run(*order("--vendor", "zoom", "--dry-run"), **wrong)
+    assert said.returncode == 1
+    assert "check account_id, client_id and client_secret" in unwrapped(said.stderr)
+    address = {"CALLHOUSE__SOURCES__ZOOM__BASE_URL": "nowhere"}
+    said = empty.run(*order("--vendor", "zoom", "--dry-run"), **address)
+    assert said.returncode == 1
+    assert "base_url 'nowhere' is no http(s) address" in unwrapped(said.stderr)
+    assert "Traceback" not in said.stderr
 
 
 @pytest.mark.parametrize(
