@@ -57,7 +57,7 @@ def _batch_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator
     with only_one(
         run_lock(warehouse, vendor.name),
         f"loading {vendor.name}",
-        patience=lambda _: FOREVER,
+        patience=FOREVER,
         told=told,
         role=f"a {BACKFILL}",
     ):

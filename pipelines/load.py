@@ -123,9 +123,8 @@ def _night_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator
 
     what = f"loading {vendor.name}"
     with ExitStack() as locks:
-        with only_one(
-            turn_lock(warehouse, vendor.name), what, patience=lambda _: LAST_BREATH
-        ):
+        next_one = turn_lock(warehouse, vendor.name)
+        with only_one(next_one, what, patience=LAST_BREATH):
             lock = run_lock(warehouse, vendor.name)
             locks.enter_context(only_one(lock, what, patience=patience, told=told))
         yield

@@ -22,14 +22,15 @@ def only_one(
     path: Path,
     what: str,
     *,
-    patience: Callable[[str], float] = lambda _: 0.0,
+    patience: float | Callable[[str], float] = 0.0,
     told: Callable[[str], None] = lambda _: None,
     role: str = "",
 ) -> Iterator[None]:
     """Hold a lock for one's whole work, or raise `LockedError`.
 
-    ``patience`` says how many seconds to wait for the holder, who is described to it
-    and, before a wait, to ``told``; ``role`` is added to how we are described.
+    ``patience`` is how many seconds to wait for the holder, or says it of one who is
+    described to it; ``told`` hears of who is waited for, and ``role`` is added to how
+    we are described ourselves.
     """
     with _opened(path) as handle:
         _take(handle, what, patience, told)
@@ -43,7 +44,7 @@ def only_one(
 def _take(
     handle: int,
     what: str,
-    patience: Callable[[str], float],
+    patience: float | Callable[[str], float],
     told: Callable[[str], None],
 ) -> None:
     began, heard = time.monotonic(), False
@@ -53,7 +54,8 @@ def _take(
         except BlockingIOError:
             holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
             holder = holder or "by another process"
-            if time.monotonic() - began >= patience(holder):
+            enough = patience(holder) if callable(patience) else patience
+            if time.monotonic() - began >= enough:
                 raise LockedError(
                     f"{what} is already going on ({holder}); wait until it ends, or "
                     "stop it"
