@@ -164,3 +164,15 @@ def test_a_source_takes_no_default_that_dlt_would_look_up(vendor: str) -> None:
     parameters = inspect.signature(source_of(vendor)).parameters
     assert {*parameters} >= {"windows", "account", "terms", "base_url"}
     assert [name for name, one in parameters.items() if one.default is None] == []
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_only_the_table_of_the_calls_is_judged_for_what_vanished(vendor: str) -> None:
+    """The models know a vanished record by its id: one table of a vendor has those."""
+    judged = [
+        stream
+        for stream in streams_of(vendor)
+        if not stream.is_reference and stream.lists_all_for
+    ]
+    assert len({stream.table for stream in judged}) == 1
+    assert all(stream.calls and stream.is_by_own_time for stream in judged)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from conftest import VENDORS, House, differences, open_house
+from conftest import LAG, VENDORS, House, differences, open_house
 
 from pipelines.windows import DAY, read_time
 
@@ -58,6 +58,9 @@ def test_calls_gone_are_marked_and_left_out_and_return_when_listed_again(
 def test_a_call_that_moves_between_windows_is_not_taken_for_gone(house: House) -> None:
     """TWIN's calls leave the window of the time of their last change every night."""
     for night in (1, 2, 3):
-        assert house.night(NOW + night * DAY).returncode == 0
+        done = house.night(NOW + night * DAY, "--vendor", "twin")
+        assert done.returncode == 0, done.stderr
     assert house.query(TABLE) == []
-    assert differences(house, NOW + 3 * DAY, 6) == []
+    truth = house.truth("twin", NOW, NOW + 3 * DAY - LAG)
+    held = house.query("select vendor_call_id from fact_calls where vendor = 'twin'")
+    assert {call["vendor_call_id"] for call in truth} <= {one for (one,) in held}
