@@ -14,13 +14,13 @@ from typing import Any, TypeAlias
 
 from pipelines.agenda import backlog, streams_for
 from pipelines.config import Account, Config, Vendor
-from pipelines.http import VendorError
 from pipelines.ledger import past_reads
 from pipelines.load import BATCH_WINDOWS, clock_from, file_lock, raw_file
 from pipelines.locks import in_turn
 from pipelines.plan import SETTLE, ClockError, Order, PastRead, plan_backfill
 from pipelines.quota import days_needed, spent_today
 from pipelines.reading import Terms
+from pipelines.refusal import VendorError
 from pipelines.sources import default_of, open_source
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window

@@ -9,19 +9,27 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
 import urllib3
-from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from pipelines.allowance import Allowance, SpentError
+from pipelines.refusal import (
+    GONE,
+    PassingError,
+    Refusal,
+    Refused,
+    TooMuchError,
+    VendorError,
+    clean,
+    seconds_to_wait,
+)
+from pipelines.sign_in import BearerToken
 
 T = TypeVar("T")
 
@@ -39,72 +47,6 @@ PATIENCE_SECONDS = 600.0
 """A vendor that asks for more than this is asked again the next night."""
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-GONE = "no longer served"
-"""Ends the sentence of a refusal that will never become an answer."""
-
-
-class VendorError(Exception):
-    """A vendor did not answer, or answered what cannot be loaded.
-
-    ``stops_account`` says that asking on is pointless until somebody acts or time
-    passes: a credential, an address, a quota. ``lacks_scope`` says that the vendor
-    knows the account and does not grant it this one listing; ``is_gone``, that it no
-    longer has what was asked for; ``is_bad_question``, that it refuses a parameter,
-    and may answer to others.
-    """
-
-    def __init__(
-        self,
-        sentence: str,
-        *,
-        stops_account: bool = False,
-        lacks_scope: bool = False,
-        is_gone: bool = False,
-        is_bad_question: bool = False,
-    ) -> None:
-        """Keep the sentence an operator will read."""
-        super().__init__(sentence)
-        self.stops_account = stops_account
-        self.lacks_scope = lacks_scope
-        self.is_gone = is_gone
-        self.is_bad_question = is_bad_question
-
-
-class _PassingError(VendorError):
-    """Worth another try, after ``wait`` seconds if the vendor named a time."""
-
-    def __init__(
-        self, sentence: str, *, wait: float | None = None, stops_account: bool = False
-    ) -> None:
-        super().__init__(sentence, stops_account=stops_account)
-        self.wait = wait
-
-
-class TooMuchError(_PassingError):
-    """The question has a longer answer than the vendor gives; half of it may not."""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What a vendor's own error body means for us."""
-
-    kind: Literal[
-        "retry",
-        "too_much",
-        "bad_question",
-        "sign_in",
-        "no_scope",
-        "gone",
-        "stop_account",
-        "stop_window",
-    ]
-    words: str
-
-
-Refused = Callable[[int, bytes], Refusal | None]
-"""Reads (status, body) as the vendor words its errors; None when it is no error."""
-
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 """Signs a request, as `requests` has it; `BearerToken` can also renew."""
@@ -138,90 +80,9 @@ def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-class HeaderKey(AuthBase):
-    """A key that never changes, sent in a header of its own."""
-
-    def __init__(self, header: str, key: str) -> None:
-        """Name the header and hold the key."""
-        self.header = header
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the header."""
-        request.headers[self.header] = self._key
-        return request
-
-
-class BearerToken(AuthBase):
-    """A token that expires: taken before it is needed, and again when refused.
-
-    ``issue`` returns the token and its life in seconds. A session's cookie is such a
-    token as well, in another ``header`` and without a ``scheme``.
-    """
-
-    def __init__(
-        self,
-        issue: Callable[[], tuple[str, float]],
-        header: str = "Authorization",
-        scheme: str = "Bearer ",
-    ) -> None:
-        """Take nothing yet: a run with nothing to load signs in nowhere."""
-        self.header = header
-        self.scheme = scheme
-        self._issue = issue
-        self._turn = threading.Lock()
-        self._token = ""
-        self._renew_at = 0.0
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the token, renewing it in the last tenth or minute of its life."""
-        with self._turn:
-            if time.monotonic() >= self._renew_at:
-                self._token, life = self._issue()
-                self._renew_at = time.monotonic() + life - min(60.0, life / 10)
-            request.headers[self.header] = f"{self.scheme}{self._token}"
-        return request
-
-    def forget(self) -> None:
-        """Renew the token before the next request."""
-        self._renew_at = 0.0
-
-
-def clean(text: str) -> str:
-    """Make a vendor's words fit for a log: short, one line, no number, no key."""
-    line = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:200]
-    line = re.sub(r"[\w\-+/=.]{24,}", "…", line)
-    return re.sub(r"\+?\d[\d\s().-]{5,}\d", "…", line).strip()
-
-
-def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Read every form of "come back later" that vendors/*.md lists, in seconds.
-
-    Retry-After as seconds (also with a fraction), as an HTTP date, as an ISO time
-    (Zoom); X-RateLimit-Remaining-Interval-Milliseconds (Whippy). None: not said.
-    """
-    milliseconds = headers.get("X-RateLimit-Remaining-Interval-Milliseconds", "")
-    if re.fullmatch(r"\d+(\.\d+)?", milliseconds.strip()):
-        return float(milliseconds) / 1000
-    text = headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            moment = read(text)
-        except ValueError:
-            continue
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - now).total_seconds())
-    return None
-
-
 def _back_off(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    named = error.wait if isinstance(error, _PassingError) else None
+    named = error.wait if isinstance(error, PassingError) else None
     doubled: float = min(LONGEST_BACKOFF, 0.5 * 2.0**state.attempt_number)
     return doubled if named is None else named
 
@@ -322,11 +183,11 @@ class Client:
             body = self._exchange(request, renew=not signed_in_again)
             signed_in_again = signed_in_again or body is None
             if body is None:
-                raise _PassingError("signing in again", wait=0.0)
+                raise PassingError("signing in again", wait=0.0)
             return self._decode(body, shape, request.url)
 
         retrying = Retrying(
-            retry=retry_if_exception_type(_PassingError),
+            retry=retry_if_exception_type(PassingError),
             stop=_is_given_up,
             wait=_back_off,
             before_sleep=self._before_retry,
@@ -376,13 +237,13 @@ class Client:
             ) as response:
                 body = self._body(response, place)
         except requests.ConnectionError:
-            raise _PassingError(
+            raise PassingError(
                 f"{place} cannot be reached; check base_url and the network",
                 stops_account=True,
             ) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Their texts hold the whole URL, so only their names are told.
-            raise _PassingError(f"{place} broke off: {type(error).__name__}") from None
+            raise PassingError(f"{place} broke off: {type(error).__name__}") from None
         refusal = self._refusal(response.status_code, body)
         if refusal is None:
             return body
@@ -392,7 +253,7 @@ class Client:
         sentence = f"{place} {refusal.words}"
         if refusal.kind == "retry":
             wait = seconds_to_wait(response.headers, datetime.now(UTC))
-            raise _PassingError(sentence, wait=wait)
+            raise PassingError(sentence, wait=wait)
         if refusal.kind == "too_much":
             raise TooMuchError(sentence)
         if refusal.kind == "gone":
@@ -433,7 +294,7 @@ class Client:
             if len(body) > BODY_BYTES:
                 raise VendorError(f"{place} sent more than {BODY_BYTES >> 20} MiB")
             if time.monotonic() > deadline:
-                raise _PassingError(f"{place} took over {DEADLINE_SECONDS:.0f} s")
+                raise PassingError(f"{place} took over {DEADLINE_SECONDS:.0f} s")
         return bytes(body)
 
     def _decode(self, body: bytes, shape: type[T], url: str | None) -> T:
@@ -449,6 +310,6 @@ class Client:
                 f"{self.vendor} {path} changed its shape: {clean(str(error))}"
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise _PassingError(
+            raise PassingError(
                 f"{self.vendor} {path} answered {len(body)} bytes that are not JSON"
             ) from None

@@ -17,8 +17,9 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from pipelines.http import Client, VendorError
+from pipelines.http import Client
 from pipelines.reading import ALONE, READS, Fetch, Pile, Reader, Terms
+from pipelines.refusal import VendorError
 from pipelines.stream import Stream
 from pipelines.windows import Window
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from pipelines.config import Account
-from pipelines.http import GONE
 from pipelines.news import Tally
+from pipelines.refusal import GONE
 from pipelines.windows import Window
 
 Asked: TypeAlias = tuple[Account, Window]

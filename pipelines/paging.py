@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from pipelines.http import Client, TooMuchError, VendorError
+from pipelines.http import Client
+from pipelines.refusal import TooMuchError, VendorError
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
 """A vendor's answer with its values still unread."""

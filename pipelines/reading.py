@@ -13,8 +13,8 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from pipelines.http import VendorError
 from pipelines.paging import Page
+from pipelines.refusal import VendorError
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Interval, Window
 

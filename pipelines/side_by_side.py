@@ -22,11 +22,11 @@ from typing import Any, cast
 
 from pipelines.backfill import backfill
 from pipelines.config import Config, Vendor
-from pipelines.http import clean
 from pipelines.load import Progress, load
 from pipelines.locks import LockedError
 from pipelines.outcome import Outcome
 from pipelines.plan import ClockError, Order
+from pipelines.refusal import clean
 
 
 def load_vendors(

@@ -7,16 +7,10 @@ import pytest
 from conftest import Answer, ScriptedVendor
 
 from pipelines import http
-from pipelines.http import (
-    BearerToken,
-    Client,
-    HeaderKey,
-    Refusal,
-    VendorError,
-    clean,
-    seconds_to_wait,
-)
+from pipelines.http import Client
 from pipelines.paging import Listing, Page, by_offset, by_page, by_token, pages
+from pipelines.refusal import Refusal, VendorError, clean, seconds_to_wait
+from pipelines.sign_in import BearerToken, HeaderKey
 from pipelines.windows import read_time
 
 NOW = read_time("2026-03-01T12:00:00Z")

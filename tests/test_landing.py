@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipelines.http import Client, VendorError
+from pipelines.http import Client
 from pipelines.landing import landed
 from pipelines.paging import Page
 from pipelines.reading import Terms
+from pipelines.refusal import VendorError
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 

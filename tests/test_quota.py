@@ -9,9 +9,10 @@ import pytest
 from conftest import Answer, House, ScriptedVendor, open_house
 
 from pipelines.allowance import Allowance, SpentError
-from pipelines.http import Client, VendorError
+from pipelines.http import Client
 from pipelines.plan import PastRead
 from pipelines.quota import expected_requests, spent_today, warning
+from pipelines.refusal import VendorError
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 

@@ -24,13 +24,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipelines.config import read_config
-from pipelines.http import Auth, Client, Refused, TooMuchError
+from pipelines.http import Auth, Client
 from pipelines.load import load, raw_file
 from pipelines.night import build_and_publish
 from pipelines.outcome import Outcome
 from pipelines.paging import Page, in_halves
 from pipelines.plan import plan
 from pipelines.reading import Terms
+from pipelines.refusal import Refused, TooMuchError
 from pipelines.sandbox_process import Sandbox, running_sandbox
 from pipelines.sources import evovoice, source_of, streams_of, twin, whippy
 from pipelines.windows import DAY, Window, day_windows, read_time

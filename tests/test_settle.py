@@ -20,11 +20,12 @@ from conftest import (
 )
 from msgspec import Raw
 
-from pipelines.http import Client, VendorError
+from pipelines.http import Client
 from pipelines.landing import landed
 from pipelines.paging import Listing, Page
 from pipelines.plan import PastRead, plan
 from pipelines.reading import Terms
+from pipelines.refusal import VendorError
 from pipelines.settle import PendingDay, days_in_doubt, settle_windows
 from pipelines.sources import evovoice, twin, voximplant, zoom
 from pipelines.stream import Stream

@@ -11,8 +11,9 @@ from conftest import Answer, ScriptedVendor
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from pipelines.http import Client, VendorError
+from pipelines.http import Client
 from pipelines.paging import Page
+from pipelines.refusal import VendorError
 from pipelines.sources import voximplant as vendor
 from pipelines.windows import Window
 

@@ -45,10 +45,12 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
-from pipelines.http import BearerToken, Client, Refusal, VendorError
+from pipelines.http import Client
 from pipelines.landing import landed
 from pipelines.paging import Listing, Page, by_page, pages
 from pipelines.reading import ALONE, Terms
+from pipelines.refusal import Refusal, VendorError
+from pipelines.sign_in import BearerToken
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 

@@ -43,7 +43,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import BearerToken, Client, Refusal, TooMuchError, VendorError
+from pipelines.http import Client
 from pipelines.landing import landed
 from pipelines.paging import (
     Envelope,
@@ -56,6 +56,8 @@ from pipelines.paging import (
     promised,
 )
 from pipelines.reading import ALONE, Terms
+from pipelines.refusal import Refusal, TooMuchError, VendorError
+from pipelines.sign_in import BearerToken
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 

@@ -38,7 +38,7 @@ import msgspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import Client, HeaderKey, Refusal, TooMuchError, VendorError
+from pipelines.http import Client
 from pipelines.landing import landed
 from pipelines.paging import (
     Envelope,
@@ -50,6 +50,8 @@ from pipelines.paging import (
     pages,
 )
 from pipelines.reading import ALONE, Terms
+from pipelines.refusal import Refusal, TooMuchError, VendorError
+from pipelines.sign_in import HeaderKey
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
 

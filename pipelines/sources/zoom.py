@@ -42,10 +42,12 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
-from pipelines.http import BearerToken, Client, Refusal
+from pipelines.http import Client
 from pipelines.landing import landed
 from pipelines.paging import Listing, Page, by_token, pages
 from pipelines.reading import ALONE, Fetch, Terms
+from pipelines.refusal import Refusal
+from pipelines.sign_in import BearerToken
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window
 

@@ -1,0 +1,106 @@
+"""What a vendor's refusal means, and how it may be told: one sentence fit for a log."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+GONE = "no longer served"
+"""Ends the sentence of a refusal that will never become an answer."""
+
+
+class VendorError(Exception):
+    """A vendor did not answer, or answered what cannot be loaded.
+
+    ``stops_account`` says that asking on is pointless until somebody acts or time
+    passes: a credential, an address, a quota. ``lacks_scope`` says that the vendor
+    knows the account and does not grant it this one listing; ``is_gone``, that it no
+    longer has what was asked for; ``is_bad_question``, that it refuses a parameter,
+    and may answer to others.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        stops_account: bool = False,
+        lacks_scope: bool = False,
+        is_gone: bool = False,
+        is_bad_question: bool = False,
+    ) -> None:
+        """Keep the sentence an operator will read."""
+        super().__init__(sentence)
+        self.stops_account = stops_account
+        self.lacks_scope = lacks_scope
+        self.is_gone = is_gone
+        self.is_bad_question = is_bad_question
+
+
+class PassingError(VendorError):
+    """Worth another try, after ``wait`` seconds if the vendor named a time."""
+
+    def __init__(
+        self, sentence: str, *, wait: float | None = None, stops_account: bool = False
+    ) -> None:
+        """Keep how long the vendor asks to wait, in seconds; None: it did not say."""
+        super().__init__(sentence, stops_account=stops_account)
+        self.wait = wait
+
+
+class TooMuchError(PassingError):
+    """The question has a longer answer than the vendor gives; half of it may not."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a vendor's own error body means for us."""
+
+    kind: Literal[
+        "retry",
+        "too_much",
+        "bad_question",
+        "sign_in",
+        "no_scope",
+        "gone",
+        "stop_account",
+        "stop_window",
+    ]
+    words: str
+
+
+Refused = Callable[[int, bytes], Refusal | None]
+"""Reads (status, body) as the vendor words its errors; None when it is no error."""
+
+
+def clean(text: str) -> str:
+    """Make a vendor's words fit for a log: short, one line, no number, no key."""
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:200]
+    line = re.sub(r"[\w\-+/=.]{24,}", "…", line)
+    return re.sub(r"\+?\d[\d\s().-]{5,}\d", "…", line).strip()
+
+
+def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Read every form of "come back later" that vendors/*.md lists, in seconds.
+
+    Retry-After as seconds (also with a fraction), as an HTTP date, as an ISO time
+    (Zoom); X-RateLimit-Remaining-Interval-Milliseconds (Whippy). None: not said.
+    """
+    milliseconds = headers.get("X-RateLimit-Remaining-Interval-Milliseconds", "")
+    if re.fullmatch(r"\d+(\.\d+)?", milliseconds.strip()):
+        return float(milliseconds) / 1000
+    text = headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = read(text)
+        except ValueError:
+            continue
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - now).total_seconds())
+    return None
