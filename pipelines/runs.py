@@ -54,7 +54,11 @@ def write_runs(warehouse: Path, runs: Iterable[Run]) -> None:
     """Append to the journal and flush it to the disk."""
     warehouse.mkdir(parents=True, exist_ok=True)
     with (warehouse / JOURNAL).open("ab") as journal:
-        journal.writelines(msgspec.json.encode(run) + b"\n" for run in runs)
+        journal.writelines(
+            # A date library's own time is one as well, and is not encoded by itself.
+            msgspec.json.encode(run, enc_hook=datetime.isoformat) + b"\n"
+            for run in runs
+        )
         journal.flush()
         os.fsync(journal.fileno())
 
