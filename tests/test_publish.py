@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from pipelines import night
 from pipelines.cli import app
 from pipelines.publish import publish
+from pipelines.runs import Run, read_runs, write_runs
 from pipelines.windows import read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
@@ -84,3 +85,12 @@ def test_the_last_published_files_are_kept(tmp_path: Path) -> None:
         with duckdb.connect(str(path), read_only=True) as connection:
             days += connection.execute("from day").fetchall()
     assert days == [(2,), (3,), (4,)]
+
+
+def test_a_run_is_in_the_journal_whatever_kind_of_time_it_began_at(
+    tmp_path: Path,
+) -> None:
+    began = read_time("2026-11-17T03:00:00Z")
+    write_runs(tmp_path, [Run(began, "build", "", "failed", error="a check failed")])
+    (row,) = read_runs(tmp_path).to_pylist()
+    assert (row["started_at"], row["error"]) == (began, "a check failed")
