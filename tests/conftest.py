@@ -15,9 +15,14 @@ from typing import Any
 import duckdb
 import pytest
 import requests
+from hypothesis import settings
 
 from pipelines.sandbox_process import Sandbox, running_sandbox
 from pipelines.windows import read_time
+
+# How long an example takes is the machine's affair, not a property.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 CALLHOUSE = str(Path(sys.executable).with_name("callhouse"))
 VENDORS = ("evovoice", "twin", "voximplant", "whippy", "zoom")
