@@ -20,6 +20,9 @@ check: setup ## format, lint, types, import contracts, SQL
 test: check ## everything that CI runs: check, then all tests
 	$(BIN)/pytest $(ARGS)
 
+soak: setup ## the tests that take longer, and forty invented histories
+	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history"
+
 docs: setup ## write the README's part on the vendors from their sources
 	@$(BIN)/python -m pipelines.docs
 

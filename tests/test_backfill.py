@@ -89,6 +89,7 @@ def test_forward_gives_what_the_nights_give(empty: House, facts: Rows) -> None:
     assert empty.query(FACTS) == facts
 
 
+@pytest.mark.soak
 def test_overlapping_ranges_in_any_order_give_what_the_nights_give(
     empty: House, facts: Rows
 ) -> None:

@@ -182,6 +182,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.mark.history
 def test_any_history_ends_as_one_clean_load_does(sandbox: Sandbox) -> None:
     class Here(Histories):
         pass

@@ -140,7 +140,14 @@ def test_every_account_of_a_vendor_is_loaded_with_its_own_credentials(
         }
 
 
-@pytest.mark.parametrize("windows_before_the_kill", [1, 16, 40])
+@pytest.mark.parametrize(
+    "windows_before_the_kill",
+    [
+        pytest.param(1, marks=pytest.mark.soak),
+        pytest.param(16, marks=pytest.mark.soak),
+        40,
+    ],
+)
 def test_a_load_killed_in_the_middle_is_finished_by_the_next_run(
     tmp_path: Path, windows_before_the_kill: int
 ) -> None:
@@ -162,6 +169,7 @@ def test_a_load_killed_in_the_middle_is_finished_by_the_next_run(
         assert clean.query(NO_LINEAGE) == killed
 
 
+@pytest.mark.soak
 def test_readers_see_whole_nights_only_through_runs_and_a_kill(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     failures: list[str] = []

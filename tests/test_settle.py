@@ -132,6 +132,7 @@ def test_asking_again_the_same_night_changes_no_row(settling: Story) -> None:
     assert settling.house.query(facts) == before
 
 
+@pytest.mark.soak
 def test_without_a_settle_horizon_late_truth_is_lost(tmp_path: Path) -> None:
     for story in nights(tmp_path, SETTLE_DAYS="0"):
         wrong = {one.split()[0] for one in story.differences[-1]}

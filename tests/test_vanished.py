@@ -1,10 +1,12 @@
 """A call that its vendor no longer lists is marked, kept, and left out of sums."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 
+import duckdb
 import pytest
-from conftest import LAG, VENDORS, House, differences, open_house
+from conftest import LAG, VENDORS, House, differences, open_house, stamp
 
 from pipelines.windows import DAY, read_time
 
@@ -64,3 +66,30 @@ def test_a_call_that_moves_between_windows_is_not_taken_for_gone(house: House) -
     truth = house.truth("twin", NOW, NOW + 3 * DAY - LAG)
     held = house.query("select vendor_call_id from fact_calls where vendor = 'twin'")
     assert {call["vendor_call_id"] for call in truth} <= {one for (one,) in held}
+
+
+def test_another_machine_with_the_raw_files_alone_goes_on_from_them(
+    house: House,
+) -> None:
+    """All else in a warehouse is made from them: the tables, and what to ask next."""
+    moved = house.folder / "moved"
+    shutil.copytree(house.folder / "warehouse" / "raw", moved / "raw")
+    now = NOW + 3 * DAY
+    zoom = "select call_key, cost_total from fact_calls where vendor = 'zoom'"
+    before = set(house.query(zoom))
+    there = {"CALLHOUSE__WAREHOUSE": str(moved)}
+    house.post("clock", {"now": stamp(now)})
+    done = house.run("run", "--vendor", "zoom", "--now", stamp(now), **there)
+    assert done.returncode == 0, done.stderr
+    with duckdb.connect(str(moved / "calls.duckdb"), read_only=True) as connection:
+        held = set(connection.execute(zoom).fetchall())
+        purposes = connection.execute(
+            "select distinct purpose from ops.load_windows where vendor = 'zoom' "
+            f"and started_at >= '{now}'"
+        ).fetchall()
+    assert {key for key, _ in before} <= {key for key, _ in held}
+    assert {key for key, _ in held} >= {
+        f"zoom:{call['account']}:{call['vendor_call_id']}"
+        for call in house.truth("zoom", NOW, now - LAG)
+    }
+    assert ("lookback",) in purposes
