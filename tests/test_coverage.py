@@ -560,6 +560,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
+@pytest.mark.soak
 def test_missed_nights_are_missing_days_until_the_next_run(house: House) -> None:
     later = NOW + 3 * DAY
 
