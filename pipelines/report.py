@@ -17,6 +17,7 @@ from typing import Any, Literal
 import duckdb
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -142,9 +143,11 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
         _show_unknown(console, rows_of(night.published, "unknown_values"))
     for outcome in night.outcomes:
         for note in outcome.notes:
-            console.print(f"[bold]{outcome.vendor}[/] {note}", highlight=False)
+            text = f"[bold]{outcome.vendor}[/] {escape(note)}"
+            console.print(text, highlight=False)
         for error in outcome.errors:
-            console.print(f"[bold red]{outcome.vendor}[/] {error}", highlight=False)
+            text = f"[bold red]{outcome.vendor}[/] {escape(error)}"
+            console.print(text, highlight=False)
     if night.published is not None:
         console.print(f"\nThe warehouse is [bold]{night.published}[/]. A first query:")
         command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
