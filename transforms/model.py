@@ -76,6 +76,11 @@ class Model:
         """Schema and name, as other models write it."""
         return f"{self.schema}.{self.name}"
 
+    @property
+    def vendor(self) -> str:
+        """Whose rows a ``staging.<vendor>__<entity>`` has."""
+        return self.name.partition("__")[0]
+
     def bound(self, places: Mapping[str, str]) -> str:
         """Return the SELECT, reading the tables of ``places`` from there."""
         return rewritten(self.sql, self.references, places)
