@@ -359,7 +359,7 @@ def export_dbt(
 
     with _refusals():
         count = export_to_dbt(read_config(config), _utc(now), folder)
-    typer.echo(f"wrote {count} files; build them there: cd {folder} && dbt build")
+    typer.echo(f"wrote {count} files; in {folder}, `dbt build` makes the tables")
 
 
 @contextmanager

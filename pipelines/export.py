@@ -51,7 +51,7 @@ def _refuse_occupied(folder: Path) -> None:
         raise ConfigError(f"{folder} is a file; name a folder to export to")
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise ConfigError(
-            f"{folder} holds other files than an export's; name a new or an empty folder"
+            f"{folder} holds other files than an export's; name a new or empty folder"
         )
 
 

@@ -3,10 +3,10 @@
 dbt computes everything whole, so a model is here what a full build makes of it. What
 of a project never changes is in the folder ``dbt_project``, as files.
 """
+# ruff: noqa: S608 -- what is spliced are names that model.py has checked
 
-import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,13 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from transforms import relations
-from transforms.check import never_null
+from transforms.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
 from transforms.graph import VANISHED, Graph
 from transforms.model import FOLDERS, Model
 
 STATIC = Path(__file__).parent / "dbt_project"
-_JINJA = re.compile(r"\{[{%#]")
 _MARK = "\x00"
 """Around the name of a relation, while braces beside it are escaped."""
-_Yaml = str | bool | Sequence["_Yaml"] | Mapping[str, "_Yaml"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
         for path in sorted(STATIC.rglob("*"))
         if path.is_file()
     }
-    texts["profiles.yml"] = _yaml(_profile(given))
-    texts["models/raw/sources.yml"] = _yaml(_sources(given))
+    texts["profiles.yml"] = yaml(profile(given.raw_folder, given.vendors))
+    texts["models/raw/sources.yml"] = yaml(sources(given.stored))
     for name, sql in _raw(graph, given).items():
         texts[f"models/raw/{names[name]}.sql"] = _aliased(name, names, sql)
     for name, members in graph.unions.items():
@@ -64,8 +62,8 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
     for folder in FOLDERS:
         models = [one for one in graph.models if _folder(one) == folder]
         if models:
-            described = [_described(one, names[one.table]) for one in models]
-            texts[f"models/{folder}/schema.yml"] = _yaml({"models": described})
+            told = [described(one, names[one.table]) for one in models]
+            texts[f"models/{folder}/schema.yml"] = yaml({"models": told})
     files = {path: f"{text.rstrip()}\n".encode() for path, text in texts.items()}
     return files | _seeds(graph, names) | _config(given.context, names)
 
@@ -133,112 +131,46 @@ def _aliased(table: str, names: Mapping[str, str], sql: str) -> str:
 def _bound(model: Model, names: Mapping[str, str]) -> str:
     """Return the SELECT as written, but for the tables it reads."""
     marks = {table: f"{_MARK}{name}{_MARK}" for table, name in names.items()}
-    text = _escaped(model.bound(marks))
+    text = escaped(model.bound(marks))
     return re.sub(f"{_MARK}(.*?){_MARK}", r"{{ ref('\1') }}", text)
-
-
-def _escaped(text: str) -> str:
-    """Keep braces that happen to be in a text from dbt's templates."""
-    return _JINJA.sub(lambda found: f"{{% raw %}}{found[0]}{{% endraw %}}", text)
-
-
-def _described(model: Model, name: str) -> dict[str, _Yaml]:
-    """Return a model's docs, and what its header promises as tests."""
-    tests: dict[str, list[_Yaml]] = {
-        column: ["not_null"] for column in never_null(model)
-    }
-    together: list[_Yaml] = []
-    if len(model.key) == 1 and not model.nullable:
-        tests[model.key[0]].append("unique")
-    elif model.key:
-        together.append(_test("unique_together", columns=model.key))
-    for column, values in model.accepted:
-        tests.setdefault(column, []).append(_test("accepted_values", values=values))
-    together += [_test("holds", expression=text) for text in model.checks]
-    meanings = dict(model.columns)
-    columns: list[_Yaml] = [
-        _entry(column, meanings.get(column, ""), data_tests=tests.get(column, []))
-        for column in dict.fromkeys((*meanings, *tests))
-    ]
-    return _entry(name, model.sentence, columns=columns, data_tests=together)
-
-
-def _entry(name: str, description: str, **lists: list[_Yaml]) -> dict[str, _Yaml]:
-    given: dict[str, _Yaml] = {"description": _escaped(description), **lists}
-    return {"name": name, **{key: one for key, one in given.items() if one}}
-
-
-def _test(name: str, **arguments: _Yaml) -> dict[str, _Yaml]:
-    return {name: {"arguments": arguments}}
-
-
-def _profile(given: Given) -> dict[str, _Yaml]:
-    folder = f"{{{{ env_var('CALLHOUSE_RAW', {json.dumps(given.raw_folder)}) }}}}"
-    attach: list[_Yaml] = [
-        {"path": f"{folder}/{vendor}.duckdb", "alias": vendor, "read_only": True}
-        for vendor in given.vendors
-    ]
-    target: dict[str, _Yaml] = {
-        "type": "duckdb",
-        "path": "callhouse.duckdb",
-        "attach": attach,
-        "settings": {"TimeZone": "UTC"},
-    }
-    return {"callhouse": {"target": "here", "outputs": {"here": target}}}
-
-
-def _sources(given: Given) -> dict[str, _Yaml]:
-    sources: list[_Yaml] = [
-        {
-            "name": vendor,
-            "database": vendor,
-            "schema": "raw",
-            "tables": [
-                {"name": table} for of, table in sorted(given.stored) if of == vendor
-            ],
-        }
-        for vendor in given.vendors
-    ]
-    return {"sources": sources}
 
 
 def _seeds(graph: Graph, names: Mapping[str, str]) -> dict[str, bytes]:
     """Return the seeds, with the types that all their rows have."""
     files: dict[str, bytes] = {}
-    seeds: list[_Yaml] = []
+    seeds: list[Yaml] = []
     with duckdb.connect() as connection:
         for path in graph.seeds:
             name = names[f"seeds.{path.stem}"]
             files[f"seeds/{name}.csv"] = path.read_bytes()
             types = _types(connection, relations.seed(path))
-            config: _Yaml = {"column_types": types, "alias": path.stem}
+            config: Yaml = {"column_types": types, "alias": path.stem}
             seeds.append({"name": name, "config": config})
-    files["seeds/schema.yml"] = _yaml({"seeds": seeds}).encode()
+    files["seeds/schema.yml"] = yaml({"seeds": seeds}).encode()
     return files
 
 
 def _config(
     context: Mapping[str, pa.Table], names: Mapping[str, str]
 ) -> dict[str, bytes]:
-    """Return the ``config`` tables as Parquet, and models that give them their types."""
+    """Return the ``config`` tables as Parquet, and models that give them types."""
     files: dict[str, bytes] = {}
     with duckdb.connect() as connection:
         for name, table in context.items():
             connection.register("given", table)
             types = _types(connection, "from given")
             connection.unregister("given")
+            file, of = f"given/{name}.parquet", f"config.{name}"
             columns = ", ".join(_typed(*column) for column in types.items())
-            sql = f"select {columns} from read_parquet('given/{name}.parquet')"
-            table_name = f"config.{name}"
-            model = _aliased(table_name, names, _escaped(sql))
-            files[f"models/given/{names[table_name]}.sql"] = f"{model}\n".encode()
-            files[f"given/{name}.parquet"] = _parquet(table)
+            model = _aliased(of, names, f"select {columns} from '{file}'")
+            files[f"models/given/{names[of]}.sql"] = f"{model}\n".encode()
+            files[file] = _parquet(table)
     return files
 
 
 def _types(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, str]:
-    described = connection.execute(f"describe {sql}").fetchall()
-    return {name: kind for name, kind, *_ in described}
+    columns = connection.execute(f"describe {sql}").fetchall()
+    return {name: kind for name, kind, *_ in columns}
 
 
 def _typed(name: str, kind: str) -> str:
@@ -255,33 +187,3 @@ def _parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     parquet.write_table(table, sink)
     return sink.getvalue().to_pybytes()
-
-
-def _yaml(value: Mapping[str, _Yaml]) -> str:
-    return "\n".join(_lines(value)) + "\n"
-
-
-def _lines(value: _Yaml, indent: str = "") -> Iterator[str]:
-    """Yield block style, its scalars and lists of them as JSON, which is YAML too."""
-    if _is_flat(value):
-        yield f"{indent}{json.dumps(value, ensure_ascii=False)}"
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            first, *rest = _lines(one, f"{indent}  ")
-            if _is_flat(one):
-                yield f"{indent}{key}: {first.lstrip()}"
-            else:
-                yield from (f"{indent}{key}:", first, *rest)
-    elif isinstance(value, Sequence):
-        for one in value:
-            first, *rest = _lines(one, f"{indent}  ")
-            yield f"{indent}- {first.lstrip()}"
-            yield from rest
-
-
-def _is_flat(value: _Yaml) -> bool:
-    if isinstance(value, Mapping):
-        return not value
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return all(isinstance(one, str) for one in value)
-    return True
