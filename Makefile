@@ -11,13 +11,18 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callhouse needs Python 3.11 or newer, found " + sys.version.split()[0])'
 	@python3 -m venv .venv && $(BIN)/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock && $(BIN)/pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e . && touch $@
 
+.venv-dbt/installed: tests/dbt-requirements.lock
+	@python3 -m venv .venv-dbt && .venv-dbt/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/dbt-requirements.lock && touch $@
+
 run: setup ## load what is missing, build, publish (no credentials: the sandbox vendors)
 	@$(BIN)/callhouse run $(ARGS)
 
 check: setup ## format, lint, types, import contracts, SQL
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/queries
 
-test: check ## everything that CI runs: check, then all tests
+dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
+
+test: check dbt ## everything that CI runs: check, then all tests
 	$(BIN)/pytest $(ARGS)
 
 soak: setup ## the tests that take longer, and forty invented histories
@@ -26,10 +31,13 @@ soak: setup ## the tests that take longer, and forty invented histories
 docs: setup ## write the README's part on the vendors from their sources
 	@$(BIN)/python -m pipelines.docs
 
-lock: setup ## resolve requirements.lock again from pyproject.toml
-	$(BIN)/uv pip compile -q pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock
+COMPILE := $(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
+
+lock: setup ## resolve both lock files again, ours from pyproject.toml
+	$(COMPILE) pyproject.toml --extra dev -o requirements.lock
+	$(COMPILE) --no-strip-extras tests/dbt-requirements.in -o tests/dbt-requirements.lock
 
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check test docs lock clean
+.PHONY: help setup run check dbt test docs lock clean

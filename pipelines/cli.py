@@ -38,6 +38,13 @@ Older days: callhouse backfill --from 2026-01-01 --to 2026-03-31 --dry-run says 
 it would take; without --dry-run it reads them, as often interrupted as you like.""",
 )
 
+export = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Write the models for another tool, which then needs Callhouse no more.",
+)
+app.add_typer(export, name="export")
+
 REFUSED, CHECK_FAILED = 2, 3
 
 VendorNames = Annotated[
@@ -331,6 +338,28 @@ def query(
         _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
     else:
         show_rows(rows)
+
+
+@export.command("dbt")
+def export_dbt(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Absent, empty, or of an earlier export."),
+    ],
+    now: Now = None,
+    *,
+    config: Folder = CONFIG,
+) -> None:
+    """Write the models, their tests and what their columns mean as a dbt project.
+
+    It reads the raw files as they are then, and the configuration as it is now.
+    """
+    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.export import export_to_dbt  # noqa: PLC0415
+
+    with _refusals():
+        count = export_to_dbt(read_config(config), _utc(now), folder)
+    typer.echo(f"wrote {count} files; in {folder}, `dbt build` makes the tables")
 
 
 @contextmanager

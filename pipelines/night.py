@@ -1,10 +1,12 @@
 """A night: the vendors side by side, then the models, then the published file."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import pyarrow as pa
 
 import transforms
 from pipelines.config import Config, ConfigError, Vendor
@@ -113,27 +115,45 @@ def build_and_publish(
 ) -> tuple[BuildResult, Path]:
     """Bring the tables up to what the raw files hold and publish them, or nothing."""
     warehouse = config.warehouse
-    raw = {
-        name: path
-        for name in all_vendors()
-        if (path := raw_file(warehouse, name)).exists()
-    }
     build_file = warehouse / "build.duckdb"
     with ExitStack() as locks:
         locks.enter_context(in_turn(warehouse / "locks" / "build.lock"))
-        with ExitStack() as reading:
-            for name in raw:
-                reading.enter_context(in_turn(file_lock(warehouse, name), shared=True))
-            result = _build(config, now, build_file, raw, full=full)
+        with given_to_models(config, now) as (raw, context):
+            result = _build(config, now, build_file, raw, context, full=full)
             build_file.chmod(0o600)
         published = publish(build_file, warehouse, now, config.keep_snapshots)
     return result, published
 
 
+@contextmanager
+def given_to_models(
+    config: Config, now: datetime
+) -> Iterator[tuple[dict[str, Path], dict[str, pa.Table]]]:
+    """Give the raw files that there are, which nobody writes meanwhile, and the rest.
+
+    The rest are the tables ``config.<name>``.
+    """
+    warehouse = config.warehouse
+    raw = {
+        name: path
+        for name in all_vendors()
+        if (path := raw_file(warehouse, name)).exists()
+    }
+    with ExitStack() as reading:
+        for name in raw:
+            reading.enter_context(in_turn(file_lock(warehouse, name), shared=True))
+        yield raw, {**told(config, now, raw), "runs": read_runs(warehouse)}
+
+
 def _build(
-    config: Config, now: datetime, build_file: Path, raw: dict[str, Path], *, full: bool
+    config: Config,
+    now: datetime,
+    build_file: Path,
+    raw: dict[str, Path],
+    context: dict[str, pa.Table],
+    *,
+    full: bool,
 ) -> BuildResult:
-    context = {**told(config, now, raw), "runs": read_runs(config.warehouse)}
     try:
         return build(build_file, MODELS, raw, context, full=full)
     except Exception as error:

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from transforms import dictionary, state
+from transforms import dictionary, relations, state
 from transforms import raw as inputs
 from transforms.check import Check, check_model, check_query, quoted
 from transforms.graph import CALLS, read_graph
@@ -171,12 +171,11 @@ def _unite(night: _Night) -> None:
         if name not in night.places and all(
             one.table in night.places for one in members
         ):
-            parts = " union all by name ".join(
-                f"select '{one.name.partition('__')[0]}' as vendor, *"
-                f" from {temporary(one.table)}"
-                for one in members
+            parts = relations.of_vendors(
+                {one.vendor: temporary(one.table) for one in members}
             )
-            night.connection.execute(f'create temp view "{name}" as {parts}')
+            union = relations.united(parts)
+            night.connection.execute(f'create temp view "{name}" as {union}')
             night.places[name] = temporary(name)
 
 

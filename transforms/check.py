@@ -45,8 +45,7 @@ class CheckFailed(Exception):  # noqa: N818
 
 def declared(model: Model) -> Iterator[Check]:
     """Yield what the header promises of every row; NULL breaks ``not_null`` only."""
-    key = (column for column in model.key if column not in model.nullable)
-    for column in dict.fromkeys((*key, *model.not_null)):
+    for column in never_null(model):
         yield Check(f"not_null {column}", f'"{column}" is null', (column,))
     for column, values in model.accepted:
         words = ", ".join(quoted(value) for value in values)
@@ -56,6 +55,12 @@ def declared(model: Model) -> Iterator[Check]:
     for text in model.checks:
         named = columns_of(text, f"{model.file}: @check")
         yield Check(f"check {text}", f"not ({text})", named)
+
+
+def never_null(model: Model) -> tuple[str, ...]:
+    """Return the columns that may not be NULL, those of the key first."""
+    key = (column for column in model.key if column not in model.nullable)
+    return tuple(dict.fromkeys((*key, *model.not_null)))
 
 
 def check_model(

@@ -90,8 +90,7 @@ def _told(
         for member in unions[union]:
             for said in member.columns:
                 if said.name == source:
-                    vendor = member.name.partition("__")[0]
-                    found.setdefault(vendor, {})[_text(said)] = None
+                    found.setdefault(member.vendor, {})[_text(said)] = None
     return {vendor: "; ".join(texts) for vendor, texts in sorted(found.items())}
 
 

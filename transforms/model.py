@@ -101,6 +101,11 @@ class Model:
         """Names of the columns that the SELECT gives, as far as it names them."""
         return selected(self.sql)
 
+    @property
+    def vendor(self) -> str:
+        """Whose rows a ``staging.<vendor>__<entity>`` has."""
+        return self.name.partition("__")[0]
+
     def bound(self, places: Mapping[str, str]) -> str:
         """Return the SELECT, reading the tables of ``places`` from there."""
         return rewritten(self.sql, self.references, places)

@@ -13,36 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from transforms import relations
 from transforms.check import quoted
 from transforms.graph import VANISHED, Graph, is_raw, raw_table
 from transforms.model import NAME
 from transforms.sql import ModelError
 
-_RECORDS = (
-    "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"
-    " fetched_at timestamptz, payload varchar, _dlt_load_id varchar"
-)
-"""Columns of every record table of every vendor."""
-_NAMES = ", ".join(column.split()[0] for column in _RECORDS.split(", "))
-_LEDGERS = {
-    "raw.load_windows": (
-        "account varchar, stream varchar, window_start timestamptz,"
-        " window_end timestamptz, purpose varchar, state varchar, rows_fetched bigint,"
-        " rows_distinct bigint, rows_inside bigint, rows_quarantined bigint,"
-        " vendor_total bigint,"
-        " requests bigint, retries bigint, rows_vanished bigint, split_of varchar,"
-        " attempt bigint,"
-        " load_id varchar, started_at timestamptz, finished_at timestamptz,"
-        " error varchar, _dlt_load_id varchar"
-    ),
-    "raw.quarantine": (
-        "account varchar, stream varchar, window_from timestamptz,"
-        " window_to timestamptz, record_no bigint, reason varchar, payload varchar,"
-        " fetched_at timestamptz, _dlt_load_id varchar"
-    ),
-    "raw.loads": "load_id varchar, status bigint, inserted_at timestamptz",
-}
-"""Tables that each raw file has once, and the columns they have when none does."""
 _RESERVED = {
     "build",
     "config",
@@ -95,17 +71,16 @@ def attach(
 
 def unite_ledgers(raw: Raw) -> dict[str, str]:
     """Make one relation of each vendor's ledgers; return where each stands."""
-    for name, typed in _LEDGERS.items():
-        table = "_dlt_loads" if name == "raw.loads" else name.removeprefix("raw.")
-        raw.connection.execute(f'create temp table "{name}" (vendor varchar, {typed})')
-        for vendor in raw.vendors:
-            if (vendor, table) in raw.stored:
-                raw.connection.execute(
-                    f'create or replace temp table "{name}" as from temp."{name}"'
-                    f" union all by name select '{vendor}' as vendor, *"
-                    f' from "{vendor}".raw.{table}'
-                )
-    return {name: temporary(name) for name in _LEDGERS}
+    for name, table in relations.LEDGERS.items():
+        held = {
+            vendor: _stored(vendor, table)
+            for vendor in raw.vendors
+            if (vendor, table) in raw.stored
+        }
+        raw.connection.execute(
+            f'create temp table "{name}" as {relations.ledger(name, held)}'
+        )
+    return {name: temporary(name) for name in relations.LEDGERS}
 
 
 def give(raw: Raw, context: Mapping[str, pa.Table]) -> dict[str, str]:
@@ -118,8 +93,9 @@ def give(raw: Raw, context: Mapping[str, pa.Table]) -> dict[str, str]:
         raw.connection.unregister("given")
     for path in raw.graph.seeds:
         names.append(f"seeds.{path.stem}")
-        csv = f"read_csv({quoted(str(path))}, header = true, sample_size = -1)"
-        raw.connection.execute(f'create temp table "{names[-1]}" as from {csv}')
+        raw.connection.execute(
+            f'create temp table "{names[-1]}" as {relations.seed(path)}'
+        )
     return {name: temporary(name) for name in names}
 
 
@@ -152,7 +128,7 @@ def changed_registers(
             ids = ", ".join(map(quoted, sorted(new.get((vendor, table), ()))))
             if not model.is_reference or not ids:
                 continue
-            rows = f'select {_NAMES} from "{vendor}".raw."{table}"'
+            rows = f'select {relations.NAMES} from "{vendor}".raw."{table}"'
             then, now = (temporary(f"{when}.{model.table}") for when in ("then", "now"))
             for view, only in (
                 (then, f" where _dlt_load_id not in ({ids})"),
@@ -241,17 +217,16 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
     for vendor, table in sorted(raw.graph.records | raw.graph.registers):
         name = f"raw.{vendor}__{table}"
         places[name] = temporary(name)
-        rows = (
-            f'select {_NAMES} from (from "{vendor}".raw."{table}"'
-            " where payload is not null)"
-        )
-        if (vendor, table) not in raw.stored:
-            raw.connection.execute(f'create temp table "{name}" ({_RECORDS})')
+        stored = _stored(vendor, table)
+        is_there = (vendor, table) in raw.stored
+        rows = relations.versions(stored if is_there else None)
+        if not is_there:
+            raw.connection.execute(f'create temp table "{name}" as {rows}')
         elif vendor in whole or (vendor, table) in raw.graph.registers:
             raw.connection.execute(f'create temp view "{name}" as {rows}')
         else:
             only = f" semi join ({_touched(vendor)}) using (account, record_id)"
-            bounds = _bounds(raw, f'from "{vendor}".raw."{table}"{only}')
+            bounds = _bounds(raw, f"from {stored}{only}")
             raw.connection.execute(
                 f'create temp table "{name}" as {rows}{only} where {bounds}'
             )
@@ -260,23 +235,14 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
 
 def _show_vanished(raw: Raw) -> str:
     """Make one relation of the touched records whose last version has no payload."""
+    gone = [
+        f"from ({relations.gone(vendor, _stored(vendor, table))})"
+        f" semi join ({_touched(vendor)}) using (account, record_id)"
+        for vendor, table in sorted(raw.graph.records & raw.stored)
+    ]
     raw.connection.execute(
-        f'create temp table "{VANISHED}" (vendor varchar, account varchar,'
-        " record_id varchar, vanished_at timestamptz, load_id varchar)"
+        f'create temp table "{VANISHED}" as {relations.vanished(gone)}'
     )
-    for vendor, table in sorted(raw.graph.records & raw.stored):
-        stored = f'"{vendor}".raw."{table}"'
-        raw.connection.execute(
-            f'insert into temp."{VANISHED}"'
-            f" with gone as (from {stored} where payload is null"
-            " qualify row_number() over (partition by account, record_id"
-            " order by fetched_at desc) = 1)"
-            f" select '{vendor}', account, record_id, fetched_at, _dlt_load_id"
-            f" from gone semi join ({_touched(vendor)}) using (account, record_id)"
-            f" where not exists (from {stored} as later where later.payload is not null"
-            " and later.account = gone.account and later.record_id = gone.record_id"
-            " and later.fetched_at > gone.fetched_at)"
-        )
     return temporary(VANISHED)
 
 
@@ -291,6 +257,10 @@ def _bounds(raw: Raw, touched: str) -> str:
     if low is None:
         return "false"
     return f"event_at between timestamptz '{low}' and timestamptz '{high}'"
+
+
+def _stored(vendor: str, table: str) -> str:
+    return f'"{vendor}".raw."{table}"'
 
 
 def _touched(vendor: str) -> str:

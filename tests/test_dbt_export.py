@@ -1,0 +1,272 @@
+"""The models as a dbt project: dbt itself builds what Callhouse built, row for row."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jinja2
+import pyarrow as pa
+import pytest
+from conftest import House, open_house, stamp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.night import MODELS
+from pipelines.windows import read_time
+from transforms.check import declared
+from transforms.dbt import Given, project
+from transforms.graph import Graph, read_graph
+
+NOW = read_time("2026-11-17T03:00:00Z")
+ROOT = Path(__file__).parents[1]
+DBT = ROOT / ".venv-dbt/bin/dbt"
+CONTEXT = ("accounts", "callhouse", "rate_cards", "runs", "streams")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give a night with a record kept aside, calls that vanished, and a rate card."""
+    with open_house(tmp_path_factory.mktemp("dbt"), NOW, days=3, volume=30) as house:
+        (house.folder / "config").mkdir()
+        example = (ROOT / "config/rate_cards.example.toml").read_text()
+        card = re.sub(r"^# (?=\[\[|\w+ = )", "", example, flags=re.MULTILINE)
+        (house.folder / "config/rate_cards.toml").write_text(card)
+        house.post("faults", {"vendor": "zoom", "kind": "malformed_record", "times": 1})
+        night = house.night(NOW)
+        assert night.returncode == 0, night.stderr
+        raw = house.folder / "warehouse/raw/whippy.duckdb"
+        with duckdb.connect(str(raw)) as connection:
+            connection.execute(
+                "insert into raw.calls by name select * replace"
+                " (null as payload, fetched_at + interval 1 hour as fetched_at)"
+                " from raw.calls order by record_id limit 3"
+            )
+        built = house.run("transform", "--full", "--now", stamp(NOW))
+        assert built.returncode == 0, built.stderr
+        exported = house.run("export", "dbt", "exported", "--now", stamp(NOW))
+        assert exported.returncode == 0, exported.stderr
+        yield house
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return read_graph(MODELS, CONTEXT)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What dbt made of an export."""
+
+    file: Path
+    results: tuple[Mapping[str, Any], ...]
+    has_called_out: bool
+
+
+@pytest.fixture(scope="module")
+def built(house: House) -> Built:
+    assert DBT.exists(), "dbt has an environment of its own; run: make dbt"
+    folder = house.folder / "exported"
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), url)
+        done = subprocess.run(
+            [DBT, "--log-level", "error", "build", "--threads", "2"],
+            cwd=folder,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(house.folder), **proxies},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        proxy.setblocking(False)  # noqa: FBT003 - its only parameter
+        try:
+            proxy.accept()
+            has_called_out = True
+        except BlockingIOError:
+            has_called_out = False
+    assert done.returncode == 0, done.stdout
+    results = json.loads((folder / "target/run_results.json").read_text())["results"]
+    return Built(folder / "callhouse.duckdb", tuple(results), has_called_out)
+
+
+def both(house: House, built: Built) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("set timezone = 'UTC'")
+    for name, file in (
+        ("ours", house.folder / "warehouse/build.duckdb"),
+        ("theirs", built.file),
+    ):
+        connection.execute(f"attach '{file}' as {name} (read_only)")
+    return connection
+
+
+def test_dbt_builds_the_export_and_calls_nobody(built: Built) -> None:
+    assert {one["status"] for one in built.results} == {"success", "pass"}
+    assert not built.has_called_out
+
+
+def test_every_check_of_a_model_is_a_test_in_dbt(built: Built, graph: Graph) -> None:
+    checks = sum(len([*declared(one)]) + bool(one.key) for one in graph.models)
+    tests = [one for one in built.results if one["unique_id"].startswith("test.")]
+    assert len(tests) == checks + len(graph.checks)
+
+
+def test_dbt_makes_the_same_rows_of_every_table(house: House, built: Built) -> None:
+    with both(house, built) as connection:
+        tables = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables()"
+            " where database_name = 'ours'"
+            " and table_name not in ('build_state', 'built_loads')"
+        ).fetchall()
+        differing, empty = {}, set()
+        for (table,) in tables:
+            ours, theirs = f"ours.{table}", f"theirs.{table}"
+            (counted,) = connection.execute(
+                f"select (select count(*) from {ours}),"
+                f" (select count(*) from (from {ours} except all from {theirs})),"
+                f" (select count(*) from (from {theirs} except all from {ours}))"
+            ).fetchall()
+            if counted[1:] != (0, 0):
+                differing[table] = counted
+            if counted[0] == 0:
+                empty.add(table)
+        (gone,) = connection.execute(
+            "select count(*) from theirs.main.fact_calls where is_deleted"
+        ).fetchall()
+    assert differing == {}
+    assert empty == set()
+    assert gone == (3,)
+
+
+def test_columns_have_the_same_types_and_meanings_in_dbt(
+    house: House, built: Built
+) -> None:
+    columns = (
+        "select c.schema_name, c.table_name, t.comment, column_name, data_type,"
+        " nullif(c.comment, '') as meaning from duckdb_columns() as c"
+        " join duckdb_tables() as t using (table_oid, database_oid)"
+        " where c.database_name = '{}' and c.schema_name in ('main', 'ops')"
+        " and c.table_name not in ('build_state', 'built_loads')"
+    )
+    with both(house, built) as connection:
+        ours = set(connection.execute(columns.format("ours")).fetchall())
+        theirs = set(connection.execute(columns.format("theirs")).fetchall())
+    assert ours <= theirs
+    assert {one[:2] for one in theirs - ours} == {
+        ("ops", "coverage_found"),
+        ("ops", "coverage_parts"),
+    }
+
+
+def test_a_broken_row_fails_the_tests_of_its_table(
+    built: Built, tmp_path: Path
+) -> None:
+    file = tmp_path / "callhouse.duckdb"
+    shutil.copy(built.file, file)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            "insert into main.fact_call_legs from main.fact_call_legs limit 1;"
+            "insert into main.fact_call_legs by name select 'nobody' as call_key,"
+            " null as leg_no, 'ghost' as role;"
+            "update main.fact_calls set total_seconds = -1"
+        )
+        failing = {
+            one["unique_id"].split(".")[2].partition("_fact")[0]
+            for one in built.results
+            if one["unique_id"].startswith("test.")
+            and connection.execute(one["compiled_code"]).fetchall()
+        }
+    assert failing == {
+        "accepted_values",
+        "holds",
+        "lines_have_a_call",
+        "not_null",
+        "unique_together",
+    }
+
+
+def test_an_export_has_every_model_and_no_place_of_this_machine(
+    house: House, graph: Graph
+) -> None:
+    folder = house.folder / "exported"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    names = {path.stem for path in files if path.parent.parent.name == "models"}
+    assert {one.name for one in (*graph.models, *graph.touches)} - names == set()
+    assert {one.name for one in graph.checks} == {
+        path.stem for path in (folder / "tests").iterdir()
+    }
+    written = (folder / ".callhouse-export").read_text().split()
+    for name in written:
+        assert str(house.folder).encode() not in (folder / name).read_bytes(), name
+
+
+def test_an_export_replaces_the_one_before_and_leaves_other_files(
+    house: House,
+) -> None:
+    folder = house.folder / "again"
+    shutil.copytree(house.folder / "exported", folder)
+    (folder / "models/ops/mine.sql").write_text("select 1 as one")
+    (folder / "models/ops/last_years.sql").write_text("select 2 as two")
+    with (folder / ".callhouse-export").open("a") as mark:
+        mark.write("models/ops/last_years.sql\n")
+    (folder / "dbt_project.yml").unlink()
+    assert house.run("export", "dbt", "again").returncode == 0
+    assert (folder / "models/ops/mine.sql").exists()
+    assert not (folder / "models/ops/last_years.sql").exists()
+    assert (folder / "dbt_project.yml").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(house: House) -> None:
+    occupied = house.folder / "occupied"
+    occupied.mkdir()
+    (occupied / "letter.txt").write_text("Dear")
+    for place, sentence in (
+        ("occupied", "occupied holds other files than an export's; name a new"),
+        ("occupied/letter.txt", "letter.txt is a file; name a folder"),
+    ):
+        refused = house.run("export", "dbt", place)
+        assert refused.returncode == 2
+        assert sentence in refused.stderr
+    assert [path.name for path in occupied.iterdir()] == ["letter.txt"]
+
+
+def test_an_export_of_nothing_says_what_to_run_first(house: House) -> None:
+    refused = house.run("export", "dbt", "none", CALLHOUSE__WAREHOUSE="elsewhere")
+    assert refused.returncode == 2
+    assert "nothing is loaded in elsewhere yet; run: callhouse run" in refused.stderr
+    assert not (house.folder / "none").exists()
+
+
+def test_an_export_to_an_unknown_tool_names_it(house: House) -> None:
+    refused = house.run("export", "abc", "somewhere")
+    assert refused.returncode == 2
+    assert "No such command 'abc'" in refused.stderr
+
+
+@given(st.text("{}%#-+ '\nraw", max_size=30))
+@settings(max_examples=30)
+def test_braces_in_a_model_are_text_to_dbt_too(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    root = tmp_path_factory.mktemp("models") / "models"
+    (root / "ops").mkdir(parents=True)
+    literal = "'" + text.replace("'", "''") + "'"
+    (root / "ops/notes.sql").write_text(
+        "-- One row per note.\n-- @key note\n"
+        f"select {literal} || notes.said as note from config.notes"
+    )
+    notes = {"notes": pa.table({"said": ["!"]})}
+    files = project(read_graph(root, notes), Given(notes, "raw", (), ()))
+    rendered = jinja2.Template(files["models/ops/notes.sql"].decode()).render(
+        ref={"config__notes": "said"}.__getitem__
+    )
+    with duckdb.connect() as connection:
+        connection.execute("create table said as select '!' as said")
+        assert connection.execute(rendered).fetchall() == [(text + "!",)]

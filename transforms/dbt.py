@@ -1,0 +1,189 @@
+"""The models as a dbt project: the same SELECTs, tests for checks, docs for headers.
+
+dbt computes everything whole, so a model is here what a full build makes of it. What
+of a project never changes is in the folder ``dbt_project``, as files.
+"""
+# ruff: noqa: S608 -- what is spliced are names that model.py has checked
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from pyarrow import parquet
+
+from transforms import relations
+from transforms.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
+from transforms.graph import VANISHED, Graph
+from transforms.model import FOLDERS, Model
+
+STATIC = Path(__file__).parent / "dbt_project"
+_MARK = "\x00"
+"""Around the name of a relation, while braces beside it are escaped."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the models read beside each other."""
+
+    context: Mapping[str, pa.Table]
+    """The tables ``config.<name>``."""
+    raw_folder: str
+    """Where the raw files are, from the folder of the project."""
+    vendors: Sequence[str]
+    """Of the raw files, ``<vendor>.duckdb``."""
+    stored: Collection[tuple[str, str]]
+    """Vendor and table, of every raw table that there is."""
+
+
+def project(graph: Graph, given: Given) -> dict[str, bytes]:
+    """Return every file of the project, by its path."""
+    names = _names(graph, given.context)
+    texts = {
+        path.relative_to(STATIC).as_posix(): path.read_text("utf-8")
+        for path in sorted(STATIC.rglob("*"))
+        if path.is_file()
+    }
+    texts["profiles.yml"] = yaml(profile(given.raw_folder, given.vendors))
+    texts["models/raw/sources.yml"] = yaml(sources(given.stored))
+    for name, sql in _raw(graph, given).items():
+        texts[f"models/raw/{names[name]}.sql"] = _aliased(name, names, sql)
+    for name, members in graph.unions.items():
+        parts = {one.vendor: f"{{{{ ref('{names[one.table]}') }}}}" for one in members}
+        sql = relations.united(relations.of_vendors(parts))
+        texts[f"models/staging/{names[name]}.sql"] = _aliased(name, names, sql)
+    for model in graph.models:
+        path = f"models/{_folder(model)}/{names[model.table]}.sql"
+        texts[path] = _aliased(model.table, names, _bound(model, names))
+    for check in graph.checks:
+        texts[f"tests/{check.name}.sql"] = _bound(check, names)
+    for folder in FOLDERS:
+        models = [one for one in graph.models if _folder(one) == folder]
+        if models:
+            told = [described(one, names[one.table]) for one in models]
+            texts[f"models/{folder}/schema.yml"] = yaml({"models": told})
+    files = {path: f"{text.rstrip()}\n".encode() for path, text in texts.items()}
+    return files | _seeds(graph, names) | _config(given.context, names)
+
+
+def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
+    """Name every relation for dbt, which wants one name once, whatever its schema."""
+    made = [model.table for model in graph.models]
+    tables = [
+        *sorted(made, key=lambda name: not name.startswith("main.")),
+        *graph.unions,
+        *(f"seeds.{path.stem}" for path in graph.seeds),
+        *(f"config.{name}" for name in config),
+        *relations.LEDGERS,
+        VANISHED,
+        *(f"raw.{v}__{t}" for v, t in sorted(graph.records | graph.registers)),
+    ]
+    names: dict[str, str] = {}
+    for table in tables:
+        schema, _, name = table.partition(".")
+        is_taken = schema in {"config", "raw"} or name in names.values()
+        names[table] = f"{schema}__{name}" if is_taken else name
+    return names
+
+
+def _folder(model: Model) -> str:
+    return model.file.partition("/")[0]
+
+
+def _raw(graph: Graph, given: Given) -> dict[str, str]:
+    """Return the SQL of every relation over the raw files."""
+
+    def held(table: str) -> dict[str, str]:
+        return {
+            vendor: _source(vendor, table)
+            for vendor in given.vendors
+            if (vendor, table) in given.stored
+        }
+
+    found = {
+        name: relations.ledger(name, held(table))
+        for name, table in relations.LEDGERS.items()
+    }
+    found[VANISHED] = relations.vanished(
+        relations.gone(vendor, _source(vendor, table))
+        for vendor, table in sorted(graph.records & set(given.stored))
+    )
+    for vendor, table in sorted(graph.records | graph.registers):
+        place = held(table).get(vendor)
+        found[f"raw.{vendor}__{table}"] = relations.versions(place)
+    return found
+
+
+def _source(vendor: str, table: str) -> str:
+    return f"{{{{ source('{vendor}', '{table}') }}}}"
+
+
+def _aliased(table: str, names: Mapping[str, str], sql: str) -> str:
+    """Let dbt call the table what we call it, where its name is another."""
+    name = table.partition(".")[2]
+    if names[table] == name:
+        return sql
+    return f"{{{{ config(alias='{name}') }}}}\n{sql}"
+
+
+def _bound(model: Model, names: Mapping[str, str]) -> str:
+    """Return the SELECT as written, but for the tables it reads."""
+    marks = {table: f"{_MARK}{name}{_MARK}" for table, name in names.items()}
+    text = escaped(model.bound(marks))
+    return re.sub(f"{_MARK}(.*?){_MARK}", r"{{ ref('\1') }}", text)
+
+
+def _seeds(graph: Graph, names: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the seeds, with the types that all their rows have."""
+    files: dict[str, bytes] = {}
+    seeds: list[Yaml] = []
+    with duckdb.connect() as connection:
+        for path in graph.seeds:
+            name = names[f"seeds.{path.stem}"]
+            files[f"seeds/{name}.csv"] = path.read_bytes()
+            types = _types(connection, relations.seed(path))
+            config: Yaml = {"column_types": types, "alias": path.stem}
+            seeds.append({"name": name, "config": config})
+    files["seeds/schema.yml"] = yaml({"seeds": seeds}).encode()
+    return files
+
+
+def _config(
+    context: Mapping[str, pa.Table], names: Mapping[str, str]
+) -> dict[str, bytes]:
+    """Return the ``config`` tables as Parquet, and models that give them types."""
+    files: dict[str, bytes] = {}
+    with duckdb.connect() as connection:
+        for name, table in context.items():
+            connection.register("given", table)
+            types = _types(connection, "from given")
+            connection.unregister("given")
+            file, of = f"given/{name}.parquet", f"config.{name}"
+            columns = ", ".join(_typed(*column) for column in types.items())
+            model = _aliased(of, names, f"select {columns} from '{file}'")
+            files[f"models/given/{names[of]}.sql"] = f"{model}\n".encode()
+            files[file] = _parquet(table)
+    return files
+
+
+def _types(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, str]:
+    columns = connection.execute(f"describe {sql}").fetchall()
+    return {name: kind for name, kind, *_ in columns}
+
+
+def _typed(name: str, kind: str) -> str:
+    # Parquet has no duration: it is stored as microseconds.
+    made = f'to_microseconds("{name}")' if kind == "INTERVAL" else f'"{name}"::{kind}'
+    return f'{made} as "{name}"'
+
+
+def _parquet(table: pa.Table) -> bytes:
+    for place, field in enumerate(table.schema):
+        if pa.types.is_duration(field.type):
+            microseconds = table[field.name].cast(pa.duration("us")).cast(pa.int64())
+            table = table.set_column(place, field.name, microseconds)
+    sink = pa.BufferOutputStream()
+    parquet.write_table(table, sink)
+    return sink.getvalue().to_pybytes()
