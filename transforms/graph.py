@@ -112,6 +112,22 @@ def config_kept(graph: Graph) -> frozenset[str]:
     )
 
 
+def given_only(graph: Graph) -> tuple[Model, ...]:
+    """Return the tables made of ``config`` and ``seeds`` alone.
+
+    They can stand before records are touched, so that a ``*.touch.sql`` can compare
+    what they say tonight with what calls were computed with.
+    """
+    found: dict[str, Model] = {}
+    for model in graph.models:
+        if model.kind == "table" and all(
+            one.name in found or one.name.startswith(("config.", "seeds."))
+            for one in model.references
+        ):
+            found[model.table] = model
+    return tuple(found.values())
+
+
 def _inputs(models: Iterable[Model]) -> frozenset[tuple[str, str]]:
     return frozenset(
         raw_table(found)

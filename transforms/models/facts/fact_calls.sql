@@ -63,9 +63,9 @@
 -- @column currency: ISO 4217 of all cost columns; NULL without a cost
 -- @column cost_source: reported, summed, rated (from a rate card), none
 -- @column cost_status: none (never priced), pending, partial, final
--- @column cost_reporting: cost_total in the reporting currency; NULL without a rate
+-- @column cost_reporting: cost_total in the reporting currency, at fx_rate, rounded half up; NULL without one
 -- @column reporting_currency: ISO 4217, as configured
--- @column fx_rate: rate used for cost_reporting; 1 for the reporting currency itself
+-- @column fx_rate: units of the reporting currency for one of currency: the last rate published on call_date or up to 7 days before it; 1 for the reporting currency itself; NULL without a cost or a rate
 -- @column agent_name: first agent
 -- @column queue_name: first queue
 -- @column language: as the vendor says it
@@ -149,8 +149,8 @@ calls as (
         vanished.load_id as vanishing_load_id,
         accounts.settle_after,
         house.now,
-        house.reporting_time_zone,
-        house.reporting_currency
+        house.reporting_currency,
+        (numbers.started_at at time zone house.reporting_time_zone)::date as call_date
     from numbers
     left join leaf_lines as lines
         on
@@ -165,6 +165,20 @@ calls as (
     left join config.accounts as accounts
         on numbers.vendor = accounts.vendor and numbers.account = accounts.account
     cross join config.callhouse as house
+),
+
+converted as (
+    select
+        calls.*,
+        -- A rate holds until the next one, but not for more than a week.
+        case
+            when calls.cost_total is null then null
+            when calls.currency = calls.reporting_currency then 1
+            when calls.call_date - rates.date <= 7 then rates.rate
+        end::decimal(18, 8) as fx_rate
+    from calls
+    asof left join main.fx_rates as rates
+        on calls.currency = rates.from_currency and calls.call_date >= rates.date
 )
 
 select
@@ -177,7 +191,7 @@ select
     started_at,
     answered_at,
     ended_at,
-    (started_at at time zone reporting_time_zone)::date as call_date,
+    call_date,
     customer_e164 as customer_number,
     business_e164 as business_number,
     case
@@ -237,13 +251,10 @@ select
         else 'summed'
     end as cost_source,
     coalesce(cost_status, 'none') as cost_status,
-    case
-        when currency = reporting_currency then cost_total::decimal(18, 6)
-    end as cost_reporting,
+    -- Exact, and rounded half up: a product of decimals is one of whole numbers.
+    try_cast(cost_total::decimal(18, 6) * fx_rate as decimal(18, 6)) as cost_reporting,
     reporting_currency,
-    case
-        when cost_total is not null and currency = reporting_currency then 1
-    end::decimal(18, 8) as fx_rate,
+    fx_rate,
     agent_name,
     queue_name,
     language,
@@ -261,4 +272,4 @@ select
     first_loaded_at,
     coalesce(vanished_at, last_loaded_at) as last_loaded_at,
     coalesce(vanishing_load_id, load_id) as load_id
-from calls
+from converted
