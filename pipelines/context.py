@@ -130,6 +130,7 @@ def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
         **dict.fromkeys(("base_cost", "allowance"), amount),
         "currency": text,
         **dict.fromkeys(("valid_from", "valid_to"), pa.date32()),
+        "overrides": pa.bool_(),
     }
     schema = pa.schema(fields)
     return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)

@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from transforms import raw as inputs
 from transforms import state
 from transforms.check import Check, check_model, check_query, quoted
-from transforms.graph import CALLS, given_only, read_graph
+from transforms.graph import CALLS, given_only, read_graph, touches_in_turn
 from transforms.model import Model
 from transforms.raw import TOUCHED, Raw, temporary
 
@@ -140,7 +140,8 @@ def _touch(
     inputs.touch_all(raw, whole)
     if not reason:
         inputs.touch_loaded(raw, new)
-        for model in raw.graph.touches:
+        places = {**places, **inputs.show_touched(raw)}
+        for model in touches_in_turn(raw.graph):
             with _named(model):
                 inputs.touch_asked(raw, model.bound(places))
         inputs.touch_together(raw)

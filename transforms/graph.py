@@ -11,7 +11,11 @@ from transforms.sql import ModelError, Reference, nearest
 
 VANISHED = "raw.vanished"
 """The touched records that their vendor no longer lists."""
-LEDGERS = frozenset({"raw.load_windows", "raw.quarantine", "raw.loads", VANISHED})
+TOUCHED = "raw.touched"
+"""The versions of the records that are computed again tonight."""
+LEDGERS = frozenset(
+    {"raw.load_windows", "raw.quarantine", "raw.loads", VANISHED, TOUCHED}
+)
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
 CALLS = "main.fact_calls"
 """Its call dates say which days an incremental mart computes again."""
@@ -71,6 +75,7 @@ def read_graph(root: Path, config: Collection[str]) -> Graph:
         seeds=tuple(seeds),
     )
     _refuse_half_seen(graph)
+    _refuse_untimely(graph)
     return graph
 
 
@@ -109,6 +114,17 @@ def config_kept(graph: Graph) -> frozenset[str]:
         if model.kind != "table"
         for found in model.references
         if found.name.startswith("config.")
+    )
+
+
+def touches_in_turn(graph: Graph) -> list[Model]:
+    """Return every ``*.touch.sql``; those that ask what is touched come last.
+
+    They see in ``raw.touched`` what the new loads and the others touched.
+    """
+    return sorted(
+        graph.touches,
+        key=lambda model: any(one.name == TOUCHED for one in model.references),
     )
 
 
@@ -225,6 +241,17 @@ def _refuse_half_seen(graph: Graph) -> None:
                 f"{model.file}:{half[0].line}: {half[0].name} has tonight's calls only;"
                 " read main.* instead, or say '-- @kind incremental call_key'"
             )
+
+
+def _refuse_untimely(graph: Graph) -> None:
+    """Refuse what is read before it is there, or after it has served."""
+    for model in (*graph.models, *graph.checks):
+        for one in model.references:
+            if one.name == TOUCHED:
+                raise ModelError(
+                    f"{model.file}:{one.line}: {TOUCHED} is for a *.touch.sql; what a"
+                    " model reads has tonight's calls only, as it is"
+                )
     for model in graph.touches:
         for one in model.references:
             if one.name.startswith("staging."):

@@ -9,14 +9,14 @@
 -- @column component: what was paid for, in our words
 -- @column vendor_component: the vendor's word for it
 -- @column amount: what it cost; NULL while not billed
--- @column list_amount: before discount, where the vendor says it
--- @column discount_amount: the discount, where the vendor says it
+-- @column list_amount: before discount, where the vendor says it; of a rated line, without the allowance
+-- @column discount_amount: the discount, where the vendor says it; of a rated line, what the allowance saved
 -- @column currency: ISO 4217 of the amounts
 -- @column quantity: what was consumed, in unit
 -- @column unit: minute, second, character, request, ...
 -- @column unit_price: price of one unit
--- @column source: reported by the vendor, or rated from a rate card
--- @column is_leaf: false for a line whose parts, or whose twin, stand beside it
+-- @column source: reported by the vendor, or rated from a rate card or the vendor's price list
+-- @column is_leaf: false for a line whose parts, or whose twin, stand beside it, and for a vendor's line that a rate card overrides
 -- @column billed_at: when the vendor billed it
 -- @column vendor_transaction_id: the vendor's own number of the charge
 select
@@ -35,4 +35,4 @@ select
     is_leaf,
     billed_at,
     vendor_transaction_id
-from staging.costs
+from staging.any__cost_lines

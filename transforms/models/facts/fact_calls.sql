@@ -40,7 +40,7 @@
 -- @column bot_seconds: seconds handled by a scripted bot; NULL = not reported
 -- @column ai_seconds: seconds handled by an AI agent; NULL = not reported
 -- @column transfer_seconds: seconds after a transfer; NULL = not reported
--- @column billed_seconds: seconds the vendor charged for; NULL = not reported
+-- @column billed_seconds: seconds charged for: as the vendor says, else as a rate card or price list counted them, allowance included; NULL = neither, or priced per call
 -- @column duration_basis: of total_seconds: reported, derived (end minus start), or NULL
 -- @column leg_count: legs, attempts or stages; NULL = not reported
 -- @column agent_count: distinct agents; NULL = not reported
@@ -51,7 +51,7 @@
 -- @column is_transferred: NULL when unknowable
 -- @column is_bot_handled: NULL when unknowable
 -- @column is_recorded: NULL when unknowable
--- @column cost_total: reported, else summed from its parts, else rated; NULL when unknown or not yet billed
+-- @column cost_total: rated by a card that overrides, else reported, else summed from its parts, else rated; NULL when unknown or not yet billed
 -- @column cost_telephony: part of cost_total
 -- @column cost_transfer: part of cost_total
 -- @column cost_bot: part of cost_total
@@ -61,7 +61,7 @@
 -- @column cost_other: part of cost_total
 -- @column cost_unallocated: cost_total minus its parts; shown, never hidden
 -- @column currency: ISO 4217 of all cost columns; NULL without a cost
--- @column cost_source: reported, summed, rated (from a rate card), none
+-- @column cost_source: reported, summed, rated (from a rate card or the vendor's price list), none
 -- @column cost_status: none (never priced), pending, partial, final
 -- @column cost_reporting: cost_total in the reporting currency, at fx_rate, rounded half up; NULL without one
 -- @column reporting_currency: ISO 4217, as configured
@@ -79,26 +79,7 @@
 -- @column first_loaded_at: when it was first seen
 -- @column last_loaded_at: when its present version was first seen, or it was gone
 -- @column load_id: the load that brought its present version, or did not
-with leaf_lines as (
-    select
-        vendor,
-        account,
-        vendor_call_id,
-        sum(amount) as total,
-        sum(amount) filter (where component = 'telephony') as telephony,
-        sum(amount) filter (where component = 'transfer') as transfer,
-        sum(amount) filter (where component = 'bot') as bot,
-        sum(amount) filter (where component like 'ai\_%' escape '\') as ai,
-        sum(amount) filter (where component = 'recording') as recording,
-        sum(amount) filter (where component = 'transcription') as transcription,
-        sum(amount) filter (where component = 'other') as other,
-        bool_or(source = 'rated') as is_rated
-    from staging.costs
-    where is_leaf
-    group by all
-),
-
-numbers as (
+with numbers as (
     select
         *,
         regexp_replace(customer_number, '[\s().-]', '', 'g') as customer_digits,
@@ -110,7 +91,10 @@ numbers as (
 
 calls as (
     select
-        numbers.*,
+        numbers.* replace (
+            if(lines.is_carded, lines.card_currency, numbers.currency) as currency,
+            if(lines.is_carded, 'final', numbers.cost_status) as cost_status
+        ),
         lines.total,
         lines.telephony,
         lines.transfer,
@@ -120,6 +104,8 @@ calls as (
         lines.transcription,
         lines.other,
         lines.is_rated,
+        coalesce(lines.is_carded, false) as is_carded,
+        lines.rated_seconds,
         case
             when numbers.customer_digits similar to '\+[1-9]\d{6,14}'
                 then numbers.customer_digits
@@ -140,7 +126,8 @@ calls as (
                 similar to '[1-79]\d{10}|8[1256]\d{9}|[1-9]\d{11,14}'
                 then '+' || numbers.business_digits
         end as business_e164,
-        coalesce(numbers.reported_cost, lines.total) as cost_total,
+        if(lines.is_carded, lines.total, coalesce(numbers.reported_cost, lines.total))
+            as cost_total,
         -- Not every vendor says when a call ended; an outcome says that it did.
         numbers.ended_at is not null
         or numbers.total_seconds is not null
@@ -152,7 +139,7 @@ calls as (
         house.reporting_currency,
         (numbers.started_at at time zone house.reporting_time_zone)::date as call_date
     from numbers
-    left join leaf_lines as lines
+    left join staging.any__sums as lines
         on
             numbers.vendor = lines.vendor
             and numbers.account = lines.account
@@ -220,7 +207,7 @@ select
     bot_seconds,
     ai_seconds,
     transfer_seconds,
-    billed_seconds,
+    coalesce(billed_seconds, rated_seconds) as billed_seconds,
     case when total_seconds is not null then duration_basis end as duration_basis,
     leg_count,
     agent_count,
@@ -245,6 +232,7 @@ select
     (cost_total - coalesce(total, 0))::decimal(18, 6) as cost_unallocated,
     case when cost_total is not null then currency end as currency,
     case
+        when is_carded then 'rated'
         when reported_cost is not null then 'reported'
         when total is null then 'none'
         when is_rated then 'rated'

@@ -1,17 +1,9 @@
--- One row per Whippy call. Its analysis (voicemail, rating, language) comes late.
+-- One row per Whippy call. Its analysis (voicemail, rating, language) comes late. It has
+-- no price; rate cards may give one.
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
--- @accepted cost_status: none, final
-with rated as (
-    select
-        account,
-        vendor_call_id,
-        min(currency) as currency
-    from staging.whippy__costs
-    group by all
-),
-
-typed as (
+-- @accepted cost_status: none
+with typed as (
     select
         account,
         record_id as vendor_call_id,
@@ -56,8 +48,7 @@ select
     typed.is_voicemail,
     typed.is_bot_handled,
     case when typed.has_recording then true end as is_recorded,
-    rated.currency,
-    case when rated.currency is null then 'none' else 'final' end as cost_status,
+    'none' as cost_status,
     typed.language,
     typed.rating,
     unknown.unknown_values,
@@ -69,7 +60,5 @@ inner join staging.whippy__spans as spans
     on typed.account = spans.account and typed.vendor_call_id = spans.vendor_call_id
 inner join staging.whippy__unknown_values as unknown
     on typed.account = unknown.account and typed.vendor_call_id = unknown.vendor_call_id
-left join rated
-    on typed.account = rated.account and typed.vendor_call_id = rated.vendor_call_id
 left join seeds.outcomes as words
     on words.vendor = 'whippy' and typed.vendor_outcome = words.vendor_outcome
