@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pipelines.given import ConfigError
 
@@ -27,9 +27,11 @@ SHOWN = 10
 Day: TypeAlias = tuple[date, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class FxRate:
-    """What one unit of a currency cost in another on a day."""
+class FxRate(NamedTuple):
+    """What one unit of a currency cost in another on a day.
+
+    A tuple, for the history of one bank is a quarter of a million of them.
+    """
 
     date: date
     from_currency: str
@@ -41,7 +43,7 @@ class FxRate:
     @property
     def key(self) -> Day:
         """What there is one rate of."""
-        return self.date, self.from_currency, self.to_currency
+        return self[:3]
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,17 @@ def read_fx_rates(path: Path) -> tuple[FxRate, ...]:
             f"{path} line {number}: the columns must be {','.join(COLUMNS)}, not "
             f"{','.join(header)!r}; put them so, separated by commas"
         )
-    found: dict[Day, tuple[int, FxRate]] = {}
+    found: list[FxRate] = []
+    lines_of: dict[Day, int] = {}
     for number, cells in lines:
-        rate = _rate(f"{path} line {number}", cells)
-        first, _ = found.setdefault(rate.key, (number, rate))
-        if first != number:
+        rate = _rate(path, number, cells)
+        if (first := lines_of.setdefault(rate.key, number)) != number:
             raise ConfigError(
                 f"{path} line {number}: {rate.from_currency} to {rate.to_currency} of "
                 f"{rate.date} stands in line {first} too; keep one of them"
             )
-    return tuple(rate for _, rate in found.values())
+        found.append(rate)
+    return tuple(found)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -140,10 +143,10 @@ def merge_into(path: Path, given: Sequence[FxRate]) -> Merged:
     return Merged(tuple(given), replaced, len(after) - len(held))
 
 
-def _rate(place: str, cells: Sequence[str]) -> FxRate:
+def _rate(path: Path, number: int, cells: Sequence[str]) -> FxRate:
     if len(cells) != len(COLUMNS):
         raise ConfigError(
-            f"{place}: has {len(cells)} cells, not {len(COLUMNS)}; write "
+            f"{path} line {number}: has {len(cells)} cells, not {len(COLUMNS)}; write "
             f"{','.join(COLUMNS)}, the rate with a point"
         )
     written, base, quote, rate, source = cells
@@ -151,20 +154,21 @@ def _rate(place: str, cells: Sequence[str]) -> FxRate:
         day = date.fromisoformat(written)
     except ValueError:
         raise ConfigError(
-            f"{place}: {written!r} is no date; write it like 2026-11-20"
+            f"{path} line {number}: {written!r} is no date; write it like 2026-11-20"
         ) from None
     for currency in (base, quote):
         if not CURRENCY.fullmatch(currency):
             raise ConfigError(
-                f"{place}: {currency!r} is no currency; write its ISO 4217 code, "
-                "such as 'USD'"
+                f"{path} line {number}: {currency!r} is no currency; write its ISO "
+                "4217 code, such as 'USD'"
             )
     if base == quote:
         raise ConfigError(
-            f"{place}: {base} to itself is always 1; delete the line, or name another "
-            "currency"
+            f"{path} line {number}: {base} to itself is always 1; delete the line, or "
+            "name another currency"
         )
-    return FxRate(day, base, quote, read_amount(place, rate), source)
+    amount = read_amount(f"{path} line {number}", rate)
+    return FxRate(day, base, quote, amount, source)
 
 
 def _write(path: Path, rates: Iterable[FxRate]) -> None:

@@ -8,6 +8,7 @@ account of its own, so that all of them are one warehouse.
 
 import csv
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,7 @@ from rated import NOW, Rated, Record, whippy_call
 from pipelines.rate_cards import RateCard, read_rate_cards
 from pipelines.windows import read_time
 
+HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "2"))
 CASES = Path(__file__).parent / "cases/rating"
 NAMES = sorted(path.name for path in CASES.iterdir())
 EXPECTED = sorted(path.relative_to(CASES) for path in CASES.glob("*/*.csv"))
@@ -161,7 +163,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Record]]:
 
 
 @pytest.mark.history
-@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=HISTORIES, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(histories(), min_size=2, max_size=3))
 def test_late_calls_end_as_a_build_from_nothing(
     tmp_path_factory: pytest.TempPathFactory, nights: list[list[tuple[str, Record]]]
