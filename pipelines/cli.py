@@ -37,6 +37,8 @@ callhouse query "select * from fact_calls limit 5".
 Older days: callhouse backfill --from 2026-01-01 --to 2026-03-31 --dry-run says what
 it would take; without --dry-run it reads them, as often interrupted as you like.""",
 )
+fx = typer.Typer(no_args_is_help=True, help="Exchange rates, for cost_reporting.")
+app.add_typer(fx, name="fx")
 
 export = typer.Typer(
     no_args_is_help=True,
@@ -360,6 +362,32 @@ def export_dbt(
     with _refusals():
         count = export_to_dbt(read_config(config), _utc(now), folder)
     typer.echo(f"wrote {count} files; in {folder}, `dbt build` makes the tables")
+
+
+@fx.command("import")
+def import_rates(
+    file: Annotated[
+        Path, typer.Argument(help="eurofxref-hist.csv or eurofxref.csv, unzipped.")
+    ],
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="Leave out older days."),
+    ] = None,
+    config: Folder = CONFIG,
+) -> None:
+    """Put a file of the European Central Bank into fx_rates.csv of the configuration.
+
+    Again and again, it changes nothing that is as it was; a rate that differs from the
+    one held of its day replaces it and is told. The next run uses them.
+    """
+    from pipelines.ecb import read_ecb  # noqa: PLC0415
+    from pipelines.fx import FX_RATES, merge_into  # noqa: PLC0415
+
+    with _refusals():
+        given = read_ecb(file, since.date() if since else None)
+        merged = merge_into(config / FX_RATES, given)
+    for line in merged.told():
+        typer.echo(line)
 
 
 @contextmanager

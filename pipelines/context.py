@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.config import SETTLE_AFTER, Account, Config, RateCard, Vendor
+from pipelines.fx import FxRate
 from pipelines.ledger import past_reads
 from pipelines.sources import default_of, streams_of
 
@@ -29,6 +30,7 @@ def told(config: Config, now: datetime, raw: Mapping[str, Path]) -> dict[str, pa
         "accounts": _accounts(known),
         "streams": _streams(known),
         "rate_cards": _rate_cards(config.rate_cards),
+        "fx_rates": _fx_rates(config.fx_rates),
     }
 
 
@@ -132,6 +134,18 @@ def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
         **dict.fromkeys(("base_cost", "allowance"), amount),
         "currency": text,
         **dict.fromkeys(("valid_from", "valid_to"), pa.date32()),
+        "overrides": pa.bool_(),
     }
     schema = pa.schema(fields)
     return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)
+
+
+def _fx_rates(rates: Sequence[FxRate]) -> pa.Table:
+    columns: dict[str, tuple[pa.DataType, list[object]]] = {
+        "date": (pa.date32(), [one.date for one in rates]),
+        "from_currency": (pa.string(), [one.from_currency for one in rates]),
+        "to_currency": (pa.string(), [one.to_currency for one in rates]),
+        "rate": (pa.decimal128(19, 10), [one.rate for one in rates]),
+        "source": (pa.string(), [one.source for one in rates]),
+    }
+    return pa.table({name: pa.array(v, kind) for name, (kind, v) in columns.items()})

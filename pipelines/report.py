@@ -132,6 +132,10 @@ def as_json(night: Night) -> Row:
             {key: plain(value) for key, value in row.items()}
             for row in (rows_of(published, "calls_by_vendor") if published else [])
         ],
+        "missing_rates": [
+            {key: plain(value) for key, value in row.items()}
+            for row in (rows_of(published, "missing_rates") if published else [])
+        ],
     }
 
 
@@ -141,6 +145,7 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
     if night.published is not None:
         console.print(_holdings(rows_of(night.published, "calls_by_vendor")))
         _show_unknown(console, rows_of(night.published, "unknown_values"))
+        show_missing_rates(console, rows_of(night.published, "missing_rates"))
     for outcome in night.outcomes:
         for note in outcome.notes:
             text = f"[bold]{outcome.vendor}[/] {escape(note)}"
@@ -206,6 +211,21 @@ def _show_unknown(console: Console, rows: list[Row]) -> None:
         )
         console.print(
             f"Words without a mapping: {words}", highlight=False, markup=False
+        )
+
+
+def show_missing_rates(console: Console, rows: Sequence[Row]) -> None:
+    """Print which currencies lack an exchange rate, and the command that gets some."""
+    if rows:
+        lacks = ", ".join(
+            f"{row['currency']} {row['from_day']}..{row['to_day']} ({row['calls']:,})"
+            for row in rows
+        )
+        console.print(
+            f"Calls without an exchange rate to {rows[0]['reporting_currency']}: "
+            f"{lacks}; put rates in with: callhouse fx import FILE",
+            highlight=False,
+            markup=False,
         )
 
 

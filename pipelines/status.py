@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.report import Row, compact_table, plain, rows_of
+from pipelines.report import Row, compact_table, plain, rows_of, show_missing_rates
 from pipelines.runs import read_runs
 from pipelines.strip import strips
 from pipelines.windows import DAY
@@ -56,6 +56,8 @@ class Status:
     as_of: datetime
     now: datetime
     accounts: Sequence[Held]
+    missing_rates: Sequence[Row] = ()
+    """Currencies of calls whose cost could not be converted."""
     build_error: str | None = None
     """Why the newest build failed, so that this is not its."""
 
@@ -88,7 +90,7 @@ def read_status(published: Path, now: datetime) -> Status:
     ]
     builds = [one for one in runs if one["command"] == "build"]
     error = builds[-1]["error"] if builds and builds[-1]["started_at"] > as_of else None
-    return Status(as_of, now, accounts, error)
+    return Status(as_of, now, accounts, rows_of(published, "missing_rates"), error)
 
 
 def as_json(status: Status) -> Row:
@@ -97,6 +99,7 @@ def as_json(status: Status) -> Row:
         "as_of": plain(status.as_of),
         "build_error": status.build_error,
         "windows_open": status.windows_open,
+        "missing_rates": [_plain(row) for row in status.missing_rates],
         "accounts": [
             {
                 **_plain(one.facts),
@@ -132,6 +135,7 @@ def show_status(status: Status) -> None:
     for table in (_accounts, _waiting, _streams):
         console.print(table(status))
         console.print()
+    show_missing_rates(console, status.missing_rates)
     for one in status.accounts:
         for row in one.streams:
             if row["last_error"]:

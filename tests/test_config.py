@@ -130,6 +130,7 @@ unit_price = 0.07
 currency = "USD"
 valid_from = 2026-01-01
 """
+EUROS = RATE_CARD.replace("USD", "EUR").replace("01-01", "03-01")
 
 
 def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
@@ -143,7 +144,6 @@ def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
         ("unit_price", "unit_prize", "unit_prize: there is no 'unit_prize' here; did"),
         ("rate_card", "rate_cards", "there is no 'rate_cards' here; did you mean"),
         ('"whippy"', '"whipy"', "vendor: there is no 'whipy' here; did you mean 'whi"),
-        ('"whippy"', '"zoom"', "vendor: there is no 'zoom' here; known: whippy"),
         ('"main"', '"mian"', "account: there is no 'mian' here; did you mean 'main'?"),
         ('"inbound"', '"in"', "direction: there is no 'in' here; known: inbound, outb"),
         ('"minute"', '"minutes"', "unit: there is no 'minutes' here; did you mean 'mi"),
@@ -157,8 +157,15 @@ def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
         ("0.07", "-0.07", "unit_price: must be 0 or more"),
         ("0.07", "nan", "unit_price: must be 0 or more"),
         ("0.07", "0.0700001", "unit_price: has more decimals than 0.000001"),
-        ("= 60", "= 60\nallowance = 500", "allowance: not supported yet"),
-        ("= 60", "= 60\nbase_cost = 9", "base_cost: not supported yet"),
+        ("= 60", "= 60\nallowance = -500", "allowance: must be 0 or more"),
+        ("= 60", "= 60\nbase_cost = 0.0000009", "base_cost: has more decimals than"),
+        ("= 60", "= 60\noverride = true", "override: there is no 'override' here; did"),
+        (RATE_CARD, RATE_CARD * 2, "rate_card 2 valid_from: rate_card 1 prices the s"),
+        (
+            RATE_CARD,
+            RATE_CARD + EUROS.replace("ai_platform", "ai_llm"),
+            "rate_card 2 currency: rate_card 1 has USD for the same calls on 2026-03",
+        ),
         ("= 60", "= 60\nvalid_to = 2025-01-01", "valid_to: lies before valid_from"),
     ],
 )
@@ -172,6 +179,21 @@ def test_a_rate_card_that_could_match_no_call_is_refused(
     sentence = refusal(tmp_path, {})
     assert expected in sentence
     assert "rate_cards.toml" in sentence
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        EUROS,  # the same component in euros from March on
+        EUROS.replace("ai_platform", "ai_llm").replace("inbound", "outbound"),
+        EUROS.replace("ai_platform", "ai_llm") + EUROS,
+    ],
+)
+def test_cards_may_change_their_currency_where_no_call_has_two(
+    tmp_path: Path, later: str
+) -> None:
+    write(tmp_path, "rate_cards.toml", RATE_CARD + later)
+    assert len(read_config(tmp_path, {}).rate_cards) > 1
 
 
 def test_the_example_of_a_rate_card_is_one(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_every_column_of_a_vendor_is_one_of_the_unions(kind: str) -> None:
         assert given == sorted(given, key=known.index), f"{path.name}: another order"
 
 
-@pytest.mark.parametrize("kind", ["calls", "legs", "agents", "queues"])
+@pytest.mark.parametrize("kind", ["calls", "costs", "legs", "agents", "queues"])
 def test_every_column_of_a_vendor_says_which_field_it_is(kind: str) -> None:
     for path in sorted((MODELS / "staging").glob(f"*__{kind}.sql")):
         model = read_model(path, MODELS)

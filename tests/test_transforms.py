@@ -325,6 +325,30 @@ def test_a_call_that_moved_brings_along_both_its_months(warehouse: Warehouse) ->
     assert warehouse.tables() == warehouse.clean()
 
 
+def test_a_touch_may_ask_what_loads_and_other_touches_touched(
+    warehouse: Warehouse,
+) -> None:
+    asked = "select 'acme' as vendor, 'main' as account, 'r2' as record_id"
+    warehouse.write(
+        "facts/a.touch.sql",
+        f"-- The other calls of an account that has news.\n{asked}"
+        " from raw.touched where vendor = 'bolt' and account = 'main'"
+        f" union all {asked.replace('r2', 'r4')} from raw.touched"
+        " where vendor = 'acme' and record_id = 'r0'",
+    )
+    warehouse.write(
+        "facts/b.touch.sql",
+        "-- A call that time touches.\n"
+        "select 'acme' as vendor, 'main' as account, 'r0' as record_id"
+        " from main.fact_calls where vendor = 'acme' limit 1",
+    )
+    warehouse.load("acme", (2, 3, VOICE), (4, 4, VOICE))
+    warehouse.build()
+    assert warehouse.build().touched == {"acme": 2}
+    warehouse.load("bolt", (4, 24 * 80, VOICE))
+    assert warehouse.build().touched == {"acme": 3, "bolt": 1}
+
+
 def test_a_call_that_moves_is_counted_on_its_new_day_only(warehouse: Warehouse) -> None:
     warehouse.build()
     warehouse.load("acme", (0, 100, VOICE))
@@ -632,6 +656,7 @@ def test_a_wrong_header_is_one_sentence_with_its_place(
             "select b from raw.acme__calls",
             r"read by staging/acme__\*.sql",
         ),
+        ("dims/a.sql", "select b from raw.touched", r"a.sql:4: .* for a \*.touch.sql"),
         (
             "dims/a.sql",
             "select 1 as b; select 2",

@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from transforms import dictionary, relations, state
 from transforms import raw as inputs
 from transforms.check import Check, check_model, check_query, quoted
-from transforms.graph import CALLS, read_graph
+from transforms.graph import CALLS, given_only, read_graph, touches_in_turn
 from transforms.model import Column, Model
 from transforms.raw import TOUCHED, Raw, temporary
 
@@ -101,12 +101,17 @@ def build(
         places = inputs.unite_ledgers(raw) | inputs.give(raw, context)
         loads = inputs.load_ids(raw)
         reason, new = state.recall(raw, loads, stamp, full=full)
-        whole = _touch(raw, places, reason, new)
-        places |= inputs.show_inputs(raw, whole)
         night = _Night(raw, bool(reason), places)
-        for model in graph.models:
+        first = given_only(graph)
+        for model in first:
             with _named(model):
                 _run(night, model)
+        whole = _touch(raw, places, reason, new)
+        places |= inputs.show_inputs(raw, whole)
+        for model in graph.models:
+            if model not in first:
+                with _named(model):
+                    _run(night, model)
         for model in graph.checks:
             with _named(model):
                 _run_check(night, model)
@@ -139,7 +144,8 @@ def _touch(
     inputs.touch_all(raw, whole)
     if not reason:
         inputs.touch_loaded(raw, new)
-        for model in raw.graph.touches:
+        places = {**places, **inputs.show_touched(raw)}
+        for model in touches_in_turn(raw.graph):
             with _named(model):
                 inputs.touch_asked(raw, model.bound(places))
         inputs.touch_together(raw)

@@ -13,8 +13,10 @@ VANISHED = "raw.vanished"
 """The touched records that their vendor no longer lists."""
 VERSIONS = "raw.versions"
 """Every version of the touched records of all vendors, with the name of its table."""
+TOUCHED = "raw.touched"
+"""The versions of the records that are computed again tonight."""
 LEDGERS = frozenset(
-    {"raw.load_windows", "raw.quarantine", "raw.loads", VANISHED, VERSIONS}
+    {"raw.load_windows", "raw.quarantine", "raw.loads", VANISHED, VERSIONS, TOUCHED}
 )
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
 CALLS = "main.fact_calls"
@@ -75,6 +77,7 @@ def read_graph(root: Path, config: Collection[str]) -> Graph:
         seeds=tuple(seeds),
     )
     _refuse_half_seen(graph)
+    _refuse_untimely(graph)
     return graph
 
 
@@ -126,6 +129,33 @@ def config_kept(graph: Graph) -> frozenset[str]:
         for found in model.references
         if found.name.startswith("config.")
     )
+
+
+def touches_in_turn(graph: Graph) -> list[Model]:
+    """Return every ``*.touch.sql``; those that ask what is touched come last.
+
+    They see in ``raw.touched`` what the new loads and the others touched.
+    """
+    return sorted(
+        graph.touches,
+        key=lambda model: any(one.name == TOUCHED for one in model.references),
+    )
+
+
+def given_only(graph: Graph) -> tuple[Model, ...]:
+    """Return the tables made of ``config`` and ``seeds`` alone.
+
+    They can stand before records are touched, so that a ``*.touch.sql`` can compare
+    what they say tonight with what calls were computed with.
+    """
+    found: dict[str, Model] = {}
+    for model in graph.models:
+        if model.kind == "table" and all(
+            one.name in found or one.name.startswith(("config.", "seeds."))
+            for one in model.references
+        ):
+            found[model.table] = model
+    return tuple(found.values())
 
 
 def _inputs(models: Iterable[Model]) -> frozenset[tuple[str, str]]:
@@ -225,6 +255,17 @@ def _refuse_half_seen(graph: Graph) -> None:
                 f"{model.file}:{half[0].line}: {half[0].name} has tonight's calls only;"
                 " read main.* instead, or say '-- @kind incremental call_key'"
             )
+
+
+def _refuse_untimely(graph: Graph) -> None:
+    """Refuse what is read before it is there, or after it has served."""
+    for model in (*graph.models, *graph.checks):
+        for one in model.references:
+            if one.name == TOUCHED:
+                raise ModelError(
+                    f"{model.file}:{one.line}: {TOUCHED} is for a *.touch.sql; what a"
+                    " model reads has tonight's calls only, as it is"
+                )
     for model in graph.touches:
         for one in model.references:
             if one.name.startswith("staging."):

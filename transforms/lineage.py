@@ -1,16 +1,20 @@
 """Where a column comes from: through the SQL of its model to what each vendor says."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from sqlglot import exp
-from sqlglot.lineage import lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
 from transforms.graph import Graph
-from transforms.model import Column, Model
+from transforms.model import Model
 from transforms.sql import query
 
+_Source: TypeAlias = tuple[str, str]
+"""Union and column."""
+_Sources: TypeAlias = dict[str, set[_Source]]
+_Seen: TypeAlias = dict[int, _Sources]
 KEYS = frozenset({"vendor", "account", "vendor_call_id"})
 """They join the parts of a call, so nearly every column comes from them, too."""
 
@@ -20,32 +24,11 @@ def origins(graph: Graph, model: Model) -> dict[str, dict[str, str]]:
 
     A vendor that gives nothing of what a column is made of is left out.
     """
-    unions = {
-        one.name: graph.unions[one.name]
-        for one in model.references
-        if one.name in graph.unions
-    }
-    if not unions:
-        return {}
-    columns = {name: _united(members) for name, members in unions.items()}
-    schema: dict[str, object] = {
-        "staging": {
-            name.removeprefix("staging."): dict.fromkeys(known, "text")
-            for name, known in columns.items()
-        }
-    }
-    tree = qualify(
-        query(model.sql),
-        schema=schema,
-        dialect="duckdb",
-        validate_qualify_columns=False,
-    )
-    scope = build_scope(tree)
-    if scope is None:
+    if model.kind != "call_key":
         return {}
     return {
-        name: _told(unions, sorted(_sources(name, tree, schema, scope)), name)
-        for name in model.selected
+        name: _told(graph, sorted(found), name)
+        for name, found in _sources(graph, model).items()
     }
 
 
@@ -61,38 +44,88 @@ def edges(graph: Graph) -> Iterator[tuple[str, str]]:
             yield unions.get(one.name, one.name), unions.get(model.table, model.table)
 
 
+def _sources(graph: Graph, model: Model) -> _Sources:
+    """Return, by column, what of the unions it is computed from."""
+    names = {one.name for one in model.references}
+    known = {
+        name: tuple(_united(graph.unions[name])) for name in names & {*graph.unions}
+    }
+    below = {
+        one.table: _sources(graph, one)
+        for one in graph.models
+        if one.table in names and _is_between(one)
+    }
+    known |= {name: tuple(columns) for name, columns in below.items() if columns}
+    if not known:
+        return {}
+    schema: dict[str, object] = {
+        name.removeprefix("staging."): dict.fromkeys(columns, "text")
+        for name, columns in known.items()
+    }
+    tree = qualify(
+        query(model.sql),
+        schema={"staging": schema},
+        dialect="duckdb",
+        validate_qualify_columns=False,
+    )
+    scope = build_scope(tree)
+    return _traced(scope, below, {}) if scope else {}
+
+
+def _is_between(model: Model) -> bool:
+    """Tell whether a model of all vendors only passes on what they say."""
+    return model.schema == "staging" and not any(
+        one.name.startswith("config.") for one in model.references
+    )
+
+
+def _traced(scope: Scope, below: Mapping[str, _Sources], seen: _Seen) -> _Sources:
+    """Return, by column of a SELECT, the columns of tables that it is computed from."""
+    if id(scope) in seen:
+        return seen[id(scope)]
+    found: _Sources = {}
+    if parts := scope.set_operation_scopes:
+        columns = [list(_traced(part, below, seen).items()) for part in parts]
+        for same in zip(*columns, strict=True):
+            found[same[0][0]] = set().union(*(sources for _, sources in same))
+    elif isinstance(scope.expression, exp.Query):
+        for projection in scope.expression.selects:
+            found[projection.alias_or_name] = set().union(
+                *(
+                    _read(column, scope, below, seen)
+                    for column in projection.find_all(exp.Column)
+                )
+            )
+    seen[id(scope)] = found
+    return found
+
+
+def _read(
+    column: exp.Column, scope: Scope, below: Mapping[str, _Sources], seen: _Seen
+) -> set[_Source]:
+    """Return where one column that a SELECT reads comes from."""
+    place = scope.sources.get(column.table)
+    if isinstance(place, Scope):
+        return _traced(place, below, seen).get(column.name, set())
+    if not isinstance(place, exp.Table) or place.db != "staging":
+        return set()
+    table = f"staging.{place.name}"
+    return below.get(table, {}).get(column.name, {(table, column.name)})
+
+
 def _united(members: Sequence[Model]) -> list[str]:
     names = (name for member in members for name in member.selected)
     return ["vendor", *dict.fromkeys(names)]
 
 
-def _sources(
-    name: str, tree: exp.Query, schema: dict[str, object], scope: Scope
-) -> Iterator[tuple[str, str]]:
-    """Yield the union and the column of all that a column is computed from."""
-    node = lineage(name, tree, schema=schema, dialect="duckdb", scope=scope)
-    for leaf in node.walk():
-        table = leaf.expression
-        if isinstance(table, exp.Table) and table.db == "staging":
-            yield f"staging.{table.name}", leaf.name.rpartition(".")[2].strip('"')
-
-
-def _told(
-    unions: Mapping[str, Sequence[Model]],
-    sources: Sequence[tuple[str, str]],
-    column: str,
-) -> dict[str, str]:
+def _told(graph: Graph, sources: Sequence[_Source], column: str) -> dict[str, str]:
     wanted = [one for one in sources if one[1] not in KEYS]
     # What has the column's own name is what it is; the rest only decides about it.
     wanted = [one for one in wanted if one[1] == column] or wanted or list(sources)
     found: dict[str, dict[str, None]] = {}
     for union, source in wanted:
-        for member in unions[union]:
+        for member in graph.unions.get(union, ()):
             for said in member.columns:
                 if said.name == source:
-                    found.setdefault(member.vendor, {})[_text(said)] = None
+                    found.setdefault(member.vendor, {})[said.comment] = None
     return {vendor: "; ".join(texts) for vendor, texts in sorted(found.items())}
-
-
-def _text(column: Column) -> str:
-    return column.comment

@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from transforms import relations
 from transforms.check import quoted
+from transforms.graph import TOUCHED as TOUCHED_VERSIONS
 from transforms.graph import VANISHED, VERSIONS, Graph, is_raw, raw_table
 from transforms.model import NAME
 from transforms.sql import ModelError
@@ -179,6 +180,24 @@ def touch_asked(raw: Raw, sql: str) -> None:
     for vendor in raw.vendors:
         asked = f"select account, record_id from ({sql}\n) where vendor = '{vendor}'"
         _add(raw, vendor, asked)
+
+
+def show_touched(raw: Raw) -> dict[str, str]:
+    """Make one relation of all versions of what is touched; return where it stands.
+
+    It has vendor, account, record_id and event_at, and grows as more is touched.
+    """
+    nothing = "vendor, account, record_id, null::timestamptz as event_at"
+    versions = [f"select {nothing} from {TOUCHED} where false"]
+    versions += [
+        f"select '{vendor}' as vendor, account, record_id, event_at"
+        f' from "{vendor}".raw."{table}"'
+        f" semi join ({_touched(vendor)}) using (account, record_id)"
+        for vendor, table in sorted(raw.graph.records & raw.stored)
+    ]
+    sql = " union all ".join(versions)
+    raw.connection.execute(f'create temp view "{TOUCHED_VERSIONS}" as {sql}')
+    return {TOUCHED_VERSIONS: temporary(TOUCHED_VERSIONS)}
 
 
 def touch_together(raw: Raw) -> None:

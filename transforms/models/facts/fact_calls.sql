@@ -40,7 +40,7 @@
 -- @column bot_seconds [seconds]: with a scripted bot; NULL = not reported
 -- @column ai_seconds [seconds]: with an AI agent; NULL = not reported
 -- @column transfer_seconds [seconds]: after a transfer; NULL = not reported
--- @column billed_seconds [seconds]: what was charged for; NULL = not reported
+-- @column billed_seconds [seconds]: what was charged for: as the vendor says, else as a rate card or price list counted, allowance included; NULL = neither, or priced per call
 -- @column duration_basis: of total_seconds: reported, or derived (end minus start); NULL = total_seconds is
 -- @column leg_count [legs]: legs, attempts or stages; NULL = not reported
 -- @column agent_count [agents]: distinct agents; NULL = not reported, or not countable
@@ -51,7 +51,7 @@
 -- @column is_transferred: whether it was passed on; NULL = unknowable
 -- @column is_bot_handled: whether a bot spoke; NULL = unknowable
 -- @column is_recorded: whether there is a recording; NULL = unknowable
--- @column cost_total [currency]: what it cost: reported, else summed from its parts, else rated; NULL = unknown, or not billed yet
+-- @column cost_total [currency]: what it cost: rated by a card that overrides, else reported, else summed from its parts, else rated; NULL = unknown, or not billed yet
 -- @column cost_telephony [currency]: part of cost_total; NULL = no such line
 -- @column cost_transfer [currency]: part of cost_total; NULL = no such line
 -- @column cost_bot [currency]: part of cost_total; NULL = no such line
@@ -63,9 +63,9 @@
 -- @column currency: ISO 4217 of all cost columns; NULL = cost_total is
 -- @column cost_source: reported, summed, rated (from a rate card or a price list), none
 -- @column cost_status: none (no cost is to come), pending, partial, final
--- @column cost_reporting [reporting_currency]: cost_total in the reporting currency at the rate of call_date; NULL = cost_total is, or no rate is known
+-- @column cost_reporting [reporting_currency]: cost_total in the reporting currency, at fx_rate, rounded half up; NULL = cost_total is, or no rate is known
 -- @column reporting_currency: ISO 4217, as configured
--- @column fx_rate [reporting_currency per currency]: rate used for cost_reporting, 1 for the reporting currency itself; NULL = cost_reporting is
+-- @column fx_rate [reporting_currency per currency]: the last rate published on call_date or up to 7 days before it, 1 for the reporting currency itself; NULL = cost_total is, or no rate is known
 -- @column agent_name: first agent, a convenience: all are in bridge_call_agents; NULL = none, or not named
 -- @column queue_name: first queue, a convenience: all are in bridge_call_queues; NULL = none, or not named
 -- @column language: as the vendor says it; NULL = not reported, or not yet
@@ -78,26 +78,7 @@
 -- @column first_loaded_at: when it was first read, UTC
 -- @column last_loaded_at: when its present version was first read, or it was gone, UTC
 -- @column load_id: the load that brought its present version, or did not
-with leaf_lines as (
-    select
-        vendor,
-        account,
-        vendor_call_id,
-        sum(amount) as total,
-        sum(amount) filter (where component = 'telephony') as telephony,
-        sum(amount) filter (where component = 'transfer') as transfer,
-        sum(amount) filter (where component = 'bot') as bot,
-        sum(amount) filter (where component like 'ai\_%' escape '\') as ai,
-        sum(amount) filter (where component = 'recording') as recording,
-        sum(amount) filter (where component = 'transcription') as transcription,
-        sum(amount) filter (where component = 'other') as other,
-        bool_or(source = 'rated') as is_rated
-    from staging.costs
-    where is_leaf
-    group by all
-),
-
-numbers as (
+with numbers as (
     select
         *,
         regexp_replace(customer_number, '[\s().-]', '', 'g') as customer_digits,
@@ -109,7 +90,10 @@ numbers as (
 
 calls as (
     select
-        numbers.*,
+        numbers.* replace (
+            if(lines.is_carded, lines.card_currency, numbers.currency) as currency,
+            if(lines.is_carded, 'final', numbers.cost_status) as cost_status
+        ),
         lines.total,
         lines.telephony,
         lines.transfer,
@@ -119,6 +103,8 @@ calls as (
         lines.transcription,
         lines.other,
         lines.is_rated,
+        coalesce(lines.is_carded, false) as is_carded,
+        lines.rated_seconds,
         case
             when numbers.customer_digits similar to '\+[1-9]\d{6,14}'
                 then numbers.customer_digits
@@ -139,7 +125,8 @@ calls as (
                 similar to '[1-79]\d{10}|8[1256]\d{9}|[1-9]\d{11,14}'
                 then '+' || numbers.business_digits
         end as business_e164,
-        coalesce(numbers.reported_cost, lines.total) as cost_total,
+        if(lines.is_carded, lines.total, coalesce(numbers.reported_cost, lines.total))
+            as cost_total,
         -- Not every vendor says when a call ended; an outcome says that it did.
         numbers.ended_at is not null
         or numbers.total_seconds is not null
@@ -148,10 +135,10 @@ calls as (
         vanished.load_id as vanishing_load_id,
         accounts.settle_after,
         house.now,
-        house.reporting_time_zone,
-        house.reporting_currency
+        house.reporting_currency,
+        (numbers.started_at at time zone house.reporting_time_zone)::date as call_date
     from numbers
-    left join leaf_lines as lines
+    left join staging.any__sums as lines
         on
             numbers.vendor = lines.vendor
             and numbers.account = lines.account
@@ -164,6 +151,20 @@ calls as (
     left join config.accounts as accounts
         on numbers.vendor = accounts.vendor and numbers.account = accounts.account
     cross join config.callhouse as house
+),
+
+converted as (
+    select
+        calls.*,
+        -- A rate holds until the next one, but not for more than a week.
+        case
+            when calls.cost_total is null then null
+            when calls.currency = calls.reporting_currency then 1
+            when calls.call_date - rates.date <= 7 then rates.rate
+        end::decimal(18, 8) as fx_rate
+    from calls
+    asof left join main.fx_rates as rates
+        on calls.currency = rates.from_currency and calls.call_date >= rates.date
 )
 
 select
@@ -176,7 +177,7 @@ select
     started_at,
     answered_at,
     ended_at,
-    (started_at at time zone reporting_time_zone)::date as call_date,
+    call_date,
     customer_e164 as customer_number,
     business_e164 as business_number,
     case
@@ -205,7 +206,7 @@ select
     bot_seconds,
     ai_seconds,
     transfer_seconds,
-    billed_seconds,
+    coalesce(billed_seconds, rated_seconds) as billed_seconds,
     case when total_seconds is not null then duration_basis end as duration_basis,
     leg_count,
     agent_count,
@@ -230,19 +231,17 @@ select
     (cost_total - coalesce(total, 0))::decimal(18, 6) as cost_unallocated,
     case when cost_total is not null then currency end as currency,
     case
+        when is_carded then 'rated'
         when reported_cost is not null then 'reported'
         when total is null then 'none'
         when is_rated then 'rated'
         else 'summed'
     end as cost_source,
     coalesce(cost_status, 'none') as cost_status,
-    case
-        when currency = reporting_currency then cost_total::decimal(18, 6)
-    end as cost_reporting,
+    -- Exact, and rounded half up: a product of decimals is one of whole numbers.
+    try_cast(cost_total::decimal(18, 6) * fx_rate as decimal(18, 6)) as cost_reporting,
     reporting_currency,
-    case
-        when cost_total is not null and currency = reporting_currency then 1
-    end::decimal(18, 8) as fx_rate,
+    fx_rate,
     agent_name,
     queue_name,
     language,
@@ -260,4 +259,4 @@ select
     first_loaded_at,
     coalesce(vanished_at, last_loaded_at) as last_loaded_at,
     coalesce(vanishing_load_id, load_id) as load_id
-from calls
+from converted

@@ -1,121 +1,62 @@
--- One row per month, vendor account and item of its price list: what is paid whatever is called, and what was called.
--- Only EvoVoice has such a list. A month goes by the last list read in it, as its calls
--- do; the first has the first list or rated call. Deleted and unrated calls do not count.
+-- One row per month, vendor account and item of its price list, or rate card: what is paid whatever is called, and what was called.
+-- EvoVoice has such lists; a rate card is an item of its own, for each vendor. Deleted and
+-- unrated calls do not count.
 -- @kind table
 -- @key month, vendor, account, vendor_account, item
--- @nullable base_cost, allowance
+-- @nullable vendor_account
 -- @not_null currency
--- @accepted item: base, inboundVoiceCalls, outboundVoiceCalls
+-- @check vendor_account is not null or abs(billable_units - greatest(units - allowance, 0)) <= (calls + 1) * 0.000001
 -- @column month: its first day, in UTC
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
--- @column vendor_account: the vendor's own number of the account; a login may have several
--- @column item: what the price list calls it; base is the account itself
+-- @column vendor_account: the vendor's own number of the account; a login may have several; NULL = it is a rate card
+-- @column item: what the price list calls it: base (the account itself), inboundVoiceCalls, outboundVoiceCalls; of a rate card its direction, component and first day
 -- @column currency: ISO 4217
--- @column base_cost [currency]: paid once in the month, and part of no call; NULL = the list has none
--- @column allowance [units]: units of the month that cost nothing; NULL = there are no units
+-- @column base_cost [currency]: paid once in the month, and part of no call; NULL = the list has none, or another rate card followed in the month
+-- @column allowance [unit]: units of the month that cost nothing; NULL = there are no units
 -- @column calls [calls]: rated calls; NULL = it is the base
--- @column minutes [minutes]: minutes of them, each call's rounded up; NULL = it is the base
--- @column units [units]: minutes times the list's multiplier; NULL = it is the base
--- @column billable_units [units]: units beyond the allowance; NULL = it is the base
--- @column usage_cost [currency]: what those cost; the sum of cost_total of the calls; NULL = it is the base
-with prices as (
+-- @column unit: second, minute or call, as the allowance and the units are counted in; NULL = it is the base
+-- @column minutes [minutes]: minutes of them, each call's rounded up; NULL = it is the base, or a rate card
+-- @column units [unit]: what they used; on a price list minutes times its multiplier; NULL = it is the base
+-- @column billable_units [unit]: units beyond the allowance; NULL = it is the base
+-- @column usage_cost [currency]: what those cost: the part of cost_total of the calls that the item makes; NULL = it is the base
+with used as (
     select
-        account,
-        record_id as vendor_account,
-        item,
-        base_cost,
-        allowance,
-        fetched_at
-    from staging.evovoice__accounts
-    union all
-    select
-        account,
-        record_id as vendor_account,
-        'base' as item,
-        account_base_cost as base_cost,
-        null as allowance,
-        fetched_at
-    from staging.evovoice__accounts
-    where item = 'inboundVoiceCalls'
-),
-
-used as (
-    select
+        rated.month,
+        rated.vendor,
         rated.account,
         rated.vendor_account,
         rated.item,
-        rated.month,
         count(*) as calls,
         sum(rated.minutes) as minutes,
         sum(rated.units) as units,
         sum(rated.billable_units) as billable_units,
-        sum(facts.cost_total) as usage_cost
-    from ops.rated_minutes as rated
+        sum(rated.amount) as usage_cost
+    from ops.rated_units as rated
     inner join main.fact_calls as facts on rated.call_key = facts.call_key
     where not facts.is_deleted
     group by all
 ),
 
-begun as (
-    select
-        prices.account,
-        prices.vendor_account,
-        least(
-            min(date_trunc('month', prices.fetched_at at time zone 'UTC')::date), min(used.month)
-        ) as first_month
-    from prices
-    left join used
-        on prices.account = used.account and prices.vendor_account = used.vendor_account
-    group by all
-),
-
-months as (
-    select
-        begun.account,
-        begun.vendor_account,
-        unnest(
-            generate_series(
-                begun.first_month::timestamp,
-                date_trunc('month', house.now at time zone 'UTC'),
-                interval 1 month
-            )
-        )::date as month,
-        ((month + interval 1 month)::timestamp at time zone 'UTC') as month_end
-    from begun
-    cross join config.callhouse as house
-),
-
 listed as (
-    select
-        months.*,
-        prices.item,
-        prices.base_cost,
-        prices.allowance
-    from months
-    inner join prices
-        on
-            months.account = prices.account
-            and months.vendor_account = prices.vendor_account
-    qualify row_number() over (
-        partition by months.account, months.vendor_account, prices.item, months.month
-        order by
-            prices.fetched_at >= months.month_end,
-            abs(epoch_us(months.month_end) - epoch_us(prices.fetched_at))
-    ) = 1
+    from ops.price_list_months
+    union all by name
+    from ops.rate_card_months
 )
 
 select
     listed.month,
-    'evovoice' as vendor,
+    listed.vendor,
     listed.account,
     listed.vendor_account,
     listed.item,
-    coalesce(accounts.currency, 'USD') as currency,
+    listed.currency,
     listed.base_cost::decimal(18, 6) as base_cost,
     listed.allowance::decimal(18, 6) as allowance,
     if(listed.item = 'base', null, coalesce(used.calls, 0)) as calls,
-    if(listed.item = 'base', null, coalesce(used.minutes, 0))::decimal(24, 6) as minutes,
+    listed.unit,
+    if(listed.vendor_account is null or listed.item = 'base', null, coalesce(used.minutes, 0))
+    ::decimal(24, 6) as minutes,
     if(listed.item = 'base', null, coalesce(used.units, 0))::decimal(24, 6) as units,
     if(listed.item = 'base', null, coalesce(used.billable_units, 0))::decimal(24, 6)
         as billable_units,
@@ -123,9 +64,8 @@ select
 from listed
 left join used
     on
-        listed.account = used.account
-        and listed.vendor_account = used.vendor_account
+        listed.month = used.month
+        and listed.vendor = used.vendor
+        and listed.account = used.account
+        and listed.vendor_account is not distinct from used.vendor_account
         and listed.item = used.item
-        and listed.month = used.month
-left join config.accounts as accounts
-    on accounts.vendor = 'evovoice' and listed.account = accounts.account

@@ -2,6 +2,18 @@
 -- The vendor reports no cost, and the base cost of the account's month is in no call.
 -- @key account, vendor_call_id, line_no
 -- @not_null amount, list_amount, discount_amount, currency, quantity, unit_price
+-- @column line_no: always 1
+-- @column component: all of it is telephony
+-- @column vendor_component: inboundVoiceCalls or outboundVoiceCalls, by the direction
+-- @column amount: minutes beyond the month's allowance times unitCost of the account's billingSettings
+-- @column list_amount: all minutes times unitCost
+-- @column discount_amount: what the allowance saved
+-- @column currency: the configured currency, else USD
+-- @column quantity: minutes of the call, rounded up
+-- @column unit: minute
+-- @column unit_price: unitCost times rawUnitMultiplier
+-- @column source: rated: the vendor sends no cost of a call
+-- @column is_leaf: a call has one line
 select
     rated.account,
     rated.record_id as vendor_call_id,

@@ -3,6 +3,16 @@
 -- price first. A line without a price, or without a known currency, has no amount.
 -- @key account, vendor_call_id, line_no
 -- @not_null component, is_leaf
+-- @column line_no: order of calls, records, other_resource_usage, and in each of time and id
+-- @column component: the array, or resource_type, by seeds/cost_components.csv
+-- @column vendor_component: calls, records, or resource_type
+-- @column amount: cost
+-- @column currency: account_info.currency (RUR is RUB), or the configured currency
+-- @column quantity: duration of calls and records, resource_quantity
+-- @column unit: second of calls and records, unit of resources
+-- @column source: reported
+-- @column is_leaf: the first priced line of each transaction_id
+-- @column vendor_transaction_id: transaction_id, unless 0
 with lines as (
     select
         account,

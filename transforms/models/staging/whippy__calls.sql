@@ -1,7 +1,8 @@
--- One row per Whippy call. Its analysis (voicemail, rating, language) comes late.
+-- One row per Whippy call. Its analysis (voicemail, rating, language) comes late. It has
+-- no price; rate cards may give one.
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
--- @accepted cost_status: none, final
+-- @accepted cost_status: none
 -- @column vendor_call_id: id
 -- @column direction: direction
 -- @column started_at: created_at
@@ -16,23 +17,13 @@
 -- @column is_voicemail: voicemail
 -- @column is_bot_handled: true with agent_id, false with user_id alone
 -- @column is_recorded: whether attachments has audio
--- @column currency: of the rate card
--- @column cost_status: final once rated from a card, none without one
+-- @column cost_status: the vendor gives no price
 -- @column language: language
 -- @column rating: call_completion_rating
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version
 -- @column load_id: load of that read
-with rated as (
-    select
-        account,
-        vendor_call_id,
-        min(currency) as currency
-    from staging.whippy__costs
-    group by all
-),
-
-typed as (
+with typed as (
     select
         account,
         record_id as vendor_call_id,
@@ -77,8 +68,7 @@ select
     typed.is_voicemail,
     typed.is_bot_handled,
     case when typed.has_recording then true end as is_recorded,
-    rated.currency,
-    case when rated.currency is null then 'none' else 'final' end as cost_status,
+    'none' as cost_status,
     typed.language,
     typed.rating,
     unknown.unknown_values,
@@ -90,7 +80,5 @@ inner join staging.whippy__spans as spans
     on typed.account = spans.account and typed.vendor_call_id = spans.vendor_call_id
 inner join staging.whippy__unknown_values as unknown
     on typed.account = unknown.account and typed.vendor_call_id = unknown.vendor_call_id
-left join rated
-    on typed.account = rated.account and typed.vendor_call_id = rated.vendor_call_id
 left join seeds.outcomes as words
     on words.vendor = 'whippy' and typed.vendor_outcome = words.vendor_outcome

@@ -3,6 +3,15 @@
 -- where all rates of the engagement and its legs are the same.
 -- @key account, vendor_call_id, line_no
 -- @not_null component, amount, currency, is_leaf
+-- @column line_no: always 1: Zoom gives one total
+-- @column component: all of it counts as telephony
+-- @column vendor_component: charge
+-- @column amount: charge, the number in the text
+-- @column currency: the symbol in charge, else the configured currency
+-- @column unit: minute, with a unit_price
+-- @column unit_price: rates of the engagement and its legs, where all are the same
+-- @column source: reported
+-- @column is_leaf: a charge stands alone
 with rates as (
     select
         rates.account,

@@ -1,0 +1,33 @@
+-- One row per configured rate card: the price of a component of the calls of an account in one direction.
+-- @key vendor, account, direction, component, valid_from
+-- @not_null unit, increment, minimum, unit_price, base_cost, allowance, currency, overrides
+-- @column vendor: zoom, voximplant, evovoice, twin, whippy
+-- @column account: the account's alias in the configuration
+-- @column direction: inbound or outbound
+-- @column component: as in fact_call_costs
+-- @column unit: of unit_price and allowance: second, minute or call
+-- @column increment: seconds; every one that was begun counts
+-- @column minimum: seconds that count in any case, but for a call of 0 seconds
+-- @column unit_price: price of one unit
+-- @column base_cost: paid once in a month, and part of no call
+-- @column allowance: units of each UTC month that cost nothing
+-- @column currency: ISO 4217
+-- @column valid_from: first day, in UTC, of the calls it prices
+-- @column valid_to: last day; NULL = until further notice
+-- @column overrides: whether it counts where the vendor gives a price itself
+select
+    vendor,
+    account,
+    direction,
+    component,
+    unit,
+    increment,
+    minimum,
+    unit_price,
+    base_cost,
+    allowance,
+    currency,
+    valid_from,
+    valid_to,
+    overrides
+from config.rate_cards

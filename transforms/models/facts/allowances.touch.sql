@@ -1,0 +1,46 @@
+-- One row per call that shares an allowance with one that is computed again tonight.
+-- An allowance is one of a card and UTC month: a call that came, changed, vanished or got
+-- no price moves the prices of the later ones. Where it was is known from its fact; where
+-- it is now lies within a day of its record's time.
+with moments as (
+    select
+        vendor,
+        account,
+        unnest([event_at - interval 1 day, event_at, event_at + interval 1 day]) as moment
+    from raw.touched
+),
+
+months as (
+    select
+        vendor,
+        account,
+        date_trunc('month', moment at time zone 'UTC') as month
+    from moments
+    union distinct
+    select
+        calls.vendor,
+        calls.account,
+        date_trunc('month', calls.started_at at time zone 'UTC') as month
+    from main.fact_calls as calls
+    inner join raw.touched as touched
+        on
+            calls.vendor = touched.vendor
+            and calls.account = touched.account
+            and calls.vendor_call_id = touched.record_id
+)
+
+select
+    calls.vendor,
+    calls.account,
+    calls.vendor_call_id as record_id
+from main.fact_calls as calls
+inner join months
+    on
+        calls.vendor = months.vendor
+        and calls.account = months.account
+        and date_trunc('month', calls.started_at at time zone 'UTC') = months.month
+inner join config.rate_cards as cards
+    on
+        cards.allowance > 0
+        and calls.vendor = cards.vendor
+        and calls.account = cards.account

@@ -1,0 +1,60 @@
+-- One row per call and item of a monthly price list, or rate card, that it was rated from: what it used of the month.
+-- A call that rate cards price instead of its vendor's list uses nothing of that.
+-- @kind incremental call_key
+-- @key call_key, item
+-- @not_null vendor, account, item, month, currency, unit, units, billable_units, amount
+-- @column call_key: the call
+-- @column vendor: as in fact_calls
+-- @column account: as in fact_calls
+-- @column vendor_account: the vendor's own number of the account; NULL = it is a rate card
+-- @column item: as in account_months
+-- @column month: first day of the UTC month whose allowance it uses
+-- @column currency: ISO 4217
+-- @column unit: second, minute or call
+-- @column minutes [minutes]: of the call, rounded up; NULL = it is a rate card
+-- @column units [unit]: that the call used
+-- @column billable_units [unit]: of them those beyond the month's allowance
+-- @column amount [currency]: what those cost
+with listed as (
+    select
+        usage.*,
+        costs.currency
+    from staging.evovoice__usage as usage
+    inner join staging.any__cost_lines as costs
+        on
+            costs.vendor = 'evovoice'
+            and costs.is_leaf
+            and not costs.is_carded
+            and usage.account = costs.account
+            and usage.record_id = costs.vendor_call_id
+)
+
+select
+    'evovoice:' || account || ':' || record_id as call_key,
+    'evovoice' as vendor,
+    account,
+    account_id as vendor_account,
+    item,
+    month::date as month,
+    currency,
+    'minute' as unit,
+    minutes::decimal(18, 6) as minutes,
+    units::decimal(18, 6) as units,
+    billable::decimal(18, 6) as billable_units,
+    amount
+from listed
+union all
+select
+    vendor || ':' || account || ':' || vendor_call_id as call_key,
+    vendor,
+    account,
+    null as vendor_account,
+    item,
+    month,
+    currency,
+    unit,
+    null as minutes,
+    quantity as units,
+    billable as billable_units,
+    amount
+from staging.any__carded

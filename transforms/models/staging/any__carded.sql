@@ -1,0 +1,111 @@
+-- One row per call and component that a rate card prices: what it used, and what it pays.
+-- A card prices a call that has ended, where its vendor gives no price and none is to
+-- come; where one of the call's cards overrides, the vendor's price is set aside and all
+-- of them count. Of several cards of a component that are valid the latest one counts.
+-- Within a card and UTC month, calls use the allowance up in the order of their start.
+-- One that is gone has used nothing of it: its own price is that at its place.
+-- @key vendor, account, vendor_call_id, component
+-- @not_null item, month, currency, unit, unit_price, quantity, billable, list_amount, amount
+with own as (
+    select
+        vendor,
+        account,
+        vendor_call_id,
+        max(line_no) as line_count,
+        count(amount) filter (where is_leaf) > 0 as is_priced
+    from staging.costs
+    group by all
+),
+
+carded as (
+    select
+        cards.*,
+        calls.vendor_call_id,
+        calls.started_at,
+        date_trunc('month', calls.started_at at time zone 'UTC')::date as month,
+        -- Sizes are in whole microseconds, or millionths of a call: exact, and DuckDB
+        -- divides decimals as floats.
+        (coalesce(calls.billed_seconds, calls.total_seconds) * 1000000)::hugeint as length,
+        coalesce(own.line_count, 0) as line_count,
+        calls.cost_status = 'final' or calls.reported_cost is not null
+        or coalesce(own.is_priced, false) as has_price,
+        vanished.record_id is not null as is_gone
+    from staging.calls as calls
+    inner join config.rate_cards as cards
+        on
+            calls.vendor = cards.vendor
+            and calls.account = cards.account
+            and calls.direction = cards.direction
+            and (calls.started_at at time zone 'UTC')::date
+            between cards.valid_from and coalesce(cards.valid_to, 'infinity'::date)
+    left join own
+        on
+            calls.vendor = own.vendor
+            and calls.account = own.account
+            and calls.vendor_call_id = own.vendor_call_id
+    left join raw.vanished as vanished
+        on
+            calls.vendor = vanished.vendor
+            and calls.account = vanished.account
+            and calls.vendor_call_id = vanished.record_id
+    where
+        calls.cost_status in ('none', 'final')
+        and calls.outcome != 'in_progress'
+        and coalesce(calls.billed_seconds, calls.total_seconds) is not null
+    qualify row_number() over (
+        partition by calls.vendor, calls.account, calls.vendor_call_id, cards.component
+        order by cards.valid_from desc
+    ) = 1
+),
+
+measured as (
+    select
+        *,
+        if(unit = 'minute', 60, 1)::hugeint as seconds,
+        seconds * 1000000 as size,
+        (unit_price * 1000000)::hugeint as price,
+        (allowance * 1000000)::hugeint * seconds as free,
+        (minimum * 1000000)::hugeint as least,
+        (increment * 1000000)::hugeint as step,
+        case
+            when length = 0 then 0
+            when unit = 'call' then 1000000
+            else (greatest(length, least) + step - 1) // step * step
+        end::hugeint as used
+    from carded
+    qualify
+        not has_price
+        or bool_or(overrides) over (partition by vendor, account, vendor_call_id)
+),
+
+counted as (
+    select
+        *,
+        coalesce(
+            sum(used) filter (where not is_gone) over (
+                partition by vendor, account, direction, component, valid_from, month
+                order by started_at, vendor_call_id
+                rows between unbounded preceding and 1 preceding
+            ), 0
+        )::hugeint as used_before,
+        greatest(used_before + used - free, 0) - greatest(used_before - free, 0) as paid
+    from measured
+)
+
+select
+    vendor,
+    account,
+    vendor_call_id,
+    component,
+    concat_ws(' ', direction, component, valid_from) as item,
+    month,
+    currency,
+    unit,
+    unit_price,
+    line_count,
+    -- Each rounded half up.
+    ((used * 1000000 + size // 2) // size * 0.000001)::decimal(18, 6) as quantity,
+    ((paid * 1000000 + size // 2) // size * 0.000001)::decimal(18, 6) as billable,
+    ((used * price + size // 2) // size * 0.000001)::decimal(18, 6) as list_amount,
+    ((paid * price + size // 2) // size * 0.000001)::decimal(18, 6) as amount
+from counted
