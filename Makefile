@@ -28,7 +28,7 @@ test: check dbt ## everything that CI runs: check, then all tests
 soak: setup ## the tests that take longer, and forty invented histories
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history"
 
-docs: setup ## write the README's part on the vendors from their sources
+docs: setup ## write the schema page, and the README's part on the vendors, from the code
 	@$(BIN)/python -m pipelines.docs
 
 COMPILE := $(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade

@@ -1,22 +1,29 @@
-"""The README's part on the vendors, written from the sources themselves.
+"""What is written from the code itself: the README's part on the vendors, the schema.
 
-``python -m pipelines.docs`` puts it between two marks; a test compares the two, so
-that what the README says of a vendor is what its source says and does.
+``python -m pipelines.docs`` puts the one between two marks, and writes the other beside
+the models; a test compares, so that what they say is what the sources and models do.
 """
 
 import importlib
 import inspect
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from pipelines.config import SETTLE_AFTER
+from pipelines.config import SETTLE_AFTER, Config
+from pipelines.night import MODELS, given_to_models
 from pipelines.sources import streams_of, vendors
 from pipelines.stream import Stream
 from pipelines.windows import DAY
+from transforms.build import build
+from transforms.graph import read_graph
+from transforms.lineage_picture import picture
+from transforms.schema_page import page, types
 
 README = Path("README.md")
+SCHEMA, PICTURE = Path("transforms/SCHEMA.md"), Path("transforms/schema.svg")
 MARKS = ("<!-- vendors -->", "<!-- /vendors -->")
 STREAMS = ("stream", "endpoint", "grain", "windows on", "table")
 """Columns of the table in a source's docstring."""
@@ -110,9 +117,22 @@ def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("``", "`")
 
 
+def schema() -> dict[Path, str]:
+    """Return the schema page and its picture, from an empty warehouse."""
+    with TemporaryDirectory() as folder:
+        empty = Config(Path(folder), vendors=())
+        with given_to_models(empty, datetime.now(UTC)) as (raw, context):
+            built = Path(folder) / "build.duckdb"
+            build(built, MODELS, raw, context)
+            graph = read_graph(MODELS, context)
+        return {SCHEMA: page(graph, types(built)), PICTURE: picture(graph)}
+
+
 def main() -> None:
-    """Rewrite the README of the folder one is in."""
+    """Rewrite them in the folder one is in."""
     README.write_text(renewed(README.read_text("utf-8")), "utf-8")
+    for path, text in schema().items():
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,100 @@
+"""The schema page: every table and column, from the headers, and what is made of what.
+
+``make docs`` writes it beside the models; a test compares the two.
+"""
+
+from collections.abc import Mapping
+from contextlib import closing
+from html import escape
+from pathlib import Path
+
+import duckdb
+
+from transforms.graph import Graph
+from transforms.lineage import origins
+from transforms.model import Column, Model
+
+ROOMS = {
+    "facts": "Facts, legs, costs and bridges: one row per call, or per part of one",
+    "dims": "Dimensions: who and what the facts point to",
+    "marts": "Marts: numerators and denominators by day, ready to be added up",
+    "ops": "Operations: what was loaded, and whether it is all there",
+}
+
+INTRODUCTION = """# Schema
+
+Written by `make docs` from the headers of the models. The same stands as comments on
+the tables, and in `ops.data_dictionary`:
+`select * from ops.data_dictionary where column_name = 'cost_total'`.
+
+What is in the schema `main` is found without naming it: `from fact_calls`. NULL means
+that the vendor did not say; what it says in a column stands there. Money has its
+currency beside it, a time is UTC, a duration is in seconds. Where a column comes from is
+told in the vendor's own words for its fields; a vendor that is not named cannot fill it.
+
+![What is made of what](schema.svg)
+"""
+
+
+def page(graph: Graph, types: Mapping[tuple[str, str], str]) -> str:
+    """Return the page in Markdown; ``types`` has the type of each table's columns."""
+    parts = [INTRODUCTION]
+    for folder, title in ROOMS.items():
+        models = [
+            one
+            for one in sorted(graph.models, key=lambda one: one.name)
+            if one.file.startswith(f"{folder}/") and one.kind != "transient"
+        ]
+        listed = ", ".join(f"[{_name(one)}](#{_anchor(one)})" for one in models)
+        parts.append(f"\n## {title}\n\n{listed}\n")
+        parts += [_section(graph, one, types) for one in models]
+    return "".join(parts)
+
+
+def types(built: Path) -> dict[tuple[str, str], str]:
+    """Return the type of each column of a built file, by table and column."""
+    with closing(duckdb.connect(str(built), read_only=True)) as connection:
+        rows = connection.execute(
+            "select schema_name || '.' || table_name, column_name, data_type"
+            " from duckdb_columns() where not internal"
+        ).fetchall()
+    return {(table, column): kind for table, column, kind in rows}
+
+
+def _section(graph: Graph, model: Model, types: Mapping[tuple[str, str], str]) -> str:
+    found = origins(graph, model)
+    head = ["column", "type", "unit", "meaning", "NULL", "from"]
+    if not any(found.values()):
+        head.pop()
+    rows = [
+        _row(column, types[model.table, column.name], found)[: len(head)]
+        for column in model.columns
+    ]
+    keys = ", ".join(f"`{key}`" for key in model.key)
+    table = [head, ["---"] * len(head), *rows]
+    listed = "\n".join(f"| {' | '.join(row)} |" for row in table)
+    return f"\n### {_name(model)}\n\n{model.sentence}\n\nKey: {keys}\n\n{listed}\n"
+
+
+def _name(model: Model) -> str:
+    return model.table.removeprefix("main.")
+
+
+def _anchor(model: Model) -> str:
+    """Return what a heading is linked by."""
+    return _name(model).replace(".", "")
+
+
+def _row(
+    column: Column, kind: str, found: Mapping[str, Mapping[str, str]]
+) -> list[str]:
+    said = found.get(column.name, {})
+    texts = [
+        f"`{column.name}`",
+        kind,
+        column.unit or "",
+        column.meaning,
+        column.null or "never",
+        "<br>".join(f"{vendor}: {escape(text)}" for vendor, text in said.items()),
+    ]
+    return [text.replace("|", r"\|") for text in texts]
