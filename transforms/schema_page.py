@@ -29,8 +29,8 @@ the tables, and in `ops.data_dictionary`:
 
 What is in the schema `main` is found without naming it: `from fact_calls`. NULL means
 that the vendor did not say; what it says in a column stands there. Money has its
-currency beside it, a time is UTC, a duration is in seconds. Where a column comes from is
-told in the vendor's own words for its fields; a vendor that is not named cannot fill it.
+currency beside it, a time is UTC, a duration is in seconds. Where a column comes from
+stands in the vendor's own words for its fields; one that is not named cannot fill it.
 
 ![What is made of what](schema.svg)
 """
