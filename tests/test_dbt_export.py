@@ -87,7 +87,7 @@ def built(house: House) -> Built:
         )
         proxy.setblocking(False)  # noqa: FBT003 - its only parameter
         try:
-            proxy.accept()
+            proxy.accept()[0].close()
             has_called_out = True
         except BlockingIOError:
             has_called_out = False
