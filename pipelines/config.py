@@ -72,6 +72,7 @@ class Config:
     history_days: int = 30
     reporting_time_zone: str = "UTC"
     reporting_currency: str = "USD"
+    service_level_seconds: int = 20
     keep_snapshots: int = 3
     rate_cards: tuple[RateCard, ...] = ()
 
@@ -85,6 +86,7 @@ class _General:
     warehouse: str = "warehouse"
     reporting_time_zone: str = "UTC"
     reporting_currency: str = "USD"
+    service_level_seconds: int = 20
     keep_snapshots: int = 3
 
 
@@ -115,6 +117,7 @@ def read_config(
         history_days=general.history_days,
         reporting_time_zone=general.reporting_time_zone,
         reporting_currency=general.reporting_currency,
+        service_level_seconds=general.service_level_seconds,
         keep_snapshots=general.keep_snapshots,
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
     )

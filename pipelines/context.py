@@ -58,11 +58,15 @@ def _house(config: Config, now: datetime) -> pa.Table:
         "now": pa.timestamp("us", tz="UTC"),
         "reporting_time_zone": pa.string(),
         "reporting_currency": pa.string(),
+        "service_level_seconds": pa.int64(),
     }
-    row = (now, config.reporting_time_zone, config.reporting_currency)
-    return pa.Table.from_pylist(
-        [dict(zip(fields, row, strict=True))], schema=pa.schema(fields)
-    )
+    row = {
+        "now": now,
+        "reporting_time_zone": config.reporting_time_zone,
+        "reporting_currency": config.reporting_currency,
+        "service_level_seconds": config.service_level_seconds,
+    }
+    return pa.Table.from_pylist([row], schema=pa.schema(fields))
 
 
 def _accounts(known: Sequence[_Known]) -> pa.Table:

@@ -15,6 +15,8 @@ from typer.core import TyperGroup
 from pipelines import docs
 from pipelines.cli import app
 from pipelines.sources import source_of, streams_of, vendors
+from transforms.graph import lint
+from transforms.model import read_model
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "transforms/models"
@@ -137,13 +139,27 @@ def test_no_file_holds_a_phone_number_that_could_ring() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("kind", ["calls", "costs", "legs"])
+@pytest.mark.parametrize("kind", ["calls", "costs", "legs", "agents", "queues"])
 def test_every_column_of_a_vendor_is_one_of_the_unions(kind: str) -> None:
     known = columns(f"staging/any__{kind}")
     for path in sorted((MODELS / "staging").glob(f"*__{kind}.sql")):
         given = columns(f"staging/{path.stem}")
         assert set(given) <= set(known), path.name
         assert given == sorted(given, key=known.index), f"{path.name}: another order"
+
+
+@pytest.mark.parametrize("kind", ["calls", "legs", "agents", "queues"])
+def test_every_column_of_a_vendor_says_which_field_it_is(kind: str) -> None:
+    for path in sorted((MODELS / "staging").glob(f"*__{kind}.sql")):
+        model = read_model(path, MODELS)
+        told = {column.name for column in model.columns}
+        silent = {*model.selected} - told
+        known = {"account", "vendor_call_id", "unknown_values"}
+        assert path.stem.startswith("any__") or silent <= known, path.name
+
+
+def test_every_column_that_is_stored_says_what_it_is_and_what_null_means() -> None:
+    assert lint(MODELS) == []
 
 
 def test_the_columns_of_fact_calls_are_the_contract() -> None:

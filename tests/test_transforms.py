@@ -87,10 +87,10 @@ MODELS = {
         -- @column call_key: vendor, account and the vendor's id
         -- @column vendor: who
         -- @column call_date: day of the start, in UTC;
-        --   NULL when it has none
-        -- @column cost: what it cost
-        -- @column units: minutes
-        -- @column note: what the register says
+        --   NULL = it has none
+        -- @column cost: what it cost; NULL = free
+        -- @column units [minutes]: used; NULL = not told
+        -- @column note: what the register says; NULL = nothing
         select
             vendor || ':' || account || ':' || vendor_call_id as call_key,
             vendor,
@@ -106,6 +106,7 @@ MODELS = {
         -- @key call_key, line_no
         -- @column call_key: of the call
         -- @column line_no: from 1
+        -- @not_null amount
         -- @column amount: of the line
         select call_key, 1 as line_no, fact_calls.cost as amount
         from main.fact_calls
@@ -115,6 +116,7 @@ MODELS = {
         -- One row per vendor.
         -- @key vendor
         -- @column vendor: who
+        -- @not_null call_count
         -- @column call_count: calls ever
         select vendor, count(*) as call_count from main.fact_calls group by all
     """,
@@ -124,7 +126,8 @@ MODELS = {
         -- @column call_date: day
         -- @column vendor: who
         -- @column call_count: calls of the day
-        -- @column amount: what they cost
+        -- @not_null call_count
+        -- @column amount: what they cost; NULL = nothing
         select call_date, vendor, count(*) as call_count, sum(amount) as amount
         from main.fact_calls
         left join main.fact_call_costs using (call_key)
@@ -134,6 +137,9 @@ MODELS = {
     "ops/quarantine.sql": """
         -- One row per record that could not be read.
         -- @key vendor, record_no
+        -- @column vendor: who
+        -- @column record_no: of the record
+        -- @column reason: why; NULL = none
         select vendor, record_no, reason from raw.quarantine
     """,
     "facts/costs_add_up.check.sql": """
@@ -517,7 +523,7 @@ def test_meanings_are_comments_in_the_file_every_night(warehouse: Warehouse) -> 
         " select comment from duckdb_tables() where table_name = 'dim_vendors'"
     )
     assert comments == [
-        ("day of the start, in UTC; NULL when it has none",),
+        ("day of the start, in UTC; NULL = it has none",),
         ("One row per vendor.",),
     ]
 
@@ -576,7 +582,7 @@ def test_an_error_in_a_query_leaves_the_file_as_it_was(warehouse: Warehouse) -> 
         ("dims/a.sql", "-- @ky b", r"a.sql:2: unknown tag @ky; the nearest is key"),
         ("dims/a.sql", "-- @kind incremental", r"a.sql:2: unknown kind 'incremental'"),
         ("dims/a.sql", "-- @key a b", r"a.sql:2: write @key as 'column, column'"),
-        ("dims/a.sql", "-- @column b, c", r"a.sql:2: write @column as 'column: ...'"),
+        ("dims/a.sql", "-- @column b, c", r"a.sql:2: write @column as 'column"),
         ("dims/a.sql", "-- @accepted b: ", r"a.sql:2: write @accepted as"),
         ("dims/a.sql", "-- @check b >", r"a.sql:2: @check needs one SQL expression"),
         ("dims/a.sql", "", r"a.sql: a stored table needs '-- @key column'"),

@@ -1,7 +1,7 @@
 """The night: touched calls through all models, their checks, in one transaction."""
 # ruff: noqa: S608 -- what is spliced are names that model.py has checked
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +11,11 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from transforms import dictionary, relations, state
 from transforms import raw as inputs
-from transforms import relations, state
 from transforms.check import Check, check_model, check_query, quoted
 from transforms.graph import CALLS, read_graph
-from transforms.model import Model
+from transforms.model import Column, Model
 from transforms.raw import TOUCHED, Raw, temporary
 
 _STRANGE = Check(
@@ -112,6 +112,10 @@ def build(
                 _run_check(night, model)
         if reason:
             state.drop_others(connection, night.rows)
+            dictionary.write_dictionary(connection, graph)
+            _comment(
+                connection, dictionary.TABLE, dictionary.SENTENCE, dictionary.COLUMNS
+            )
         state.remember(connection, loads, stamp, full=bool(reason))
         touched = connection.execute(
             f"select vendor, count(*) from {TOUCHED} group by all order by all"
@@ -194,9 +198,7 @@ def _apply(night: _Night, model: Model) -> None:
     execute = night.connection.execute
     if night.is_full or model.kind == "table":
         execute(f"create or replace table {table} as from {built}")
-        execute(f"comment on table {table} is {quoted(model.sentence)}")
-        for name, meaning in model.columns:
-            execute(f'comment on column {table}."{name}" is {quoted(meaning)}')
+        _comment(night.connection, table, model.sentence, model.columns)
     else:
         by_key = f"call_key in (select call_key from {TOUCHED})"
         condition = by_key if model.kind == "call_key" else night.days
@@ -204,6 +206,19 @@ def _apply(night: _Night, model: Model) -> None:
         execute(f"insert into {table} by name from {built}")
     counted = execute(f"select count(*) from {built}").fetchall()
     night.rows[table] = counted[0][0]
+
+
+def _comment(
+    connection: DuckDBPyConnection,
+    table: str,
+    sentence: str,
+    columns: Iterable[Column],
+) -> None:
+    """Store what a header says with the table itself."""
+    connection.execute(f"comment on table {table} is {quoted(sentence)}")
+    for column in columns:
+        said = quoted(column.comment)
+        connection.execute(f'comment on column {table}."{column.name}" is {said}')
 
 
 def _run_check(night: _Night, model: Model) -> None:

@@ -129,7 +129,7 @@ def _refuse_other_columns(
     model: Model, built: tuple[str, ...], checks: Sequence[Check]
 ) -> None:
     needed = [name for one in checks for name in one.columns]
-    described = [name for name, _ in model.columns]
+    described = [column.name for column in model.columns]
     for name in (*needed, *described):
         if name not in built:
             hint = nearest(name, frozenset(built))

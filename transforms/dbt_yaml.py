@@ -26,7 +26,7 @@ def described(model: Model, name: str) -> dict[str, Yaml]:
         test = _test("accepted_values", values=[escaped(word) for word in words])
         tests.setdefault(column, []).append(test)
     together += [_test("holds", expression=escaped(text)) for text in model.checks]
-    meanings = dict(model.columns)
+    meanings = {column.name: column.comment for column in model.columns}
     columns: list[Yaml] = [
         _entry(column, meanings.get(column, ""), data_tests=tests.get(column, []))
         for column in dict.fromkeys((*meanings, *tests))

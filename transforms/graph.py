@@ -1,7 +1,7 @@
 """All models of a folder, in the order in which they can run."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -83,11 +83,23 @@ def lint(root: Path) -> list[str]:
         except ModelError as error:
             found.append(str(error))
             continue
-        if model.schema == "main" and not model.columns:
-            found.append(
-                f"{model.file}: tell analysts each column, '-- @column a: ...'"
-            )
+        found += _undescribed(model)
     return found
+
+
+def _undescribed(model: Model) -> Iterator[str]:
+    """Yield what the header leaves open of a table that somebody may query."""
+    if model.kind in {"transient", "check", "touch"}:
+        return
+    never = {*model.key, *model.not_null} - {*model.nullable}
+    told = {column.name: column for column in model.columns}
+    for name in model.selected:
+        if name not in told:
+            yield f"{model.file}: say what {name} is, '-- @column {name}: ...'"
+        elif name in never and told[name].null:
+            yield f"{model.file}: {name} is never NULL, so drop its 'NULL = '"
+        elif name not in never and not told[name].null:
+            yield f"{model.file}: say what NULL means in {name}, or '-- @not_null'"
 
 
 def is_raw(found: Reference) -> bool:

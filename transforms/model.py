@@ -18,6 +18,7 @@ from transforms.sql import (
     nearest,
     references,
     rewritten,
+    selected,
 )
 
 Kind: TypeAlias = Literal[
@@ -45,6 +46,26 @@ TAGS = frozenset(
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _T = TypeVar("_T")
 _TAG = re.compile(r"--\s*@(\w*)\s*(.*)")
+_COLUMN = re.compile(r"([a-z][a-z0-9_]*)(?:\s*\[([^]]+)\])?\s*:\s*(\S.*)")
+_NULL = re.compile(r";\s+NULL = ")
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a header says of a column."""
+
+    name: str
+    unit: str | None
+    meaning: str
+    null: str | None
+    """What NULL means; None for a column that has none."""
+
+    @property
+    def comment(self) -> str:
+        """Return all of it in one line."""
+        unit = f" [{self.unit}]" if self.unit else ""
+        null = f"; NULL = {self.null}" if self.null else ""
+        return f"{self.meaning}{unit}{null}"
 
 
 @dataclass(frozen=True)
@@ -65,8 +86,7 @@ class Model:
     """Columns of the key that may be NULL: a mart's group of the unknown."""
     accepted: tuple[tuple[str, tuple[str, ...]], ...] = ()
     checks: tuple[str, ...] = ()
-    columns: tuple[tuple[str, str], ...] = ()
-    """Column and meaning."""
+    columns: tuple[Column, ...] = ()
     is_reference: bool = False
     together: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
@@ -75,6 +95,11 @@ class Model:
     def table(self) -> str:
         """Schema and name, as other models write it."""
         return f"{self.schema}.{self.name}"
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """Names of the columns that the SELECT gives, as far as it names them."""
+        return selected(self.sql)
 
     @property
     def vendor(self) -> str:
@@ -116,7 +141,7 @@ def read_model(path: Path, root: Path) -> Model:
         nullable=_names(tagged("nullable")),
         accepted=_pairs(tagged("accepted"), _split),
         checks=_expressions(tagged("check")),
-        columns=_pairs(tagged("column"), str),
+        columns=_columns(tagged("column")),
         is_reference=bool(tagged("reference")),
         together=_expressions(tagged("together")),
         unused=tuple(word for tag in tagged("unused") for word in _split(tag.value)),
@@ -195,6 +220,20 @@ def _pairs(tags: list[_Tag], read: Callable[[str], _T]) -> tuple[tuple[str, _T],
             )
         found[name] = read(rest)
     return tuple(found.items())
+
+
+def _columns(tags: list[_Tag]) -> tuple[Column, ...]:
+    found: dict[str, Column] = {}
+    for tag in tags:
+        match = _COLUMN.fullmatch(tag.value)
+        if not match or match[1] in found:
+            raise ModelError(
+                f"{tag.place}: write @column as 'column [unit]: meaning; NULL = why',"
+                " once a column, unit and NULL where it has them"
+            )
+        meaning, *null = _NULL.split(match[3], maxsplit=1)
+        found[match[1]] = Column(match[1], match[2], meaning, *null or (None,))
+    return tuple(found.values())
 
 
 def _expressions(tags: list[_Tag]) -> tuple[str, ...]:

@@ -54,6 +54,19 @@ def references(file: str, text: str) -> Iterator[Reference]:
         )
 
 
+def query(text: str) -> exp.Query:
+    """Return the tree of the one SELECT of a file that ``references`` has read."""
+    tree = sqlglot.parse_one(text, dialect="duckdb")
+    if not isinstance(tree, exp.Query):
+        raise ModelError("after its header a file holds one SELECT, no more")
+    return tree
+
+
+def selected(text: str) -> tuple[str, ...]:
+    """Return the names of the columns that a SELECT gives, as far as it names them."""
+    return tuple(str(name) for name in query(text).named_selects if name != "*")
+
+
 def rewritten(text: str, found: Iterable[Reference], places: Mapping[str, str]) -> str:
     """Return the SELECT with the tables of ``places`` read from there.
 

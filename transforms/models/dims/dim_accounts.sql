@@ -4,8 +4,7 @@
 -- @column vendor: zoom, voximplant, evovoice, twin, whippy
 -- @column account: the account's alias in the configuration
 -- @column currency: ISO 4217, as configured; NULL = the vendor says it, or its usual one
--- @column time_zone: IANA name, as configured, to tell its calls by their local hour; NULL
---     = not configured. Times are UTC in every table.
+-- @column time_zone: IANA name, as configured, to tell its calls by their local hour; NULL = not configured. Times are UTC in every table
 -- @column has_rate_card: whether configured prices apply to it, today or once
 select
     accounts.vendor,

@@ -7,18 +7,18 @@
 -- @column call_key: the call
 -- @column line_no: number of the line within the call, the same on every re-read
 -- @column component: what was paid for, in our words
--- @column vendor_component: the vendor's word for it
--- @column amount: what it cost; NULL while not billed
--- @column list_amount: before discount, where the vendor says it
--- @column discount_amount: the discount, where the vendor says it
--- @column currency: ISO 4217 of the amounts
--- @column quantity: what was consumed, in unit
--- @column unit: minute, second, character, request, ...
--- @column unit_price: price of one unit
--- @column source: reported by the vendor, or rated from a rate card
--- @column is_leaf: false for a line whose parts, or whose twin, stand beside it
--- @column billed_at: when the vendor billed it
--- @column vendor_transaction_id: the vendor's own number of the charge
+-- @column vendor_component: the vendor's word for it; NULL = it has none
+-- @column amount [currency]: what it cost; NULL = not billed, or in no known currency
+-- @column list_amount [currency]: before discount; NULL = not reported
+-- @column discount_amount [currency]: the discount; NULL = not reported
+-- @column currency: ISO 4217 of the amounts; NULL = no amount
+-- @column quantity [unit]: what was consumed; NULL = not reported
+-- @column unit: minute, second, character, request, ...; NULL = quantity is, or the vendor names none
+-- @column unit_price [currency per unit]: price of one unit; NULL = not reported
+-- @column source: reported by the vendor, or rated from a rate card or price list
+-- @column is_leaf: false for a line whose parts, or whose twin, stand beside it: only leaf lines are ever summed
+-- @column billed_at: when the vendor billed it, UTC; NULL = not reported
+-- @column vendor_transaction_id: the vendor's own number of the charge; NULL = not reported
 select
     vendor || ':' || account || ':' || vendor_call_id as call_key,
     line_no,

@@ -5,18 +5,18 @@
 -- @column call_key: the call
 -- @column leg_no: number of the leg within the call, the same on every re-read
 -- @column role: whose leg it is
--- @column direction: inbound or outbound, seen from the business
--- @column from_party: as the vendor writes it
--- @column to_party: as the vendor writes it
--- @column party_name: name of the party, where the vendor says it
--- @column started_at: UTC
--- @column ended_at: UTC
--- @column total_seconds: length of the leg
--- @column is_successful: whether it was connected
--- @column vendor_result: the vendor's word
--- @column end_code: the vendor's or the protocol's code, such as 486
--- @column cost: what the leg cost, where the vendor prices legs
--- @column currency: ISO 4217 of cost
+-- @column direction: inbound or outbound, seen from the business; NULL = not reported
+-- @column from_party: as the vendor writes it; NULL = not reported, or erased
+-- @column to_party: as the vendor writes it; NULL = not reported, or erased
+-- @column party_name: name of the party; NULL = not reported, or erased
+-- @column started_at: UTC; NULL = not reported
+-- @column ended_at: UTC; NULL = not ended, or not reported
+-- @column total_seconds [seconds]: length of the leg; NULL = not reported
+-- @column is_successful: whether it was connected; NULL = not reported
+-- @column vendor_result: the vendor's word; NULL = none was sent
+-- @column end_code: the vendor's or the protocol's code, such as 486; NULL = not reported
+-- @column cost [currency]: what the leg cost; NULL = not priced by leg, or not yet
+-- @column currency: ISO 4217 of cost; NULL = cost is
 select
     vendor || ':' || account || ':' || vendor_call_id as call_key,
     leg_no,

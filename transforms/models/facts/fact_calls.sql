@@ -1,6 +1,6 @@
 -- One row per customer interaction as the vendor names it, over all vendors.
 -- @key call_key
--- @not_null vendor, account, vendor_call_id, direction, outcome, outcome_stage, cost_source, cost_status, is_settled, is_deleted, is_erased, first_loaded_at, last_loaded_at
+-- @not_null vendor, account, vendor_call_id, direction, outcome, outcome_stage, cost_source, cost_status, is_settled, is_deleted, is_erased, first_loaded_at, last_loaded_at, reporting_currency, load_id
 -- @accepted direction: inbound, outbound, internal, unknown
 -- @accepted customer_number_kind: e164, sip, internal, anonymous, unknown
 -- @accepted outcome: answered, abandoned, missed, rejected, voicemail, overflowed, contained, busy, no_answer, failed, canceled, in_progress, unknown
@@ -16,68 +16,67 @@
 -- @column vendor: zoom, voximplant, evovoice, twin, whippy
 -- @column account: the account's alias in the configuration
 -- @column vendor_call_id: the vendor's identifier, as text
--- @column parent_call_key: parent call where the vendor gives one
+-- @column parent_call_key: the call that this one came from; NULL = none, or not reported
 -- @column direction: inbound, outbound, internal, unknown
--- @column started_at: UTC
--- @column answered_at: UTC; NULL where the vendor does not say
--- @column ended_at: UTC; NULL while open, or where the vendor does not say
--- @column call_date: date of started_at in the reporting time zone
--- @column customer_number: E.164 with +, NULL where it cannot be parsed
--- @column business_number: E.164 with +, NULL where it cannot be parsed
--- @column customer_number_kind: e164, sip, internal, anonymous, unknown; NULL without a number
--- @column country: ISO 3166-1 alpha-2 of the customer side, where the vendor says it
--- @column outcome: the call's outcome in our words; unknown for a word without a mapping
--- @column outcome_stage: where in the call it was decided
--- @column vendor_outcome: the vendor's own word
--- @column hangup_by: who ended it; NULL where not reported
--- @column total_seconds: whole call, as the vendor counts it
--- @column ring_seconds: seconds ringing; NULL = not reported
--- @column ivr_seconds: seconds in self service; NULL = not reported
--- @column queue_seconds: seconds waiting in queues; NULL = not reported
--- @column talk_seconds: seconds of conversation; NULL = not reported
--- @column hold_seconds: seconds on hold; NULL = not reported
--- @column wrap_seconds: seconds of work after the call; NULL = not reported
--- @column bot_seconds: seconds handled by a scripted bot; NULL = not reported
--- @column ai_seconds: seconds handled by an AI agent; NULL = not reported
--- @column transfer_seconds: seconds after a transfer; NULL = not reported
--- @column billed_seconds: seconds the vendor charged for; NULL = not reported
--- @column duration_basis: of total_seconds: reported, derived (end minus start), or NULL
--- @column leg_count: legs, attempts or stages; NULL = not reported
--- @column agent_count: distinct agents; NULL = not reported
--- @column queue_count: distinct queues; NULL = not reported
--- @column is_answered: NULL when unknowable
--- @column is_abandoned: NULL when unknowable
--- @column is_voicemail: NULL when unknowable
--- @column is_transferred: NULL when unknowable
--- @column is_bot_handled: NULL when unknowable
--- @column is_recorded: NULL when unknowable
--- @column cost_total: reported, else summed from its parts, else rated; NULL when unknown or not yet billed
--- @column cost_telephony: part of cost_total
--- @column cost_transfer: part of cost_total
--- @column cost_bot: part of cost_total
--- @column cost_ai: part of cost_total: language model, speech both ways, platform
--- @column cost_recording: part of cost_total
--- @column cost_transcription: part of cost_total
--- @column cost_other: part of cost_total
--- @column cost_unallocated: cost_total minus its parts; shown, never hidden
--- @column currency: ISO 4217 of all cost columns; NULL without a cost
--- @column cost_source: reported, summed, rated (from a rate card), none
--- @column cost_status: none (never priced), pending, partial, final
--- @column cost_reporting: cost_total in the reporting currency; NULL without a rate
+-- @column started_at: when it began, UTC; NULL = the vendor's time cannot be read
+-- @column answered_at: when somebody took it, UTC; NULL = not answered, or not reported
+-- @column ended_at: when it ended, UTC; NULL = not ended, or not reported
+-- @column call_date: date of started_at in the reporting time zone; NULL = started_at is
+-- @column customer_number: the customer's number as E.164 with +; NULL = none, or no such number
+-- @column business_number: our number as E.164 with +; NULL = none, or no such number
+-- @column customer_number_kind: e164, sip, internal, anonymous, unknown; NULL = the vendor names nobody
+-- @column country: ISO 3166-1 alpha-2 of the customer's side; NULL = not told by the vendor or the number
+-- @column outcome: what became of it, in our words; unknown for a word without a mapping
+-- @column outcome_stage: where in the call that was decided
+-- @column vendor_outcome: the vendor's own word; NULL = none was sent
+-- @column hangup_by: who ended it; NULL = not reported
+-- @column total_seconds [seconds]: the whole call, as the vendor counts it; NULL = not ended, or not reported
+-- @column ring_seconds [seconds]: ringing; NULL = not reported
+-- @column ivr_seconds [seconds]: in self service; NULL = not reported
+-- @column queue_seconds [seconds]: waiting in queues; NULL = not reported
+-- @column talk_seconds [seconds]: conversation with agents; NULL = not reported
+-- @column hold_seconds [seconds]: on hold; NULL = not reported
+-- @column wrap_seconds [seconds]: work after the call; NULL = not reported
+-- @column bot_seconds [seconds]: with a scripted bot; NULL = not reported
+-- @column ai_seconds [seconds]: with an AI agent; NULL = not reported
+-- @column transfer_seconds [seconds]: after a transfer; NULL = not reported
+-- @column billed_seconds [seconds]: what was charged for; NULL = not reported
+-- @column duration_basis: of total_seconds: reported, or derived (end minus start); NULL = total_seconds is
+-- @column leg_count [legs]: legs, attempts or stages; NULL = not reported
+-- @column agent_count [agents]: distinct agents; NULL = not reported, or not countable
+-- @column queue_count [queues]: distinct queues; NULL = not reported, or not countable
+-- @column is_answered: whether somebody, or a bot, spoke with the customer; NULL = unknowable
+-- @column is_abandoned: whether the customer gave up first; NULL = unknowable
+-- @column is_voicemail: whether it went to voicemail; NULL = unknowable
+-- @column is_transferred: whether it was passed on; NULL = unknowable
+-- @column is_bot_handled: whether a bot spoke; NULL = unknowable
+-- @column is_recorded: whether there is a recording; NULL = unknowable
+-- @column cost_total [currency]: what it cost: reported, else summed from its parts, else rated; NULL = unknown, or not billed yet
+-- @column cost_telephony [currency]: part of cost_total; NULL = no such line
+-- @column cost_transfer [currency]: part of cost_total; NULL = no such line
+-- @column cost_bot [currency]: part of cost_total; NULL = no such line
+-- @column cost_ai [currency]: part of cost_total: language model, speech both ways, platform; NULL = no such line
+-- @column cost_recording [currency]: part of cost_total; NULL = no such line
+-- @column cost_transcription [currency]: part of cost_total; NULL = no such line
+-- @column cost_other [currency]: part of cost_total; NULL = no such line
+-- @column cost_unallocated [currency]: cost_total minus its parts; shown, never hidden; NULL = cost_total is
+-- @column currency: ISO 4217 of all cost columns; NULL = cost_total is
+-- @column cost_source: reported, summed, rated (from a rate card or a price list), none
+-- @column cost_status: none (no cost is to come), pending, partial, final
+-- @column cost_reporting [reporting_currency]: cost_total in the reporting currency at the rate of call_date; NULL = cost_total is, or no rate is known
 -- @column reporting_currency: ISO 4217, as configured
--- @column fx_rate: rate used for cost_reporting; 1 for the reporting currency itself
--- @column agent_name: first agent
--- @column queue_name: first queue
--- @column language: as the vendor says it
--- @column sentiment: as the vendor says it
--- @column rating: as the vendor says it
--- @column nps: as the vendor says it
--- @column is_settled: ended, cost not to come, and past the vendor's settle horizon
--- @column is_deleted: two complete readings of its window in a row no longer had it; as
---     it was last seen, and left out of the marts
--- @column is_erased: the vendor has depersonalised it
--- @column first_loaded_at: when it was first seen
--- @column last_loaded_at: when its present version was first seen, or it was gone
+-- @column fx_rate [reporting_currency per currency]: rate used for cost_reporting, 1 for the reporting currency itself; NULL = cost_reporting is
+-- @column agent_name: first agent, a convenience: all are in bridge_call_agents; NULL = none, or not named
+-- @column queue_name: first queue, a convenience: all are in bridge_call_queues; NULL = none, or not named
+-- @column language: as the vendor says it; NULL = not reported, or not yet
+-- @column sentiment: as the vendor says it; NULL = not reported, or not yet
+-- @column rating: as the vendor says it; NULL = not reported, or not yet
+-- @column nps: net promoter score, as the vendor says it; NULL = not reported, or not yet
+-- @column is_settled: ended, cost not to come, and past the vendor's settle horizon: nothing more is expected
+-- @column is_deleted: two complete readings of its window in a row no longer had it; as it was last seen, and left out of the marts
+-- @column is_erased: the vendor has depersonalised it; its personal columns are NULL in every table
+-- @column first_loaded_at: when it was first read, UTC
+-- @column last_loaded_at: when its present version was first read, or it was gone, UTC
 -- @column load_id: the load that brought its present version, or did not
 with leaf_lines as (
     select

@@ -12,13 +12,13 @@
 -- @column vendor_account: the vendor's own number of the account; a login may have several
 -- @column item: what the price list calls it; base is the account itself
 -- @column currency: ISO 4217
--- @column base_cost: paid once in the month, and part of no call; NULL where the list has none
--- @column allowance: units of the month that cost nothing; NULL where there are no units
--- @column calls: rated calls; NULL for base
--- @column minutes: minutes of them, each call's rounded up
--- @column units: minutes times the list's multiplier
--- @column billable_units: units beyond the allowance
--- @column usage_cost: what those cost; the sum of cost_total of the calls
+-- @column base_cost [currency]: paid once in the month, and part of no call; NULL = the list has none
+-- @column allowance [units]: units of the month that cost nothing; NULL = there are no units
+-- @column calls [calls]: rated calls; NULL = it is the base
+-- @column minutes [minutes]: minutes of them, each call's rounded up; NULL = it is the base
+-- @column units [units]: minutes times the list's multiplier; NULL = it is the base
+-- @column billable_units [units]: units beyond the allowance; NULL = it is the base
+-- @column usage_cost [currency]: what those cost; the sum of cost_total of the calls; NULL = it is the base
 with prices as (
     select
         account,

@@ -1,26 +1,80 @@
 -- One row per date, vendor, account, direction and first queue: additive counts and sums only.
+-- A rate is made of two of them: dim_metrics says which. Deleted calls do not count.
 -- @key call_date, vendor, account, direction, queue_name
 -- @nullable call_date, queue_name
--- @not_null vendor, account, direction, calls
--- @column call_date: in the reporting time zone
+-- @not_null vendor, account, direction, calls, answered_calls, abandoned_calls, missed_calls
+-- @not_null voicemail_calls, contained_calls, transferred_calls, bot_calls, settled_calls
+-- @not_null queued_calls, abandoned_queued_calls, offered_calls, abandoned_offered_calls
+-- @not_null answered_or_abandoned_calls, waited_calls, answered_waited_calls
+-- @not_null answered_in_time_calls, timed_calls, talked_calls, talk_wrap_calls
+-- @not_null handled_calls, priced_calls, cost_pending_calls, cost_final_calls, cost_due_calls
+-- @not_null costed_calls, costed_answered_calls, costed_seconds
+-- @check abandoned_queued_calls <= queued_calls
+-- @check abandoned_offered_calls <= offered_calls
+-- @check answered_in_time_calls <= answered_waited_calls and answered_waited_calls <= waited_calls
+-- @check cost_final_calls + cost_pending_calls = cost_due_calls
+-- @column call_date: in the reporting time zone; NULL = the start is not known
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column direction: as in fact_calls
 -- @column queue_name: first queue of the call; NULL = none, or not reported
--- @column calls: calls that were not deleted
--- @column answered_calls: of them answered
--- @column abandoned_calls: of them abandoned by the caller
--- @column missed_calls: of them missed, busy, or not answered
--- @column voicemail_calls: of them gone to voicemail
--- @column transferred_calls: of them transferred
--- @column bot_calls: of them handled by a bot
--- @column settled_calls: of them that will not change any more
--- @column timed_calls: of them whose length is known: the denominator of total_seconds
--- @column total_seconds: sum over timed_calls
--- @column talk_seconds: sum where reported
--- @column queue_seconds: sum where reported
--- @column priced_calls: of them whose cost is known
--- @column cost_pending_calls: of them whose cost may still come
+-- @column calls [calls]: calls that were not deleted
+-- @column answered_calls [calls]: of them answered
+-- @column abandoned_calls [calls]: of them abandoned by the caller, wherever in the call
+-- @column missed_calls [calls]: of them missed, busy, or not answered
+-- @column voicemail_calls [calls]: of them gone to voicemail
+-- @column contained_calls [calls]: of them that self service finished
+-- @column transferred_calls [calls]: of them transferred
+-- @column bot_calls [calls]: of them handled by a bot
+-- @column settled_calls [calls]: of them that will not change any more
+-- @column queued_calls [calls]: inbound calls that a queue is known to have held
+-- @column abandoned_queued_calls [calls]: of queued_calls abandoned in the queue
+-- @column offered_calls [calls]: inbound calls that came as far as asking for somebody: not open, not unknown, not canceled, and not ended in self service
+-- @column abandoned_offered_calls [calls]: of offered_calls abandoned before anybody answered
+-- @column answered_or_abandoned_calls [calls]: of offered_calls answered, or abandoned before
+-- @column waited_calls [calls]: of queued_calls those whose wait is known
+-- @column answered_waited_calls [calls]: of waited_calls answered
+-- @column answered_in_time_calls [calls]: of answered_waited_calls answered after at most service_level_seconds (as configured, 20 unless told) in queues
+-- @column timed_calls [calls]: calls whose length is known: the denominator of total_seconds
+-- @column total_seconds [seconds]: sum over timed_calls; NULL = there are none
+-- @column queue_seconds [seconds]: sum where reported; NULL = nowhere
+-- @column talked_calls [calls]: calls whose talk is known: the denominator of talk_seconds
+-- @column talk_seconds [seconds]: sum over talked_calls; NULL = there are none
+-- @column talk_wrap_calls [calls]: calls whose talk and wrap-up are known
+-- @column talk_wrap_seconds [seconds]: talk and wrap-up of talk_wrap_calls; NULL = there are none
+-- @column handled_calls [calls]: calls whose talk, hold and wrap-up are all known
+-- @column handle_seconds [seconds]: talk, hold and wrap-up of handled_calls; NULL = there are none
+-- @column priced_calls [calls]: calls whose cost is known, in any currency
+-- @column cost_final_calls [calls]: calls whose cost will not change any more
+-- @column cost_pending_calls [calls]: calls whose cost, or a part of it, is still to come
+-- @column cost_due_calls [calls]: both: all calls that cost something, or will
+-- @column costed_calls [calls]: calls whose cost is known in the reporting currency
+-- @column cost_reporting [reporting_currency]: what costed_calls cost; NULL = there are none
+-- @column costed_answered_calls [calls]: of costed_calls answered
+-- @column costed_seconds [seconds]: length of the costed_calls whose length is known
+-- @column cost_of_costed_seconds [reporting_currency]: what those cost; NULL = there are none
+with calls as (
+    select
+        facts.*,
+        house.service_level_seconds,
+        facts.direction = 'inbound'
+        and (
+            facts.outcome_stage = 'queue'
+            or coalesce(facts.queue_count > 0, false)
+            or coalesce(facts.queue_seconds > 0, false)
+            or facts.queue_name is not null
+        ) as is_queued,
+        facts.direction = 'inbound'
+        and facts.outcome_stage not in ('ivr', 'callback')
+        and facts.outcome not in ('in_progress', 'unknown', 'canceled') as is_offered,
+        facts.is_abandoned and facts.outcome_stage != 'hold' as is_given_up,
+        facts.talk_seconds + facts.wrap_seconds as talk_wrap,
+        facts.talk_seconds + facts.hold_seconds + facts.wrap_seconds as handle
+    from main.fact_calls as facts
+    cross join config.callhouse as house
+    where not facts.is_deleted
+)
+
 select
     call_date,
     vendor,
@@ -32,15 +86,43 @@ select
     count(*) filter (where is_abandoned) as abandoned_calls,
     count(*) filter (where outcome in ('missed', 'busy', 'no_answer')) as missed_calls,
     count(*) filter (where is_voicemail) as voicemail_calls,
+    count(*) filter (where outcome = 'contained') as contained_calls,
     count(*) filter (where is_transferred) as transferred_calls,
     count(*) filter (where is_bot_handled) as bot_calls,
     count(*) filter (where is_settled) as settled_calls,
+    count(*) filter (where is_queued) as queued_calls,
+    count(*) filter (where is_queued and is_abandoned and outcome_stage = 'queue')
+        as abandoned_queued_calls,
+    count(*) filter (where is_offered) as offered_calls,
+    count(*) filter (where is_offered and is_given_up) as abandoned_offered_calls,
+    count(*) filter (where is_offered and (is_answered or is_given_up))
+        as answered_or_abandoned_calls,
+    count(*) filter (where is_queued and queue_seconds is not null) as waited_calls,
+    count(*) filter (where is_queued and queue_seconds is not null and is_answered)
+        as answered_waited_calls,
+    count(*) filter (
+        where is_queued and is_answered and queue_seconds <= service_level_seconds
+    ) as answered_in_time_calls,
     count(total_seconds) as timed_calls,
     sum(total_seconds)::decimal(18, 3) as total_seconds,
-    sum(talk_seconds)::decimal(18, 3) as talk_seconds,
     sum(queue_seconds)::decimal(18, 3) as queue_seconds,
+    count(talk_seconds) as talked_calls,
+    sum(talk_seconds)::decimal(18, 3) as talk_seconds,
+    count(talk_wrap) as talk_wrap_calls,
+    sum(talk_wrap)::decimal(18, 3) as talk_wrap_seconds,
+    count(handle) as handled_calls,
+    sum(handle)::decimal(18, 3) as handle_seconds,
     count(cost_total) as priced_calls,
-    count(*) filter (where cost_status in ('pending', 'partial')) as cost_pending_calls
-from main.fact_calls
-where not is_deleted
+    count(*) filter (where cost_status = 'final') as cost_final_calls,
+    count(*) filter (where cost_status in ('pending', 'partial')) as cost_pending_calls,
+    count(*) filter (where cost_status != 'none') as cost_due_calls,
+    count(cost_reporting) as costed_calls,
+    sum(cost_reporting)::decimal(24, 6) as cost_reporting,
+    count(*) filter (where cost_reporting is not null and is_answered) as costed_answered_calls,
+    coalesce(
+        sum(total_seconds) filter (where cost_reporting is not null), 0
+    )::decimal(18, 3) as costed_seconds,
+    sum(cost_reporting) filter (where total_seconds is not null)::decimal(24, 6)
+        as cost_of_costed_seconds
+from calls
 group by all

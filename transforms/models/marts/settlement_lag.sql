@@ -7,17 +7,17 @@
 -- or price is pending are asked for again, until they settle.
 -- @kind table
 -- @key vendor, account
+-- @not_null calls_watched, calls_changed
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
--- @column calls_watched: settled calls first seen within 2 days after their end
--- @column calls_changed: of them seen to change since
--- @column lag_p50_hours: half of the watched calls were final by then; NULL without any
--- @column lag_p90_hours: 90 % of them were
--- @column lag_p99_hours: 99 % of them were
--- @column lag_max_hours: all of them were
--- @column lookback_days: for how long after its end a window is read again, as configured;
---   the shortest of the streams that list a call from its first day on
--- @column lookback_days_justified: the least whole days that cover lag_max_hours
+-- @column calls_watched [calls]: settled calls first seen within 2 days after their end
+-- @column calls_changed [calls]: of them seen to change since
+-- @column lag_p50_hours [hours]: half of the watched calls were final by then; NULL = none was watched
+-- @column lag_p90_hours [hours]: 90 % of them were; NULL = none was watched
+-- @column lag_p99_hours [hours]: 99 % of them were; NULL = none was watched
+-- @column lag_max_hours [hours]: all of them were; NULL = none was watched
+-- @column lookback_days [days]: for how long after its end a window is read again, as configured; the shortest of the streams that list a call from its first day on; NULL = no such stream
+-- @column lookback_days_justified [days]: the least whole days that cover lag_max_hours; NULL = none was watched
 with watched as (
     select
         vendor,

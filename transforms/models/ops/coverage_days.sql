@@ -6,6 +6,13 @@
 -- @key vendor, account, day
 -- @accepted state: complete, partial, missing, unreachable, in_future
 -- @not_null state, is_settled
+-- @column vendor: as in fact_calls
+-- @column account: as in fact_calls
+-- @column day: UTC day
+-- @column state: complete, partial, missing, unreachable (the vendor serves it no more), in_future
+-- @column is_settled: whether it was read completely after its lookback, so that it is not read again
+-- @column records [records]: as the vendor lists them by their own time; 0 = an empty day; NULL = not loaded, or only as part of a window over several days
+-- @column last_read_at: start of the last complete reading of any part of it, UTC; NULL = none
 select
     days.vendor,
     days.account,

@@ -5,6 +5,16 @@
 -- @key vendor, account, stream, day
 -- @accepted state: complete, partial, missing, unreachable, in_future
 -- @not_null state, is_over, is_settled, is_by_event_time
+-- @column vendor: as in fact_calls
+-- @column account: as in fact_calls
+-- @column stream: what the vendor lists by day
+-- @column day: UTC day
+-- @column state: complete, partial, missing, unreachable (the vendor serves it no more), in_future
+-- @column is_over: whether the stream lists all of the day by now
+-- @column is_settled: whether it was read completely after its lookback, so that it is not read again
+-- @column is_by_event_time: whether its windows have the records of their own time, not those changed or billed in it
+-- @column records [records]: 0 = an empty day; NULL = not loaded, or only as part of a window over several days
+-- @column last_read_at: start of the last complete reading of any part of it, UTC; NULL = none
 with asked as (
     select
         windows.vendor,

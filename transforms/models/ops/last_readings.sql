@@ -4,6 +4,25 @@
 -- together are one window that grew: today's, until today is over.
 -- @key vendor, account, stream, window_start
 -- @accepted state: complete, partial, failed, unreachable
+-- @not_null window_end, purpose, state, started_at
+-- @column vendor: as in fact_calls
+-- @column account: as in fact_calls
+-- @column stream: what the vendor lists in such windows
+-- @column window_start: first moment that belongs to the window, UTC
+-- @column window_end: first moment after it, UTC
+-- @column purpose: why it was read: nightly, lookback, retry, settle, backfill
+-- @column state: complete, partial, failed, unreachable (the vendor serves it no more)
+-- @column rows_fetched [records]: as the pages had them; NULL = none could be read
+-- @column rows_distinct [records]: of them different ones; NULL = none could be read
+-- @column rows_quarantined [records]: of them kept aside, for they could not be read; NULL = none could be read
+-- @column vendor_total [records]: the vendor's own count; NULL = it gives none
+-- @column requests [requests]: that the reading took; NULL = counted with the whole window
+-- @column retries [requests]: of them repeated; NULL = counted with the whole window
+-- @column attempt: how often it was tried, from 1; NULL = counted with the whole window
+-- @column load_id: the load that wrote it; NULL = it wrote none
+-- @column started_at: when the reading began, UTC
+-- @column finished_at: when it ended, UTC; NULL = it did not
+-- @column error: why it failed, without personal data; NULL = it did not
 select
     vendor,
     account,

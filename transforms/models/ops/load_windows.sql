@@ -1,11 +1,28 @@
 -- One row per reading of a window of a vendor stream.
 -- @key vendor, account, stream, window_start, window_end, started_at
 -- @accepted state: complete, partial, failed, unreachable
--- @column rows_inside: of rows_distinct those whose own time lies in the window, not in
---     the second more that is asked; NULL where windows go by another time
--- @column rows_vanished: records held that the vendor no longer lists; now marked deleted
--- @column split_of: the window that this is a part of, where one question could not
---     reach all of it; a part's requests and rows are counted there
+-- @not_null purpose, state
+-- @column vendor: as in fact_calls
+-- @column account: as in fact_calls
+-- @column stream: what the vendor lists in such windows
+-- @column window_start: first moment that belongs to the window, UTC
+-- @column window_end: first moment after it, UTC
+-- @column purpose: why it was read: nightly, lookback, retry, settle, backfill
+-- @column state: complete, partial, failed, unreachable (the vendor serves it no more)
+-- @column rows_fetched [records]: as the pages had them; NULL = none could be read
+-- @column rows_distinct [records]: of them different ones; NULL = none could be read
+-- @column rows_inside [records]: of rows_distinct those whose own time lies in the window, not in the second more that is asked; NULL = its windows go by another time
+-- @column rows_quarantined [records]: of them kept aside, for they could not be read; NULL = none could be read
+-- @column vendor_total [records]: the vendor's own count; NULL = it gives none
+-- @column requests [requests]: that the reading took; NULL = counted with the whole window
+-- @column retries [requests]: of them repeated; NULL = counted with the whole window
+-- @column rows_vanished [records]: records held that the vendor no longer lists; now marked deleted; NULL = not asked
+-- @column split_of: the window that this is a part of, where one question could not reach all of it; a part counts there; NULL = it is a whole
+-- @column attempt: how often it was tried, from 1; NULL = counted with the whole window
+-- @column load_id: the load that wrote it; NULL = it wrote none
+-- @column started_at: when the reading began, UTC
+-- @column finished_at: when it ended, UTC; NULL = it did not
+-- @column error: why it failed, without personal data; NULL = it did not
 select
     windows.vendor,
     windows.account,

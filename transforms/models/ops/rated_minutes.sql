@@ -1,7 +1,16 @@
 -- One row per call rated from an account's monthly price list: what it used of the month.
 -- @kind incremental call_key
 -- @key call_key
--- @not_null vendor_account, item, month, minutes, units, billable_units
+-- @not_null vendor_account, item, month, minutes, units, billable_units, vendor, account
+-- @column call_key: the call
+-- @column vendor: as in fact_calls
+-- @column account: as in fact_calls
+-- @column vendor_account: the vendor's own number of the account
+-- @column item: what the price list calls it
+-- @column month: first day of the UTC month whose allowance it uses
+-- @column minutes [minutes]: of the call, rounded up
+-- @column units [units]: minutes times the list's multiplier
+-- @column billable_units [units]: units of the call beyond the month's allowance
 select
     'evovoice:' || usage.account || ':' || usage.record_id as call_key,
     'evovoice' as vendor,

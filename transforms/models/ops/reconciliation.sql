@@ -2,6 +2,18 @@
 -- An answer that the account may not read it is no reading.
 -- @key vendor, account, stream, window_start
 -- @accepted verdict: matched, mismatched, no_total, not_read
+-- @not_null window_end, state, verdict, read_at
+-- @column vendor: as in fact_calls
+-- @column account: as in fact_calls
+-- @column stream: what the vendor lists in such windows
+-- @column window_start: first moment that belongs to the window, UTC
+-- @column window_end: first moment after it, UTC
+-- @column state: of the last reading: complete, partial, failed
+-- @column vendor_total [records]: the vendor's own count; NULL = it gives none
+-- @column rows_distinct [records]: different records that were read; NULL = none could be read
+-- @column rows_quarantined [records]: records kept aside, for they could not be read; NULL = none could be read
+-- @column verdict: matched, mismatched, no_total (the vendor gives none), not_read (the reading failed)
+-- @column read_at: start of the last reading, UTC
 select
     vendor,
     account,

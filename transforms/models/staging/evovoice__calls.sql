@@ -2,6 +2,29 @@
 -- Of the duration only the whole is known, and no parent is named.
 -- @key account, vendor_call_id
 -- @not_null direction, started_at, outcome, outcome_stage, cost_status, unknown_values
+-- @column vendor_call_id: id
+-- @column direction: direction
+-- @column started_at: dateCreated
+-- @column ended_at: dateCompleted, once ended
+-- @column customer_number: fromAddress inbound; toAddress, else destination, outbound
+-- @column business_number: toAddress inbound, fromAddress outbound
+-- @column outcome: wasMissed, ended and answeredById; else outcome, by seeds/outcomes.csv
+-- @column outcome_stage: as outcome
+-- @column vendor_outcome: outcome
+-- @column total_seconds: dateCompleted minus dateCreated
+-- @column duration_basis: derived: the vendor sends no duration
+-- @column leg_count: entries of members
+-- @column agent_count: members with the role Agent
+-- @column is_answered: as outcome
+-- @column is_voicemail: outcome, by seeds/outcomes.csv
+-- @column is_transferred: whether a member has the role Transfer
+-- @column currency: the configured currency, else USD
+-- @column cost_status: final once rated, pending until the session ends
+-- @column agent_name: answeredByName
+-- @column queue_name: holdQueueName
+-- @column first_loaded_at: first read with the record
+-- @column last_loaded_at: first read with its newest version
+-- @column load_id: load of that read
 with voice as (
     select
         *,

@@ -1,6 +1,10 @@
 -- One row per member of a voice session, in the vendor's order.
 -- A member has a part and a name, but neither times nor a number.
 -- @key account, vendor_call_id, leg_no
+-- @column leg_no: order in members
+-- @column role: members[].role
+-- @column party_name: members[].displayName, else identity
+-- @column vendor_result: members[].callState
 with members as (
     select
         account,

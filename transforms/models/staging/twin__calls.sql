@@ -3,6 +3,35 @@
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, is_erased, unknown_values
 -- @accepted cost_status: none, pending, final
+-- @column vendor_call_id: callId
+-- @column direction: the list has inbound calls only
+-- @column started_at: startedAt, else createdAt
+-- @column ended_at: finishedAt, unless before the start
+-- @column customer_number: callingNumber
+-- @column business_number: number
+-- @column outcome: status, by seeds/outcomes.csv; without one, duration or finishedAt tell
+-- @column outcome_stage: as outcome
+-- @column vendor_outcome: status
+-- @column hangup_by: hungUpBy
+-- @column total_seconds: duration
+-- @column bot_seconds: robotCallDuration
+-- @column ai_seconds: aiCallDuration
+-- @column transfer_seconds: transferCallDuration
+-- @column duration_basis: reported, with duration
+-- @column leg_count: stages (main, auto, robot, AI, transfer) that took time
+-- @column is_answered: status, by seeds/outcomes.csv
+-- @column is_transferred: transferCallDuration above 0
+-- @column is_bot_handled: robotCallDuration or aiCallDuration above 0
+-- @column is_recorded: recordPath
+-- @column reported_cost: totalCost, once billed
+-- @column currency: the configured currency, else RUB: the vendor sends none
+-- @column cost_status: final with billedAt, pending without it until the settle horizon
+-- @column sentiment: emotion
+-- @column nps: nps
+-- @column is_erased: depersonalized
+-- @column first_loaded_at: first read with the record
+-- @column last_loaded_at: first read with its newest version
+-- @column load_id: load of that read
 with typed as (
     select
         account,

@@ -2,6 +2,15 @@
 -- @key account, vendor_call_id, leg_no
 -- @not_null role, total_seconds
 -- @accepted role: customer, bot, transfer, other
+-- @column leg_no: main 1, auto 2, robot 3, transfer 4, AI 5
+-- @column role: main is the customer's, robot and AI are bots, transfer a transfer
+-- @column direction: main inbound; auto and transfer outbound
+-- @column from_party: callingNumber of the main stage
+-- @column to_party: number of the main stage
+-- @column party_name: robot, or ai
+-- @column total_seconds: mainCallDuration, autoCallDuration, robotCallDuration, transferCallDuration, aiCallDuration
+-- @column cost: mainCallTotalCost, autoCallTotalCost, robotCallTotalCost, transferCallTotalCost, aiCallTotalCost, once billed
+-- @column currency: the configured currency, else RUB
 with stages as (
     select
         account,

@@ -3,6 +3,30 @@
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
 -- @accepted cost_status: none, pending, partial, final
+-- @column vendor_call_id: call_session_history_id
+-- @column direction: incoming of the first of calls
+-- @column started_at: start_date
+-- @column ended_at: start_date plus duration
+-- @column customer_number: remote_number of the customer's leg in calls
+-- @column business_number: local_number of the first of calls
+-- @column outcome: successful and end_reason.code of calls, by seeds/outcomes.csv; finish_reason without calls
+-- @column outcome_stage: as outcome
+-- @column vendor_outcome: finish_reason
+-- @column total_seconds: duration
+-- @column talk_seconds: duration of the agents' successful calls
+-- @column transfer_seconds: duration of the successful calls to a telephone after the customer's
+-- @column duration_basis: reported, with duration
+-- @column leg_count: entries of calls
+-- @column agent_count: distinct users of the application who took a call
+-- @column is_answered: successful of calls
+-- @column is_transferred: whether a telephone was called successfully after the customer's leg
+-- @column is_recorded: whether records has an entry
+-- @column currency: account_info.currency (RUR is RUB), or the configured currency
+-- @column cost_status: pending while the session, a price or a transcription is open, until the settle horizon; partial when some prices are there
+-- @column agent_name: remote_number of the first user who took a call
+-- @column first_loaded_at: first read with the record
+-- @column last_loaded_at: first read with its newest version
+-- @column load_id: load of that read
 with costs as (
     select
         account,

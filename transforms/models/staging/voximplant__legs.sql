@@ -3,6 +3,19 @@
 -- customer's; whoever is called on the telephone after that is a transfer.
 -- @key account, vendor_call_id, leg_no
 -- @not_null role, direction
+-- @column leg_no: order of start_time, then call_id, among calls
+-- @column role: remote_number_type and order: a user is an agent, the first other leg the customer
+-- @column direction: incoming
+-- @column from_party: remote_number inbound, local_number outbound
+-- @column to_party: local_number inbound, remote_number outbound
+-- @column started_at: start_time
+-- @column ended_at: start_time plus duration
+-- @column total_seconds: duration
+-- @column is_successful: successful
+-- @column vendor_result: end_reason.details
+-- @column end_code: end_reason.code
+-- @column cost: cost
+-- @column currency: account_info.currency (RUR is RUB), or the configured currency
 with legs as (
     select
         account,

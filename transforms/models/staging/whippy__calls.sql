@@ -2,6 +2,27 @@
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
 -- @accepted cost_status: none, final
+-- @column vendor_call_id: id
+-- @column direction: direction
+-- @column started_at: created_at
+-- @column customer_number: from inbound, to outbound
+-- @column business_number: to inbound, from outbound
+-- @column outcome: voicemail; else delivery_status, by seeds/outcomes.csv
+-- @column outcome_stage: as outcome
+-- @column vendor_outcome: delivery_status
+-- @column total_seconds: duration, else duration_ms, else metadata.duration, in milliseconds
+-- @column duration_basis: reported, with a duration
+-- @column is_answered: voicemail; else delivery_status, by seeds/outcomes.csv
+-- @column is_voicemail: voicemail
+-- @column is_bot_handled: true with agent_id, false with user_id alone
+-- @column is_recorded: whether attachments has audio
+-- @column currency: of the rate card
+-- @column cost_status: final once rated from a card, none without one
+-- @column language: language
+-- @column rating: call_completion_rating
+-- @column first_loaded_at: first read with the record
+-- @column last_loaded_at: first read with its newest version
+-- @column load_id: load of that read
 with rated as (
     select
         account,

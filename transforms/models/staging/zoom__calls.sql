@@ -3,6 +3,36 @@
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
 -- @accepted cost_status: none, pending, final
+-- @column vendor_call_id: engagement_id
+-- @column direction: direction
+-- @column started_at: start_time
+-- @column ended_at: end_time, unless before the start or after the read
+-- @column customer_number: consumer_number, else caller_number inbound and callee_number outbound
+-- @column business_number: callee_number inbound, caller_number outbound
+-- @column outcome: result, by seeds/outcomes.csv
+-- @column outcome_stage: result, by seeds/outcomes.csv
+-- @column vendor_outcome: result
+-- @column total_seconds: total_duration
+-- @column ivr_seconds: flow_duration of the list of engagements, where the account may read it
+-- @column queue_seconds: waiting_duration of the list of engagements
+-- @column talk_seconds: talk_duration of the list of engagements
+-- @column wrap_seconds: wrap_up_duration of the list of engagements
+-- @column duration_basis: reported, with total_duration
+-- @column leg_count: entries of voice_call_details
+-- @column agent_count: distinct entries of agents by user_id, else display_name
+-- @column queue_count: distinct entries of queues by cc_queue_id, else queue_id, else queue_name
+-- @column is_answered: result, by seeds/outcomes.csv
+-- @column is_voicemail: inbox
+-- @column is_transferred: whether one of sub_types is a transfer
+-- @column is_recorded: recorded
+-- @column reported_cost: charge, the number in the text
+-- @column currency: the symbol in charge, else the configured currency
+-- @column cost_status: final with a charge, pending without one until the settle horizon, then none
+-- @column agent_name: display_name of the first of agents
+-- @column queue_name: queue_name of the first of queues
+-- @column first_loaded_at: first read with the record
+-- @column last_loaded_at: first read with its newest version
+-- @column load_id: load of that read
 with typed as (
     select
         account,

@@ -2,6 +2,19 @@
 -- numbered by does not change when their charge comes late.
 -- @key account, vendor_call_id, leg_no
 -- @not_null role, direction
+-- @column leg_no: order of start_time among voice_call_details
+-- @column role: conference by type, agent with agents, ivr with a flow
+-- @column direction: call_leg
+-- @column from_party: caller_number
+-- @column to_party: callee_number
+-- @column party_name: display_name of the first of the leg's agents
+-- @column started_at: start_time
+-- @column ended_at: end_time
+-- @column total_seconds: total_duration
+-- @column is_successful: result, by seeds/outcomes.csv
+-- @column vendor_result: result
+-- @column cost: charge, the number in the text
+-- @column currency: the symbol in charge, else the configured currency
 with legs as (
     select
         account,

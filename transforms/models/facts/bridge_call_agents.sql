@@ -1,0 +1,25 @@
+-- One row per call and agent, in the order in which they came to it.
+-- @key call_key, agent_key
+-- @not_null seq, is_bot
+-- @column call_key: the call
+-- @column agent_key: vendor:account:vendor_agent_id, as in dim_agents
+-- @column seq: 1 for the first agent of the call
+-- @column agent_name: as the vendor wrote it at this call; NULL = not given
+-- @column is_bot: whether the agent is a program
+-- @column talk_seconds [seconds]: what this agent talked in this call; NULL = not reported, or not for each of several agents
+select
+    agents.vendor || ':' || agents.account || ':' || agents.vendor_call_id as call_key,
+    agents.vendor || ':' || agents.account || ':' || agents.vendor_agent_id as agent_key,
+    agents.seq,
+    agents.agent_name,
+    agents.is_bot,
+    coalesce(
+        agents.talk_seconds,
+        case when calls.agent_count = 1 and not agents.is_bot then calls.talk_seconds end
+    ) as talk_seconds
+from staging.agents as agents
+inner join staging.calls as calls
+    on
+        agents.vendor = calls.vendor
+        and agents.account = calls.account
+        and agents.vendor_call_id = calls.vendor_call_id
