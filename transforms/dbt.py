@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from transforms import relations
 from transforms.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
-from transforms.graph import VANISHED, Graph
+from transforms.graph import VANISHED, VERSIONS, Graph
 from transforms.model import FOLDERS, Model
 
 STATIC = Path(__file__).parent / "dbt_project"
@@ -48,10 +48,10 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
     }
     texts["profiles.yml"] = yaml(profile(given.raw_folder, given.vendors))
     texts["models/raw/sources.yml"] = yaml(sources(given.stored))
-    for name, sql in _raw(graph, given).items():
+    for name, sql in _raw(graph, given, names).items():
         texts[f"models/raw/{names[name]}.sql"] = _aliased(name, names, sql)
     for name, members in graph.unions.items():
-        parts = {one.vendor: f"{{{{ ref('{names[one.table]}') }}}}" for one in members}
+        parts = {one.vendor: _ref(names[one.table]) for one in members}
         sql = relations.united(relations.of_vendors(parts))
         texts[f"models/staging/{names[name]}.sql"] = _aliased(name, names, sql)
     for model in graph.models:
@@ -78,6 +78,7 @@ def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
         *(f"config.{name}" for name in config),
         *relations.LEDGERS,
         VANISHED,
+        VERSIONS,
         *(f"raw.{v}__{t}" for v, t in sorted(graph.records | graph.registers)),
     ]
     names: dict[str, str] = {}
@@ -92,7 +93,7 @@ def _folder(model: Model) -> str:
     return model.file.partition("/")[0]
 
 
-def _raw(graph: Graph, given: Given) -> dict[str, str]:
+def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]:
     """Return the SQL of every relation over the raw files."""
 
     def held(table: str) -> dict[str, str]:
@@ -113,7 +114,14 @@ def _raw(graph: Graph, given: Given) -> dict[str, str]:
     for vendor, table in sorted(graph.records | graph.registers):
         place = held(table).get(vendor)
         found[f"raw.{vendor}__{table}"] = relations.versions(place)
+    found[VERSIONS] = relations.every_version(
+        {(v, t): _ref(names[f"raw.{v}__{t}"]) for v, t in sorted(graph.records)}
+    )
     return found
+
+
+def _ref(name: str) -> str:
+    return f"{{{{ ref('{name}') }}}}"
 
 
 def _source(vendor: str, table: str) -> str:

@@ -11,7 +11,11 @@ from transforms.sql import ModelError, Reference, nearest
 
 VANISHED = "raw.vanished"
 """The touched records that their vendor no longer lists."""
-LEDGERS = frozenset({"raw.load_windows", "raw.quarantine", "raw.loads", VANISHED})
+VERSIONS = "raw.versions"
+"""Every version of the touched records of all vendors, with the name of its table."""
+LEDGERS = frozenset(
+    {"raw.load_windows", "raw.quarantine", "raw.loads", VANISHED, VERSIONS}
+)
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
 CALLS = "main.fact_calls"
 """Its call dates say which days an incremental mart computes again."""
@@ -204,7 +208,7 @@ def _ordered(
 def _refuse_half_seen(graph: Graph) -> None:
     """Refuse a table of everything that is made from tonight's calls alone."""
     partial = {f"raw.{vendor}__{table}" for vendor, table in graph.records}
-    partial.add(VANISHED)
+    partial |= {VANISHED, VERSIONS}
     by_key = {model.table for model in graph.models if model.kind == "call_key"}
     for model in graph.models:
         partial |= {

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from transforms import relations
 from transforms.check import quoted
-from transforms.graph import VANISHED, Graph, is_raw, raw_table
+from transforms.graph import VANISHED, VERSIONS, Graph, is_raw, raw_table
 from transforms.model import NAME
 from transforms.sql import ModelError
 
@@ -230,7 +230,14 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
             raw.connection.execute(
                 f'create temp table "{name}" as {rows}{only} where {bounds}'
             )
-    return places
+    all_of = {
+        (vendor, table): places[f"raw.{vendor}__{table}"]
+        for vendor, table in sorted(raw.graph.records)
+    }
+    raw.connection.execute(
+        f'create temp view "{VERSIONS}" as {relations.every_version(all_of)}'
+    )
+    return places | {VERSIONS: temporary(VERSIONS)}
 
 
 def _show_vanished(raw: Raw) -> str:

@@ -62,6 +62,15 @@ def vanished(parts: Iterable[str]) -> str:
     return united([_none(_VANISHED), *parts])
 
 
+def every_version(places: Mapping[tuple[str, str], str]) -> str:
+    """Return the ``versions`` of all vendors' tables, which stand in ``places``."""
+    parts = [
+        f"select '{vendor}' as vendor, '{table}' as record, * from {place}"
+        for (vendor, table), place in places.items()
+    ]
+    return united([_none(f"vendor varchar, record varchar, {_RECORDS}"), *parts])
+
+
 def gone(vendor: str, place: str) -> str:
     """Return the records of a table whose last version has no payload."""
     return (
