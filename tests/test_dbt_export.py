@@ -29,12 +29,24 @@ ROOT = Path(__file__).parents[1]
 DBT = ROOT / ".venv-dbt/bin/dbt"
 OURS = "'build_state', 'built_loads', 'data_dictionary'"
 """Tables of ops that no model makes; dbt has docs of its own for a dictionary."""
+READ_AGAIN = """
+insert into raw.calls by name
+select * exclude (number) replace (
+    case
+        when number > 3 then json_merge_patch(payload, '{"language": "eo"}')::varchar
+    end as payload,
+    fetched_at + interval 1 hour as fetched_at
+)
+from (select *, row_number() over (order by record_id) as number from raw.calls)
+where number <= 6
+"""
+"""An hour later three calls are gone and three are in another language."""
 CONTEXT = ("accounts", "callhouse", "rate_cards", "runs", "streams")
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Give a night with a record kept aside, calls that vanished, and a rate card."""
+    """Give a night with a record kept aside, calls gone or changed, and a rate card."""
     with open_house(tmp_path_factory.mktemp("dbt"), NOW, days=3, volume=30) as house:
         (house.folder / "config").mkdir()
         example = (ROOT / "config/rate_cards.example.toml").read_text()
@@ -45,11 +57,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         assert night.returncode == 0, night.stderr
         raw = house.folder / "warehouse/raw/whippy.duckdb"
         with duckdb.connect(str(raw)) as connection:
-            connection.execute(
-                "insert into raw.calls by name select * replace"
-                " (null as payload, fetched_at + interval 1 hour as fetched_at)"
-                " from raw.calls order by record_id limit 3"
-            )
+            connection.execute(READ_AGAIN)
         built = house.run("transform", "--full", "--now", stamp(NOW))
         assert built.returncode == 0, built.stderr
         exported = house.run("export", "dbt", "exported", "--now", stamp(NOW))
