@@ -1,6 +1,6 @@
 """What a vendor's raw file holds: windows asked for before, records as last seen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,6 +70,36 @@ def changed(raw_file: Path, table: str, fresh: pa.Table, *, by_time: bool) -> se
         warehouse.register("fresh", numbered)
         rows = warehouse.execute(query("changed")).fetchall()
     return {position for (position,) in rows}
+
+
+def held_marked(
+    raw_file: Path, stream: Stream, fresh: pa.Table
+) -> set[tuple[str, str]]:
+    """Return account and id of the records just read that were erased before."""
+    mark = pa.array([stream.erased_mark] * fresh.num_rows, pa.string())
+    asked = fresh.select(["account", "record_id", "event_at"])
+    found = _asked(raw_file, stream, asked.append_column("mark", mark), "held_marked")
+    return set() if found is None else {*zip(*found.to_pydict().values(), strict=True)}
+
+
+def held_versions(
+    raw_file: Path, stream: Stream, asked: Iterable[tuple[str, str]]
+) -> pa.Table | None:
+    """Return every version held of some records, named by account and id."""
+    accounts, ids = zip(*asked, strict=True)
+    table = pa.table({"account": accounts, "record_id": ids})
+    return _asked(raw_file, stream, table, "held_versions")
+
+
+def _asked(
+    raw_file: Path, stream: Stream, asked: pa.Table, name: str
+) -> pa.Table | None:
+    with _opened(raw_file) as warehouse:
+        if stream.table not in _tables(warehouse):
+            return None
+        warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        warehouse.register("asked", asked)
+        return warehouse.execute(query(name)).to_arrow_table()
 
 
 def held(

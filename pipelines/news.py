@@ -7,7 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.ledger import changed
+from pipelines import erasure
+from pipelines.erasure import Erased, Known
+from pipelines.ledger import changed, held_marked, held_versions
 from pipelines.sources import streams_of
 from pipelines.stream import Stream
 
@@ -20,6 +22,8 @@ class Tally:
     changed: int = 0
     seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Digest of each record of this package, by table, account and record id."""
+    cleaned: set[tuple[str, str, str]] = field(default_factory=set)
+    """Records whose held versions this package replaces: again would be twice."""
 
 
 def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: ANN401
@@ -40,12 +44,34 @@ def _news_only(
 ) -> Callable[[pa.Table], pa.Table]:
     def keep(fresh: pa.Table) -> pa.Table:
         by_time = not stream.is_reference
+        lost = _marked(stream, raw, fresh)
+        fresh = Erased(stream, lost, {}).applied(fresh)
         differing = changed(raw, stream.table, fresh, by_time=by_time)
         news = _news(fresh, stream.table, differing, tally)
         tally.changed += news.num_rows
-        return news
+        erased = Erased(stream, lost, erasure.blanked(stream, news))
+        return pa.concat_tables([news, _older_ones_cleaned(erased, raw, tally, news)])
 
     return keep
+
+
+def _marked(stream: Stream, raw: Path, fresh: pa.Table) -> frozenset[Known]:
+    """Return the records that are erased, by what came now or was held before."""
+    if not stream.erased_mark or not fresh.num_rows:
+        return frozenset()
+    marked = erasure.marked(stream, fresh) | held_marked(raw, stream, fresh)
+    return frozenset(marked)
+
+
+def _older_ones_cleaned(
+    erased: Erased, raw: Path, tally: Tally, news: pa.Table
+) -> pa.Table:
+    """Return the held versions that say too much; the load's merge replaces them."""
+    table = erased.stream.table
+    suspects = {one for one in erased.suspects if (table, *one) not in tally.cleaned}
+    tally.cleaned |= {(table, *one) for one in suspects}
+    held = held_versions(raw, erased.stream, suspects) if suspects else None
+    return news.slice(0, 0) if held is None else erased.changed(held).cast(news.schema)
 
 
 def _news(fresh: pa.Table, table: str, differing: set[int], tally: Tally) -> pa.Table:

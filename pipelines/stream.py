@@ -51,6 +51,11 @@ class Stream:
     still to come; "": no one waits for this stream's records."""
     ids_per_request: int = 0
     """How many records one request can ask for by id; 0: the vendor cannot be asked."""
+    personal: tuple[str, ...] = ()
+    """Keys of a record that say who called or what was said: blank in a later
+    version, they are blanked in all of them."""
+    erased_mark: str = ""
+    """The key that is true once the vendor has depersonalised a record."""
     page_size: int = 100
     """How many records a page has, unless configured: what a day costs to read."""
 

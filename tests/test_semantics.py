@@ -532,6 +532,17 @@ def test_a_zoom_call_without_a_charge_costs_nothing_known_rather_than_zero(
     assert {row[3] for row in zoom.query(unpriced)} == {"none"}
 
 
+def test_what_zoom_blanks_in_a_record_is_blank_in_what_is_held_of_it_before(
+    zoom: House,
+) -> None:
+    before, after = map(json.loads, payloads(zoom, "zoom", "voice_calls", "z1"))
+    assert before == after
+    assert before["consumer_number"] is None
+    assert before["callee_number"] == ZOOM[0]["callee_number"]
+    (held,) = payloads(zoom, "zoom", "voice_calls", "z2")
+    assert json.loads(held)["consumer_number"] == "anonymous"
+
+
 def unknown(house: House) -> set[tuple[str, str]]:
     return {*house.query("select field, value from ops.unknown_values")}
 
@@ -1260,6 +1271,21 @@ def test_what_twin_has_depersonalised_is_blank_wherever_analysts_look(
         "where vendor_call_id = 't1'"
     ) == [(True, None, Decimal("21.81"), Decimal(185))]
     assert found(billed, "70000000003") == {"fact_calls"}, "the other call keeps its"
+    versions = payloads(billed, "twin", "calls", "t1")
+    assert [ERASED in payload for payload in versions] == [False, False]
+    assert '"totalCost":21.81,' in versions[0], "what it cost is history as it came"
+    changes = "select field, old, new from ops.call_changes where call_key like '%t1'"
+    assert billed.query(changes) == [("depersonalized", "false", "true")]
+
+
+def payloads(house: House, vendor: str, table: str, record: str) -> list[str]:
+    """Return the stored versions of a record, oldest first."""
+    rows = house.raw(
+        vendor,
+        f"select payload from raw.{table} where record_id = '{record}' "
+        "and payload is not null order by fetched_at",
+    )
+    return [payload for (payload,) in rows]
 
 
 def test_a_twin_call_that_lost_its_times_with_its_number_is_erased_for_good(
@@ -1298,6 +1324,10 @@ def test_a_twin_call_that_lost_its_times_with_its_number_is_erased_for_good(
     built.night("twin", EVENING + 5 * DAY + DAY / 24)
     assert built.query(erased)[0][:2] == (True, None)
     assert found(built, ERASED) == set()
+    assert not any(ERASED in one for one in payloads(built, "twin", "calls", "t1"))
+    held = len(payloads(built, "twin", "calls", "t1"))
+    built.night("twin", EVENING + 5 * DAY + DAY / 12)
+    assert len(payloads(built, "twin", "calls", "t1")) == held, "no new version of it"
 
 
 def test_a_copy_without_a_time_of_change_is_as_new_as_when_it_came(

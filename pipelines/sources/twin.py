@@ -77,6 +77,16 @@ DOCUMENTED_FIELDS = (
     "transferCallCost,transferCallDiscount,transferCallDuration,"
     "transferCallTotalCost,companyId,allResults,depersonalized"
 )
+PERSONAL = (
+    "callingNumber",
+    "regionName",
+    "gender",
+    "messagesAsString",
+    "resultsString",
+    "allResults",
+    "additional",
+    "recordPath",
+)
 FEWER_FIELDS = f"{DOCUMENTED_FIELDS},createdAt"
 """What is asked for where ``FIELDS`` are refused; createdAt is part of the key."""
 FIELDS = f"{FEWER_FIELDS},updatedAt,finishedAt,billedAt,status"
@@ -93,6 +103,8 @@ def _stream(name: str, bounded_by: str, **more: Any) -> Stream:  # noqa: ANN401
         bounded_by=bounded_by,
         lookback=DAY,
         page_size=1000,
+        personal=PERSONAL,
+        erased_mark="depersonalized",
         **more,
     )
 

@@ -65,6 +65,14 @@ VOICE_CALLS = Stream(
     pending="pending_zoom",
     ids_per_request=1,
     shifts=False,
+    # An administrator can erase these from the log, and a leg repeats them.
+    personal=(
+        "consumer_number",
+        "consumer_display_name",
+        "caller_number",
+        "callee_number",
+        "voice_call_details",
+    ),
 )
 ENGAGEMENTS = Stream(
     name="engagements",
