@@ -87,7 +87,7 @@ def built(house: House) -> Built:
         url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
         proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), url)
         done = subprocess.run(
-            [DBT, "--log-level", "error", "build", "--threads", "2"],
+            [DBT, "--log-level", "error", "build"],
             cwd=folder,
             env={"PATH": "/usr/bin:/bin", "HOME": str(house.folder), **proxies},
             capture_output=True,
