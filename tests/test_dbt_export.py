@@ -27,12 +27,26 @@ from transforms.graph import Graph, read_graph
 NOW = read_time("2026-11-17T03:00:00Z")
 ROOT = Path(__file__).parents[1]
 DBT = ROOT / ".venv-dbt/bin/dbt"
+OURS = "'build_state', 'built_loads', 'data_dictionary'"
+"""Tables of ops that no model makes; dbt has docs of its own for a dictionary."""
+READ_AGAIN = """
+insert into raw.calls by name
+select * exclude (number) replace (
+    case
+        when number > 3 then json_merge_patch(payload, '{"language": "eo"}')::varchar
+    end as payload,
+    fetched_at + interval 1 hour as fetched_at
+)
+from (select *, row_number() over (order by record_id) as number from raw.calls)
+where number <= 6
+"""
+"""An hour later three calls are gone and three are in another language."""
 CONTEXT = ("accounts", "callhouse", "rate_cards", "runs", "streams")
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Give a night with a record kept aside, calls that vanished, and a rate card."""
+    """Give a night with a record kept aside, calls gone or changed, and a rate card."""
     with open_house(tmp_path_factory.mktemp("dbt"), NOW, days=3, volume=30) as house:
         (house.folder / "config").mkdir()
         example = (ROOT / "config/rate_cards.example.toml").read_text()
@@ -43,11 +57,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         assert night.returncode == 0, night.stderr
         raw = house.folder / "warehouse/raw/whippy.duckdb"
         with duckdb.connect(str(raw)) as connection:
-            connection.execute(
-                "insert into raw.calls by name select * replace"
-                " (null as payload, fetched_at + interval 1 hour as fetched_at)"
-                " from raw.calls order by record_id limit 3"
-            )
+            connection.execute(READ_AGAIN)
         built = house.run("transform", "--full", "--now", stamp(NOW))
         assert built.returncode == 0, built.stderr
         exported = house.run("export", "dbt", "exported", "--now", stamp(NOW))
@@ -77,7 +87,7 @@ def built(house: House) -> Built:
         url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
         proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), url)
         done = subprocess.run(
-            [DBT, "--log-level", "error", "build", "--threads", "2"],
+            [DBT, "--log-level", "error", "build"],
             cwd=folder,
             env={"PATH": "/usr/bin:/bin", "HOME": str(house.folder), **proxies},
             capture_output=True,
@@ -87,7 +97,7 @@ def built(house: House) -> Built:
         )
         proxy.setblocking(False)  # noqa: FBT003 - its only parameter
         try:
-            proxy.accept()
+            proxy.accept()[0].close()
             has_called_out = True
         except BlockingIOError:
             has_called_out = False
@@ -122,8 +132,7 @@ def test_dbt_makes_the_same_rows_of_every_table(house: House, built: Built) -> N
     with both(house, built) as connection:
         tables = connection.execute(
             "select schema_name || '.' || table_name from duckdb_tables()"
-            " where database_name = 'ours'"
-            " and table_name not in ('build_state', 'built_loads')"
+            f" where database_name = 'ours' and table_name not in ({OURS})"
         ).fetchall()
         differing, empty = {}, set()
         for (table,) in tables:
@@ -153,7 +162,7 @@ def test_columns_have_the_same_types_and_meanings_in_dbt(
         " nullif(c.comment, '') as meaning from duckdb_columns() as c"
         " join duckdb_tables() as t using (table_oid, database_oid)"
         " where c.database_name = '{}' and c.schema_name in ('main', 'ops')"
-        " and c.table_name not in ('build_state', 'built_loads')"
+        f" and c.table_name not in ({OURS})"
     )
     with both(house, built) as connection:
         ours = set(connection.execute(columns.format("ours")).fetchall())
