@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rated import NOW, Rated, Record, whippy_call
 
@@ -163,7 +163,12 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Record]]:
 
 
 @pytest.mark.history
-@settings(max_examples=HISTORIES, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=HISTORIES,
+    # Each example is some builds: to make a failing one smaller would take minutes.
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(st.lists(histories(), min_size=2, max_size=3))
 def test_late_calls_end_as_a_build_from_nothing(
     tmp_path_factory: pytest.TempPathFactory, nights: list[list[tuple[str, Record]]]
