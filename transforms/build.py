@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from transforms import numbers, state
 from transforms import raw as inputs
-from transforms import state
 from transforms.check import Check, check_model, check_query, quoted
 from transforms.graph import CALLS, read_graph
 from transforms.model import Model
@@ -95,6 +95,7 @@ def build(
     # Closing without a commit is the rollback.
     with closing(duckdb.connect(config=spill)) as connection:
         connection.execute("set timezone = 'UTC'")
+        numbers.register(connection)
         connection.execute(f"attach {quoted(str(build_file))} as build; use build")
         raw = inputs.attach(connection, raw_files, graph)
         connection.begin()
