@@ -62,7 +62,7 @@ def test_any_text_has_a_kind_and_a_number_in_full_is_read_as_itself(
     assert found.kind in get_args(Kind)
     assert (found.e164 is None) == (found.kind != "e164")
     if found.e164 is not None:
-        assert 8 <= len(found.e164) <= 16
+        assert 7 <= len(found.e164) <= 16
         assert read_number(found.e164, None) == found
         assert read_number(found.e164, region, omits_plus=omits_plus) == found
 

@@ -45,7 +45,7 @@ _WRITTEN = re.compile(
 )
 _LONGEST = 60
 _EXTENSION = re.compile(r"\d{1,6}")
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\+[1-9]\d{5,14}")
 _RUSSIAN = frozenset({"RU", "KZ"})
 _NATIONAL = 10
 """Digits of a Russian number without its trunk prefix."""
