@@ -14,6 +14,8 @@ HIDDEN = "hidden"
 
 EMPTY = frozenset({ABSENT, "null", '""'})
 _PLACE = re.compile(r"\[\d+\]")
+_LENGTH = re.compile(r"(\d+) entries")
+"""No JSON, so that no value of a vendor's is taken for it."""
 _Flat: TypeAlias = Mapping[str, str]
 """By path: a value without parts as JSON, and at [] the length of a list."""
 
@@ -28,7 +30,9 @@ class Change:
     new: str
 
 
-def changes(old: str, new: str, newest: str, *, is_erased: bool) -> tuple[Change, ...]:
+def changes(
+    old: str, new: str, newest: str, *, is_erased: bool = False
+) -> tuple[Change, ...]:
     """Return the fields in which two payloads differ, in the order of the record.
 
     A value is told only where the ``newest`` payload has one in that field, and of a
@@ -39,7 +43,7 @@ def changes(old: str, new: str, newest: str, *, is_erased: bool) -> tuple[Change
     shorter = [
         f"{field.removesuffix('[]')}["
         for field in before
-        if field.endswith("[]") and _length(before, field) > _length(after, field)
+        if _length(before, field) > _length(after, field)
     ]
     return tuple(
         Change(field, *(_told(field, one, last, is_erased) for one in (before, after)))
@@ -51,7 +55,7 @@ def changes(old: str, new: str, newest: str, *, is_erased: bool) -> tuple[Change
 
 def _told(field: str, values: _Flat, last: _Flat, is_erased: bool) -> str:  # noqa: FBT001
     value, now = (one.get(field, ABSENT) for one in (values, last))
-    if value in EMPTY or field.endswith("[]"):
+    if value in EMPTY or _LENGTH.fullmatch(value):
         return value
     lists = [field[: one.start()] + "[]" for one in _PLACE.finditer(field)]
     has_left = any(_length(values, one) > _length(last, one) for one in lists)
@@ -60,11 +64,18 @@ def _told(field: str, values: _Flat, last: _Flat, is_erased: bool) -> str:  # no
 
 
 def _length(values: _Flat, field: str) -> int:
-    return int(values.get(field, 0))
+    found = _LENGTH.fullmatch(values.get(field, ""))
+    return int(found[1]) if found else 0
 
 
 def _flat(payload: str) -> _Flat:
-    return dict(_leaves(json.loads(payload, parse_float=Decimal), ""))
+    leaves = _leaves(json.loads(payload, parse_float=Decimal), "")
+    return {_encodable(path): _encodable(value) for path, value in leaves}
+
+
+def _encodable(text: str) -> str:
+    """Spell out halves of a pair of surrogates, which no encoding has."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
@@ -72,7 +83,7 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
         for key, part in value.items():
             yield from _leaves(part, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
-        yield f"{path}[]", str(len(value))
+        yield f"{path}[]", f"{len(value)} entries"
         for place, part in enumerate(value):
             yield from _leaves(part, f"{path}[{place}]")
     else:
@@ -80,8 +91,6 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _written(value: object) -> str:
-    return (
-        str(value)
-        if isinstance(value, Decimal)
-        else json.dumps(value, ensure_ascii=False)
-    )
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)

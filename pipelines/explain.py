@@ -221,4 +221,4 @@ def _open(call: Row, settle_after: timedelta | None, as_of: datetime) -> Iterato
         yield "when it started is not known"
     elif settle_after is not None and call["started_at"] + settle_after > as_of:
         until = call["started_at"] + settle_after
-        yield f"until {until:%Y-%m-%d %H:%M} UTC its vendor is asked for it again"
+        yield f"it may still change until {until:%Y-%m-%d %H:%M} UTC"

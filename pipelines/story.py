@@ -25,6 +25,7 @@ PARTS_OF_TIME = (
 )
 FLAGS = ("abandoned", "voicemail", "transferred", "bot_handled", "recorded")
 SAID = ("language", "sentiment", "rating", "nps")
+_YES = {True: "yes", False: "no", None: None}
 EVENTS = {
     "first": "first seen",
     "changed": "changed",
@@ -152,46 +153,59 @@ def _cost(call: Row) -> str:
 
 
 def _legs(story: Story) -> Table:
-    names = ("leg", "role", "direction", "from", "to", "name", "started", "seconds")
-    ends = ("connected", "result", "code", "cost")
-    table = compact_table(
-        "\nLegs, which overlap", *names, *ends, right=("leg", "seconds", "cost")
+    return _filled(
+        "\nLegs, which overlap",
+        [
+            {
+                "leg": row["leg_no"],
+                "role": row["role"],
+                "direction": row["direction"],
+                "from": row["from_party"],
+                "to": row["to_party"],
+                "name": row["party_name"],
+                "UTC": row["started_at"] and f"{row['started_at']:%H:%M:%S}",
+                "seconds": _amount(row["total_seconds"]),
+                "connected": _YES[row["is_successful"]],
+                "result": row["vendor_result"],
+                "code": row["end_code"],
+                "cost": _money(row["cost"], row["currency"]),
+            }
+            for row in story.legs
+        ],
+        right=("leg", "seconds", "cost"),
     )
-    for row in story.legs:
-        connected = {True: "yes", False: "no", None: None}[row["is_successful"]]
-        table.add_row(
-            *(_seen(row[one]) for one in ("leg_no", "role", "direction")),
-            *(_seen(row[one]) for one in ("from_party", "to_party", "party_name")),
-            _time(row["started_at"]),
-            _amount(row["total_seconds"]),
-            _seen(connected),
-            *(_seen(row[one]) for one in ("vendor_result", "end_code")),
-            _listed(row["cost"] is not None and _money(row["cost"], row["currency"])),
-        )
-    return table
 
 
 def _costs(story: Story) -> Table:
-    names = ("line", "component", "vendor's word", "origin", "quantity x unit price")
-    table = compact_table(
-        "\nCost, line by line", *names, "amount", "counts", right=("line", "amount")
-    )
-    for row in story.costs:
-        table.add_row(
-            str(row["line_no"]),
-            _seen(row["component"]),
-            _seen(row["vendor_component"]),
-            _seen(row["source"]),
-            _seen(_quantity(row)),
-            _money(row["amount"], row["currency"]) or "not billed",
-            "yes" if row["is_leaf"] else "no, its parts or its twin do",
-        )
     call = story.call
-    for name, amount in (
-        ("unallocated", call["cost_unallocated"]),
-        ("total", call["cost_total"]),
-    ):
-        table.add_row("", name, "", "", "", _money(amount, call["currency"]), "")
+    lines: list[Row] = [
+        {
+            "line": row["line_no"],
+            "component": row["component"],
+            "vendor's word": row["vendor_component"],
+            "origin": row["source"],
+            "quantity x unit price": _quantity(row),
+            "amount": _money(row["amount"], row["currency"]) or "not billed",
+            "counts": "yes" if row["is_leaf"] else "no, its parts or its twin do",
+        }
+        for row in story.costs
+    ]
+    lines += [
+        {"component": name, "amount": _money(call[column], call["currency"])}
+        for name, column in (
+            ("unallocated", "cost_unallocated"),
+            ("total", "cost_total"),
+        )
+    ]
+    return _filled("\nCost, line by line", lines, right=("line", "amount"))
+
+
+def _filled(title: str, rows: list[Row], right: tuple[str, ...]) -> Table:
+    """Return a table without the columns in which no row has anything."""
+    names = [name for name in rows[0] if any(row.get(name) for row in rows)]
+    table = compact_table(title, *names, right=right)
+    for row in rows:
+        table.add_row(*(_seen(row.get(name)) for name in names))
     return table
 
 
