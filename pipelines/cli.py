@@ -390,6 +390,33 @@ def import_rates(
         typer.echo(line)
 
 
+@app.command()
+def explain(
+    call_key: Annotated[
+        str, typer.Argument(help="vendor:account:id, as in fact_calls.call_key.")
+    ],
+    *,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Tell all of one call: who, when, what it cost and why, what came and changed.
+
+    With the phone numbers and names that its vendor tells. Facts are as published;
+    what was loaded since stands below them, in the versions of its record.
+    """
+    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.explain import explain as explained  # noqa: PLC0415
+    from pipelines.story import as_json, show_story  # noqa: PLC0415
+
+    with _refusals():
+        _published(config)
+        story = explained(read_config(config), call_key)
+    if json:
+        _print_json(as_json(story))
+    else:
+        show_story(story)
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
     """Turn what refuses a run into one sentence and an exit code."""

@@ -13,11 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 from zoneinfo import available_timezones
 
 import msgspec
+from phonenumbers import SUPPORTED_REGIONS
 
 from pipelines.fx import FX_RATES, FxRate, read_fx_rates
 from pipelines.given import ConfigError, Setting, nearest, read_toml
@@ -30,7 +32,9 @@ PREFIX = "CALLHOUSE__"
 DEFAULT_ALIAS = "main"
 SUPPLIED = frozenset({"windows", "account", "terms"})
 """Parameters of a source that the loader fills, not the configuration."""
-ACCOUNT_KEYS: Mapping[str, Any] = {"currency": str, "time_zone": str}
+ACCOUNT_KEYS: Mapping[str, Any] = {
+    **dict.fromkeys(("currency", "time_zone", "region"), str)
+}
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
 ZERO = frozenset(
     {"daily_requests", "lookback_days", "settle_days", "keep_snapshots", "engagements"}
@@ -50,6 +54,8 @@ class Account:
     """The source's arguments, credentials among them: never shown."""
     currency: str | None = None
     time_zone: str | None = None
+    region: str | None = None
+    """ISO alpha-2 of the country whose national form its phone numbers have."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +232,7 @@ def _vendor(name: str, section: _Settings) -> Vendor:
 def _account(
     vendor: str, alias: str, given: dict[str, Any], needed: list[str]
 ) -> Account | None:
-    currency, time_zone = (given.pop(key, None) for key in ACCOUNT_KEYS)
+    currency, time_zone, region = (given.pop(key, None) for key in ACCOUNT_KEYS)
     missing = [key for key in needed if not given.get(key)]
     if len(missing) == len(needed):
         return None
@@ -238,7 +244,7 @@ def _account(
             f"{', '.join(missing)}; set it in config/secrets.toml under [{where}] or "
             f"as {', '.join(names)}"
         )
-    return Account(vendor, alias, given, currency, time_zone)
+    return Account(vendor, alias, given, currency, time_zone, region)
 
 
 def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
@@ -254,6 +260,13 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
         raise ConfigError(
             f"{setting.place}: {found!r} is no IANA time zone; write one like "
             "Europe/Berlin"
+        )
+    if key == "region" and found not in SUPPORTED_REGIONS:
+        near = get_close_matches(found.upper(), [*SUPPORTED_REGIONS], 1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(
+            f"{setting.place}: {found!r} is no region; write ISO 3166-1 alpha-2, as DE"
+            f"{hint}"
         )
     if isinstance(found, int | float) and not (
         found > 0 or (found == 0 and key in ZERO)

@@ -77,6 +77,7 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
         "account": pa.string(),
         "currency": pa.string(),
         "time_zone": pa.string(),
+        "region": pa.string(),
         "settle_after": pa.duration("us"),
     }
     rows: list[dict[str, object]] = [
@@ -85,6 +86,7 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
             "account": one.account.alias,
             "currency": one.account.currency,
             "time_zone": one.account.time_zone,
+            "region": one.account.region,
             "settle_after": one.vendor.settle_after,
         }
         for one in known

@@ -163,6 +163,21 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
     ]
 
 
+def versions(
+    raw_file: Path, table: str, account: str, record_id: str
+) -> list[dict[str, Any]]:
+    """Return every version held of a record, oldest first; `versions.sql` names all."""
+    with _opened(raw_file) as warehouse:
+        if table not in _tables(warehouse):
+            return []
+        stored = warehouse.table(f"held.raw.{table}")
+        own = stored.filter(_equals("account", account))
+        own.filter(_equals("record_id", record_id)).create_view("records")
+        found = warehouse.execute(query("versions"))
+        names = [name for name, *_ in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
 def _equals(column: str, value: str) -> duckdb.Expression:
     return duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
 

@@ -242,10 +242,15 @@ class Warehouse:
             tally = load_batch(configured, self.folder, asked, lambda: moment, spent)
         return next(line for line in tally.ledger if line["stream"] == wire.stream)
 
-    def build(self) -> None:
+    def build(self, region: str | None = None) -> None:
         """Build and publish, all vendors together, every check included."""
         accounts = [
-            Vendor(name, (Account(name, "main", {}),), None, timedelta(days=7))
+            Vendor(
+                name,
+                (Account(name, "main", {}, region=region),),
+                None,
+                timedelta(days=7),
+            )
             for name in WIRES
         ]
         config = Config(warehouse=self.folder, vendors=tuple(accounts))

@@ -91,6 +91,7 @@ def test_no_vendor_reads_a_credential_meant_for_another(tmp_path: Path) -> None:
         ("[callhouse]\nwarehous = 'x'\n", "did you mean 'warehouse'?"),
         ("[sources.zoom]\npage_size = 'many'\n", "Expected `int`"),
         ("[sources.zoom]\ntime_zone = 'Berlin'\n", "is no IANA time zone"),
+        ("[sources.zoom]\nregion = 'DEU'\n", "did you mean 'DE'?"),
         ("[sources.zoom]\nconcurrency = 0\n", "concurrency must be more than 0"),
         ("[sources.zoom]\ndaily_requests = -1\n", "daily_requests must be 0 or more"),
         ("[sources.zoom]\nrequests_per_second = nan\n", "must be more than 0"),

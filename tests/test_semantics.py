@@ -1202,11 +1202,11 @@ def test_a_twin_list_deeper_than_an_offset_reaches_comes_whole(
     assert len(reading.ids) == 10_500
 
 
-ERASED = "70000000002"
+ERASED = "12025550102"
 TWIN = [
     {
         "callId": "t1",
-        "number": "70000000001",
+        "number": "12025550101",
         "callingNumber": ERASED,
         "createdAt": "2026-03-01T09:14:58",
         "startedAt": "2026-03-01T09:15:02",
@@ -1222,8 +1222,8 @@ TWIN = [
     },
     {
         "callId": "t2",
-        "number": "70000000001",
-        "callingNumber": "70000000003",
+        "number": "12025550101",
+        "callingNumber": "12025550103",
         "createdAt": "2026-03-01T10:00:00+03:00",
         "startedAt": "2026-03-01T10:00:01+03:00",
         "status": "ANSWERED",
@@ -1270,7 +1270,7 @@ def test_what_twin_has_depersonalised_is_blank_wherever_analysts_look(
         "select is_erased, customer_number, cost_total, total_seconds from fact_calls "
         "where vendor_call_id = 't1'"
     ) == [(True, None, Decimal("21.81"), Decimal(185))]
-    assert found(billed, "70000000003") == {"fact_calls"}, "the other call keeps its"
+    assert found(billed, "12025550103") == {"fact_calls"}, "the other call keeps its"
     versions = payloads(billed, "twin", "calls", "t1")
     assert [ERASED in payload for payload in versions] == [False, False]
     assert '"totalCost":21.81,' in versions[0], "what it cost is history as it came"

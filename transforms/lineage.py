@@ -74,9 +74,8 @@ def _sources(graph: Graph, model: Model) -> _Sources:
 
 def _is_between(model: Model) -> bool:
     """Tell whether a model of all vendors only passes on what they say."""
-    return model.schema == "staging" and not any(
-        one.name.startswith("config.") for one in model.references
-    )
+    names = {one.name for one in model.references}
+    return model.schema == "staging" and "config.rate_cards" not in names
 
 
 def _traced(scope: Scope, below: Mapping[str, _Sources], seen: _Seen) -> _Sources:

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from transforms import numbers
 from transforms.graph import Graph, config_kept
 from transforms.raw import Raw
 
@@ -24,7 +25,8 @@ def fingerprint(graph: Graph, context: Mapping[str, pa.Table]) -> str:
     Left out are the clock, ``config.callhouse.now``, and what only tables use that
     are made anew every night.
     """
-    digest = hashlib.sha256(f"{graph.digest} DuckDB {duckdb.__version__}".encode())
+    made_by = f"{graph.digest} DuckDB {duckdb.__version__} {numbers.version()}"
+    digest = hashlib.sha256(made_by.encode())
     for name in sorted(config_kept(graph)):
         table = context[name]
         kept = [c for c in table.column_names if (name, c) != ("callhouse", "now")]

@@ -156,7 +156,7 @@ def _thinking(rng: Random, *, used: bool) -> dict[str, Decimal | None]:
 def _facts(rng: Random, company: int) -> dict[str, object]:
     return {
         "companyId": company,
-        "number": f"700000000{rng.randrange(10):02d}",
+        "number": f"44207946000{rng.randrange(10)}",
         "timezone": rng.choice((10_800, 25_200, None)),
         "currentStatusName": rng.choice((*TOPICS, None)),
         "hungUpBy": w.word(rng, ("client", "bot", "operator"), (60, 35, 5), "proxy"),
@@ -174,7 +174,7 @@ def _personal(rng: Random) -> dict[str, object]:
     odd = w.chance(rng, 0.04)
     number = rng.choice(("anonymous", "", "sip:7@example.com")) if odd else None
     return {
-        "callingNumber": f"7000000{rng.randrange(10_000):04d}"
+        "callingNumber": f"442079460{rng.randrange(1000):03d}"
         if number is None
         else number,
         "regionName": rng.choice(("Москва", "Новосибирск", "", None)),

@@ -25,7 +25,7 @@
 -- @column customer_number: the customer's number as E.164 with +; NULL = none, or no such number
 -- @column business_number: our number as E.164 with +; NULL = none, or no such number
 -- @column customer_number_kind: e164, sip, internal, anonymous, unknown; NULL = the vendor names nobody
--- @column country: ISO 3166-1 alpha-2 of the customer's side; NULL = not told by the vendor or the number
+-- @column country: ISO 3166-1 alpha-2 of the customer's side, as the vendor says, else of customer_number; NULL = neither tells, or the number belongs to no country, or to one of many
 -- @column outcome: what became of it, in our words; unknown for a word without a mapping
 -- @column outcome_stage: where in the call that was decided
 -- @column vendor_outcome: the vendor's own word; NULL = none was sent
@@ -80,12 +80,26 @@
 -- @column load_id: the load that brought its present version, or did not
 with numbers as (
     select
-        *,
-        regexp_replace(customer_number, '[\s().-]', '', 'g') as customer_digits,
-        regexp_replace(business_number, '[\s().-]', '', 'g') as business_digits,
-        -- Only these write international numbers without the plus.
-        vendor in ('twin', 'voximplant') as has_no_plus
-    from staging.calls
+        found.* exclude (country),
+        customers.e164 as customer_e164,
+        customers.kind as customer_kind,
+        businesses.e164 as business_e164,
+        if(
+            regexp_full_match(found.country, '[A-Za-z]{2}'),
+            upper(found.country),
+            customers.country
+        ) as country
+    from staging.calls as found
+    left join staging.numbers as customers
+        on
+            found.vendor = customers.vendor
+            and found.account = customers.account
+            and found.customer_number = customers.number
+    left join staging.numbers as businesses
+        on
+            found.vendor = businesses.vendor
+            and found.account = businesses.account
+            and found.business_number = businesses.number
 ),
 
 calls as (
@@ -105,26 +119,6 @@ calls as (
         lines.is_rated,
         coalesce(lines.is_carded, false) as is_carded,
         lines.rated_seconds,
-        case
-            when numbers.customer_digits similar to '\+[1-9]\d{6,14}'
-                then numbers.customer_digits
-            -- Eleven digits from an 8 may be national in Russia and around it, but
-            -- for 81, 82, 85 and 86, where no area code begins.
-            when
-                numbers.has_no_plus
-                and numbers.customer_digits
-                similar to '[1-79]\d{10}|8[1256]\d{9}|[1-9]\d{11,14}'
-                then '+' || numbers.customer_digits
-        end as customer_e164,
-        case
-            when numbers.business_digits similar to '\+[1-9]\d{6,14}'
-                then numbers.business_digits
-            when
-                numbers.has_no_plus
-                and numbers.business_digits
-                similar to '[1-79]\d{10}|8[1256]\d{9}|[1-9]\d{11,14}'
-                then '+' || numbers.business_digits
-        end as business_e164,
         if(lines.is_carded, lines.total, coalesce(numbers.reported_cost, lines.total))
             as cost_total,
         -- Not every vendor says when a call ended; an outcome says that it did.
@@ -180,17 +174,7 @@ select
     call_date,
     customer_e164 as customer_number,
     business_e164 as business_number,
-    case
-        when customer_number is null then null
-        when customer_e164 is not null then 'e164'
-        when customer_number ilike 'sip:%' or customer_number like '%@%' then 'sip'
-        when
-            lower(customer_number)
-            in ('anonymous', 'restricted', 'private', 'unavailable', 'withheld', 'unknown')
-            then 'anonymous'
-        when customer_digits similar to '\d{1,6}' then 'internal'
-        else 'unknown'
-    end as customer_number_kind,
+    customer_kind as customer_number_kind,
     country,
     outcome,
     outcome_stage,

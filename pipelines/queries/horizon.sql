@@ -1,0 +1,11 @@
+-- One row: what the tables are as of, and how old a call is when its account gives up
+-- what is still open of it.
+select
+    clock.as_of,
+    max(streams.settle_after) as settle_after
+from ops.clock as clock
+left join ops.streams as streams
+    on
+        streams.vendor = getvariable('vendor')
+        and streams.account = getvariable('account')
+group by all

@@ -1,0 +1,221 @@
+"""One call's story: what is published, what came of it, and nothing that was erased."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import Result
+from conftest import House, Row, open_house
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from pipelines.changes import ABSENT, HIDDEN, Change, changes
+from pipelines.cli import app
+from pipelines.windows import DAY, read_time
+
+NOW = read_time("2026-11-17T03:00:00Z")
+VENDORS = ("twin", "voximplant", "zoom")
+LATE = 9
+"""A seed: TWIN bills a call, and erases another, between the two nights."""
+values = st.recursive(
+    st.none() | st.integers() | st.floats() | st.text(),
+    lambda parts: st.lists(parts) | st.dictionaries(st.text(), parts),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give two nights; before the second, Zoom takes a call off its list."""
+    chosen = [word for vendor in VENDORS for word in ("--vendor", vendor)]
+    folder = tmp_path_factory.mktemp("explain")
+    with open_house(folder, NOW, days=1, volume=15, seed=LATE) as house:
+        assert house.night(NOW, *chosen).returncode == 0
+        (gone, *_) = house.query(
+            "select vendor_call_id from fact_calls where vendor = 'zoom' order by all"
+        )
+        house.post("removed", {"ids": [*gone]})
+        assert house.night(NOW + DAY, *chosen).returncode == 0
+        yield house
+
+
+@pytest.fixture(autouse=True)
+def inside(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(house.folder)
+
+
+def explain(house: House, *arguments: str, **changed: str) -> Result:
+    environment = {**house.environment, **changed}
+    return CliRunner().invoke(app, ["explain", *arguments], env=environment)
+
+
+def told(house: House, key: str) -> Row:
+    done = explain(house, key, "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    story: Row = json.loads(done.stdout, parse_float=Decimal)
+    return story
+
+
+def key_of(house: House, condition: str) -> str:
+    (key, *_) = house.query(
+        f"select call_key from fact_calls where {condition} order by call_key"
+    )
+    return str(key[0])
+
+
+def payloads(house: House, table: str, key: str) -> list[Row | None]:
+    vendor, account, call_id = key.split(":")
+    path = house.folder / f"warehouse/raw/{vendor}.duckdb"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = connection.execute(
+            f"select payload from raw.{table} where account = ? and record_id = ?"
+            " order by fetched_at",
+            [account, call_id],
+        ).fetchall()
+    return [text and json.loads(text, parse_float=Decimal) for (text,) in rows]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_story_has_the_published_call_its_lines_and_the_record_as_it_came(
+    house: House, vendor: str
+) -> None:
+    key = key_of(house, f"vendor = '{vendor}' and cost_total > 0 and not is_deleted")
+    story = told(house, key)
+    ((total, rest, started),) = house.query(
+        "select cost_total, cost_unallocated, epoch(started_at) from fact_calls "
+        f"where call_key = '{key}'"
+    )
+    call = story["call"]
+    assert Decimal(call["cost_total"]) == total
+    assert read_time(call["started_at"]).timestamp() == started
+    lines = [one for one in story["costs"] if one["is_leaf"] and one["amount"]]
+    leaves = [Decimal(one["amount"]) for one in lines]
+    assert sum(leaves) + rest == total
+    for name in ("legs", "costs"):
+        held = house.query(f"from fact_call_{name} where call_key = '{key}'")
+        assert len(story[name]) == len(held)
+    ((table, record),) = story["records"].items()
+    assert record == payloads(house, table, key)[-1]
+
+
+def test_a_price_that_came_late_is_told_with_the_load_that_brought_it(
+    house: House,
+) -> None:
+    key = key_of(
+        house,
+        "vendor = 'twin' and not is_erased and last_loaded_at > first_loaded_at "
+        "and cost_total > 0 and started_at < '2026-11-17T03:00:00Z'",
+    )
+    story = told(house, key)
+    first, second = story["versions"]
+    assert (first["event"], second["event"]) == ("first", "changed")
+    assert second["load_id"] == story["call"]["load_id"]
+    (price,) = (one for one in second["changes"] if one["field"] == "totalCost")
+    assert price["old"] in {"null", "0"}
+    assert Decimal(price["new"]) == Decimal(story["call"]["cost_total"])
+    assert {one["purpose"] for one in second["windows"]} <= {"nightly", "lookback"}
+    assert len(story["unsettled"]) == 1
+    text = explain(house, key, CALLHOUSE__REPORTING_TIME_ZONE="Asia/Tokyo").stdout
+    for part in ("Asia/Tokyo", f"totalCost: {price['old']} -> {price['new']}"):
+        assert part in text
+    assert "unallocated" in text
+    assert f"{Decimal(story['call']['cost_total']).normalize():f} RUB" in text
+
+
+def test_a_deleted_call_has_its_last_record_and_says_since_when_it_is_gone(
+    house: House,
+) -> None:
+    key = key_of(house, "is_deleted")
+    story = told(house, key)
+    assert [one["event"] for one in story["versions"]][-1] == "gone"
+    kept = [one for one in payloads(house, "voice_calls", key) if one is not None]
+    assert story["records"]["voice_calls"] == kept[-1]
+    text = explain(house, key).stdout
+    assert "its vendor no longer lists it, found 2026-11-18 03:00" in text
+
+
+def test_nothing_that_twin_has_erased_is_part_of_a_story(house: House) -> None:
+    key = key_of(house, "is_erased and last_loaded_at > first_loaded_at")
+    before, after = payloads(house, "calls", key)
+    assert before is not None
+    assert after is not None
+    gone = [name for name, value in after.items() if value is None and before[name]]
+    assert "callingNumber" in gone
+    story, text = told(house, key), explain(house, key).stdout
+    fields = {one["field"]: one for one in story["versions"][-1]["changes"]}
+    for name in gone:
+        assert (fields[name]["old"], fields[name]["new"]) == (HIDDEN, "null")
+    for secret in (before["callingNumber"], before["messagesAsString"].split()[-1]):
+        assert secret not in text
+        assert secret not in json.dumps(story, default=str, ensure_ascii=False)
+    assert "depersonalised" in text
+
+
+def test_an_unknown_key_is_refused_with_the_nearest(house: House) -> None:
+    key = key_of(house, "vendor = 'twin'")
+    call_id = key.rpartition(":")[2]
+    for word, sentence in {
+        f"twin:other:{call_id}": f"did you mean {key}?",
+        f"{key[:-1]}x": f"did you mean {key}?",
+        call_id: f"is no call's key, which is vendor:account:id as in fact_calls.call_"
+        f"key; did you mean {key}?",
+        "tvin:main:none": "there is no vendor 'tvin'",
+        "twin:main:none": "there is no call 'twin:main:none'\n",
+    }.items():
+        done = explain(house, word)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert sentence in done.stderr
+
+
+def test_without_the_raw_file_the_published_facts_are_told_still(
+    house: House, tmp_path: Path
+) -> None:
+    shutil.copy(house.published, tmp_path)
+    key = key_of(house, "vendor = 'zoom'")
+    done = explain(house, key, CALLHOUSE__WAREHOUSE=str(tmp_path))
+    assert done.exit_code == 0
+    assert key in done.stdout
+    assert "cannot be read here" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "newest", "expected"),
+    [
+        ({"a": 1}, {"a": 2}, {"a": 2}, [("a", "1", "2")]),
+        ({"a": "x"}, {"a": "y"}, {"a": None}, [("a", HIDDEN, HIDDEN)]),
+        ({"a": "x"}, {}, {}, [("a", HIDDEN, ABSENT)]),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, {"a": {"b": 2}}, [("a.b", "1", "2")]),
+        ({"a": [1, 2]}, {"a": [2]}, {"a": [2]}, [("a[]", "2 entries", "1 entries")]),
+        ({"a": ["x", 2]}, {"a": ["y", 2]}, {"a": [2]}, [("a[0]", HIDDEN, HIDDEN)]),
+        ({"a\ud83d": 1}, {"a\ud83d": 2}, {}, [("a\\ud83d", HIDDEN, HIDDEN)]),
+        ({"a[]": "x"}, {"a[]": "y"}, {"a[]": ""}, [("a[]", HIDDEN, HIDDEN)]),
+        (
+            {"a": []},
+            {"a": [7]},
+            {"a": [7]},
+            [("a[]", "0 entries", "1 entries"), ("a[0]", ABSENT, "7")],
+        ),
+    ],
+)
+def test_a_value_that_its_vendor_no_longer_tells_is_not_told_of_older_versions(
+    old: Row, new: Row, newest: Row, expected: list[tuple[str, str, str]]
+) -> None:
+    texts = (json.dumps(one) for one in (old, new, newest))
+    found = changes(*texts)
+    assert found == tuple(Change(*one) for one in expected)
+
+
+@given(*(st.dictionaries(st.sampled_from("abc"), values) for _ in range(3)))
+def test_of_an_erased_record_only_what_stands_in_it_still_is_told(
+    old: Row, new: Row, newest: Row
+) -> None:
+    texts = [json.dumps(one) for one in (old, new, newest)]
+    kept = {one.field: one.new for one in changes("{}", texts[2], texts[2])}
+    for one in changes(*texts, is_erased=True):
+        for told in {one.old, one.new} - {ABSENT, HIDDEN, "null", '""'}:
+            assert told == kept.get(one.field) or told.endswith(" entries")

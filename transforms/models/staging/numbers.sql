@@ -1,0 +1,52 @@
+-- One row per number of tonight's calls as its vendor writes it, so that each is read
+-- once: phone_number() is the function of transforms/numbers.py.
+-- @key vendor, account, number
+-- @not_null kind
+-- @accepted kind: e164, sip, internal, anonymous, unknown
+-- @check (e164 is not null) = (kind = 'e164')
+with written as (
+    select
+        vendor,
+        account,
+        customer_number as number
+    from staging.calls
+    where customer_number is not null
+    union distinct
+    select
+        vendor,
+        account,
+        business_number as number
+    from staging.calls
+    where business_number is not null
+),
+
+readings as (
+    select
+        written.vendor,
+        written.account,
+        written.number,
+        -- Only these write numbers in full without the plus.
+        phone_number(
+            written.number, accounts.region, written.vendor in ('twin', 'voximplant')
+        ) as reading
+    from written
+    left join config.accounts as accounts
+        on written.vendor = accounts.vendor and written.account = accounts.account
+)
+
+select
+    readings.vendor,
+    readings.account,
+    readings.number,
+    readings.reading.e164,
+    case
+        -- Voximplant's users have names, and stand where others have a number.
+        when
+            readings.vendor = 'voximplant'
+            and readings.reading.kind = 'unknown'
+            and regexp_full_match(readings.number, '[A-Za-z][\w.-]*')
+            then 'internal'
+        else readings.reading.kind
+    end as kind,
+    readings.reading.country
+from readings
