@@ -46,6 +46,8 @@ def profile(folder: str, vendors: Sequence[str]) -> dict[str, Yaml]:
         "path": "callhouse.duckdb",
         "attach": attach,
         "settings": {"TimeZone": "UTC"},
+        "plugins": [{"module": "callhouse_plugin"}],
+        "module_paths": ["."],
     }
     return {"callhouse": {"target": "here", "outputs": {"here": target}}}
 
