@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -193,8 +193,28 @@ def open_house(
         yield House(folder, sandbox, environment)
 
 
+HELD = """
+    select account, vendor_call_id, started_at, direction, total_seconds, cost_total,
+        currency, vendor_outcome, coalesce(parts, map {}) as parts, coalesce(legs, 0)
+    from fact_calls
+    left join (
+        select call_key, map_from_entries(list((component, amount))) as parts
+        from (
+            select call_key, component, sum(amount) as amount
+            from fact_call_costs
+            where is_leaf and amount is not null
+            group by all
+        )
+        group by all
+    ) using (call_key)
+    left join (
+        select call_key, count(*) as legs from fact_call_legs group by all
+    ) using (call_key)
+"""
+
+
 def differences(house: House, now: datetime, days: int) -> list[str]:
-    """Compare fact_calls with the vendors' truth, call by call."""
+    """Compare facts, cost lines and legs with the vendors' truth, call by call."""
     since, until = now - timedelta(days=days), now - LAG
     found = []
     for vendor in VENDORS:
@@ -208,6 +228,9 @@ def differences(house: House, now: datetime, days: int) -> list[str]:
                 exact(call["total_seconds"]),
                 exact(call["cost"]),
                 call["currency"],
+                call["vendor_outcome"] or None,
+                parts_of(call["lines"]),
+                call["leg_count"] or 0,
             )
             for call in truth
         }
@@ -219,8 +242,7 @@ def differences(house: House, now: datetime, days: int) -> list[str]:
         held = {
             row[:2]: row[2:]
             for row in house.query(
-                "select account, vendor_call_id, started_at, direction, total_seconds, "
-                f"cost_total, currency from fact_calls where vendor = '{vendor}' "
+                f"{HELD} where vendor = '{vendor}' "
                 f"and started_at < '{until}' and not is_deleted"
             )
         }
@@ -232,6 +254,15 @@ def differences(house: House, now: datetime, days: int) -> list[str]:
             if row != expected.get(key)
         ]
     return found
+
+
+def parts_of(lines: Sequence[Mapping[str, str]]) -> dict[str, Decimal]:
+    """Add up the lines of a call by component."""
+    parts: dict[str, Decimal] = {}
+    for line in lines:
+        amount = Decimal(line["amount"])
+        parts[line["component"]] = parts.get(line["component"], Decimal(0)) + amount
+    return parts
 
 
 def exact(text: str | None) -> Decimal | None:
