@@ -1,6 +1,11 @@
 -- One row per day and currency with an exchange rate in force: the last one published on that day or up to seven days before.
 -- @key day, from_currency
--- @not_null rate, published_on
+-- @not_null to_currency, rate, published_on
+-- @column day: of a call, its call_date
+-- @column from_currency: ISO 4217
+-- @column to_currency: ISO 4217, the reporting currency
+-- @column rate: units of to_currency for one of from_currency, as in fx_rates
+-- @column published_on: day that the rate was published for
 with spans as (
     select
         *,
