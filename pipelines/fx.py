@@ -60,8 +60,8 @@ class Merged:
         days = sorted({one.date for one in self.given})
         currencies = {one.to_currency for one in self.given}
         yield (
-            f"{len(days):,} days with rates of {len(currencies)} currencies, "
-            f"{days[0]} to {days[-1]}: {self.added:,} rates new, "
+            f"rates of {len(currencies)} currencies for {len(days):,} days, "
+            f"{days[0]} to {days[-1]}: {self.added:,} new, "
             f"{len(self.replaced):,} replaced, the others as they were"
         )
         for before, after in self.replaced[:SHOWN]:

@@ -37,8 +37,8 @@ def test_an_imported_file_is_a_table_that_a_hand_can_correct(tmp_path: Path) -> 
     code, said = run_import(tmp_path, HISTORY)
     assert code == 0
     assert said == (
-        "2 days with rates of 2 currencies, 2026-03-04 to 2026-03-05: 4 rates new, "
-        "0 replaced, the others as they were\n"
+        "rates of 2 currencies for 2 days, 2026-03-04 to 2026-03-05: 4 new, 0 replaced,"
+        " the others as they were\n"
     )
     assert (tmp_path / FX_RATES).read_text() == HEADER + (
         "2026-03-04,EUR,JPY,160.00,ECB\n"
@@ -54,10 +54,10 @@ def test_the_last_day_comes_to_the_days_before_and_twice_is_once(
     run_import(tmp_path, HISTORY)
     code, said = run_import(tmp_path, LAST_DAY)
     assert code == 0
-    assert "1 days with rates of 2 currencies, 2026-03-06 to 2026-03-06: 2" in said
+    assert "rates of 2 currencies for 1 days, 2026-03-06 to 2026-03-06: 2 new" in said
     before = (tmp_path / FX_RATES).read_bytes()
     code, said = run_import(tmp_path, LAST_DAY)
-    assert "0 rates new, 0 replaced" in said
+    assert "0 new, 0 replaced" in said
     assert (tmp_path / FX_RATES).read_bytes() == before
 
 

@@ -106,6 +106,30 @@ def test_a_rate_card_is_a_row_that_analysts_read(rated: Rated) -> None:
     ]
 
 
+def test_a_call_that_time_leaves_without_a_price_moves_those_of_later_calls(
+    tmp_path: Path,
+) -> None:
+    card = RateCard(
+        *("zoom", "main", "inbound", "telephony", "call"),
+        increment=Decimal(1),
+        unit_price=Decimal(2),
+        currency="USD",
+        valid_from=date(2026, 1, 1),
+        allowance=Decimal(1),
+        overrides=True,
+    )
+    house = Rated(tmp_path, accounts={"zoom": ("main",)}, cards=(card,))
+    at = NOW - timedelta(days=2)
+    later = zoom_call("b", at + timedelta(hours=1), 1, "$9")
+    house.load("zoom", [zoom_call("a", at, 1, None), later])
+    house.build()
+    costs = "select vendor_call_id, cost_total from fact_calls order by all"
+    assert house.query(costs) == [("a", None), ("b", 0)]
+    house.now = NOW + timedelta(days=6)
+    assert house.build().touched == {"zoom": 2}
+    assert house.query(costs) == [("a", 0), ("b", 2)]
+
+
 MONTH_ENDS = [
     datetime(2026, 2, 28, 23, 59, tzinfo=UTC),
     datetime(2026, 3, 1, tzinfo=UTC),

@@ -150,15 +150,14 @@ calls as (
 converted as (
     select
         calls.*,
-        -- A rate holds until the next one, but not for more than a week.
         case
             when calls.cost_total is null then null
             when calls.currency = calls.reporting_currency then 1
-            when calls.call_date - rates.date <= 7 then rates.rate
+            else rates.rate
         end::decimal(18, 8) as fx_rate
     from calls
-    asof left join main.fx_rates as rates
-        on calls.currency = rates.from_currency and calls.call_date >= rates.date
+    left join ops.fx_days as rates
+        on calls.currency = rates.from_currency and calls.call_date = rates.day
 )
 
 select
