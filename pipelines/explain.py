@@ -1,8 +1,7 @@
 """All that is known of one call: its facts, its lines, and every version of its record.
 
-The facts are those that are published, the versions those in the raw file of its
-vendor. What a vendor has erased, or no longer tells, is in old versions still; it is
-never part of a story.
+The facts, and what changed, are those that are published; the versions stand in the raw
+file of its vendor. What a vendor has erased, or no longer tells, is no part of them.
 """
 
 import os
@@ -15,7 +14,6 @@ from typing import Any, Literal, TypeAlias
 
 import duckdb
 
-from pipelines.changes import Change, changes
 from pipelines.config import Config, ConfigError
 from pipelines.ledger import query, versions
 from pipelines.load import file_lock, raw_file
@@ -32,7 +30,7 @@ PARTS = 3
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a record of the call, and what is other than in the one before."""
+    """One version of a record of the call."""
 
     table: str
     fetched_at: datetime
@@ -41,7 +39,9 @@ class Version:
     """In which it came: stream, purpose, window_start, window_end, state."""
     event: Event
     """Seen first, changed, gone from its vendor's list, or back on it."""
-    changes: Sequence[Change]
+    changes: Sequence[Row]
+    """What is other than in the version before, as ``ops.call_changes`` has it; nothing
+    of a version that is not built yet."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,13 @@ def explain(config: Config, call_key: str) -> Story:
         (call,) = found
         legs = _rows(_own(tables, "main.fact_call_legs", call_key).order("leg_no"))
         costs = _rows(_own(tables, "main.fact_call_costs", call_key).order("line_no"))
+        changes = _rows(_own(tables, "ops.call_changes", call_key).order("field"))
         (horizon,) = _rows(tables.sql(query("horizon")))
     raw = raw_file(config.warehouse, call["vendor"])
     has_raw = os.access(raw, os.R_OK)
     held = _held(config.warehouse, call) if has_raw else {}
-    is_erased = call["is_erased"] or any(
-        row["is_erased"] for rows in held.values() for row in rows
-    )
     steps = [
-        step
-        for table, rows in held.items()
-        for step in _steps(table, rows, is_erased=is_erased)
+        step for table, rows in held.items() for step in _steps(table, rows, changes)
     ]
     newest = {table: _newest(rows) for table, rows in held.items()}
     return Story(
@@ -186,23 +182,21 @@ def _newest(rows: Sequence[Row]) -> str | None:
     return str((erased or told)[-1]["payload"]) if told else None
 
 
-def _steps(table: str, rows: Sequence[Row], *, is_erased: bool) -> Iterator[Version]:
-    newest = _newest(rows) or ""
-    before: str | None = None
-    was_gone = False
+def _steps(
+    table: str, rows: Sequence[Row], changes: Sequence[Row]
+) -> Iterator[Version]:
+    event: Event = "first"
     for row in rows:
-        payload: str | None = row["payload"]
-        event: Event = "gone" if payload is None else "back" if was_gone else "changed"
-        found: tuple[Change, ...] = ()
-        if payload is not None:
-            if before is None:
-                event = "first"
-            else:
-                found = changes(before, payload, newest, is_erased=is_erased)
-            before = payload
-        was_gone = payload is None
+        if row["payload"] is None:
+            event = "gone"
+        found = [
+            change
+            for change in changes
+            if (change["record"], change["seen_at"]) == (table, row["fetched_at"])
+        ]
         came = (row["fetched_at"], row["load_id"], tuple(row["windows"]))
         yield Version(table, *came, event, found)
+        event = "back" if event == "gone" else "changed"
 
 
 def _open(call: Row, settle_after: timedelta | None, as_of: datetime) -> Iterator[str]:

@@ -46,7 +46,7 @@ def as_json(story: Story) -> Row:
             {
                 **_plain(asdict(one)),
                 "windows": [_plain(window) for window in one.windows],
-                "changes": [asdict(change) for change in one.changes],
+                "changes": [_plain(change) for change in one.changes],
             }
             for one in story.versions
         ],
@@ -225,7 +225,13 @@ def _version(version: Version) -> Iterator[Text]:
     )
     yield _seen(f"    raw.{version.table}, load {version.load_id}, {windows}", "dim")
     for change in version.changes:
-        yield _seen(f"    {change.field}: {change.old} -> {change.new}")
+        old, new = (_said(change[side]) for side in ("old", "new"))
+        said = "withheld" if change["is_withheld"] else f"{old} -> {new}"
+        yield _seen(f"    {change['field']}: {said}")
+
+
+def _said(value: str | None) -> str:
+    return "nothing" if value in {None, ""} else str(value)
 
 
 def _span(window: Row) -> str:

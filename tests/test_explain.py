@@ -10,11 +10,8 @@ import duckdb
 import pytest
 from click.testing import Result
 from conftest import House, Row, open_house
-from hypothesis import given
-from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pipelines.changes import ABSENT, HIDDEN, Change, changes
 from pipelines.cli import app
 from pipelines.windows import DAY, read_time
 
@@ -22,11 +19,6 @@ NOW = read_time("2026-11-17T03:00:00Z")
 VENDORS = ("twin", "voximplant", "zoom")
 LATE = 9
 """A seed: TWIN bills a call, and erases another, between the two nights."""
-values = st.recursive(
-    st.none() | st.integers() | st.floats() | st.text(),
-    lambda parts: st.lists(parts) | st.dictionaries(st.text(), parts),
-    max_leaves=8,
-)
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +108,13 @@ def test_a_price_that_came_late_is_told_with_the_load_that_brought_it(
     assert (first["event"], second["event"]) == ("first", "changed")
     assert second["load_id"] == story["call"]["load_id"]
     (price,) = (one for one in second["changes"] if one["field"] == "totalCost")
-    assert price["old"] in {"null", "0"}
+    assert price["old"] in {None, "0"}
     assert Decimal(price["new"]) == Decimal(story["call"]["cost_total"])
     assert {one["purpose"] for one in second["windows"]} <= {"nightly", "lookback"}
     assert len(story["unsettled"]) == 1
     text = explain(house, key, CALLHOUSE__REPORTING_TIME_ZONE="Asia/Tokyo").stdout
-    for part in ("Asia/Tokyo", f"totalCost: {price['old']} -> {price['new']}"):
+    old = price["old"] or "nothing"
+    for part in ("Asia/Tokyo", f"totalCost: {old} -> {price['new']}"):
         assert part in text
     assert "unallocated" in text
     assert f"{Decimal(story['call']['cost_total']).normalize():f} RUB" in text
@@ -142,17 +135,14 @@ def test_a_deleted_call_has_its_last_record_and_says_since_when_it_is_gone(
 def test_nothing_that_twin_has_erased_is_part_of_a_story(house: House) -> None:
     key = key_of(house, "is_erased and last_loaded_at > first_loaded_at")
     before, after = payloads(house, "calls", key)
+    personal = ("callingNumber", "messagesAsString", "recordPath")
     assert before is not None
     assert after is not None
-    gone = [name for name, value in after.items() if value is None and before[name]]
-    assert "callingNumber" in gone
+    assert {one[name] for one in (before, after) for name in personal} == {None}
     story, text = told(house, key), explain(house, key).stdout
-    fields = {one["field"]: one for one in story["versions"][-1]["changes"]}
-    for name in gone:
-        assert (fields[name]["old"], fields[name]["new"]) == (HIDDEN, "null")
-    for secret in (before["callingNumber"], before["messagesAsString"].split()[-1]):
-        assert secret not in text
-        assert secret not in json.dumps(story, default=str, ensure_ascii=False)
+    fields = {one["field"] for one in story["versions"][-1]["changes"]}
+    assert "depersonalized" in fields
+    assert not fields & {*personal}
     assert "depersonalised" in text
 
 
@@ -181,41 +171,3 @@ def test_without_the_raw_file_the_published_facts_are_told_still(
     assert done.exit_code == 0
     assert key in done.stdout
     assert "cannot be read here" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "newest", "expected"),
-    [
-        ({"a": 1}, {"a": 2}, {"a": 2}, [("a", "1", "2")]),
-        ({"a": "x"}, {"a": "y"}, {"a": None}, [("a", HIDDEN, HIDDEN)]),
-        ({"a": "x"}, {}, {}, [("a", HIDDEN, ABSENT)]),
-        ({"a": {"b": 1}}, {"a": {"b": 2}}, {"a": {"b": 2}}, [("a.b", "1", "2")]),
-        ({"a": [1, 2]}, {"a": [2]}, {"a": [2]}, [("a[]", "2 entries", "1 entries")]),
-        ({"a": ["x", 2]}, {"a": ["y", 2]}, {"a": [2]}, [("a[0]", HIDDEN, HIDDEN)]),
-        ({"a\ud83d": 1}, {"a\ud83d": 2}, {}, [("a\\ud83d", HIDDEN, HIDDEN)]),
-        ({"a[]": "x"}, {"a[]": "y"}, {"a[]": ""}, [("a[]", HIDDEN, HIDDEN)]),
-        (
-            {"a": []},
-            {"a": [7]},
-            {"a": [7]},
-            [("a[]", "0 entries", "1 entries"), ("a[0]", ABSENT, "7")],
-        ),
-    ],
-)
-def test_a_value_that_its_vendor_no_longer_tells_is_not_told_of_older_versions(
-    old: Row, new: Row, newest: Row, expected: list[tuple[str, str, str]]
-) -> None:
-    texts = (json.dumps(one) for one in (old, new, newest))
-    found = changes(*texts)
-    assert found == tuple(Change(*one) for one in expected)
-
-
-@given(*(st.dictionaries(st.sampled_from("abc"), values) for _ in range(3)))
-def test_of_an_erased_record_only_what_stands_in_it_still_is_told(
-    old: Row, new: Row, newest: Row
-) -> None:
-    texts = [json.dumps(one) for one in (old, new, newest)]
-    kept = {one.field: one.new for one in changes("{}", texts[2], texts[2])}
-    for one in changes(*texts, is_erased=True):
-        for told in {one.old, one.new} - {ABSENT, HIDDEN, "null", '""'}:
-            assert told == kept.get(one.field) or told.endswith(" entries")
