@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import VENDORS, House, differences, open_house
+from conftest import VENDORS, House, differences, open_house, stamp
 
 from pipelines.windows import read_time
 
@@ -201,6 +201,23 @@ def test_a_load_killed_in_the_middle_is_finished_by_the_next_run(
     with open_house(tmp_path / "clean", FIRST, days=20, volume=30, seed=3) as clean:
         assert clean.night(FIRST).returncode == 0
         assert clean.query(NO_LINEAGE) == killed
+
+
+@pytest.mark.soak
+def test_sixty_nights_hold_the_truth_and_equal_one_rebuild(tmp_path: Path) -> None:
+    """Late ends, late prices, erasures: whatever came late came night by night."""
+    begin = FIRST - timedelta(days=60)
+    with open_house(tmp_path, begin, days=5, volume=20) as house:
+        for later in range(60):
+            now = begin + timedelta(days=later)
+            night = house.night(now)
+            assert night.returncode == 0, night.stderr
+            if later % 10 == 9:
+                assert differences(house, now, days=later + 5) == []
+        nightly = tables(house)
+        assert house.run("transform", "--full", "--now", stamp(now)).returncode == 0
+        rebuilt = tables(house)
+        assert [name for name in nightly if nightly[name] != rebuilt[name]] == []
 
 
 @pytest.mark.soak

@@ -63,7 +63,7 @@ def _sources(graph: Graph, model: Model) -> _Sources:
         for name, columns in known.items()
     }
     tree = qualify(
-        query(model.sql),
+        query(model.sql).copy(),
         schema={"staging": schema},
         dialect="duckdb",
         validate_qualify_columns=False,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 
 import sqlglot
 from sqlglot import exp
@@ -28,7 +29,7 @@ class Reference:
 def references(file: str, text: str) -> Iterator[Reference]:
     """Yield the tables that the one SELECT of a file reads, its CTEs left out."""
     try:
-        trees = sqlglot.parse(text, dialect="duckdb")
+        trees = _trees(text)
     except SqlglotError as error:
         raise ModelError(f"{file}{_why(error)}") from error
     if len(trees) != 1 or not isinstance(tree := trees[0], exp.Query):
@@ -56,10 +57,16 @@ def references(file: str, text: str) -> Iterator[Reference]:
 
 def query(text: str) -> exp.Query:
     """Return the tree of the one SELECT of a file that ``references`` has read."""
-    tree = sqlglot.parse_one(text, dialect="duckdb")
+    (tree,) = _trees(text)
     if not isinstance(tree, exp.Query):
         raise ModelError("after its header a file holds one SELECT, no more")
     return tree
+
+
+@cache
+def _trees(text: str) -> list[exp.Expr | None]:
+    """Parse a file once; nobody may change the trees."""
+    return list(sqlglot.parse(text, dialect="duckdb"))
 
 
 def selected(text: str) -> tuple[str, ...]:

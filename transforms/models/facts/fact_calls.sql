@@ -222,7 +222,7 @@ select
     end as cost_source,
     coalesce(cost_status, 'none') as cost_status,
     -- Exact, and rounded half up: a product of decimals is one of whole numbers.
-    try_cast(cost_total::decimal(18, 6) * fx_rate as decimal(18, 6)) as cost_reporting,
+    try_cast(cost_total::decimal(28, 6) * fx_rate as decimal(18, 6)) as cost_reporting,
     reporting_currency,
     fx_rate,
     agent_name,
