@@ -41,17 +41,22 @@ from (select *, row_number() over (order by record_id) as number from raw.calls)
 where number <= 6
 """
 """An hour later three calls are gone and three are in another language."""
-CONTEXT = ("accounts", "callhouse", "rate_cards", "runs", "streams")
+CONTEXT = ("accounts", "callhouse", "fx_rates", "rate_cards", "runs", "streams")
+RATES = """date,from_currency,to_currency,rate,source
+2026-11-16,EUR,RUB,81,invented
+2026-11-16,EUR,USD,1.25,invented
+"""
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Give a night with a record kept aside, calls gone or changed, and a rate card."""
+    """Give a night with a record kept aside, calls gone or changed, and prices."""
     with open_house(tmp_path_factory.mktemp("dbt"), NOW, days=3, volume=30) as house:
         (house.folder / "config").mkdir()
         example = (ROOT / "config/rate_cards.example.toml").read_text()
         card = re.sub(r"^# (?=\[\[|\w+ = )", "", example, flags=re.MULTILINE)
         (house.folder / "config/rate_cards.toml").write_text(card)
+        (house.folder / "config/fx_rates.csv").write_text(RATES)
         house.post("faults", {"vendor": "zoom", "kind": "malformed_record", "times": 1})
         night = house.night(NOW)
         assert night.returncode == 0, night.stderr
@@ -207,7 +212,7 @@ def test_an_export_has_every_model_and_no_place_of_this_machine(
     folder = house.folder / "exported"
     files = [path for path in folder.rglob("*") if path.is_file()]
     names = {path.stem for path in files if path.parent.parent.name == "models"}
-    assert {one.name for one in (*graph.models, *graph.touches)} - names == set()
+    assert {one.name for one in graph.models} - names == set()
     assert {one.name for one in graph.checks} == {
         path.stem for path in (folder / "tests").iterdir()
     }
