@@ -39,6 +39,10 @@ HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "3"))
 START = read_time("2026-11-09T00:00:00Z")
 BEGIN = read_time("2026-11-11T03:00:00Z")
 LATEST = BEGIN + 9 * DAY
+TABLES = (
+    "select schema_name || '.' || table_name from duckdb_tables() "
+    "where table_name not in ('built_loads', 'build_state')"
+)
 FACTS = (
     "select call_key, started_at, * exclude (first_loaded_at, last_loaded_at, load_id) "
     "from fact_calls order by call_key"
@@ -155,7 +159,26 @@ class Histories(RuleBasedStateMachine):
             assert self.ask(clean, lambda *_: None)
             lived, loaded = (self.facts(config) for config in (self.config, clean))
             assert [row for row in lived if row[1] >= START or row in loaded] == loaded
+            self.rebuild()
         self.folder.cleanup()
+
+    def rebuild(self) -> None:
+        """Compare every table, as the builds left it, with one made of nothing."""
+        found = []
+        for full in (False, True):
+            _, published = build_and_publish(self.config, self.now, full=full)
+            with duckdb.connect(str(published), read_only=True) as connection:
+                connection.execute("set TimeZone = 'UTC'")
+                found.append(
+                    {
+                        table: connection.execute(
+                            f"select t::varchar from {table} t order by 1"
+                        ).fetchall()
+                        for (table,) in connection.execute(TABLES).fetchall()
+                    }
+                )
+        nightly, rebuilt = found
+        assert [name for name in nightly if nightly[name] != rebuilt[name]] == []
 
     def facts(self, config: Config) -> list[tuple[Any, ...]]:
         _, published = build_and_publish(config, self.now)
