@@ -52,6 +52,8 @@ class Story:
     """Its row of ``fact_calls``."""
     legs: Sequence[Row]
     costs: Sequence[Row]
+    agents: Sequence[Row]
+    queues: Sequence[Row]
     as_of: datetime
     time_zone: str
     """In which ``call_date`` is."""
@@ -77,6 +79,10 @@ def explain(config: Config, call_key: str) -> Story:
         (call,) = found
         legs = _rows(_own(tables, "main.fact_call_legs", call_key).order("leg_no"))
         costs = _rows(_own(tables, "main.fact_call_costs", call_key).order("line_no"))
+        agents, queues = (
+            _rows(_own(tables, f"main.bridge_call_{who}", call_key).order("seq"))
+            for who in ("agents", "queues")
+        )
         changes = _rows(_own(tables, "ops.call_changes", call_key).order("field"))
         (horizon,) = _rows(tables.sql(query("horizon")))
     raw = raw_file(config.warehouse, call["vendor"])
@@ -90,6 +96,8 @@ def explain(config: Config, call_key: str) -> Story:
         call=call,
         legs=legs,
         costs=costs,
+        agents=agents,
+        queues=queues,
         as_of=horizon["as_of"],
         time_zone=config.reporting_time_zone,
         unsettled=tuple(_open(call, horizon["settle_after"], horizon["as_of"])),

@@ -42,6 +42,8 @@ def as_json(story: Story) -> Row:
         "unsettled": list(story.unsettled),
         "legs": [_plain(row) for row in story.legs],
         "costs": [_plain(row) for row in story.costs],
+        "agents": [_plain(row) for row in story.agents],
+        "queues": [_plain(row) for row in story.queues],
         "versions": [
             {
                 **_plain(asdict(one)),
@@ -83,19 +85,26 @@ def _facts(story: Story) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
-    for name, text in (*_parties(story.call), *_times(story), *_ends(story)):
+    for name, text in (*_parties(story), *_times(story), *_ends(story)):
         if text:
             grid.add_row(name, _seen(text))
     return grid
 
 
-def _parties(call: Row) -> Iterator[tuple[str, str]]:
+def _parties(story: Story) -> Iterator[tuple[str, str]]:
+    call = story.call
     yield "direction", call["direction"]
     kind, country = call["customer_number_kind"], call["country"]
     yield "customer", _listed(call["customer_number"], kind, country)
     yield "business", _listed(call["business_number"])
-    yield "agent", _listed(call["agent_name"], _counted(call["agent_count"], "agent"))
-    yield "queue", _listed(call["queue_name"], _counted(call["queue_count"], "queue"))
+    yield (
+        "agents",
+        _listed(*(one["agent_name"] or one["agent_key"] for one in story.agents)),
+    )
+    yield (
+        "queues",
+        _listed(*(one["queue_name"] or one["queue_key"] for one in story.queues)),
+    )
     yield "part of", _listed(call["parent_call_key"])
 
 
@@ -246,10 +255,6 @@ def _plain(row: Row) -> Row:
 
 def _listed(*parts: object) -> str:
     return ", ".join(str(part) for part in parts if part not in {None, False, ""})
-
-
-def _counted(count: int | None, what: str) -> str | None:
-    return None if count is None else f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _time(moment: datetime | None) -> str:
