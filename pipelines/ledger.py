@@ -61,10 +61,7 @@ def changed(raw_file: Path, table: str, fresh: pa.Table, *, by_time: bool) -> se
             return set(range(fresh.num_rows))
         stored = warehouse.table(f"held.raw.{table}")
         if by_time:
-            span: Any = pc.min_max(fresh["event_at"]).as_py()
-            stored = stored.filter(
-                f"event_at between '{span['min']}' and '{span['max']}'"
-            )
+            stored = _within(warehouse, table, fresh)
         stored.create_view("records")
         numbered = fresh.append_column("position", pa.array(range(fresh.num_rows)))
         warehouse.register("fresh", numbered)
@@ -77,29 +74,39 @@ def held_marked(
 ) -> set[tuple[str, str]]:
     """Return account and id of the records just read that were erased before."""
     mark = pa.array([stream.erased_mark] * fresh.num_rows, pa.string())
-    asked = fresh.select(["account", "record_id", "event_at"])
-    found = _asked(raw_file, stream, asked.append_column("mark", mark), "held_marked")
+    asked = fresh.select(["account", "record_id"]).append_column("mark", mark)
+    found = _of_fresh(raw_file, stream, fresh, asked, "held_marked")
     return set() if found is None else {*zip(*found.to_pydict().values(), strict=True)}
 
 
 def held_versions(
-    raw_file: Path, stream: Stream, asked: Iterable[tuple[str, str]]
+    raw_file: Path, stream: Stream, fresh: pa.Table, asked: Iterable[tuple[str, str]]
 ) -> pa.Table | None:
-    """Return every version held of some records, named by account and id."""
+    """Return every version held of some of the records just read."""
     accounts, ids = zip(*asked, strict=True)
     table = pa.table({"account": accounts, "record_id": ids})
-    return _asked(raw_file, stream, table, "held_versions")
+    return _of_fresh(raw_file, stream, fresh, table, "held_versions")
 
 
-def _asked(
-    raw_file: Path, stream: Stream, asked: pa.Table, name: str
+def _of_fresh(
+    raw_file: Path, stream: Stream, fresh: pa.Table, asked: pa.Table, name: str
 ) -> pa.Table | None:
+    """Ask of the part of a raw file in which the records just read lie."""
     with _opened(raw_file) as warehouse:
         if stream.table not in _tables(warehouse):
             return None
-        warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        _within(warehouse, stream.table, fresh).create_view("records")
         warehouse.register("asked", asked)
         return warehouse.execute(query(name)).to_arrow_table()
+
+
+def _within(
+    warehouse: duckdb.DuckDBPyConnection, table: str, fresh: pa.Table
+) -> duckdb.DuckDBPyRelation:
+    span: Any = pc.min_max(fresh["event_at"]).as_py()
+    return warehouse.table(f"held.raw.{table}").filter(
+        f"event_at between '{span['min']}' and '{span['max']}'"
+    )
 
 
 def held(

@@ -50,7 +50,7 @@ def _news_only(
         news = _news(fresh, stream.table, differing, tally)
         tally.changed += news.num_rows
         erased = Erased(stream, lost, erasure.blanked(stream, news))
-        return pa.concat_tables([news, _older_ones_cleaned(erased, raw, tally, news)])
+        return pa.concat_tables([news, _older_ones_cleaned(erased, raw, tally, fresh)])
 
     return keep
 
@@ -64,14 +64,16 @@ def _marked(stream: Stream, raw: Path, fresh: pa.Table) -> frozenset[Known]:
 
 
 def _older_ones_cleaned(
-    erased: Erased, raw: Path, tally: Tally, news: pa.Table
+    erased: Erased, raw: Path, tally: Tally, fresh: pa.Table
 ) -> pa.Table:
     """Return the held versions that say too much; the load's merge replaces them."""
     table = erased.stream.table
     suspects = {one for one in erased.suspects if (table, *one) not in tally.cleaned}
     tally.cleaned |= {(table, *one) for one in suspects}
-    held = held_versions(raw, erased.stream, suspects) if suspects else None
-    return news.slice(0, 0) if held is None else erased.changed(held).cast(news.schema)
+    held = held_versions(raw, erased.stream, fresh, suspects) if suspects else None
+    if held is None:
+        return fresh.slice(0, 0)
+    return erased.changed(held).cast(fresh.schema)
 
 
 def _news(fresh: pa.Table, table: str, differing: set[int], tally: Tally) -> pa.Table:
