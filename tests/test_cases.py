@@ -11,6 +11,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pipelines.rate_cards import read_rate_cards
 from pipelines.windows import read_time
 
 CASES = Path(__file__).parent / "cases"
+SEEDS = Path(__file__).parents[1] / "transforms/seeds"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/*/loads.jsonl"))
 METRICS = "metrics.csv"
 EXPECTED = sorted(path.relative_to(CASES) for path in CASES.glob("*/*/*.csv"))
@@ -85,6 +87,12 @@ def read_expected(path: Path) -> tuple[list[str], list[list[str]]]:
     return header, sorted(rows)
 
 
+def seed(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table of words."""
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def metric(rated: Rated, account: str, row: list[Any]) -> Decimal | None:
     """Return a metric of all calls of an account, to the sixth digit."""
     factor, numerator, denominator = row
@@ -126,6 +134,25 @@ def test_metrics_of_a_case_are_those_worked_by_hand(
         for name, variant, *how in metrics
     ]
     assert sorted(found) == rows
+
+
+def test_every_mapped_word_is_in_a_case(rated: Rated) -> None:
+    words = rated.query(
+        "select vendor, vendor_outcome from fact_calls"
+        " union select split_part(call_key, ':', 1), end_code from fact_call_legs"
+    )
+    assert {(row["vendor"], row["vendor_outcome"]) for row in seed("outcomes")} <= {
+        *words
+    }
+    components = rated.query(
+        "select split_part(call_key, ':', 1), vendor_component from fact_call_costs"
+    )
+    for row in seed("cost_components"):
+        assert any(
+            vendor == row["vendor"] and fnmatchcase(word, row["vendor_component"])
+            for vendor, word in components
+            if word is not None
+        ), row
 
 
 def test_cases_come_out_the_same_from_nothing(rated: Rated) -> None:
