@@ -196,10 +196,7 @@ select
     queue_count,
     is_answered,
     case when outcome != 'unknown' then outcome = 'abandoned' end as is_abandoned,
-    coalesce(
-        is_voicemail,
-        case when outcome != 'unknown' then outcome = 'voicemail' end
-    ) as is_voicemail,
+    is_voicemail,
     is_transferred,
     is_bot_handled,
     is_recorded,

@@ -16,7 +16,7 @@
 -- @column leg_count: entries of members
 -- @column agent_count: members with the role Agent
 -- @column is_answered: as outcome
--- @column is_voicemail: outcome, by seeds/outcomes.csv
+-- @column is_voicemail: outcome, by seeds/outcomes.csv; else as outcome
 -- @column is_transferred: whether a member has the role Transfer
 -- @column currency: the configured currency, else USD
 -- @column cost_status: final once rated, pending until the session ends
@@ -101,7 +101,9 @@ select
         when 'in_progress' then if(calls.has_answerer, true, null)
         else calls.is_known_answer
     end as is_answered,
-    calls.known_outcome = 'voicemail' as is_voicemail,
+    coalesce(
+        calls.known_outcome = 'voicemail', if(calls.outcome != 'unknown', false, null)
+    ) as is_voicemail,
     if(calls.has_all_roles or calls.transfers > 0, calls.transfers > 0, null) as is_transferred,
     costs.currency,
     case

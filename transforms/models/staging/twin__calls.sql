@@ -20,6 +20,7 @@
 -- @column duration_basis: reported, with duration
 -- @column leg_count: stages (main, auto, robot, AI, transfer) that took time
 -- @column is_answered: status, by seeds/outcomes.csv
+-- @column is_voicemail: as outcome: no status is a voicemail
 -- @column is_transferred: transferCallDuration above 0
 -- @column is_bot_handled: robotCallDuration or aiCallDuration above 0
 -- @column is_recorded: recordPath
@@ -97,6 +98,7 @@ select
     if(typed.total_seconds is null, null, 'reported') as duration_basis,
     typed.leg_count,
     words.is_answered,
+    if(words.outcome != 'unknown', false, null) as is_voicemail,
     typed.transfer_seconds > 0 as is_transferred,
     typed.bot_seconds > 0 or typed.ai_seconds > 0 as is_bot_handled,
     case when typed.record['recordPath'] != '' then true end as is_recorded,

@@ -19,6 +19,7 @@
 -- @column leg_count: entries of calls
 -- @column agent_count: distinct users of the application who took a call
 -- @column is_answered: successful of calls
+-- @column is_voicemail: as outcome: no end_reason is a voicemail
 -- @column is_transferred: whether a telephone was called successfully after the customer's leg
 -- @column is_recorded: whether records has an entry
 -- @column currency: account_info.currency (RUR is RUB), or the configured currency
@@ -82,6 +83,7 @@ select
         when not typed.is_open and outcomes.outcome != 'unknown'
             then outcomes.outcome = 'answered'
     end as is_answered,
+    if(typed.is_open or outcomes.outcome != 'unknown', false, null) as is_voicemail,
     outcomes.is_transferred,
     case when typed.has_records or not typed.is_open then typed.has_records end as is_recorded,
     costs.currency,

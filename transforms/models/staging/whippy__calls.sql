@@ -14,7 +14,7 @@
 -- @column total_seconds: duration, else duration_ms, else metadata.duration, in milliseconds
 -- @column duration_basis: reported, with a duration
 -- @column is_answered: voicemail; else delivery_status, by seeds/outcomes.csv
--- @column is_voicemail: voicemail
+-- @column is_voicemail: voicemail; a call that failed was none; another that is not analysed may be one
 -- @column is_bot_handled: true with agent_id, false with user_id alone
 -- @column is_recorded: whether attachments has audio
 -- @column cost_status: the vendor gives no price
@@ -65,7 +65,7 @@ select
     spans.total_seconds,
     case when spans.total_seconds is not null then 'reported' end as duration_basis,
     case when typed.is_voicemail then false else words.is_answered end as is_answered,
-    typed.is_voicemail,
+    coalesce(typed.is_voicemail, if(words.outcome = 'failed', false, null)) as is_voicemail,
     typed.is_bot_handled,
     case when typed.has_recording then true end as is_recorded,
     'none' as cost_status,

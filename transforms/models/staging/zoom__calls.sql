@@ -22,7 +22,7 @@
 -- @column agent_count: distinct entries of agents by user_id, else display_name
 -- @column queue_count: distinct entries of queues by cc_queue_id, else queue_id, else queue_name
 -- @column is_answered: result, by seeds/outcomes.csv
--- @column is_voicemail: inbox
+-- @column is_voicemail: inbox, else as outcome
 -- @column is_transferred: whether one of sub_types is a transfer
 -- @column is_recorded: recorded
 -- @column reported_cost: charge, the number in the text
@@ -103,7 +103,10 @@ select
         list_count(typed.queues) = len(typed.queues), len(list_distinct(typed.queues)), null
     )::integer as queue_count,
     words.is_answered,
-    try_cast(typed.record['inbox'] as boolean) as is_voicemail,
+    coalesce(
+        try_cast(typed.record['inbox'] as boolean),
+        if(words.outcome != 'unknown', words.outcome = 'voicemail', null)
+    ) as is_voicemail,
     len(typed.transfers) > 0 as is_transferred,
     try_cast(typed.record['recorded'] as boolean) as is_recorded,
     charges.amount as reported_cost,

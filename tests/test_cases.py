@@ -1,0 +1,161 @@
+"""What the models make of records: cases worked by hand, all of them in one warehouse.
+
+A case is a folder tests/cases/<group>/<case>: loads.jsonl (records as the vendor sends
+them, each with the night that brings it), rate_cards.toml where it has some, and, for
+each table it is about, a CSV file with the rows it expects there and the arithmetic
+above them. An empty cell is NULL. Each case has an account of its own, of its name.
+"""
+
+import csv
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rated import Rated, Record
+
+from pipelines.rate_cards import read_rate_cards
+from pipelines.windows import read_time
+
+CASES = Path(__file__).parent / "cases"
+SEEDS = Path(__file__).parents[1] / "transforms/seeds"
+FOLDERS = sorted(path.parent for path in CASES.glob("*/*/loads.jsonl"))
+METRICS = "metrics.csv"
+EXPECTED = sorted(path.relative_to(CASES) for path in CASES.glob("*/*/*.csv"))
+OF_CALLS = {
+    "bridge_call_agents",
+    "bridge_call_queues",
+    "fact_call_costs",
+    "fact_call_legs",
+    "ops.call_changes",
+    "ops.unknown_words",
+}
+"""Tables that have their account in the key of a call alone."""
+
+
+def loads(folder: Path) -> Iterator[tuple[int, str, str, Record]]:
+    """Yield night, vendor, table and record of a case."""
+    for line in (folder / "loads.jsonl").read_text("utf-8").splitlines():
+        one = json.loads(line)
+        record = (folder.name, one["id"], read_time(one["at"]), one["payload"])
+        yield one["load"], one["vendor"], one.get("table", ""), record
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory: pytest.TempPathFactory) -> Rated:
+    """Give all cases after their last night."""
+    names = Counter(folder.name for folder in FOLDERS)
+    assert names.total() == len(names), "two cases would share an account"
+    accounts: dict[str, list[str]] = defaultdict(list)
+    nights: dict[int, dict[tuple[str, str], list[Record]]] = defaultdict(dict)
+    house = Rated(tmp_path_factory.mktemp("cases"), accounts=accounts)
+    for folder in FOLDERS:
+        if (cards := folder / "rate_cards.toml").exists():
+            house.cards += read_rate_cards(cards, {})
+        for night, vendor, table, record in loads(folder):
+            nights[night].setdefault((vendor, table), []).append(record)
+            if folder.name not in accounts[vendor]:
+                accounts[vendor].append(folder.name)
+    for night in sorted(nights):
+        for (vendor, table), records in nights[night].items():
+            house.load(vendor, records, table)
+        result = house.build()
+        assert result.is_full == (night == 1), result.reason
+    return house
+
+
+def said(value: object) -> str:
+    """Write a cell as a person does."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}" if value else "0"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def read_expected(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and the rows of a file of a case."""
+    lines = (CASES / path).read_text("utf-8").splitlines()
+    assert lines[0].startswith("# "), "say how the numbers come about"
+    header, *rows = csv.reader(line for line in lines if not line.startswith("#"))
+    assert all(len(row) == len(header) for row in rows)
+    return header, sorted(rows)
+
+
+def seed(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table of words."""
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def metric(rated: Rated, account: str, row: list[Any]) -> Decimal | None:
+    """Return a metric of all calls of an account, to the sixth digit."""
+    factor, numerator, denominator = row
+    of_account = f"from daily_calls where account = '{account}'"
+    ((above, below),) = rated.query(
+        f"select sum({numerator}), sum({denominator}) {of_account}"
+    )
+    if above is None or not below:
+        return None
+    value = round(factor * Fraction(above) / Fraction(below) * 10**6)
+    return Decimal(value).scaleb(-6)
+
+
+@pytest.mark.parametrize(
+    "expected", [path for path in EXPECTED if path.name != METRICS], ids=str
+)
+def test_a_case_comes_out_as_worked_by_hand(rated: Rated, expected: Path) -> None:
+    header, rows = read_expected(expected)
+    table, case = expected.name.removesuffix(".csv"), expected.parent.name
+    account = "split_part(call_key, ':', 2)" if table in OF_CALLS else "account"
+    found = rated.query(
+        f"select {', '.join(header)} from {table} where {account} = '{case}'"
+    )
+    assert sorted([said(cell) for cell in row] for row in found) == rows
+
+
+@pytest.mark.parametrize(
+    "expected", [path for path in EXPECTED if path.name == METRICS], ids=str
+)
+def test_metrics_of_a_case_are_those_worked_by_hand(
+    rated: Rated, expected: Path
+) -> None:
+    _, rows = read_expected(expected)
+    metrics = rated.query(
+        "select metric, variant, factor, numerator, denominator from dim_metrics"
+    )
+    found = [
+        [name, variant, said(metric(rated, expected.parent.name, how))]
+        for name, variant, *how in metrics
+    ]
+    assert sorted(found) == rows
+
+
+def test_every_mapped_word_is_in_a_case(rated: Rated) -> None:
+    words = rated.query(
+        "select vendor, vendor_outcome from fact_calls"
+        " union select split_part(call_key, ':', 1), end_code from fact_call_legs"
+    )
+    assert {(row["vendor"], row["vendor_outcome"]) for row in seed("outcomes")} <= {
+        *words
+    }
+    components = rated.query(
+        "select split_part(call_key, ':', 1), vendor_component from fact_call_costs"
+    )
+    for row in seed("cost_components"):
+        assert any(
+            vendor == row["vendor"] and fnmatchcase(word, row["vendor_component"])
+            for vendor, word in components
+            if word is not None
+        ), row
+
+
+def test_cases_come_out_the_same_from_nothing(rated: Rated) -> None:
+    nightly = rated.tables()
+    rated.build(full=True)
+    assert rated.tables() == nightly
