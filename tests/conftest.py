@@ -24,10 +24,21 @@ from pipelines.windows import read_time
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+LONGEST = [
+    *("nights", "backfill", "refusals", "interleavings", "dbt_export", "semantics"),
+    *("vanished", "settle", "verify", "kills", "contract_edges", "zoom_engagements"),
+]
+"""Test files that are dealt to the workers first, so that none is left for the end."""
+
 CALLHOUSE = str(Path(sys.executable).with_name("callhouse"))
 VENDORS = ("evovoice", "twin", "voximplant", "whippy", "zoom")
 LAG = timedelta(minutes=5)
 Row = dict[str, Any]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @dataclass

@@ -18,7 +18,6 @@ from conftest import House, exact, open_house, stamp
 from pipelines.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
-KILLS = 20
 HOOKED = """
 import os, signal, sys
 from datetime import datetime
@@ -73,10 +72,13 @@ def warehouse(house: House) -> Path:
     return house.folder / "warehouse"
 
 
-def test_a_load_killed_at_twenty_points_goes_on_each_time(house: House) -> None:
+@pytest.mark.parametrize("kills", [7, pytest.param(20, marks=pytest.mark.soak)])
+def test_a_load_killed_at_many_points_goes_on_each_time(
+    house: House, kills: int
+) -> None:
     chance = Random(20)  # noqa: S311
     killed = 0
-    while killed < KILLS:
+    while killed < kills:
         done = load(house, chance.randint(1, 1200))
         if done.returncode == 0:  # all of it was in before the point came
             for file in (warehouse(house) / "raw").iterdir():

@@ -195,7 +195,9 @@ select
     agent_count,
     queue_count,
     is_answered,
-    case when outcome != 'unknown' then outcome = 'abandoned' end as is_abandoned,
+    case
+        when outcome not in ('unknown', 'in_progress') then outcome = 'abandoned'
+    end as is_abandoned,
     is_voicemail,
     is_transferred,
     is_bot_handled,

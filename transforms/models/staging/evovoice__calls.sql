@@ -101,9 +101,14 @@ select
         when 'in_progress' then if(calls.has_answerer, true, null)
         else calls.is_known_answer
     end as is_answered,
-    coalesce(
-        calls.known_outcome = 'voicemail', if(calls.outcome != 'unknown', false, null)
-    ) as is_voicemail,
+    case
+        when calls.outcome != 'in_progress'
+            then
+                coalesce(
+                    calls.known_outcome = 'voicemail',
+                    if(calls.outcome != 'unknown', false, null)
+                )
+    end as is_voicemail,
     if(calls.has_all_roles or calls.transfers > 0, calls.transfers > 0, null) as is_transferred,
     costs.currency,
     case

@@ -98,7 +98,7 @@ select
     if(typed.total_seconds is null, null, 'reported') as duration_basis,
     typed.leg_count,
     words.is_answered,
-    if(words.outcome != 'unknown', false, null) as is_voicemail,
+    if(words.outcome not in ('unknown', 'in_progress'), false, null) as is_voicemail,
     typed.transfer_seconds > 0 as is_transferred,
     typed.bot_seconds > 0 or typed.ai_seconds > 0 as is_bot_handled,
     case when typed.record['recordPath'] != '' then true end as is_recorded,

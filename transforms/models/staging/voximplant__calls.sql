@@ -83,7 +83,7 @@ select
         when not typed.is_open and outcomes.outcome != 'unknown'
             then outcomes.outcome = 'answered'
     end as is_answered,
-    if(typed.is_open or outcomes.outcome != 'unknown', false, null) as is_voicemail,
+    if(typed.is_open or outcomes.outcome = 'unknown', null, false) as is_voicemail,
     outcomes.is_transferred,
     case when typed.has_records or not typed.is_open then typed.has_records end as is_recorded,
     costs.currency,
