@@ -83,6 +83,7 @@ def wait_for(process: subprocess.Popen[str], pattern: str) -> None:
     raise AssertionError(f"it ended and never said {pattern}")
 
 
+@pytest.mark.soak
 def test_forward_gives_what_the_nights_give(empty: House, facts: Rows) -> None:
     done = empty.run(*order("--oldest-first"))
     assert done.returncode == 0, done.stderr
@@ -99,6 +100,7 @@ def test_overlapping_ranges_in_any_order_give_what_the_nights_give(
     assert empty.query(FACTS) == facts
 
 
+@pytest.mark.soak
 def test_beside_a_night_it_gives_what_the_nights_give(
     empty: House, facts: Rows
 ) -> None:
@@ -116,7 +118,9 @@ def test_beside_a_night_it_gives_what_the_nights_give(
     }
 
 
-@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.soak)]
+)
 def test_an_interrupted_one_goes_on_and_asks_at_most_a_batch_again(
     empty: House, facts: Rows, stop: signal.Signals
 ) -> None:

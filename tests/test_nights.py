@@ -34,29 +34,29 @@ class Story:
     def night(self, now: datetime) -> None:
         self.exit_codes.append(self.house.night(now).returncode)
         self.facts.append(self.house.query(FACTS))
-        self.differences.append(differences(self.house, now, days=20))
+        self.differences.append(differences(self.house, now, days=15))
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Run a first night, the same again, and three nights more."""
+    """Run a first night, the same again, and two nights more."""
     folder = tmp_path_factory.mktemp("nights")
-    with open_house(folder, FIRST, days=20, volume=40) as house:
+    with open_house(folder, FIRST, days=15, volume=40) as house:
         story = Story(house)
         story.night(FIRST)
         story.night(FIRST)
-        for later in (1, 2, 3):
+        for later in (1, 3):
             story.night(FIRST + timedelta(days=later))
         yield story
 
 
 def test_every_night_ends_complete(story: Story) -> None:
-    assert story.exit_codes == [0, 0, 0, 0, 0]
+    assert story.exit_codes == [0, 0, 0, 0]
 
 
 def test_the_first_night_holds_the_vendors_truth(story: Story) -> None:
     assert story.differences[0] == []
-    assert len(story.facts[0]) > 1500
+    assert len(story.facts[0]) > 1000
 
 
 def test_a_second_run_changes_no_row(story: Story) -> None:
@@ -64,15 +64,15 @@ def test_a_second_run_changes_no_row(story: Story) -> None:
 
 
 def test_late_ends_and_late_costs_arrive_night_by_night(story: Story) -> None:
-    assert story.differences[2:] == [[], [], []]
-    assert len(story.facts[4]) > len(story.facts[1])
+    assert story.differences[2:] == [[], []]
+    assert len(story.facts[-1]) > len(story.facts[1])
 
 
 def test_late_costs_did_arrive(story: Story) -> None:
     columns = story.house.query("select column_name from (describe fact_calls)")
     key, cost = (columns.index((name,)) for name in ("call_key", "cost_total"))
     unpriced = {row[key] for row in story.facts[1] if row[cost] is None}
-    priced = {row[key] for row in story.facts[4] if row[cost] is not None}
+    priced = {row[key] for row in story.facts[-1] if row[cost] is not None}
     late = {key.split(":")[0] for key in unpriced & priced}
     assert late >= {"twin", "voximplant", "zoom"}
 
