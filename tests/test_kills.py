@@ -72,7 +72,7 @@ def warehouse(house: House) -> Path:
     return house.folder / "warehouse"
 
 
-@pytest.mark.parametrize("kills", [7, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.soak)])
 def test_a_load_killed_at_many_points_goes_on_each_time(
     house: House, kills: int
 ) -> None:

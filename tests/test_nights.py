@@ -34,14 +34,14 @@ class Story:
     def night(self, now: datetime) -> None:
         self.exit_codes.append(self.house.night(now).returncode)
         self.facts.append(self.house.query(FACTS))
-        self.differences.append(differences(self.house, now, days=15))
+        self.differences.append(differences(self.house, now, days=10))
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Run a first night, the same again, and two nights more."""
     folder = tmp_path_factory.mktemp("nights")
-    with open_house(folder, FIRST, days=15, volume=40) as house:
+    with open_house(folder, FIRST, days=10, volume=60) as house:
         story = Story(house)
         story.night(FIRST)
         story.night(FIRST)

@@ -17,7 +17,7 @@ TABLE = "select vendor, count(*) from fact_calls where is_deleted group by all"
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("vanished")
-    with open_house(folder, NOW, days=3, volume=40) as house:
+    with open_house(folder, NOW, days=3, volume=20) as house:
         assert house.night(NOW).returncode == 0
         yield house
 

@@ -20,7 +20,7 @@ HELD = f"select vendor_call_id, {', '.join(PARTS)} from fact_calls order by 1"
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("engagements")
-    with open_house(folder, NOW, days=3, volume=60) as house:
+    with open_house(folder, NOW, days=3, volume=25) as house:
         yield house
 
 
