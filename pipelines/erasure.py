@@ -61,18 +61,9 @@ class Erased:
         return payload
 
 
-def is_marked(stream: Stream, payload: str | None) -> bool:
-    """Tell whether the vendor says that it has depersonalised the record."""
-    if not stream.erased_mark or payload is None:
-        return False
-    if not re.search(rf'"{stream.erased_mark}"\s*:\s*true', payload):
-        return False
-    return bytes(_keys(payload).get(stream.erased_mark, _NOTHING)) == b"true"
-
-
 def marked(stream: Stream, records: pa.Table) -> set[Known]:
     """Return the records of a table that are marked as depersonalised."""
-    return {known for known, payload in _listed(records) if is_marked(stream, payload)}
+    return {known for known, payload in _listed(records) if _is_marked(stream, payload)}
 
 
 def blanked(stream: Stream, records: pa.Table) -> dict[Known, str]:
@@ -84,6 +75,15 @@ def blanked(stream: Stream, records: pa.Table) -> dict[Known, str]:
         for known, payload in _listed(records)
         if payload is not None and _blank(stream, _keys(payload))
     }
+
+
+def _is_marked(stream: Stream, payload: str | None) -> bool:
+    """Tell whether the vendor says that it has depersonalised the record."""
+    if not stream.erased_mark or payload is None:
+        return False
+    if not re.search(rf'"{stream.erased_mark}"\s*:\s*true', payload):
+        return False
+    return bytes(_keys(payload).get(stream.erased_mark, _NOTHING)) == b"true"
 
 
 def _listed(records: pa.Table) -> Iterable[tuple[Known, str | None]]:

@@ -184,10 +184,9 @@ def _of(streams: set[str], windows: Sequence[Row]) -> list[Row]:
 
 
 def _newest(rows: Sequence[Row]) -> str | None:
-    """Return the payload to show: what is once erased stays so."""
-    told = [row for row in rows if row["payload"] is not None]
-    erased = [row for row in told if row["is_erased"]]
-    return str((erased or told)[-1]["payload"]) if told else None
+    """Return the payload to show."""
+    told = [str(row["payload"]) for row in rows if row["payload"] is not None]
+    return told[-1] if told else None
 
 
 def _steps(

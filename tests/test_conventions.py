@@ -21,7 +21,7 @@ from transforms.model import read_model
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "transforms/models"
 TERMS = ["Limits", "Time", "Paging", "Auth", "Surprises", "Unverified", "Docs"]
-SHARED = {"any", "numbers.sql"}
+SHARED = {"any", "card_lines.sql", "cost_lines.sql", "cost_sums.sql", "numbers.sql"}
 """What in staging is of no vendor."""
 FORBIDDEN = {"utils", "helpers", "common", "misc", "base", "core", "manager"}
 FORBIDDEN |= {"settings"}

@@ -5,9 +5,6 @@ select
     records._dlt_load_id as load_id,
     records.payload,
     coalesce(
-        try_cast(json_extract_string(records.payload, '$.depersonalized') as boolean), false
-    ) as is_erased,
-    coalesce(
         list({
             'stream': windows.stream,
             'purpose': windows.purpose,

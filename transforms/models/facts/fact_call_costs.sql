@@ -35,4 +35,4 @@ select
     is_leaf,
     billed_at,
     vendor_transaction_id
-from staging.any__cost_lines
+from staging.cost_lines

@@ -132,7 +132,7 @@ calls as (
         house.reporting_currency,
         (numbers.started_at at time zone house.reporting_time_zone)::date as call_date
     from numbers
-    left join staging.any__sums as lines
+    left join staging.cost_sums as lines
         on
             numbers.vendor = lines.vendor
             and numbers.account = lines.account

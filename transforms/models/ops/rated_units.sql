@@ -20,7 +20,7 @@ with listed as (
         usage.*,
         costs.currency
     from staging.evovoice__usage as usage
-    inner join staging.any__cost_lines as costs
+    inner join staging.cost_lines as costs
         on
             costs.vendor = 'evovoice'
             and costs.is_leaf
@@ -57,4 +57,4 @@ select
     quantity as units,
     billable as billable_units,
     amount
-from staging.any__carded
+from staging.card_lines
