@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.config import Account, Vendor
-from pipelines.ledger import pending
+from pipelines.deletion import Suspicion
+from pipelines.ledger import pending, suspicions
 from pipelines.plan import Order, PastRead, plan, plan_backfill
 from pipelines.quota import expected_requests, spent_today, warning
 from pipelines.settle import days_in_doubt, settle_windows
@@ -31,6 +32,8 @@ class Agenda:
     spans: tuple[tuple[Stream, Interval], ...] = ()
     """Where they stand."""
     warnings: tuple[str, ...] = ()
+    confirmed: Interval | None = None
+    """Of which its operator knows that what the vendor does not list is deleted."""
 
 
 def agenda(
@@ -44,13 +47,21 @@ def agenda(
     late: list[tuple[Account, Window]] = []
     waiting: set[_Call] = set()
     spans: list[tuple[Stream, Interval]] = []
+    suspected = suspicions(raw)
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
         streams = streams_for(account)
         windows = [
             window
             for stream in streams
-            for window in plan(stream, since, now, own, vendor.lookback)
+            for window in plan(
+                stream,
+                since,
+                now,
+                own,
+                vendor.lookback,
+                suspected=_times(suspected, account, stream),
+            )
         ]
         planned += [(account, window) for window in windows]
         for stream in streams:
@@ -81,6 +92,18 @@ def agenda(
     return Agenda(asked, frozenset(waiting), tuple(spans), warnings)
 
 
+def _times(
+    suspected: Sequence[Suspicion], account: Account, stream: Stream
+) -> list[datetime]:
+    """Return when the calls were that an earlier run missed in a stream."""
+    place = (account.alias, stream.table)
+    return [
+        one.event_at
+        for one in suspected
+        if stream.proves_absence and (one.account, one.table) == place
+    ]
+
+
 def backlog(
     vendor: Vendor, order: Order, now: datetime, reads: Sequence[PastRead]
 ) -> Agenda:
@@ -103,7 +126,8 @@ def backlog(
     planned.sort(key=lambda asked: asked[1].start, reverse=order.newest_first)
     warnings = [*_month_notes(vendor, order)]
     warnings += _quota_warnings(vendor, planned, now, reads)
-    return Agenda(tuple(planned), warnings=tuple(warnings))
+    confirmed = (order.start, order.end) if order.confirms_deletions else None
+    return Agenda(tuple(planned), warnings=tuple(warnings), confirmed=confirmed)
 
 
 def _month_notes(vendor: Vendor, order: Order) -> Iterator[str]:

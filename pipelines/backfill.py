@@ -15,7 +15,7 @@ from pathlib import Path
 from pipelines.agenda import backlog
 from pipelines.config import Config, Vendor
 from pipelines.load import Progress, ask, clock_from, known_reads, run_lock, turn_lock
-from pipelines.locks import in_turn, only_one
+from pipelines.locks import Holder, in_turn, only_one
 from pipelines.outcome import Outcome
 from pipelines.plan import BACKFILL, Order
 
@@ -47,7 +47,7 @@ def backfill(
 def _batch_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator[None]:
     """Have the vendor to oneself for a batch, after every night that waits for it."""
 
-    def told(holder: str) -> None:
+    def told(holder: Holder) -> None:
         said = f"waits until the run that loads {vendor.name} ends ({holder})"
         progress(vendor.name, 0, 0, 0, said)
 
@@ -59,6 +59,6 @@ def _batch_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator
         f"loading {vendor.name}",
         patience=FOREVER,
         told=told,
-        role=f"a {BACKFILL}",
+        purpose=BACKFILL,
     ):
         yield

@@ -39,11 +39,17 @@ def days_ordered(
     *,
     is_forced: bool,
     newest_first: bool,
+    confirms_deletions: bool = False,
 ) -> Order:
     """Return a backfill of two UTC days and those between; without a last, to today.
 
     Raises `ConfigError` for days that are none, or have not come.
     """
+    if confirms_deletions and not is_forced:
+        raise ConfigError(
+            "--confirm-deletions goes with --force: what is deleted shows only when "
+            "the days are read again"
+        )
     last = now if last is None else last
     if first > now:
         raise ConfigError(
@@ -54,7 +60,13 @@ def days_ordered(
             f"--from {first:%Y-%m-%d} lies after --to {last:%Y-%m-%d}; swap them"
         )
     end = last.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
-    return Order(first, end, is_forced=is_forced, newest_first=newest_first)
+    return Order(
+        first,
+        end,
+        is_forced=is_forced,
+        newest_first=newest_first,
+        confirms_deletions=confirms_deletions,
+    )
 
 
 def _check(option: str, name: str, known: Sequence[str] | dict[str, Vendor]) -> None:

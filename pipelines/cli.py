@@ -151,6 +151,14 @@ def backfill(
     force: Annotated[
         bool, typer.Option("--force", help="Read again what is held and settled.")
     ] = False,
+    confirm_deletions: Annotated[
+        bool,
+        typer.Option(
+            "--confirm-deletions",
+            help="Mark as deleted what the vendor does not list of these days: you "
+            "know that it is true. Needs --force.",
+        ),
+    ] = False,
     oldest_first: Annotated[
         bool, typer.Option("--oldest-first", help="Else the newest day comes first.")
     ] = False,
@@ -173,6 +181,7 @@ def backfill(
             clock,
             is_forced=force,
             newest_first=not oldest_first,
+            confirms_deletions=confirm_deletions,
         )
         chosen = _chosen(settings, vendor, account)
         if dry_run:

@@ -20,7 +20,10 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from pipelines.allowance import Allowance, SpentError
 from pipelines.refusal import (
+    AUTH,
     GONE,
+    OTHER,
+    QUOTA,
     PassingError,
     Refusal,
     Refused,
@@ -203,6 +206,7 @@ class Client:
                 f"{self.vendor} asks to wait {wait / 60:.0f} minutes (its quota is "
                 "used up); what is loaded stays, the next run goes on from there",
                 stops_account=True,
+                reason=QUOTA,
             )
 
     def _spend(self) -> None:
@@ -215,6 +219,7 @@ class Client:
                 f"{self.vendor} account (daily_requests) is used up; it resets at "
                 "00:00 UTC, what is loaded stays, a run after that goes on from there",
                 stops_account=True,
+                reason=QUOTA,
             ) from None
         self._own.sent += 1
 
@@ -263,6 +268,7 @@ class Client:
             stops_account=refusal.kind not in {"stop_window", "bad_question"},
             lacks_scope=refusal.kind == "no_scope",
             is_bad_question=refusal.kind == "bad_question",
+            reason=AUTH if refusal.kind == "sign_in" else OTHER,
         )
 
     def _refusal(self, status: int, body: bytes) -> Refusal | None:

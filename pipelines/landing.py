@@ -19,7 +19,7 @@ from dlt.extract import DltResource
 
 from pipelines.http import Client
 from pipelines.reading import ALONE, READS, Fetch, Pile, Reader, Terms
-from pipelines.refusal import VendorError
+from pipelines.refusal import EXPIRED, NOT_AUTHORIZED, VendorError
 from pipelines.stream import Stream
 from pipelines.windows import Window
 
@@ -30,6 +30,7 @@ KEYS = {
     "records": ["account", "event_at", "record_id", "fetched_at"],
     "quarantine": ["account", "stream", "window_from", "record_no", "fetched_at"],
     "load_windows": ["account", "stream", "window_start", "window_end", "started_at"],
+    "absences": ["account", "record", "record_id", "read_at"],
 }
 """Time stands before the id, so that a merge touches recent row groups only."""
 
@@ -80,12 +81,30 @@ LEDGER = _schema(
     requests=_COUNT,
     retries=_COUNT,
     rows_vanished=_COUNT,
+    rows_known=_COUNT,
     split_of=_TEXT,
     attempt=_COUNT,
     started_at=_TIME,
     finished_at=_TIME,
+    reason=_TEXT,
     error=_TEXT,
 )
+ABSENCES = _schema(
+    "absences",
+    account=_TEXT,
+    record=_TEXT,
+    record_id=_TEXT,
+    read_at=_TIME,
+    event_at=_TIME,
+    since=_TIME,
+    state=_TEXT,
+)
+"""What runs found out about stored records that were not listed: one row per record
+and change of mind. ``state`` is suspected (missing once, believably), doubted (missing
+in a reading that is not believed), deleted, present, or lapsed (its vendor can no
+longer prove either)."""
+MISSING, SHORT, UNSTEADY = "missing", "short", "unsteady"
+COUNTS_MORE = "vendor_counts_more"
 
 
 @dataclass(frozen=True)
@@ -94,7 +113,6 @@ class Read:
 
     stream: Stream
     records: pa.Table
-    """With a payload of NULL for a record that the vendor no longer lists."""
     quarantine: pa.Table
     ledger: pa.Table
 
@@ -151,6 +169,15 @@ def landed(
     ]
 
 
+def stored_at_once(tables: Mapping[str, pa.Table]) -> list[DltResource]:
+    """Return dlt resources that store ready rows, by table, in one package."""
+    return [
+        _hinted(dlt.resource([rows], name=name), name)
+        for name, rows in tables.items()
+        if rows.num_rows
+    ]
+
+
 def _records_of(table: str) -> Callable[[Read], pa.Table | None]:
     return lambda read: read.records if read.stream.table == table else None
 
@@ -163,6 +190,10 @@ def _table(
         if table is not None:
             yield table
 
+    return _hinted(dlt.transformer(name=name, data_from=source)(rows), kind)
+
+
+def _hinted(resource: DltResource, kind: str) -> DltResource:
     # The only disposition that a killed and repeated load cannot duplicate; rows
     # come without duplicates, so dlt need not sort whole payloads for them.
     disposition: Any = {
@@ -170,9 +201,9 @@ def _table(
         "strategy": "delete-insert",
         "deduplicated": True,
     }
-    transformer = dlt.transformer(name=name, data_from=source)(rows)
-    transformer.apply_hints(write_disposition=disposition, primary_key=KEYS[kind])
-    return transformer
+    keys = KEYS.get(kind, KEYS["records"])
+    resource.apply_hints(write_disposition=disposition, primary_key=keys)
+    return resource
 
 
 def _in_order(
@@ -199,14 +230,15 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
     """Read one window, and say in the ledger what became of it."""
     started = reader.terms.clock()
     requests, retries = client.sent, client.retries
-    pile, error, state = Pile(), None, "complete"
+    pile, error, state, reason = Pile(), None, "complete", None
     try:
         pile = reader.read(window, started)
+        state, reason = _state_of(pile, reader)
     except VendorError as failure:
-        lost = failure.is_gone or _is_not_granted(reader.stream, failure)
-        error, state = failure, "unreachable" if lost else "failed"
-    if pile.is_short and not reader.terms.counts_only:
-        state = "partial"
+        no_scope = _is_not_granted(reader.stream, failure)
+        error, reason = failure, NOT_AUTHORIZED if no_scope else failure.reason
+        state = "unreachable" if reason in {EXPIRED, NOT_AUTHORIZED} else "failed"
+    if reason == SHORT:
         error = VendorError(
             f"{window} has {pile.total} records by the vendor's count, but sent "
             f"{pile.distinct} in {READS} readings; it is read again next time"
@@ -216,6 +248,7 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
         "stream": reader.stream.name,
         "purpose": window.purpose,
         "state": state,
+        "reason": reason,
         "attempt": window.attempt,
         "started_at": started,
         "finished_at": reader.terms.clock(),
@@ -228,7 +261,8 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
         "rows_distinct": len(pile.kept),
         "rows_inside": _inside(reader.stream, window, pile),
         "rows_quarantined": len(pile.refused),
-        "rows_vanished": len(pile.vanished),
+        "rows_vanished": len(pile.missing),
+        "rows_known": pile.known,
         "vendor_total": pile.total,
         "requests": client.sent - requests,
         "retries": client.retries - retries,
@@ -255,16 +289,24 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
     return read, error
 
 
+def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
+    """Return the state of a window that was read to its end, and the reason for it."""
+    if reader.terms.counts_only:
+        return "complete", None
+    if pile.is_short:
+        return "partial", SHORT
+    if pile.counts_more:
+        return "complete", COUNTS_MORE
+    if not pile.is_steady:
+        return "complete", UNSTEADY
+    if pile.missing:  # until the whole run says what became of the records
+        return "partial", MISSING
+    return "complete", None
+
+
 def _records(
     account: str, pile: Pile, window: Window, fetched_at: datetime
 ) -> pa.Table:
-    found: list[tuple[str, datetime, str | None]] = [
-        (record_id, event_at, payload)
-        for record_id, (event_at, _, payload) in (pile.seen or pile.kept).items()
-    ]
-    found += [
-        (record_id, event_at, None) for record_id, event_at in pile.vanished.items()
-    ]
     rows = [
         {
             "account": account,
@@ -274,7 +316,7 @@ def _records(
             "fetched_at": fetched_at,
             "payload": payload,
         }
-        for record_id, event_at, payload in found
+        for record_id, (event_at, _, payload) in (pile.seen or pile.kept).items()
     ]
     return pa.Table.from_pylist(rows, schema=RECORDS)
 

@@ -1,6 +1,6 @@
 """What a vendor's raw file holds: windows asked for before, records as last seen."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,39 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from pipelines.deletion import Missing, Suspicion
 from pipelines.plan import PastRead
 from pipelines.settle import PendingDay
 from pipelines.stream import Stream
 from pipelines.windows import Interval, Window
+
+_TIME = pa.timestamp("us", tz="UTC")
+Keys = npt.NDArray[np.uint64]
+"""DuckDB's hashes of (account, record id): eight bytes a record."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Records just read, beside the newest version that is stored of each."""
+
+    differing: frozenset[int]
+    """Positions of those that are new, or other than stored."""
+    restored: frozenset[int]
+    """Positions of those whose newest stored version says that they are deleted."""
+    same: Keys
+    """Those that are as stored: nothing of this run shows in the raw file for them."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A stored record that a run did not see: where its newest version lies."""
+
+    account: str
+    missing: Missing
 
 
 @dataclass(frozen=True)
@@ -47,26 +73,101 @@ def past_reads(raw_file: Path) -> list[PastRead]:
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
-def changed(raw_file: Path, table: str, fresh: pa.Table, *, by_time: bool) -> set[int]:
-    """Return the positions of records that are new or differ from the version held.
+def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
+    """Compare records just read with the newest version stored of each.
 
     An unchanged record is not written again: what is in the raw file is the history
-    of each record, and a night's work is what really changed. ``by_time`` says that
-    a record's event time is its own, so that only its part of the file is read.
+    of each record, and a run's work is what really changed. The newest version counts
+    wherever in time it lies, for a record's own time can be corrected.
     """
+    nothing = frozenset[int]()
+    everything = frozenset(range(fresh.num_rows))
+    unseen = np.empty(0, np.uint64)
     if not fresh.num_rows:
-        return set()
+        return Compared(nothing, nothing, unseen)
     with _opened(raw_file) as warehouse:
         if table not in _tables(warehouse):
-            return set(range(fresh.num_rows))
-        stored = warehouse.table(f"held.raw.{table}")
-        if by_time:
-            stored = _within(warehouse, table, fresh)
-        stored.create_view("records")
+            return Compared(everything, nothing, unseen)
         numbered = fresh.append_column("position", pa.array(range(fresh.num_rows)))
         warehouse.register("fresh", numbered)
-        rows = warehouse.execute(query("changed")).fetchall()
-    return {position for (position,) in rows}
+        _select(warehouse, table, "from fresh")
+        found = warehouse.execute(query("changed")).fetchnumpy()
+    is_same, was_deleted = found["is_same"], found["was_deleted"]
+    return Compared(
+        frozenset(found["position"][~is_same].tolist()),
+        frozenset(found["position"][was_deleted].tolist()),
+        found["key"][is_same],
+    )
+
+
+def missing_of(
+    raw_file: Path,
+    stream: Stream,
+    spans: Iterable[tuple[str, Interval]],
+    seen: Keys,
+    since: datetime,
+) -> list[Lost]:
+    """Return the living records of some windows that a run has not seen.
+
+    ``spans`` are accounts and what was read of each; ``seen`` are the records that
+    came as they are stored, and whatever is stored ``since`` the run began came too.
+    """
+    accounts, times = zip(*spans, strict=True)
+    asked = {
+        "account": accounts,
+        "start": pa.array([start for start, _ in times], _TIME),
+        "end": pa.array([end for _, end in times], _TIME),
+    }
+    with _opened(raw_file) as warehouse:
+        if stream.table not in _tables(warehouse):
+            return []
+        low, high = min(start for start, _ in times), max(end for _, end in times)
+        warehouse.table(f"held.raw.{stream.table}").filter(
+            f"event_at >= '{low}' and event_at < '{high}'"
+        ).create_view("inside")
+        warehouse.register("spans", pa.table(asked))
+        warehouse.register("seen", pa.table({"key": seen}))
+        warehouse.execute("set variable since = $1::timestamptz", [since])
+        _select(warehouse, stream.table, query("unseen"))
+        rows = warehouse.execute(query("missing")).fetchall()
+    return [Lost(account, Missing(record_id, at)) for account, record_id, at in rows]
+
+
+def suspicions(raw_file: Path) -> list[Suspicion]:
+    """Return the records that earlier runs missed, neither proven nor refuted yet."""
+    with _opened(raw_file) as warehouse:
+        if "absences" not in _tables(warehouse):
+            return []
+        return [
+            Suspicion(*row) for row in warehouse.execute(query("suspicions")).fetchall()
+        ]
+
+
+def seen_again(
+    raw_file: Path, table: str, asked: Sequence[Suspicion], seen: Keys, since: datetime
+) -> set[tuple[str, str]]:
+    """Return account and id of the suspected records that a run has seen."""
+    names = ("account", "record_id")
+    suspected = {name: [getattr(one, name) for one in asked] for name in names}
+    with _opened(raw_file) as warehouse:
+        warehouse.register("suspected", pa.table(suspected))
+        warehouse.register("seen", pa.table({"key": seen}))
+        warehouse.execute("set variable since = $1::timestamptz", [since])
+        _select(warehouse, table, "from suspected")
+        return set(warehouse.execute(query("seen_again")).fetchall())
+
+
+def days_with_records(
+    raw_file: Path, table: str, account: str, until: datetime
+) -> list[datetime]:
+    """Return the UTC days before ``until`` that have records, the newest first."""
+    with _opened(raw_file) as warehouse:
+        if table not in _tables(warehouse):
+            return []
+        stored = warehouse.table(f"held.raw.{table}").filter(f"event_at < '{until}'")
+        stored.filter(_equals("account", account)).create_view("records")
+        rows = warehouse.execute(query("days_with_records")).fetchall()
+        return [day for (day,) in rows]
 
 
 def held_marked(
@@ -91,36 +192,44 @@ def held_versions(
 def _of_fresh(
     raw_file: Path, stream: Stream, fresh: pa.Table, asked: pa.Table, name: str
 ) -> pa.Table | None:
-    """Ask of the part of a raw file in which the records just read lie."""
+    """Ask of all stored versions of the records just read."""
     with _opened(raw_file) as warehouse:
         if stream.table not in _tables(warehouse):
             return None
-        _within(warehouse, stream.table, fresh).create_view("records")
-        warehouse.register("asked", asked)
+        warehouse.register("fresh", fresh)
+        _select(warehouse, stream.table, "select account, record_id from fresh")
+        warehouse.register("wanted", asked)
         return warehouse.execute(query(name)).to_arrow_table()
 
 
-def _within(
-    warehouse: duckdb.DuckDBPyConnection, table: str, fresh: pa.Table
-) -> duckdb.DuckDBPyRelation:
-    span: Any = pc.min_max(fresh["event_at"]).as_py()
-    return warehouse.table(f"held.raw.{table}").filter(
-        f"event_at between '{span['min']}' and '{span['max']}'"
-    )
+def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> None:
+    """Make the view ``records``: every version of the records that are asked for.
+
+    First only keys are read, of the whole table, for a record may have versions far
+    apart in time. Their times then bound the scan that reads payloads.
+    """
+    warehouse.table(f"held.raw.{table}").create_view("stored")
+    warehouse.sql(asked).create_view("wanted_here")
+    warehouse.execute(query("asked"))
+    low, high = warehouse.execute(query("asked_span")).fetchall()[0]
+    bounds = "false" if low is None else f"event_at between '{low}' and '{high}'"
+    warehouse.table("stored").filter(bounds).create_view("bounded")
+    warehouse.execute(query("records"))
 
 
 def held(
     raw_file: Path, stream: Stream, account: str, window: Window
 ) -> dict[str, datetime]:
-    """Return the records held of a window that a reading must have: times by id."""
+    """Return the stored records that a reading of a window should have: times by id."""
     with _opened(raw_file) as warehouse:
         if stream.table not in _tables(warehouse):
             return {}
-        stored = warehouse.table(f"held.raw.{stream.table}")
-        stored = stored.filter(
+        warehouse.table(f"held.raw.{stream.table}").filter(
             f"event_at >= '{window.start}' and event_at < '{window.end}'"
-        ).filter(_equals("account", account))
-        stored.create_view("records")
+        ).filter(_equals("account", account)).create_view("inside")
+        warehouse.execute("set variable low = $1::timestamptz", [window.start])
+        warehouse.execute("set variable high = $1::timestamptz", [window.end])
+        _select(warehouse, stream.table, "select account, record_id from inside")
         return dict(warehouse.execute(query("held")).fetchall())
 
 
@@ -160,9 +269,10 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
             return []
         bounds = f"event_at >= '{span[0]}' and event_at < '{span[1]}'"
         stored = warehouse.table(f"held.raw.{stream.table}")
-        stored.filter(bounds).create_view("records")
-        for view, name in (("latest", "latest"), ("pending", stream.pending)):
-            warehouse.sql(query(name)).create_view(view)
+        stored.filter(bounds).create_view("inside")
+        _select(warehouse, stream.table, "select account, record_id from inside")
+        warehouse.sql(query("latest")).filter(bounds).create_view("latest")
+        warehouse.sql(query(stream.pending)).create_view("pending")
         rows = warehouse.execute(query("pending_days")).fetchall()
     return [
         PendingDay(account, start, records, tuple(ids))

@@ -8,24 +8,34 @@ never resumed, and what is done is what the ledger in the raw file says.
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from pipelines.absences import (
+    ROUNDS,
+    RunReads,
+    places_of,
+    still_to_read,
+    verdict_on,
+    with_verdict,
+)
 from pipelines.agenda import Agenda, agenda, settled
-from pipelines.config import Account, Config, Vendor
+from pipelines.config import Config, Vendor
+from pipelines.landing import stored_at_once
 from pipelines.ledger import held, past_reads
-from pipelines.locks import in_turn, only_one
+from pipelines.locks import Holder, in_turn, only_one
 from pipelines.news import Tally, watch
-from pipelines.outcome import Outcome, added, given_up, key, lost
+from pipelines.outcome import Asked, Outcome, added, given_up, key, lost
 from pipelines.plan import BACKFILL, PastRead, history_start
 from pipelines.quota import spent_today
 from pipelines.reading import Terms
 from pipelines.sources import open_source
-from pipelines.windows import Window
+from pipelines.windows import Interval
 
 BATCH_WINDOWS = 16
 """Windows of one load package: what a kill can cost, against a second a package."""
@@ -113,11 +123,11 @@ def _night_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator
     batch at once would always be quicker.
     """
 
-    def patience(holder: str) -> float:
-        return A_BATCH if holder.endswith(BACKFILL) else LAST_BREATH
+    def patience(holder: Holder) -> float:
+        return A_BATCH if holder.purpose == BACKFILL else LAST_BREATH
 
-    def told(holder: str) -> None:
-        if holder.endswith(BACKFILL):
+    def told(holder: Holder) -> None:
+        if holder.purpose == BACKFILL:
             said = f"waits until a batch of a backfill is in ({holder})"
             progress(vendor.name, 0, 0, 0, said)
 
@@ -130,6 +140,73 @@ def _night_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator
         yield
 
 
+@dataclass
+class _Run:
+    """One vendor's questions, asked in batches; what came of them so far."""
+
+    vendor: Vendor
+    warehouse: Path
+    clock: Callable[[], datetime]
+    progress: Progress
+    turn: Callable[[], AbstractContextManager[None]]
+    """Each batch is asked within a turn."""
+    outcome: Outcome
+    reads: RunReads
+
+    def ask(self, asked: Sequence[Asked], note: str = "") -> None:
+        """Ask in batches, but nothing more of who refused."""
+        self.outcome = replace(self.outcome, planned=self.outcome.planned + len(asked))
+        self._show(note)
+        left = list(asked)
+        while left:
+            batch = left[:BATCH_WINDOWS]
+            with self.turn():
+                before = known_reads(self.warehouse, self.vendor.name)
+                spent = {
+                    account.alias: spent_today(before, account.alias, self.clock())
+                    for account in self.vendor.accounts
+                }
+                tally = load_batch(
+                    self.vendor, self.warehouse, batch, self.clock, spent
+                )
+            self.reads.add(tally)
+            out_of_reach = lost(left, tally)
+            answered = [one for one in batch if key(one) not in out_of_reach]
+            blocked = given_up(answered, tally)
+            left = [
+                one
+                for one in left[BATCH_WINDOWS:]
+                if key(one) not in out_of_reach and one[0].alias not in blocked
+            ]
+            self.outcome = added(self.outcome, tally, len(out_of_reach), before)
+            self._show("")
+
+    def judge(self, confirmed: Interval | None) -> None:
+        """Read what is needed to judge the stored records that did not come; do so."""
+        raw = raw_file(self.warehouse, self.vendor.name)
+        lock = file_lock(self.warehouse, self.vendor.name)
+        places, now = places_of(self.vendor), self.reads.since
+        for _ in range(ROUNDS):
+            with in_turn(lock, shared=True):
+                more = still_to_read(raw, places, self.reads, now, confirmed)
+            if not more:
+                break
+            self.ask(more)
+        with self.turn():
+            with in_turn(lock, shared=True):
+                verdict = verdict_on(raw, places, self.reads, now, confirmed)
+            if verdict.tables:
+                resources = stored_at_once(verdict.tables)
+                _store(self.vendor, self.warehouse, lambda: resources)
+        self.outcome = with_verdict(self.outcome, verdict)
+        if verdict.windows:
+            self._show("")
+
+    def _show(self, note: str) -> None:
+        done = self.outcome
+        self.progress(self.vendor.name, done.windows, done.planned, done.records, note)
+
+
 def ask(
     vendor: Vendor,
     warehouse: Path,
@@ -139,47 +216,49 @@ def ask(
     *,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Outcome:
-    """Ask all that is on the agenda, but nothing more of who refused.
-
-    Each batch is asked within a ``turn``.
-    """
-    outcome = Outcome(
-        vendor.name,
-        planned=len(agenda.windows),
-        pending=len(agenda.waiting),
-        notes=agenda.warnings,
-    )
-    progress(vendor.name, 0, outcome.planned, 0, "; ".join(agenda.warnings))
-    left = list(agenda.windows)
-    while left:
-        batch = left[:BATCH_WINDOWS]
-        with turn():
-            reads = known_reads(warehouse, vendor.name)
-            spent = {
-                account.alias: spent_today(reads, account.alias, clock())
-                for account in vendor.accounts
-            }
-            tally = load_batch(vendor, warehouse, batch, clock, spent)
-        out_of_reach = lost(left, tally)
-        blocked = given_up((a for a in batch if key(a) not in out_of_reach), tally)
-        left = [
-            asked
-            for asked in left[BATCH_WINDOWS:]
-            if key(asked) not in out_of_reach and asked[0].alias not in blocked
-        ]
-        outcome = added(outcome, tally, len(out_of_reach))
-        progress(vendor.name, outcome.windows, outcome.planned, outcome.records, "")
-    return outcome
+    """Ask all that is on the agenda, and judge what was stored and did not come."""
+    outcome = Outcome(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
+    reads = RunReads(clock())
+    run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads)
+    run.ask(agenda.windows, "; ".join(agenda.warnings))
+    run.judge(agenda.confirmed)
+    return run.outcome
 
 
 def load_batch(
     vendor: Vendor,
     warehouse: Path,
-    asked: list[tuple[Account, Window]],
+    asked: Sequence[Asked],
     clock: Callable[[], datetime],
     spent: Mapping[str, int],
 ) -> Tally:
     """Read windows and store them, their ledger and their quarantine as one load."""
+    raw = raw_file(warehouse, vendor.name)
+    tally = Tally()
+
+    def sources() -> list[Any]:
+        found = []
+        for account in vendor.accounts:
+            windows = [window for owner, window in asked if owner is account]
+            terms = Terms(
+                clock,
+                keep_going=True,
+                requests_today=spent[account.alias],
+                held=partial(held, raw),
+            )
+            built = open_source(
+                vendor.name, account.alias, account.settings, windows, terms
+            )
+            watch(built, vendor.name, raw, tally)
+            found.append(built)
+        return found
+
+    _store(vendor, warehouse, sources)
+    return tally
+
+
+def _store(vendor: Vendor, warehouse: Path, data: Callable[[], Sequence[Any]]) -> None:
+    """Store what dlt resources yield as one load package, all or nothing."""
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415 - takes its settings when it is imported
 
@@ -187,21 +266,6 @@ def load_batch(
     raw.parent.mkdir(parents=True, exist_ok=True)
     work = warehouse / "dlt" / vendor.name
     shutil.rmtree(work, ignore_errors=True)
-    tally = Tally()
-    sources = []
-    for account in vendor.accounts:
-        windows = [window for owner, window in asked if owner is account]
-        terms = Terms(
-            clock,
-            keep_going=True,
-            requests_today=spent[account.alias],
-            held=partial(held, raw),
-        )
-        built = open_source(
-            vendor.name, account.alias, account.settings, windows, terms
-        )
-        watch(built, vendor.name, raw, tally)
-        sources.append(built)
     pipeline = dlt.pipeline(
         vendor.name,
         pipelines_dir=str(work),
@@ -209,9 +273,8 @@ def load_batch(
         destination=dlt.destinations.duckdb(str(raw), supports_transactions=True),
         dataset_name="raw",
     )
-    pipeline.extract(sources, loader_file_format="parquet")
+    pipeline.extract(data(), loader_file_format="parquet")
     pipeline.normalize()
     with in_turn(file_lock(warehouse, vendor.name)):
         pipeline.load(raise_on_failed_jobs=True)
     shutil.rmtree(work, ignore_errors=True)
-    return tally

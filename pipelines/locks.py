@@ -12,9 +12,27 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 
 class LockedError(Exception):
     """Somebody else is doing this; the sentence says who and since when."""
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds a lock, as the lock file says it."""
+
+    process: int = 0
+    since: str = ""
+    purpose: str = ""
+    """What for, in a word of the planner's such as backfill; "": nothing special."""
+
+    def __str__(self) -> str:
+        """Show it for a sentence."""
+        if not self.process:
+            return "by another process"
+        what = f", a {self.purpose}" if self.purpose else ""
+        return f"process {self.process}, since {self.since}{what}"
 
 
 @contextmanager
@@ -22,38 +40,36 @@ def only_one(
     path: Path,
     what: str,
     *,
-    patience: float | Callable[[str], float] = 0.0,
-    told: Callable[[str], None] = lambda _: None,
-    role: str = "",
+    patience: float | Callable[[Holder], float] = 0.0,
+    told: Callable[[Holder], None] = lambda _: None,
+    purpose: str = "",
 ) -> Iterator[None]:
     """Hold a lock for one's whole work, or raise `LockedError`.
 
-    ``patience`` is how many seconds to wait for the holder, or says it of one who is
-    described to it; ``told`` hears of who is waited for, and ``role`` is added to how
-    we are described ourselves.
+    ``patience`` is how many seconds to wait for the holder, or returns them; ``told``
+    is called once with who is waited for. ``purpose`` is kept in the lock file.
     """
     with _opened(path) as handle:
         _take(handle, what, patience, told)
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z"
-        text = f"process {os.getpid()}, since {since}" + (f", {role}" if role else "")
+        text = msgspec.json.encode(Holder(os.getpid(), since, purpose))
         os.ftruncate(handle, 0)
-        os.pwrite(handle, text.encode(), 0)
+        os.pwrite(handle, text, 0)
         yield
 
 
 def _take(
     handle: int,
     what: str,
-    patience: float | Callable[[str], float],
-    told: Callable[[str], None],
+    patience: float | Callable[[Holder], float],
+    told: Callable[[Holder], None],
 ) -> None:
     began, heard = time.monotonic(), False
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
-            holder = holder or "by another process"
+            holder = _holder(handle)
             enough = patience(holder) if callable(patience) else patience
             if time.monotonic() - began >= enough:
                 raise LockedError(
@@ -66,6 +82,14 @@ def _take(
             time.sleep(0.1)
         else:
             return
+
+
+def _holder(handle: int) -> Holder:
+    """Read who holds a lock; one that was just taken may not be described yet."""
+    try:
+        return msgspec.json.decode(os.pread(handle, 400, 0), type=Holder)
+    except msgspec.DecodeError:
+        return Holder()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines import erasure
 from pipelines.erasure import Erased, Known
-from pipelines.ledger import changed, held_marked, held_versions
+from pipelines.ledger import Compared, Keys, compared, held_marked, held_versions
 from pipelines.sources import streams_of
 from pipelines.stream import Stream
 
@@ -20,6 +20,10 @@ class Tally:
 
     ledger: list[dict[str, Any]] = field(default_factory=list)
     changed: int = 0
+    restored: int = 0
+    """Records that were deleted and are listed again."""
+    same: dict[str, list[Keys]] = field(default_factory=dict)
+    """By table: what came as it is stored, and so is not stored again."""
     seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Digest of each record of this package, by table, account and record id."""
     cleaned: set[tuple[str, str, str]] = field(default_factory=set)
@@ -43,11 +47,11 @@ def _news_only(
     stream: Stream, raw: Path, tally: Tally
 ) -> Callable[[pa.Table], pa.Table]:
     def keep(fresh: pa.Table) -> pa.Table:
-        by_time = not stream.is_reference
         lost = _marked(stream, raw, fresh)
         fresh = Erased(stream, lost, {}).applied(fresh)
-        differing = changed(raw, stream.table, fresh, by_time=by_time)
-        news = _news(fresh, stream.table, differing, tally)
+        found = compared(raw, stream.table, fresh)
+        tally.same.setdefault(stream.table, []).append(found.same)
+        news = _news(fresh, stream.table, found, tally)
         tally.changed += news.num_rows
         erased = Erased(stream, lost, erasure.blanked(stream, news))
         return pa.concat_tables([news, _older_ones_cleaned(erased, raw, tally, fresh)])
@@ -76,7 +80,7 @@ def _older_ones_cleaned(
     return erased.changed(held).cast(fresh.schema)
 
 
-def _news(fresh: pa.Table, table: str, differing: set[int], tally: Tally) -> pa.Table:
+def _news(fresh: pa.Table, table: str, found: Compared, tally: Tally) -> pa.Table:
     """Keep what differs from the last sight of it, in this package or before it."""
     news = []
     columns = (fresh[name].to_pylist() for name in ("account", "record_id", "payload"))
@@ -84,9 +88,11 @@ def _news(fresh: pa.Table, table: str, differing: set[int], tally: Tally) -> pa.
         zip(*columns, strict=True)
     ):
         key, digest = (table, account, record_id), hash(payload)
-        is_new = (
-            tally.seen[key] != digest if key in tally.seen else position in differing
-        )
+        if key in tally.seen:
+            is_new = tally.seen[key] != digest
+        else:
+            is_new = position in found.differing
+            tally.restored += position in found.restored
         tally.seen[key] = digest
         if is_new:
             news.append(position)

@@ -190,6 +190,8 @@ def _run(outcome: Outcome, now: datetime, command: str) -> Run:
         quarantined=outcome.quarantined,
         pending=outcome.pending,
         settled=outcome.settled,
+        deleted=outcome.deleted,
+        restored=outcome.restored,
         requests=outcome.requests,
         retries=outcome.retries,
         seconds=round(outcome.seconds, 3),

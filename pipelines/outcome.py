@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from pipelines.config import Account
+from pipelines.landing import COUNTS_MORE, MISSING
 from pipelines.news import Tally
-from pipelines.refusal import GONE
+from pipelines.plan import PastRead
+from pipelines.refusal import EXPIRED
 from pipelines.windows import Window
 
 Asked: TypeAlias = tuple[Account, Window]
@@ -32,6 +34,10 @@ class Outcome:
     """Calls asked for because their end or price was still to come."""
     settled: int = 0
     """Of them those that wait for nothing any more."""
+    deleted: int = 0
+    """Calls newly marked deleted."""
+    restored: int = 0
+    """Calls that were marked deleted and are listed again."""
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
@@ -45,20 +51,42 @@ class Outcome:
         return not self.errors and self.windows == self.planned
 
 
-def added(outcome: Outcome, tally: Tally, lost: int) -> Outcome:
-    """Add a load package to what became of a vendor tonight.
+def added(
+    outcome: Outcome, tally: Tally, lost: int, reads: Iterable[PastRead]
+) -> Outcome:
+    """Add a load package to what became of a vendor in this run.
 
-    ``lost`` of the planned windows can no longer be had.
+    ``lost`` of the planned windows can no longer be had; ``reads`` are those before
+    the package: what was said of a window then is not said again.
     """
     rows = tally.ledger
-    errors = [row["error"] for row in rows if row["state"] in {"failed", "partial"}]
+    errors = [
+        row["error"]
+        for row in rows
+        if row["state"] in {"failed", "partial"} and row["reason"] != MISSING
+    ]
     notes = [_note(row) for row in rows if row["state"] == "unreachable"]
+    known = {
+        (read.account, read.stream, *read.interval)
+        for read in reads
+        if read.reason == COUNTS_MORE
+    }
+    notes += [
+        f"{row['stream']} {row['window_start']:%Y-%m-%d}: the vendor counts "
+        f"{row['vendor_total']} records and lists {row['rows_distinct']}, however "
+        "finely it is asked; all it lists is stored"
+        for row in rows
+        if row["reason"] == COUNTS_MORE
+        and (row["account"], row["stream"], row["window_start"], row["window_end"])
+        not in known
+    ]
     return replace(
         outcome,
         planned=outcome.planned - lost,
         windows=outcome.windows + sum(row["state"] == "complete" for row in rows),
         records=outcome.records + sum(row["rows_distinct"] for row in rows),
         changed=outcome.changed + tally.changed,
+        restored=outcome.restored + tally.restored,
         quarantined=outcome.quarantined + sum(row["rows_quarantined"] for row in rows),
         requests=outcome.requests + sum(row["requests"] for row in rows),
         retries=outcome.retries + sum(row["retries"] for row in rows),
@@ -76,7 +104,7 @@ def _note(row: Mapping[str, Any]) -> str:
 
 
 def _is_gone(row: Mapping[str, Any]) -> bool:
-    return row["state"] == "unreachable" and str(row["error"]).endswith(GONE)
+    return bool(row["reason"] == EXPIRED)
 
 
 def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
@@ -85,8 +113,8 @@ def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
     A stream that is not granted takes its account's other windows along, in whatever
     order they would be asked for; what a vendor no longer serves only itself.
     """
-    answered = {_key_of(row) for row in tally.ledger if row["state"] != "unreachable"}
-    gone = {_key_of(row) for row in tally.ledger if _is_gone(row)}
+    answered = {key_of(row) for row in tally.ledger if row["state"] != "unreachable"}
+    gone = {key_of(row) for row in tally.ledger if _is_gone(row)}
     refused = {
         (row["account"], row["stream"])
         for row in tally.ledger
@@ -98,7 +126,7 @@ def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
 
 def given_up(asked: Iterable[Asked], tally: Tally) -> set[str]:
     """Return the accounts whose source stopped before its last window."""
-    answered = {_key_of(row) for row in tally.ledger}
+    answered = {key_of(row) for row in tally.ledger}
     return {one[0].alias for one in asked if key(one) not in answered}
 
 
@@ -108,5 +136,6 @@ def key(asked: Asked) -> Key:
     return account.alias, window.stream, window.start.astimezone(UTC)
 
 
-def _key_of(row: Mapping[str, Any]) -> Key:
+def key_of(row: Mapping[str, Any]) -> Key:
+    """Return the key of the window that a ledger row is about."""
     return row["account"], row["stream"], row["window_start"].astimezone(UTC)

@@ -12,7 +12,7 @@ was backfilled in part is a backfill's to finish.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -25,6 +25,8 @@ PATIENCE_WITH_CLOCKS = timedelta(hours=1)
 SETTLE = "settle"
 """The purpose of a question about a day's pending calls: it covers no window."""
 BACKFILL = "backfill"
+RECHECK = "recheck"
+"""The purpose of a window that is read because stored records of it were missing."""
 FRESH = DAY
 """What was read less than this ago is not read again by a backfill that goes on."""
 
@@ -47,6 +49,8 @@ class PastRead:
     records: int = 0
     seconds: float = 0.0
     """How long it took."""
+    reason: str | None = None
+    """Why it is not simply complete."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class Order:
     is_forced: bool = False
     """Read also what is settled, and what its vendor no longer served."""
     newest_first: bool = True
+    confirms_deletions: bool = False
+    """Its operator knows that what the vendor does not list of it is deleted."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +104,15 @@ def plan(
     now: datetime,
     reads: Sequence[PastRead],
     lookback: timedelta | None = None,
+    *,
+    suspected: Iterable[datetime] = (),
 ) -> list[Window]:
     """Return the windows of one account's stream to read now, oldest first.
 
-    ``reads`` are that account's; ``lookback`` is the vendor's setting. Raises
-    `ClockError` when ``now`` lies before the newest read.
+    ``reads`` are that account's; ``lookback`` is the vendor's setting; ``suspected``
+    are times of stored records that an earlier run missed, and their days are read
+    again after the others. Raises `ClockError` when ``now`` lies before the newest
+    read.
     """
     known = _known(stream, now, reads, lookback)
     if stream.is_reference:
@@ -114,12 +124,24 @@ def plan(
         for begin, end in known.covered
         if begin < min(start, until)
     ]
-    return [
+    windows = [
         Window(*part, stream.name, _purpose(part, known), 1 + known.attempts[part[0]])
         for whole in [*before, (start, until)]
         for gap in subtract(whole, _touching(known.settled, whole))
         for part in split(gap)
     ]
+    planned = [(window.start, window.end) for window in windows]
+    days = merge((day, min(day + DAY, until)) for day in map(_midnight, suspected))
+    return windows + [
+        Window(*part, stream.name, RECHECK, 1 + known.attempts[part[0]])
+        for day in days
+        for gap in subtract(day, planned)
+        for part in split(gap)
+    ]
+
+
+def _midnight(moment: datetime) -> datetime:
+    return pendulum.instance(moment).in_timezone("UTC").start_of("day")
 
 
 def plan_backfill(

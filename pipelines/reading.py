@@ -1,14 +1,18 @@
 """One window of one stream, read until what came can be relied on.
 
 A reading is relied on when it agrees with the vendor's total and has every record
-that is held of the window, or when it says the same as the one before. A young
+that is stored of the window, or when it says the same as the one before. A young
 window whose records come and go between its pages is always read twice: one that
-goes hides another, and the total agrees all the same (faults.md, F3).
+goes hides another, and the total agrees all the same.
+
+A stored record that does not come is counted, not deleted: `pipelines.deletion` says
+what proves that.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -25,10 +29,16 @@ _Copy: TypeAlias = tuple[datetime, datetime | None, str]
 """Event time, version, payload."""
 _Kept: TypeAlias = dict[str, _Copy]
 Held: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
-"""From stream, account and window to the records held of it: event times by id."""
+"""From stream, account and window to the records stored of it: event times by id."""
 
 READS = 3
 """A set that moved while it was paged is read again this often, then left open."""
+DIVISIONS = (2, 4, 8, 16)
+"""Into so many parts a window is cut where its vendor counts more than it lists."""
+MISPLACED = 5
+"""So many records outside of the window, and more than inside it, are too many."""
+ANY_ZONE = timedelta(hours=14)
+"""No time zone is further from UTC: what lies further outside was not asked for."""
 COUNTING_PAGES = 3
 """Where the first page has no total, the second or third may."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -81,8 +91,14 @@ class Pile:
     """Record number, reason, payload."""
     parts: dict[Interval, int] = field(default_factory=dict)
     """Records by part, where the window was too much for one question."""
-    vanished: dict[str, datetime] = field(default_factory=dict)
-    """Records held, by id, that two readings in a row no longer had: event times."""
+    missing: dict[str, datetime] = field(default_factory=dict)
+    """Stored records, by id, that did not come: event times."""
+    known: int = 0
+    """How many of the stored records came again."""
+    is_steady: bool = True
+    """Whether two readings agreed; else all that came in any of them is here."""
+    counts_more: bool = False
+    """The vendor's total is more than it lists, however finely it is asked."""
 
     @property
     def distinct(self) -> int:
@@ -91,8 +107,9 @@ class Pile:
 
     @property
     def is_short(self) -> bool:
-        """Tell whether fewer came than the vendor says there are."""
-        return self.total is not None and self.distinct < self.total
+        """Return True if fewer came than the vendor says there are."""
+        few = self.total is not None and self.distinct < self.total
+        return few and not self.counts_more
 
     @property
     def agrees(self) -> bool:
@@ -116,20 +133,44 @@ class Reader:
         """
         if self.terms.counts_only:
             return self._count(window)
-        held = self._held(window, now)
+        stored = self._held(window, now)
         piles: list[Pile] = []
         for _ in range(READS):
             pile = self._drain(window, now)
-            missing = {} if pile.refused else _without(held, pile.kept)
+            _compare(pile, stored)
             calm = not self._may_shift(window, pile, now)
-            if pile.agrees and calm and not missing:
+            if pile.agrees and calm and not pile.missing:
                 return pile
             is_repeated = piles and piles[-1].kept.keys() == pile.kept.keys()
             if is_repeated and not pile.is_short:
-                pile.vanished = missing
                 return pile
             piles.append(pile)
         pile.seen = _newest(one.kept for one in piles)
+        pile.is_steady = False
+        if pile.is_short and not self.stream.total_is_exact and not window.ids:
+            pile = self._divided(window, pile, now)
+        _compare(pile, stored)
+        return pile
+
+    def _divided(self, window: Window, pile: Pile, now: datetime) -> Pile:
+        """Read a window in finer and finer parts, until these find nothing more.
+
+        An estimated total may be wrong for ever, and a list may be cut short: where
+        the parts of a window have no record that the whole had not, it is the total.
+        """
+        found = pile.seen
+        for count in DIVISIONS:
+            before = len(found)
+            for part in _parts(window, count):
+                one = self._drain(part, now)
+                pile.fetched += one.fetched
+                found = _newest([found, one.kept])
+            pile.kept = pile.seen = found
+            if not pile.is_short:
+                break
+            if len(found) == before:
+                pile.counts_more = True
+                break
         return pile
 
     def _count(self, window: Window) -> Pile:
@@ -146,8 +187,8 @@ class Reader:
         return self.stream.shifts and is_young and pile.pages > 1 and not window.ids
 
     def _held(self, window: Window, now: datetime) -> Mapping[str, datetime]:
-        """Return the records that the vendor must list in this window, if any must."""
-        if window.ids or now - window.end > self.stream.lists_all_for:
+        """Return the stored records that this window must list, if any must."""
+        if not self.stream.lists_all(window, now):
             return {}
         return self.terms.held(self.stream, self.account, window)
 
@@ -171,6 +212,8 @@ class Reader:
                 "it one of fields in config.toml, where the vendor allows it",
                 stops_account=True,
             )
+        if self.stream.is_by_own_time and not window.ids:
+            _check_question(window, pile)
         return pile
 
     def _add(self, pile: Pile, record: bytes, window: Window, now: datetime) -> None:
@@ -239,6 +282,53 @@ class Reader:
             "the date-field parameter in config.toml",
             stops_account=True,
         )
+
+
+def _compare(pile: Pile, stored: Mapping[str, datetime]) -> None:
+    """Say which stored records came again and which did not.
+
+    A record that cannot be read may be any of them: then none is missing.
+    """
+    known = pile.seen or pile.kept
+    pile.missing = {} if pile.refused else _without(stored, known)
+    pile.known = sum(one in known for one in stored)
+
+
+def _check_question(window: Window, pile: Pile) -> None:
+    """Refuse a list of records most of which lie elsewhere: another answer.
+
+    A vendor may filter by a zone or a field of its own, so some may lie outside.
+    """
+    times = [at for at, _, _ in pile.kept.values()]
+    outside = [at for at in times if _distance(window, at) > timedelta(seconds=1)]
+    far = sum(_distance(window, at) > ANY_ZONE for at in outside)
+    most = len(times) // 2
+    if far > most or (len(outside) >= MISPLACED and len(outside) > most):
+        raise VendorError(
+            f"{window}: {len(outside)} of {len(times)} records that came lie outside "
+            "of the window, so this is the answer to another question, perhaps out of "
+            "a cache; the window stays open and is read again in the next run"
+        )
+
+
+def _distance(window: Window, moment: datetime) -> timedelta:
+    """Return how far outside of a window a moment lies; 0 inside it."""
+    return max(window.start - moment, moment - window.end, timedelta())
+
+
+def _parts(window: Window, count: int) -> list[Window]:
+    """Cut a window into parts of the same length, in whole seconds."""
+    length = window.end - window.start
+    cuts = [
+        (window.start + length * number / count).replace(microsecond=0)
+        for number in range(1, count)
+    ]
+    bounds = [window.start, *cuts, window.end]
+    return [
+        replace(window, start=start, end=end)
+        for start, end in pairwise(bounds)
+        if start < end
+    ]
 
 
 def _newest(readings: Iterable[_Kept]) -> _Kept:

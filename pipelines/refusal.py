@@ -9,6 +9,10 @@ from typing import Literal
 
 GONE = "no longer served"
 """Ends the sentence of a refusal that will never become an answer."""
+EXPIRED, NOT_AUTHORIZED, QUOTA, AUTH, OTHER = (
+    *("expired", "not_authorized", "quota", "auth", "other"),
+)
+"""Why a window could not be read, as the ledger keeps it; code decides by these."""
 
 
 class VendorError(Exception):
@@ -29,9 +33,11 @@ class VendorError(Exception):
         lacks_scope: bool = False,
         is_gone: bool = False,
         is_bad_question: bool = False,
+        reason: str = OTHER,
     ) -> None:
         """Keep the sentence an operator will read."""
         super().__init__(sentence)
+        self.reason = EXPIRED if is_gone else reason
         self.stops_account = stops_account
         self.lacks_scope = lacks_scope
         self.is_gone = is_gone

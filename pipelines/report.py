@@ -165,8 +165,8 @@ def _loads(outcomes: tuple[Outcome, ...], title: str) -> Table:
     table = _table(title, "vendor", "state")
     for name in ("windows", "records", "changed", "quarantined", "requests", "retries"):
         table.add_column(name, justify="right")
-    table.add_column("settled", justify="right")
-    table.add_column("seconds", justify="right")
+    for name in ("settled", "deleted", "restored", "seconds"):
+        table.add_column(name, justify="right")
     for one in outcomes:
         state = "[green]complete[/]" if one.is_complete else "[bold red]open[/]"
         table.add_row(
@@ -176,6 +176,7 @@ def _loads(outcomes: tuple[Outcome, ...], title: str) -> Table:
             *(f"{n:,}" for n in (one.records, one.changed, one.quarantined)),
             *(f"{n:,}" for n in (one.requests, one.retries)),
             f"{one.settled:,}/{one.pending:,}",
+            *(f"{n:,}" for n in (one.deleted, one.restored)),
             f"{one.seconds:.1f}",
         )
     return table

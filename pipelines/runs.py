@@ -19,8 +19,9 @@ _FIELDS: dict[str, pa.DataType] = {
     **dict.fromkeys(("command", "vendor"), pa.string()),
     **dict.fromkeys(("windows", "planned", "records", "changed"), pa.int64()),
     **dict.fromkeys(
-        ("quarantined", "pending", "settled", "requests", "retries"), pa.int64()
+        ("quarantined", "pending", "settled", "deleted", "restored"), pa.int64()
     ),
+    **dict.fromkeys(("requests", "retries"), pa.int64()),
     "seconds": pa.float64(),
     **dict.fromkeys(("outcome", "error", "note"), pa.string()),
 }
@@ -43,6 +44,10 @@ class Run(msgspec.Struct, frozen=True):
     pending: int = 0
     """Calls asked for because their end or price was still to come."""
     settled: int = 0
+    deleted: int = 0
+    """Calls newly marked deleted."""
+    restored: int = 0
+    """Calls that were marked deleted and are listed again."""
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0

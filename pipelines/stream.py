@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipelines.windows import DAY, read_time
+from pipelines.windows import DAY, Window, read_time
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Stream:
     lists_all_for: timedelta = timedelta.max
     """So long after its end a complete reading of a window has every record whose own
     time lies in it: one that is held and does not come then is no more."""
+    total_is_exact: bool = True
+    """Whether the vendor's total is a count; else an estimate, which may be more than
+    it ever lists."""
     shifts: bool = True
     """Pages are counted off from the first record, so that one that comes or goes
     between two pages moves others from one to the other, or past both."""
@@ -65,7 +68,17 @@ class Stream:
             return self.lookback
         return max(configured, self.lookback) if self.lookback_is_least else configured
 
+    def lists_all(self, window: Window, now: datetime) -> bool:
+        """Return True if a complete reading of a window has every record in it."""
+        is_recent = now - window.end <= self.lists_all_for
+        return self.is_by_own_time and is_recent and not window.ids
+
+    @property
+    def proves_absence(self) -> bool:
+        """Return True if a reading can show that a record is no longer there."""
+        return self.is_by_own_time and self.lists_all_for > timedelta()
+
     @property
     def is_by_own_time(self) -> bool:
-        """Tell whether its windows go by the record's own time, which never changes."""
+        """Return True if its windows go by the record's own time."""
         return not self.is_reference and self.bounded_by in {"", self.event_at}

@@ -122,25 +122,26 @@ def test_what_no_two_readings_agree_on_is_landed_all_together() -> None:
     assert (ledger["state"], ledger["rows_distinct"]) == ("complete", 2)
 
 
-def test_a_record_held_that_two_readings_lack_is_no_more() -> None:
+def test_a_stored_record_that_does_not_come_is_counted_and_not_deleted() -> None:
     left = [page(1, call(1))]
     found = read(left, left, held=("c1", "c2"))
-    assert {row["record_id"]: row["payload"] is None for row in found["calls"]} == {
-        "c1": False,
-        "c2": True,
-    }
-    assert found["calls"][1]["event_at"] == START + DAY / 2
-    assert found["load_windows"][0]["rows_vanished"] == 1
+    assert [row["record_id"] for row in found["calls"]] == ["c1"]
+    (ledger,) = found["load_windows"]
+    assert (ledger["state"], ledger["reason"]) == ("partial", "missing")
+    assert (ledger["rows_vanished"], ledger["rows_known"]) == (1, 1)
 
 
-def test_a_window_that_is_empty_now_has_lost_all_that_was_held() -> None:
+def test_a_window_that_answers_nothing_deletes_nothing() -> None:
     found = read([page(0)], [page(0)], held=("c1",))
-    assert [row["payload"] for row in found["calls"]] == [None]
+    assert found["calls"] == []
+    (ledger,) = found["load_windows"]
+    assert (ledger["state"], ledger["reason"]) == ("partial", "missing")
 
 
 def test_a_record_held_that_only_slipped_a_page_is_not_lost() -> None:
     found = read([page(1, call(1))], [page(2, call(1), call(2))], held=("c1", "c2"))
-    assert [row["payload"] is None for row in found["calls"]] == [False, False]
+    assert [row["record_id"] for row in found["calls"]] == ["c1", "c2"]
+    assert found["load_windows"][0]["rows_vanished"] == 0
 
 
 @pytest.mark.parametrize(
@@ -155,8 +156,8 @@ def test_a_record_held_that_only_slipped_a_page_is_not_lost() -> None:
 def test_a_reading_that_cannot_be_relied_on_proves_no_record_gone(
     readings: list[list[Page]],
 ) -> None:
-    found = read(*readings, held=("c1", "c2"))
-    assert all(row["payload"] for row in found["calls"])
+    (ledger,) = read(*readings, held=("c1", "c2"))["load_windows"]
+    assert ledger["reason"] in {"short", "unsteady"} or ledger["rows_quarantined"]
 
 
 def test_more_than_promised_are_complete_once_two_readings_agree() -> None:

@@ -21,8 +21,8 @@ _LEDGERS = {
         " window_end timestamptz, purpose varchar, state varchar, rows_fetched bigint,"
         " rows_distinct bigint, rows_inside bigint, rows_quarantined bigint,"
         " vendor_total bigint,"
-        " requests bigint, retries bigint, rows_vanished bigint, split_of varchar,"
-        " attempt bigint,"
+        " requests bigint, retries bigint, rows_vanished bigint, rows_known bigint,"
+        " split_of varchar, attempt bigint, reason varchar,"
         " load_id varchar, started_at timestamptz, finished_at timestamptz,"
         " error varchar, _dlt_load_id varchar"
     ),

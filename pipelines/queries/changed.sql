@@ -1,23 +1,23 @@
--- Positions of the records just read that are new, or differ from the version held.
-with held as (
+-- One row per record just read: whether it is as the newest stored version has it, and
+-- whether that one says that the record was deleted.
+with newest as (
     select
-        stored.account,
-        stored.record_id,
-        stored.payload
-    from records as stored
-    semi join fresh
-        on
-            stored.account = fresh.account
-            and stored.record_id = fresh.record_id
+        account,
+        record_id,
+        payload
+    from records
     qualify row_number() over (
-        partition by stored.account, stored.record_id
-        order by stored.fetched_at desc, stored._dlt_load_id desc
+        partition by account, record_id
+        order by fetched_at desc, _dlt_load_id desc
     ) = 1
 )
 
-select fresh.position
+select
+    fresh.position,
+    hash(fresh.account, fresh.record_id) as key,
+    coalesce(newest.payload = fresh.payload, false) as is_same,
+    newest.record_id is not null and newest.payload is null as was_deleted
 from fresh
-left join held
-    on fresh.account = held.account and fresh.record_id = held.record_id
-where held.payload is distinct from fresh.payload
+left join newest
+    on fresh.account = newest.account and fresh.record_id = newest.record_id
 order by fresh.position

@@ -1,9 +1,8 @@
--- One row per record held in a span of event times, unless its last reading lacked it.
+-- One row per living record whose newest version lies in a window of event times.
 -- One that came from another day's window is left out: then windows do not go by the
--- event time, and its absence from its own day proves nothing.
-with latest as (
+-- event time, and its absence from its own day alone is no reason to read again.
+with newest as (
     select
-        account,
         record_id,
         event_at,
         window_from,
@@ -18,8 +17,10 @@ with latest as (
 select
     record_id,
     event_at
-from latest
+from newest
 where
     payload is not null
+    and event_at >= getvariable('low')
+    and event_at < getvariable('high')
     and event_at >= window_from - interval 1 second
     and event_at < date_trunc('day', window_from) + interval 1 day + interval 1 second

@@ -1,10 +1,10 @@
--- The records just read of which a held version is marked as depersonalised.
+-- The records just read of which a stored version is marked as depersonalised.
 select distinct
     stored.account,
     stored.record_id
 from records as stored
-inner join asked
-    on stored.account = asked.account and stored.record_id = asked.record_id
+inner join wanted
+    on stored.account = wanted.account and stored.record_id = wanted.record_id
 where
-    contains(stored.payload, asked.mark)
-    and json_extract_string(stored.payload, '$.' || asked.mark) = 'true'
+    contains(stored.payload, wanted.mark)
+    and json_extract_string(stored.payload, '$.' || wanted.mark) = 'true'

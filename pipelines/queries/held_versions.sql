@@ -1,4 +1,4 @@
--- Every version held of the records that are asked for.
+-- Every stored version of the records that are asked for.
 select
     stored.account,
     stored.record_id,
@@ -7,5 +7,5 @@ select
     stored.fetched_at,
     stored.payload
 from records as stored
-semi join asked
-    on stored.account = asked.account and stored.record_id = asked.record_id
+semi join wanted
+    on stored.account = wanted.account and stored.record_id = wanted.record_id

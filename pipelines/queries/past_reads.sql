@@ -11,7 +11,8 @@ select
     windows.started_at,
     windows.requests,
     windows.rows_distinct,
-    epoch(windows.finished_at - windows.started_at) as seconds
+    epoch(windows.finished_at - windows.started_at) as seconds,
+    windows.reason
 from held.raw.load_windows as windows
 inner join held.raw._dlt_loads as loads
     on windows._dlt_load_id = loads.load_id and loads.status = 0

@@ -18,7 +18,7 @@ select
 from records
 left join held.raw.load_windows as windows
     on
-        records._dlt_load_id = windows._dlt_load_id
+        records.fetched_at = windows.started_at
         and records.account = windows.account
         and records.window_from = windows.window_start
 group by all

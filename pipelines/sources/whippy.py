@@ -73,6 +73,7 @@ CALLS = Stream(
     version="updated_at",
     lookback=3 * DAY,
     pending="pending_whippy",
+    total_is_exact=False,
 )
 STREAMS = (CALLS,)
 

@@ -73,7 +73,7 @@
 -- @column rating: as the vendor says it; NULL = not reported, or not yet
 -- @column nps: net promoter score, as the vendor says it; NULL = not reported, or not yet
 -- @column is_settled: ended, cost not to come, and past the vendor's settle horizon: nothing more is expected
--- @column is_deleted: two complete readings of its window in a row no longer had it; as it was last seen, and left out of the marts
+-- @column is_deleted: two complete, believable readings of different runs, at least 20 hours apart, no longer had it, and no other window has it alive; as it was last seen, and left out of the marts
 -- @column is_erased: the vendor has depersonalised it; its personal columns are NULL in every table
 -- @column first_loaded_at: when it was first read, UTC
 -- @column last_loaded_at: when its present version was first read, or it was gone, UTC

@@ -10,7 +10,7 @@
 -- @column stream: what the vendor lists in such windows
 -- @column window_start: first moment that belongs to the window, UTC
 -- @column window_end: first moment after it, UTC
--- @column purpose: why it was read: nightly, lookback, retry, settle, backfill
+-- @column purpose: why it was read: nightly, lookback, retry, backfill, recheck
 -- @column state: complete, partial, failed, unreachable (the vendor serves it no more)
 -- @column rows_fetched [records]: as the pages had them; NULL = none could be read
 -- @column rows_distinct [records]: of them different ones; NULL = none could be read
@@ -22,6 +22,7 @@
 -- @column load_id: the load that wrote it; NULL = it wrote none
 -- @column started_at: when the reading began, UTC
 -- @column finished_at: when it ended, UTC; NULL = it did not
+-- @column reason: why it is not simply complete, as in load_windows; NULL = it is, or failed before reasons were kept
 -- @column error: why it failed, without personal data; NULL = it did not
 select
     vendor,
@@ -41,6 +42,7 @@ select
     load_id,
     started_at,
     finished_at,
+    reason,
     error
 from ops.load_windows
 where purpose != 'settle' and split_of is null

@@ -1,13 +1,14 @@
 -- One row per reading of a window of a vendor stream.
 -- @key vendor, account, stream, window_start, window_end, started_at
 -- @accepted state: complete, partial, failed, unreachable
+-- @accepted reason: expired, not_authorized, quota, auth, other, short, missing, unsteady, vendor_counts_more
 -- @not_null purpose, state
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column stream: what the vendor lists in such windows
 -- @column window_start: first moment that belongs to the window, UTC
 -- @column window_end: first moment after it, UTC
--- @column purpose: why it was read: nightly, lookback, retry, settle, backfill
+-- @column purpose: why it was read: nightly, lookback, retry, settle, backfill, recheck (stored records were missing, of it or of the days beside it)
 -- @column state: complete, partial, failed, unreachable (the vendor serves it no more)
 -- @column rows_fetched [records]: as the pages had them; NULL = none could be read
 -- @column rows_distinct [records]: of them different ones; NULL = none could be read
@@ -16,12 +17,14 @@
 -- @column vendor_total [records]: the vendor's own count; NULL = it gives none
 -- @column requests [requests]: that the reading took; NULL = counted with the whole window
 -- @column retries [requests]: of them repeated; NULL = counted with the whole window
--- @column rows_vanished [records]: records held that the vendor no longer lists; now marked deleted; NULL = not asked
+-- @column rows_vanished [records]: stored records of it that were not listed: ops.absences says what became of them; NULL = not asked
+-- @column rows_known [records]: of rows_distinct those that were stored before; NULL = not counted
 -- @column split_of: the window that this is a part of, where one question could not reach all of it; a part counts there; NULL = it is a whole
 -- @column attempt: how often it was tried, from 1; NULL = counted with the whole window
 -- @column load_id: the load that wrote it; NULL = it wrote none
 -- @column started_at: when the reading began, UTC
 -- @column finished_at: when it ended, UTC; NULL = it did not
+-- @column reason: why it is not simply complete: expired or not_authorized (unreachable); quota, auth, other (failed); short (fewer came than the vendor counts), missing (stored records did not come, and that is not believed); unsteady (its readings differed, all that came is stored), vendor_counts_more (its total is more than it lists); NULL = nothing of this
 -- @column error: why it failed, without personal data; NULL = it did not
 select
     windows.vendor,
@@ -39,11 +42,13 @@ select
     windows.requests,
     windows.retries,
     windows.rows_vanished,
+    windows.rows_known,
     windows.split_of,
     windows.attempt,
     windows._dlt_load_id as load_id,
     windows.started_at,
     windows.finished_at,
+    windows.reason,
     windows.error
 from raw.load_windows as windows
 inner join raw.loads as loads

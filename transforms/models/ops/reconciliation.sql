@@ -1,7 +1,7 @@
 -- One row per window of a vendor stream: the vendor's own total against the rows read, at its last reading.
 -- An answer that the account may not read it is no reading.
 -- @key vendor, account, stream, window_start
--- @accepted verdict: matched, mismatched, no_total, not_read
+-- @accepted verdict: matched, mismatched, vendor_counts_more, no_total, not_read
 -- @not_null window_end, state, verdict, read_at
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
@@ -12,7 +12,7 @@
 -- @column vendor_total [records]: the vendor's own count; NULL = it gives none
 -- @column rows_distinct [records]: different records that were read; NULL = none could be read
 -- @column rows_quarantined [records]: records kept aside, for they could not be read; NULL = none could be read
--- @column verdict: matched, mismatched, no_total (the vendor gives none), not_read (the reading failed)
+-- @column verdict: matched, mismatched, vendor_counts_more (than it lists, however finely it is asked), no_total (the vendor gives none), not_read (the reading failed)
 -- @column read_at: start of the last reading, UTC
 select
     vendor,
@@ -28,6 +28,7 @@ select
         when state = 'failed' then 'not_read'
         when vendor_total is null then 'no_total'
         when vendor_total = rows_distinct + rows_quarantined then 'matched'
+        when reason = 'vendor_counts_more' then 'vendor_counts_more'
         else 'mismatched'
     end as verdict,
     started_at as read_at

@@ -1,0 +1,16 @@
+-- One row per record that a run missed and no later one has proven or seen.
+select
+    account,
+    record,
+    record_id,
+    event_at,
+    since,
+    state = 'suspected' as is_believed
+from held.raw.absences
+qualify
+    row_number() over (
+        partition by account, record, record_id
+        order by read_at desc, _dlt_load_id desc
+    ) = 1
+    and state in ('suspected', 'doubted')
+order by account, record, event_at, record_id
