@@ -377,12 +377,15 @@ def _states(
         state = ("partial", MISSING) if inside else ("complete", None)
         error = _doubted_window(row, len(inside), judgment) if inside else None
         if (row["state"], row["reason"]) != state or error:
-            yield row, {**row, "state": state[0], "reason": state[1], "error": error}
+            after = {**row, "state": state[0], "reason": state[1], "error": error}
+            if inside and row["purpose"] == SETTLE:  # an open window, now
+                after["purpose"] = RECHECK
+            yield row, after
 
 
 def _doubted_window(row: Row, count: int, judgment: Judgment) -> str:
     return (
-        f"{row['stream']} {row['window_start']:%Y-%m-%d}: {count} stored records did "
+        f"{row['window_start']:%Y-%m-%d}: {count} stored records did "
         f"not come, and {_why(judgment)}; nothing is marked deleted, the window is "
         "read again in the next run"
     )
@@ -410,9 +413,10 @@ def _errors(place: _Place, judgment: Judgment) -> Iterator[str]:
     account, stream = place
     times = [one.event_at for one in judgment.doubted]
     first, last = (f"{at.astimezone(UTC):%Y-%m-%d}" for at in (min(times), max(times)))
+    days = first if first == last else f"{first} to {last}"
     yield (
-        f"{account.alias}, {stream.name}: {len(times)} stored records of {first} to "
-        f"{last} did not come, and {_why(judgment)}; nothing is marked deleted, these "
+        f"{account.alias}, {stream.name}: {len(times)} stored records of {days} "
+        f"did not come, and {_why(judgment)}; nothing is marked deleted, these "
         "windows stay open and the next run reads them again. If the vendor really "
         "deleted them: callhouse backfill --force --confirm-deletions --vendor "
         f"{account.vendor} --from {first} --to {last}"

@@ -65,6 +65,12 @@ Full = Annotated[bool, typer.Option("--full", help="Build every call again.")]
 Folder = Annotated[
     Path, typer.Option("--config", help="The folder of config.toml and secrets.toml.")
 ]
+NoAudit = Annotated[
+    bool,
+    typer.Option(
+        "--no-audit", help="Do not ask the vendors to count what is stored already."
+    ),
+]
 CONFIG = Path("config")
 
 
@@ -74,6 +80,7 @@ def run(
     now: Now = None,
     *,
     full: Full = False,
+    no_audit: NoAudit = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -89,7 +96,13 @@ def run(
         chosen = _chosen(settings, vendor)
         with _narrated() as progress:
             night = run_night(
-                settings, clock, progress, vendors=chosen, full=full, origin=origin
+                settings,
+                clock,
+                progress,
+                vendors=chosen,
+                full=full,
+                origin=origin,
+                audit=not no_audit,
             )
         if json:
             _print_json(as_json(night))
@@ -103,6 +116,7 @@ def load(
     vendor: VendorNames = None,
     now: Now = None,
     *,
+    no_audit: NoAudit = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -114,7 +128,12 @@ def load(
         chosen = _chosen(settings, vendor)
         with _narrated() as progress:
             outcomes = load_all(
-                settings, clock, progress, vendors=chosen, origin=origin
+                settings,
+                clock,
+                progress,
+                vendors=chosen,
+                origin=origin,
+                audit=not no_audit,
             )
         night = Night(tuple(outcomes), None, None)
         if json:

@@ -292,7 +292,7 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
 def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
     """Return the state of a window that was read to its end, and the reason for it."""
     if reader.terms.counts_only:
-        return "complete", None
+        return "counted", None
     if pile.is_short:
         return "partial", SHORT
     if pile.counts_more:

@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from pipelines.absences import (
     ROUNDS,
     RunReads,
@@ -25,16 +27,17 @@ from pipelines.absences import (
     with_verdict,
 )
 from pipelines.agenda import Agenda, agenda, settled
+from pipelines.audit import affordable, comparable, count, due, to_read_again, uncounted
 from pipelines.config import Config, Vendor
-from pipelines.landing import stored_at_once
-from pipelines.ledger import held, past_reads
+from pipelines.landing import LEDGER, stored_at_once
+from pipelines.ledger import held, held_windows, past_reads
 from pipelines.locks import Holder, in_turn, only_one
 from pipelines.news import Tally, watch
 from pipelines.outcome import Asked, Outcome, added, given_up, key, lost
 from pipelines.plan import BACKFILL, PastRead, history_start
 from pipelines.quota import spent_today
 from pipelines.reading import Terms
-from pipelines.sources import open_source
+from pipelines.sources import open_source, streams_of
 from pipelines.windows import Interval
 
 BATCH_WINDOWS = 16
@@ -82,8 +85,15 @@ def turn_lock(warehouse: Path, vendor: str) -> Path:
     return warehouse / "locks" / f"{vendor}.turn.lock"
 
 
-def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> Outcome:
-    """Load all that one vendor's plan asks for.
+def load(
+    vendor: Vendor,
+    config: Config,
+    now: datetime,
+    progress: Progress,
+    *,
+    audit: bool = True,
+) -> Outcome:
+    """Load all that one vendor's plan asks for, and audit older windows.
 
     Raises `pipelines.locks.LockedError` when the vendor is being loaded already, and
     `pipelines.plan.ClockError`; what the vendor does wrong is in the outcome.
@@ -97,7 +107,7 @@ def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> O
         since = history_start(config.start, config.history_days, now, reads)
         with in_turn(file_lock(warehouse, vendor.name), shared=True):
             tonight = agenda(vendor, raw, since, now, reads)
-        outcome = ask(vendor, warehouse, tonight, clock, progress)
+        outcome = ask(vendor, warehouse, tonight, clock, progress, audit=audit)
         with in_turn(file_lock(warehouse, vendor.name), shared=True):
             outcome = replace(outcome, settled=settled(tonight, raw))
     return replace(outcome, seconds=time.monotonic() - began)
@@ -181,6 +191,46 @@ class _Run:
             self.outcome = added(self.outcome, tally, len(out_of_reach), before)
             self._show("")
 
+    def audit(self) -> None:
+        """Count older windows in rotation, and read again what its vendor has not.
+
+        A total that cannot be had is a note: the window was read completely before.
+        """
+        now = self.reads.since
+        raw = raw_file(self.warehouse, self.vendor.name)
+        lock = file_lock(self.warehouse, self.vendor.name)
+        with self.turn():
+            with in_turn(lock, shared=True):
+                held = [
+                    window
+                    for stream in streams_of(self.vendor.name)
+                    if stream.is_by_own_time
+                    for window in held_windows(raw, stream)
+                ]
+                past = past_reads(raw)
+            wanted: list[Asked] = []
+            rows: list[dict[str, Any]] = []
+            notes: list[str] = []
+            for account in self.vendor.accounts:
+                own = [read for read in past if read.account == account.alias]
+                windows = due(comparable(self.vendor, account, held), own, now)
+                windows = [*affordable(account, windows, own, now)]
+                counted = count(account, windows, own, now)
+                rows += counted.rows
+                wanted += to_read_again(account, windows, counted.totals)
+                notes += [uncounted(account, counted)]
+            if rows:
+                table = pa.Table.from_pylist(rows, schema=LEDGER)
+                found = stored_at_once({"load_windows": table})
+                _store(self.vendor, self.warehouse, lambda: found)
+        self.outcome = replace(
+            self.outcome,
+            requests=self.outcome.requests + sum(row["requests"] for row in rows),
+            notes=(*self.outcome.notes, *filter(None, notes)),
+        )
+        if wanted:
+            self.ask(wanted)
+
     def judge(self, confirmed: Interval | None) -> None:
         """Read what is needed to judge the stored records that did not come; do so."""
         raw = raw_file(self.warehouse, self.vendor.name)
@@ -215,12 +265,18 @@ def ask(
     progress: Progress,
     *,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    audit: bool = False,
 ) -> Outcome:
-    """Ask all that is on the agenda, and judge what was stored and did not come."""
+    """Ask all that is on the agenda, and judge what was stored and did not come.
+
+    ``audit`` also asks for the vendor's counts of older windows.
+    """
     outcome = Outcome(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
     reads = RunReads(clock())
     run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads)
     run.ask(agenda.windows, "; ".join(agenda.warnings))
+    if audit:
+        run.audit()
     run.judge(agenda.confirmed)
     return run.outcome
 

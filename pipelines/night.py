@@ -48,6 +48,7 @@ def run_night(
     vendors: Sequence[Vendor],
     full: bool = False,
     origin: str = "vendors",
+    audit: bool = True,
 ) -> Night:
     """Load, build and publish; a vendor that fails does not stop the others.
 
@@ -55,7 +56,9 @@ def run_night(
     a check (the published file is then yesterday's).
     """
     with only_one(config.warehouse / "locks" / "run.lock", "a run"):
-        outcomes = load_all(config, now, progress, vendors=vendors, origin=origin)
+        outcomes = load_all(
+            config, now, progress, vendors=vendors, origin=origin, audit=audit
+        )
         result, published = build_and_publish(config, now, full=full)
     return Night(tuple(outcomes), result, published)
 
@@ -101,10 +104,11 @@ def load_all(
     vendors: Sequence[Vendor],
     origin: str = "vendors",
     order: Order | None = None,
+    audit: bool = True,
 ) -> list[Outcome]:
     """Load vendors side by side and write each one's line into the journal."""
     _keep_apart(config.warehouse, origin)
-    outcomes = load_vendors(vendors, config, now, progress, order)
+    outcomes = load_vendors(vendors, config, now, progress, order, audit=audit)
     command = "load" if order is None else "backfill"
     write_runs(config.warehouse, (_run(one, now, command) for one in outcomes))
     return outcomes

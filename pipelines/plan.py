@@ -25,6 +25,9 @@ PATIENCE_WITH_CLOCKS = timedelta(hours=1)
 SETTLE = "settle"
 """The purpose of a question about a day's pending calls: it covers no window."""
 BACKFILL = "backfill"
+AUDIT = "audit"
+"""The purpose of a question for a window's total alone."""
+NO_READINGS = frozenset({SETTLE, AUDIT})
 RECHECK = "recheck"
 """The purpose of a window that is read because stored records of it were missing."""
 FRESH = DAY
@@ -207,7 +210,7 @@ def _known(
             f"the clock says {now:%Y-%m-%d %H:%M}Z, but {stream.name} was read at "
             f"{newest:%Y-%m-%d %H:%M}Z; set the clock or --now right"
         )
-    own = [read for read in own if read.purpose != SETTLE]
+    own = [read for read in own if read.purpose not in NO_READINGS]
     again = stream.lookback_or(lookback)
     complete = [read for read in own if read.state == "complete"]
     settled = [

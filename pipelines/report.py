@@ -162,11 +162,9 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
 
 
 def _loads(outcomes: tuple[Outcome, ...], title: str) -> Table:
-    table = _table(title, "vendor", "state")
-    for name in ("windows", "records", "changed", "quarantined", "requests", "retries"):
-        table.add_column(name, justify="right")
-    for name in ("settled", "deleted", "restored", "seconds"):
-        table.add_column(name, justify="right")
+    counts = ("windows", "records", "changed", "quarantined", "requests", "retries")
+    counts = (*counts, "settled", "deleted", "restored", "seconds")
+    table = compact_table(title, "vendor", "state", *counts, right=counts)
     for one in outcomes:
         state = "[green]complete[/]" if one.is_complete else "[bold red]open[/]"
         table.add_row(

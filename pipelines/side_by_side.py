@@ -35,11 +35,13 @@ def load_vendors(
     now: datetime,
     progress: Progress,
     order: Order | None = None,
+    *,
+    audit: bool = True,
 ) -> list[Outcome]:
     """Load all vendors at once and return what became of each, in their order.
 
-    Without an ``order``, what a night asks for. Whatever interrupts it ends the
-    children, too.
+    Without an ``order``, what a run asks for, with an ``audit`` of older windows.
+    Whatever interrupts it ends the children, too.
     """
     # Forked from one server that has imported dlt once: five imports cost seconds.
     context = get_context("forkserver")
@@ -51,6 +53,7 @@ def load_vendors(
             child = context.Process(
                 target=_load_one,
                 args=(sending, vendor, config, now, order),
+                kwargs={"audit": audit},
                 name=vendor.name,
             )
             child.start()
@@ -101,6 +104,8 @@ def _load_one(
     config: Config,
     now: datetime,
     order: Order | None,
+    *,
+    audit: bool,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -111,7 +116,7 @@ def _load_one(
 
     try:
         if order is None:
-            outcome = load(vendor, config, now, progress)
+            outcome = load(vendor, config, now, progress, audit=audit)
         else:
             outcome = backfill(vendor, config, now, order, progress)
     except (LockedError, ClockError) as error:

@@ -207,7 +207,7 @@ def _waiting(status: Status) -> Table:
 
 
 def _streams(status: Status) -> Table:
-    names = ("account", "stream", "held from", "held until", "last read")
+    names = ("account", "stream", "held from", "held until", "last read", "all checked")
     counts = ("complete", "open")
     table = compact_table("Windows of each stream", *names, *counts, right=counts)
     for one in status.accounts:
@@ -219,6 +219,7 @@ def _streams(status: Status) -> Table:
                 _time(row["held_from"], "%Y-%m-%d"),
                 _time(row["held_until"], "%Y-%m-%d %H:%M"),
                 _time(row["last_read_at"]),
+                _since(row["checked_since"]),
                 f"{row['windows_complete']:,}",
                 f"[bold red]{is_open:,}[/]" if is_open else "0",
             )
@@ -227,6 +228,11 @@ def _streams(status: Status) -> Table:
 
 def _time(moment: datetime | None, shown: str = "%m-%d %H:%M") -> str:
     return "-" if moment is None else moment.strftime(shown)
+
+
+def _since(moment: datetime | None) -> str:
+    """Say since when all windows of the last 90 days were read or counted."""
+    return "-" if moment is None else f"since {_time(moment)}"
 
 
 def _plain(row: Row) -> Row:

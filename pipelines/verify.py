@@ -1,4 +1,4 @@
-"""Tell whether all that was loaded is still there, and its vendor says the same.
+"""Compare what is stored with what was loaded, and with what its vendor counts.
 
 Three counts of every window that is held are compared: what its last complete reading
 brought, what the raw file holds of it now, and the vendor's total today, for which
@@ -9,19 +9,17 @@ published tables are a fourth. Nothing is written and nothing is mended.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from pathlib import Path
 
-from pipelines.config import Account, Config, Vendor
+from pipelines.audit import Counted, comparable, count, differences
+from pipelines.config import Config, Vendor
 from pipelines.ledger import HeldWindow, held_windows, past_reads, unbuilt
 from pipelines.load import file_lock, raw_file
 from pipelines.locks import in_turn, only_one
 from pipelines.publish import PUBLISHED
-from pipelines.quota import spent_today
-from pipelines.reading import Terms
-from pipelines.sources import open_source, streams_of
+from pipelines.sources import streams_of
 from pipelines.stream import Stream
-from pipelines.windows import DAY, Interval, Window, overlaps
+from pipelines.windows import DAY, Interval, overlaps
 
 LOST, DIFFERENT, UNKNOWN, UNBUILT = "lost", "different", "unknown", "unbuilt"
 
@@ -75,13 +73,14 @@ def verify(
         found = list(_lost(vendor, held))
         lost = {(one.account, one.table, one.start) for one in found}
         requests = 0
+        reads = past_reads(raw)
         for account in vendor.accounts:
-            own = _comparable(vendor, account, held)
-            totals, asked = _totals(vendor, account, raw, own, now)
-            requests += asked
+            own = comparable(vendor, account, held)
+            counted = count(account, own, reads, now)
+            requests += counted.requests
             found += [
                 finding
-                for finding in _different(vendor, own, totals)
+                for finding in _different(vendor, own, counted)
                 if (finding.account, finding.table, finding.start) not in lost
             ]
         found += _unbuilt(vendor, config, raw, streams, span)
@@ -100,84 +99,22 @@ def _lost(vendor: Vendor, held: Sequence[HeldWindow]) -> Iterator[Finding]:
             yield _finding(vendor, window, LOST, window.rows_held, window.rows_inside)
 
 
-def _comparable(
-    vendor: Vendor, account: Account, held: Sequence[HeldWindow]
-) -> list[HeldWindow]:
-    """Leave out what its vendor may rightly count otherwise today.
-
-    A young window may have changed since and is read again anyway, a day that an
-    archive has in part is in two places, and some vendors give no total.
-    """
-    own = sorted(
-        (window for window in held if window.account == account.alias), key=_place
-    )
-    groups = [list(group) for _, group in groupby(own, _place)]
-    return [
-        window
-        for windows in groups
-        if not any(
-            _is_young(vendor, one)
-            or one.vendor_total is None
-            or one.end != windows[0].end
-            for one in windows
-        )
-        for window in windows
-    ]
-
-
-def _place(window: HeldWindow) -> tuple[str, datetime]:
-    return window.stream.table, window.start
-
-
-def _totals(
-    vendor: Vendor,
-    account: Account,
-    raw: Path,
-    held: Sequence[HeldWindow],
-    now: datetime,
-) -> tuple[dict[tuple[str, datetime], int | None], int]:
-    """Ask the vendor for the total of each window, by stream and start."""
-    spent = spent_today(past_reads(raw), account.alias, now)
-    source = open_source(
-        vendor.name,
-        account.alias,
-        {**account.settings, "page_size": 1},
-        [Window(one.start, one.end, one.stream.name, "verify") for one in held],
-        Terms(lambda: now, keep_going=True, requests_today=spent, counts_only=True),
-    )
-    rows = [
-        row for table in source.resources["load_windows"] for row in table.to_pylist()
-    ]
-    totals = {(row["stream"], row["window_start"]): row["vendor_total"] for row in rows}
-    return totals, sum(row["requests"] for row in rows)
-
-
 def _different(
-    vendor: Vendor,
-    held: Sequence[HeldWindow],
-    totals: dict[tuple[str, datetime], int | None],
+    vendor: Vendor, own: Sequence[HeldWindow], counted: Counted
 ) -> Iterator[Finding]:
-    """Compare totals by table and day: streams of one table share its records.
-
-    What a question returned beyond its window, the second more that is asked and the
-    records in the quarantine, it returns today as well.
-    """
-    for _, group in groupby(held, _place):
-        windows = list(group)
-        first = windows[0]
-        beyond = sum((one.vendor_total or 0) - one.rows_inside for one in windows)
-        expected = first.rows_held + beyond
-        said = [totals.get((one.stream.name, one.start)) for one in windows]
-        told = [one for one in said if one is not None]
-        if len(told) < len(said):
-            yield _finding(vendor, first, UNKNOWN, expected, None)
-        elif sum(told) != expected:
-            yield _finding(vendor, first, DIFFERENT, expected, sum(told))
-
-
-def _is_young(vendor: Vendor, window: HeldWindow) -> bool:
-    again = window.stream.lookback_or(vendor.lookback)
-    return window.read_at < window.end + again
+    has_some = any(counted.totals.values())
+    for one in differences(own, counted.totals):
+        kind = UNKNOWN if one.counted is None else DIFFERENT
+        # A vendor that counts fewer has deleted some, or answers nothing at all.
+        is_fewer = one.counted is not None and one.counted < one.expected
+        yield _finding(
+            vendor,
+            one.windows[0],
+            kind,
+            one.expected,
+            one.counted,
+            confirms=is_fewer and has_some,
+        )
 
 
 def _unbuilt(
@@ -199,11 +136,18 @@ def _unbuilt(
 
 
 def _finding(
-    vendor: Vendor, window: HeldWindow, kind: str, held: int, expected: int | None
+    vendor: Vendor,
+    window: HeldWindow,
+    kind: str,
+    held: int,
+    expected: int | None,
+    *,
+    confirms: bool = False,
 ) -> Finding:
     last = window.end - timedelta(microseconds=1)
+    flags = "--force --confirm-deletions" if confirms else "--force"
     remedy = (
-        f"callhouse backfill --force --vendor {vendor.name} "
+        f"callhouse backfill {flags} --vendor {vendor.name} "
         f"--from {window.start:%Y-%m-%d} --to {last:%Y-%m-%d}"
     )
     return Finding(

@@ -31,6 +31,10 @@ _LEDGERS = {
         " window_to timestamptz, record_no bigint, reason varchar, payload varchar,"
         " fetched_at timestamptz, _dlt_load_id varchar"
     ),
+    "raw.absences": (
+        "account varchar, record varchar, record_id varchar, read_at timestamptz,"
+        " event_at timestamptz, since timestamptz, state varchar, _dlt_load_id varchar"
+    ),
     "raw.loads": "load_id varchar, status bigint, inserted_at timestamptz",
 }
 """Tables that each raw file has once, and the columns they have when none does."""

@@ -31,6 +31,6 @@ inner join ops.streams as streams
         and windows.stream = streams.stream
 where
     streams.is_required
-    and windows.purpose != 'settle'
+    and windows.purpose not in ('settle', 'audit')
     and windows.split_of is null
     and windows.state in ('complete', 'unreachable')

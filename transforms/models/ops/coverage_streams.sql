@@ -28,7 +28,7 @@ with asked as (
             and windows.account = streams.account
             and windows.stream = streams.stream
             and streams.is_required
-    where windows.purpose != 'settle'
+    where windows.purpose not in ('settle', 'audit')
     group by all
 ),
 

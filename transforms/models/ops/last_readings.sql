@@ -1,7 +1,7 @@
 -- One row per window of a vendor stream: its last reading, whatever came of it.
--- A question about a day's pending calls is no reading of its window, and a part of one is
--- read with its whole. Windows that begin
--- together are one window that grew: today's, until today is over.
+-- A question about a day's pending calls or for its total is not a reading of its window, and
+-- a part of one is read with its whole. Windows that begin together are one window that grew:
+-- today's, until today is over.
 -- @key vendor, account, stream, window_start
 -- @accepted state: complete, partial, failed, unreachable
 -- @not_null window_end, purpose, state, started_at
@@ -45,7 +45,7 @@ select
     reason,
     error
 from ops.load_windows
-where purpose != 'settle' and split_of is null
+where purpose not in ('settle', 'audit') and split_of is null
 qualify row_number() over (
     partition by vendor, account, stream, window_start
     order by started_at desc, load_id desc

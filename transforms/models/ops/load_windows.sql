@@ -1,6 +1,6 @@
 -- One row per reading of a window of a vendor stream.
 -- @key vendor, account, stream, window_start, window_end, started_at
--- @accepted state: complete, partial, failed, unreachable
+-- @accepted state: complete, partial, failed, unreachable, counted
 -- @accepted reason: expired, not_authorized, quota, auth, other, short, missing, unsteady, vendor_counts_more
 -- @not_null purpose, state
 -- @column vendor: as in fact_calls
@@ -8,8 +8,8 @@
 -- @column stream: what the vendor lists in such windows
 -- @column window_start: first moment that belongs to the window, UTC
 -- @column window_end: first moment after it, UTC
--- @column purpose: why it was read: nightly, lookback, retry, settle, backfill, recheck (stored records were missing, of it or of the days beside it)
--- @column state: complete, partial, failed, unreachable (the vendor serves it no more)
+-- @column purpose: why it was read: nightly, lookback, retry, settle, backfill, recheck (stored records were missing of it or of the days beside it, or its vendor counts otherwise), audit (for its total only)
+-- @column state: complete, partial, failed, unreachable (the vendor serves it no more), counted (asked for its total only)
 -- @column rows_fetched [records]: as the pages had them; NULL = none could be read
 -- @column rows_distinct [records]: of them different ones; NULL = none could be read
 -- @column rows_inside [records]: of rows_distinct those whose own time lies in the window, not in the second more that is asked; NULL = its windows go by another time
