@@ -162,8 +162,10 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
 
 
 def _loads(outcomes: tuple[Outcome, ...], title: str) -> Table:
-    counts = ("windows", "records", "changed", "quarantined", "requests", "retries")
-    counts = (*counts, "settled", "deleted", "restored", "seconds")
+    counts = (
+        *("windows", "records", "changed", "quarantined", "requests", "retries"),
+        *("settled", "deleted", "restored", "seconds"),
+    )
     table = compact_table(title, "vendor", "state", *counts, right=counts)
     for one in outcomes:
         state = "[green]complete[/]" if one.is_complete else "[bold red]open[/]"

@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from transforms import numbers, relations
 from transforms.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
-from transforms.graph import VANISHED, VERSIONS, Graph
+from transforms.graph import TOMBSTONES, VANISHED, VERSIONS, Graph
 from transforms.model import FOLDERS, Model
 
 STATIC = Path(__file__).parent / "dbt_project"
@@ -80,6 +80,7 @@ def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
         *relations.LEDGERS,
         VANISHED,
         VERSIONS,
+        TOMBSTONES,
         *(f"raw.{v}__{t}" for v, t in sorted(graph.records | graph.registers)),
     ]
     names: dict[str, str] = {}
@@ -111,6 +112,12 @@ def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]
     found[VANISHED] = relations.vanished(
         relations.gone(vendor, _source(vendor, table))
         for vendor, table in sorted(graph.records & set(given.stored))
+    )
+    found[TOMBSTONES] = relations.tombstones(
+        {
+            (vendor, table): _source(vendor, table)
+            for vendor, table in sorted(graph.records & set(given.stored))
+        }
     )
     for vendor, table in sorted(graph.records | graph.registers):
         place = held(table).get(vendor)

@@ -13,10 +13,13 @@ VANISHED = "raw.vanished"
 """The touched records that their vendor no longer lists."""
 VERSIONS = "raw.versions"
 """Every version of the touched records of all vendors, with the name of its table."""
+TOMBSTONES = "raw.tombstones"
+"""When the touched records of all vendors were found to be deleted, each time."""
 TOUCHED = "raw.touched"
 """The versions of the records that are computed again tonight."""
 LEDGERS = frozenset(
-    {"raw.load_windows", "raw.quarantine", "raw.loads", VANISHED, VERSIONS, TOUCHED}
+    {"raw.load_windows", "raw.quarantine", "raw.absences", "raw.loads"}
+    | {VANISHED, VERSIONS, TOMBSTONES, TOUCHED}
 )
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
 CALLS = "main.fact_calls"
@@ -238,7 +241,7 @@ def _ordered(
 def _refuse_half_seen(graph: Graph) -> None:
     """Refuse a table of everything that is made from tonight's calls alone."""
     partial = {f"raw.{vendor}__{table}" for vendor, table in graph.records}
-    partial |= {VANISHED, VERSIONS}
+    partial |= {VANISHED, VERSIONS, TOMBSTONES}
     by_key = {model.table for model in graph.models if model.kind == "call_key"}
     for model in graph.models:
         partial |= {

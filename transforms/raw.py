@@ -15,8 +15,8 @@ from duckdb import DuckDBPyConnection
 
 from transforms import relations
 from transforms.check import quoted
+from transforms.graph import TOMBSTONES, VANISHED, VERSIONS, Graph, is_raw, raw_table
 from transforms.graph import TOUCHED as TOUCHED_VERSIONS
-from transforms.graph import VANISHED, VERSIONS, Graph, is_raw, raw_table
 from transforms.model import NAME
 from transforms.sql import ModelError
 
@@ -232,7 +232,7 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
     of reference tables, every row. That a record vanished is in none of its versions,
     but in ``raw.vanished``.
     """
-    places = {VANISHED: _show_vanished(raw)}
+    places = {VANISHED: _show_vanished(raw), TOMBSTONES: _show_tombstones(raw)}
     for vendor, table in sorted(raw.graph.records | raw.graph.registers):
         name = f"raw.{vendor}__{table}"
         places[name] = temporary(name)
@@ -270,6 +270,19 @@ def _show_vanished(raw: Raw) -> str:
         f'create temp table "{VANISHED}" as {relations.vanished(gone)}'
     )
     return temporary(VANISHED)
+
+
+def _show_tombstones(raw: Raw) -> str:
+    """Make one relation of the versions without a payload of the touched records."""
+    found = {
+        (vendor, table): f"(from {_stored(vendor, table)}"
+        f" semi join ({_touched(vendor)}) using (account, record_id))"
+        for vendor, table in sorted(raw.graph.records & raw.stored)
+    }
+    raw.connection.execute(
+        f'create temp table "{TOMBSTONES}" as {relations.tombstones(found)}'
+    )
+    return temporary(TOMBSTONES)
 
 
 def _bounds(raw: Raw, touched: str) -> str:

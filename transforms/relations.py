@@ -42,6 +42,10 @@ _VANISHED = (
     "vendor varchar, account varchar, record_id varchar, vanished_at timestamptz,"
     " load_id varchar"
 )
+_TOMBSTONES = (
+    "vendor varchar, record varchar, account varchar, record_id varchar,"
+    " fetched_at timestamptz, load_id varchar"
+)
 LEDGERS: Mapping[str, str] = {
     name: "_dlt_loads" if name == "raw.loads" else name.removeprefix("raw.")
     for name in _LEDGERS
@@ -64,6 +68,16 @@ def versions(place: str | None) -> str:
 def vanished(parts: Iterable[str]) -> str:
     """Return as one what is ``gone`` from several tables."""
     return united([_none(_VANISHED), *parts])
+
+
+def tombstones(places: Mapping[tuple[str, str], str]) -> str:
+    """Return when records were found deleted, of all vendors' tables in ``places``."""
+    parts = [
+        f"select '{vendor}' as vendor, '{table}' as record, account, record_id,"
+        f" fetched_at, _dlt_load_id as load_id from {place} where payload is null"
+        for (vendor, table), place in places.items()
+    ]
+    return united([_none(_TOMBSTONES), *parts])
 
 
 def every_version(places: Mapping[tuple[str, str], str]) -> str:
