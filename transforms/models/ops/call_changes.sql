@@ -13,62 +13,95 @@
 -- @column is_withheld: whether a value is left out, as the newest version has none in this field
 -- @column is_late: whether the call had passed its settle horizon, and so may have counted as settled before its time
 -- @column load_id: the load that brought the new value
-with repeated as (
+with recursive versions as (
     select
-        vendor,
-        account,
+        vendor || ':' || account || ':' || record_id as call_key,
         record,
-        record_id
+        payload,
+        fetched_at,
+        _dlt_load_id as load_id,
+        row_number() over in_turn as version_no,
+        count(*) over of_record as version_count
     from raw.versions
-    group by all
-    having count(*) > 1
+    window
+        of_record as (partition by vendor, account, record, record_id),
+        in_turn as (
+            partition by vendor, account, record, record_id
+            order by fetched_at, _dlt_load_id
+        )
+    qualify version_count > 1
 ),
 
-versions as (
+-- The fields of the records, a level of them at a time. An object or a list whose text is
+-- the same in all versions is not opened, so that a large record costs what changed in it.
+-- The first letter of a part says what it is without reading all of it.
+parts as (
     select
-        stored.vendor || ':' || stored.account || ':' || stored.record_id as call_key,
-        stored.record,
-        stored.payload,
-        stored.fetched_at,
-        stored._dlt_load_id as load_id,
-        row_number() over versions as version_no,
-        version_no = count(*) over (
-            partition by stored.vendor, stored.account, stored.record, stored.record_id
-        ) as is_newest
-    from raw.versions as stored
-    semi join repeated
-        on
-            stored.vendor = repeated.vendor
-            and stored.account = repeated.account
-            and stored.record = repeated.record
-            and stored.record_id = repeated.record_id
-    window versions as (
-        partition by stored.vendor, stored.account, stored.record, stored.record_id
-        order by stored.fetched_at, stored._dlt_load_id
-    )
+        call_key,
+        record,
+        version_no,
+        version_count,
+        '' as field,
+        ltrim(payload, e' \t\r\n') as part
+    from versions
+    union all
+    select
+        call_key,
+        record,
+        version_no,
+        version_count,
+        field || unnest(
+            if(
+                part[1] = '{',
+                list_transform(json_keys(part), lambda name: '.' || name),
+                list_transform(range(len(members)), lambda place: '[' || place || ']')
+            )
+        ) as field,
+        unnest(members) as part
+    from (
+        select
+            *,
+            if(part[1] = '{', part -> '$.*', part -> '$[*]')::varchar[] as members
+        from parts
+        where part[1] in ('{', '[')
+        window of_field as (partition by call_key, record, field)
+        qualify
+            count(*) over of_field < version_count
+            or min(md5(part)) over of_field != max(md5(part)) over of_field
+    ) as opened
 ),
 
 leaves as (
     select
-        versions.call_key,
-        versions.record,
-        versions.version_no,
-        versions.is_newest,
-        substr(tree.fullkey, 3) as field,
-        if(tree.type = 'VARCHAR', tree.atom ->> '$', tree.atom::varchar) as said
-    from versions
-    cross join json_tree(versions.payload) as tree
-    where tree.atom is not null
+        call_key,
+        record,
+        version_no,
+        version_no = version_count as is_newest,
+        substr(field, 2) as field,
+        if(part[1] = '"', part ->> '$', part) as whole,
+        left(whole, 200) as said,
+        if(length(whole) > 200, md5(whole), null) as digest
+    from parts
+    where part[1] not in ('{', '[', 'n')
+),
+
+newest as (
+    select distinct
+        call_key,
+        record,
+        field
+    from leaves
+    where is_newest and said != ''
 ),
 
 sides as (
     select
-        *,
+        * exclude (whole),
         true as is_new
     from leaves
     union all
     select
-        * replace (version_no + 1 as version_no),
+        * exclude (whole) replace (version_no + 1 as version_no),
         false as is_new
     from leaves
 ),
@@ -83,23 +116,24 @@ pairs as (
         any_value(said) filter (where is_new) as now_is
     from sides
     group by all
-    having was is distinct from now_is
+    having
+        was is distinct from now_is
+        or any_value(digest) filter (where not is_new)
+        is distinct from any_value(digest) filter (where is_new)
 ),
 
 told as (
     select
         pairs.* exclude (was, now_is),
-        newest.said is null and (pairs.was != '' or pairs.now_is != '') as has_untold,
-        if(has_untold, null, left(pairs.was, 200)) as was,
-        if(has_untold, null, left(pairs.now_is, 200)) as now_is
+        newest.field is null and (pairs.was != '' or pairs.now_is != '') as has_untold,
+        if(has_untold, null, pairs.was) as was,
+        if(has_untold, null, pairs.now_is) as now_is
     from pairs
-    left join leaves as newest
+    left join newest
         on
             pairs.call_key = newest.call_key
             and pairs.record = newest.record
             and pairs.field = newest.field
-            and newest.is_newest
-            and newest.said != ''
 )
 
 select
