@@ -6,7 +6,7 @@
 -- @not_null is_withheld, is_late, load_id
 -- @column call_key: the call
 -- @column record: the raw table of the record: a vendor may have several of a call
--- @column field: path in the record, such as calls[0].cost
+-- @column field: path in the record, such as calls[0].cost; is_deleted where its vendor no longer listed it, or listed it again
 -- @column seen_at: when the new value was first read, UTC; it changed between that and the read before
 -- @column old: the value before, at most 200 characters; NULL = the field was null or not there, or is_withheld
 -- @column new: the value since, at most 200 characters; NULL = the field is null or not there any more, or is_withheld
@@ -134,26 +134,90 @@ told as (
             pairs.call_key = newest.call_key
             and pairs.record = newest.record
             and pairs.field = newest.field
+),
+
+fields as (
+    select
+        told.call_key,
+        told.record,
+        told.field,
+        versions.fetched_at as seen_at,
+        told.was as old,
+        told.now_is as new,
+        coalesce(told.has_untold, false) as is_withheld,
+        versions.load_id
+    from told
+    inner join versions
+        on
+            told.call_key = versions.call_key
+            and told.record = versions.record
+            and told.version_no = versions.version_no
+            and versions.version_no > 1
+),
+
+-- Of the records that were ever found deleted: each reading that has it or not.
+found as (
+    select
+        vendor || ':' || account || ':' || record_id as call_key,
+        record,
+        fetched_at,
+        load_id,
+        true as is_deleted
+    from raw.tombstones
+    union all
+    select
+        stored.vendor || ':' || stored.account || ':' || stored.record_id as call_key,
+        stored.record,
+        stored.fetched_at,
+        stored._dlt_load_id as load_id,
+        false as is_deleted
+    from raw.versions as stored
+    semi join raw.tombstones as deleted
+        on
+            stored.vendor = deleted.vendor
+            and stored.account = deleted.account
+            and stored.record = deleted.record
+            and stored.record_id = deleted.record_id
+),
+
+turns as (
+    select
+        *,
+        lag(is_deleted) over (
+            partition by call_key, record
+            order by fetched_at, load_id
+        ) as was_deleted
+    from found
+),
+
+changes as (
+    select * from fields
+    union all
+    select
+        call_key,
+        record,
+        'is_deleted' as field,
+        fetched_at as seen_at,
+        was_deleted::varchar as old,
+        is_deleted::varchar as new,
+        false as is_withheld,
+        load_id
+    from turns
+    where is_deleted != was_deleted
 )
 
 select
-    told.call_key,
-    told.record,
-    told.field,
-    versions.fetched_at as seen_at,
-    told.was as old,
-    told.now_is as new,
-    coalesce(told.has_untold, false) as is_withheld,
-    coalesce(versions.fetched_at >= calls.started_at + settings.settle_after, false) as is_late,
-    versions.load_id
-from told
-inner join versions
-    on
-        told.call_key = versions.call_key
-        and told.record = versions.record
-        and told.version_no = versions.version_no
-        and versions.version_no > 1
+    changes.call_key,
+    changes.record,
+    changes.field,
+    changes.seen_at,
+    changes.old,
+    changes.new,
+    changes.is_withheld,
+    coalesce(changes.seen_at >= calls.started_at + settings.settle_after, false) as is_late,
+    changes.load_id
+from changes
 inner join main.fact_calls as calls
-    on told.call_key = calls.call_key
+    on changes.call_key = calls.call_key
 left join config.accounts as settings
     on calls.vendor = settings.vendor and calls.account = settings.account
