@@ -12,7 +12,7 @@ from pipelines.sandbox.wire import encode
 from pipelines.sandbox.world import Changes, Correction, Move, World, days
 
 T = TypeVar("T")
-SEARCHED = timedelta(days=400)
+SEARCHED = timedelta(days=100)
 """How far back a call is looked for by its id."""
 
 
