@@ -37,8 +37,8 @@ EVENTFUL = 2 if HISTORIES == 1 else 6
 START = read_time("2026-11-01T00:00:00Z")
 """A month's first day: EvoVoice's months are loaded whole."""
 BEGIN = read_time("2026-11-05T03:00:00Z")
-READ_AGAIN = 3 * DAY
-"""What lies further back than this may be settled, so that no night reads it."""
+READ_AGAIN = dict.fromkeys(VENDORS, 3) | {"twin": 1}
+"""What lies more days back than this may be settled, so that no night reads it."""
 MOST_MISSING = 3
 """More calls at once that are gone and not marked yet are nobody's daily business."""
 OUTAGES: tuple[dict[str, object], ...] = (
@@ -131,8 +131,8 @@ class History:
             self.control("faults", vendor=vendor, times=None, **outage)
             self.say(f"{vendor} fails: {outage}")
 
-    def is_young(self, moment: datetime) -> bool:
-        return moment.date() > (self.now - READ_AGAIN - DAY).date()
+    def is_young(self, vendor: str, moment: datetime) -> bool:
+        return moment.date() >= (self.now - READ_AGAIN[vendor] * DAY).date()
 
     def living(self, vendor: str) -> dict[Key, datetime]:
         """Return calls that are over, and that nights still read: their starts."""
@@ -140,7 +140,7 @@ class History:
             key: event_at
             for key, call in sorted(self.truth(vendor).items())
             if call["ended_at"] and read_time(call["ended_at"]) < self.now - DAY / 8
-            if self.is_young(event_at := read_time(call["event_at"]))
+            if self.is_young(vendor, event_at := read_time(call["event_at"]))
         }
 
     def delete(self, vendor: str) -> None:
@@ -156,7 +156,7 @@ class History:
 
     def restore(self, vendor: str) -> None:
         for key, moment in sorted(self.deleted.items()):
-            if key[0] == vendor and self.is_young(moment):
+            if key[0] == vendor and self.is_young(vendor, moment):
                 self.control("removed", vendor=vendor, ids=[key[1]], removed=False)
                 del self.deleted[key]
                 self.say(f"{vendor} restores {key[1]} of {stamp(moment)}")
@@ -172,7 +172,7 @@ class History:
         day = midnight + self.rng.choice((-1, 0, 1)) * DAY
         second = timedelta(seconds=self.rng.randrange(86_400))
         new = day + self.rng.choice((second, second, *EDGES))
-        if not self.is_young(new) or new > self.now - DAY / 8:
+        if not self.is_young(vendor, new) or new > self.now - DAY / 8:
             return
         self.control("moved", vendor=vendor, ids=[key[1]], start=stamp(new))
         self.moved.setdefault(key, living[key])
@@ -181,7 +181,7 @@ class History:
     def move_back(self, vendor: str) -> None:
         living = self.living(vendor)
         for key, first in sorted(self.moved.items()):
-            if key in living and self.is_young(first):
+            if key in living and self.is_young(vendor, first):
                 self.control("moved", vendor=vendor, ids=[key[1]])
                 del self.moved[key]
                 self.say(f"{vendor} moves {key[1]} back to {stamp(first)}")
