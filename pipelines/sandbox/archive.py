@@ -2,16 +2,18 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import Generic, TypeVar
 
 import msgspec
 
 from pipelines.sandbox.wire import encode
-from pipelines.sandbox.world import World, days
+from pipelines.sandbox.world import Changes, Correction, Move, World, days
 
 T = TypeVar("T")
+SEARCHED = timedelta(days=100)
+"""How far back a call is looked for by its id."""
 
 
 class DayCache(Generic[T]):
@@ -42,20 +44,75 @@ class Archive(Generic[T]):
     """One vendor's history: `make` gives the calls of a (world, account, UTC day)."""
 
     world: World
+    vendor: str
+    accounts: Sequence[str]
     make: Callable[[World, str, date], Sequence[T]]
     identity: Callable[[T], str]
+    start: Callable[[T], datetime]
+    correct: Callable[[T, Correction], T]
     made: DayCache[T] = field(default_factory=DayCache)
     rendered: DayCache[tuple[T, msgspec.Raw]] = field(default_factory=DayCache)
 
     def calls(self, account: str, day: date) -> Sequence[T]:
-        """Every call of the day, visible yet or not, that has not been removed."""
-        made = self.made.get(
+        """Every call of the day, visible yet or not, that the vendor will list now."""
+        made, changes = self._made(account, day), self.changes
+        if not changes.revision:
+            return made
+        stayed = [call for call in made if self.identity(call) not in changes.moved]
+        came = [
+            call
+            for name, move in changes.moved.items()
+            if (move.account, move.start.date()) == (account, day)
+            for call in self._made(account, move.made_on)
+            if self.identity(call) == name
+        ]
+        unlisted = changes.unlisted(self.world.clock.now)
+        found = [
+            self._changed(call)
+            for call in (*stayed, *came)
+            if self.identity(call) not in unlisted
+        ]
+        return sorted(found, key=self.start) if came else found
+
+    @property
+    def changes(self) -> Changes:
+        """What happened to the vendor's calls."""
+        return self.world.changes[self.vendor]
+
+    def _made(self, account: str, day: date) -> Sequence[T]:
+        return self.made.get(
             (account, day), lambda: self.make(self.world, account, day)
         )
-        removed = self.world.removed
-        if not removed:
-            return made
-        return [call for call in made if self.identity(call) not in removed]
+
+    def _changed(self, call: T) -> T:
+        name = self.identity(call)
+        move = self.changes.moved.get(name)
+        is_dated = name not in self.changes.undated
+        if move is None and is_dated:
+            return call
+        correction = Correction() if move is None else move.correction
+        return self.correct(call, replace(correction, is_dated=is_dated))
+
+    def find(self, name: str) -> tuple[str, date, datetime]:
+        """Return account, day and start of a call as it was made; or `KeyError`."""
+        now = self.world.clock.now
+        for day in reversed(list(days(now - SEARCHED, now))):
+            for account in self.accounts:
+                for call in self._made(account, day):
+                    if self.identity(call) == name:
+                        return account, day, self.start(call)
+        raise KeyError(name)
+
+    def move(self, name: str, start: datetime | None, *, is_noted: bool) -> None:
+        """Correct a call's start, or with None take every correction of it back."""
+        now = self.world.clock.now
+        account, day, first = self.find(name)
+        new = first if start is None else start
+        if new > now:
+            raise ValueError(f"{name} cannot begin after the clock")
+        noted_at = now if is_noted else None
+        correction = Correction(new - first, noted_at)
+        self.changes.moved[name] = Move(account, day, new, correction)
 
     def between(self, account: str, since: datetime, until: datetime) -> Iterator[T]:
         """Every call of the days that touch [since, until]."""
@@ -80,6 +137,9 @@ class Archive(Generic[T]):
                 if record is not None
             ]
 
-        removed = frozenset(self.world.removed)
-        key = (account, day, variant, self.world.moment(day), removed)
+        changes = self.changes
+        if changes.hides(day):
+            return ()
+        state = (changes.revision, changes.unlisted(now))
+        key = (account, day, variant, self.world.moment(day), state)
         return self.rendered.get(key, make)

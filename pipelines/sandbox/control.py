@@ -3,16 +3,28 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from pipelines.sandbox import evovoice, twin, voximplant, whippy, zoom
-from pipelines.sandbox.faults import KINDS, SHAPES, Fault
-from pipelines.sandbox.wire import Request, Response, reply
-from pipelines.sandbox.world import BEGINNING, Truth, World, midnight
+from pipelines.sandbox.archive import Archive
+from pipelines.sandbox.faults import KINDS, ONLY, SHAPES, Fault
+from pipelines.sandbox.wire import Question, Request, Response, reply
+from pipelines.sandbox.world import (
+    BEGINNING,
+    Changes,
+    DateHeader,
+    Truth,
+    World,
+    midnight,
+)
 
 Answer = Callable[[Request], Response]
+DATED = ("evovoice", "twin", "whippy")
+"""Vendors whose records have a time of change."""
+
 TruthOf = Callable[[datetime, datetime], Iterator[Truth]]
 
 
@@ -21,11 +33,17 @@ class Sandbox:
     """Everything the server holds: the vendors, the faults armed, the requests seen."""
 
     world: World
+    archives: dict[str, Archive[Any]]
     answers: dict[str, Answer]
     truths: dict[str, TruthOf]
     faults: list[Fault] = field(default_factory=list)
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
-    previous: dict[tuple[str, str], Response] = field(default_factory=dict)
+    answered: dict[tuple[str, str], dict[Question, Response]] = field(
+        default_factory=dict
+    )
+    """The last unspoiled answer to each of the last questions of a path, in order."""
+    totals: dict[tuple[str, Question], object] = field(default_factory=dict)
+    """What each window's total was at its last unspoiled answer."""
 
 
 def open_sandbox(world: World) -> Sandbox:
@@ -35,6 +53,13 @@ def open_sandbox(world: World) -> Sandbox:
     evovoice_desk, twin_desk = evovoice.open_desk(world), twin.open_desk(world)
     return Sandbox(
         world,
+        {
+            "zoom": zoom_desk.archive,
+            "voximplant": voximplant_desk.archive,
+            "evovoice": evovoice_desk.archive,
+            "twin": twin_desk.archive,
+            "whippy": whippy_desk.archive,
+        },
         {
             "zoom": lambda request: zoom.answer(zoom_desk, request),
             "voximplant": lambda r: voximplant.answer(voximplant_desk, r),
@@ -100,6 +125,8 @@ def _arm(sandbox: Sandbox, request: Request) -> Response:
     fault = msgspec.json.decode(request.body, type=Fault)
     if fault.vendor not in SHAPES or fault.kind not in KINDS:
         raise ValueError("unknown vendor or kind of fault")
+    if fault.vendor not in ONLY.get(fault.kind, SHAPES):
+        raise ValueError(f"{fault.vendor} has nothing that {fault.kind} could hit")
     sandbox.faults.append(fault)
     return reply({"armed": len(sandbox.faults)})
 
@@ -127,14 +154,109 @@ def _grant(sandbox: Sandbox, request: Request) -> Response:
     return reply({"scopes": sorted(sandbox.world.scopes)})
 
 
+class Asked(msgspec.Struct, forbid_unknown_fields=True):
+    """What a request for a change says; each kind of change has its own members."""
+
+    vendor: str = ""
+    """Without one, every vendor."""
+    vendors: list[str] = []
+    ids: list[str] = []
+    days: int | list[date] | None = None
+    start: datetime | None = None
+    removed: bool = True
+    undated: bool = True
+    noted: bool = True
+    blank: bool = True
+
+
+def _asked(sandbox: Sandbox, request: Request) -> tuple[Asked, list[Changes]]:
+    asked = msgspec.json.decode(request.body, type=Asked)
+    vendors = asked.vendors or ([asked.vendor] if asked.vendor else list(SHAPES))
+    if not set(vendors) <= set(SHAPES):
+        raise ValueError("unknown vendor")
+    changes = [sandbox.world.changes[vendor] for vendor in vendors]
+    for one in changes:
+        one.revision += 1
+    return asked, changes
+
+
 def _remove(sandbox: Sandbox, request: Request) -> Response:
+    """Delete calls at their vendor, or with "removed": false restore them."""
+    asked, changes = _asked(sandbox, request)
+    for one in changes:
+        change = one.removed.update if asked.removed else one.removed.difference_update
+        change(asked.ids)
+    return reply({"removed": sum(len(one.removed) for one in changes)})
+
+
+def _undate(sandbox: Sandbox, request: Request) -> Response:
+    """Take the time of change from the records of calls, or give it back."""
+    asked, (changes,) = _asked(sandbox, request)
+    if asked.vendor not in DATED:
+        raise ValueError(f"{asked.vendor} has no time of change")
+    change = (
+        changes.undated.update if asked.undated else changes.undated.difference_update
+    )
+    change(asked.ids)
+    return reply({"undated": len(changes.undated)})
+
+
+def _move(sandbox: Sandbox, request: Request) -> Response:
+    """Correct the start of calls; without "start" it is again what it was at first.
+
+    With "noted": false the record's time of change does not show it.
+    """
+    asked, _ = _asked(sandbox, request)
+    archive = sandbox.archives[asked.vendor]
+    start = None if asked.start is None else moment(asked.start.isoformat())
+    for name in asked.ids:
+        archive.move(name, start, is_noted=asked.noted)
+    return reply({"moved": len(archive.changes.moved)})
+
+
+def _list_late(sandbox: Sandbox, request: Request) -> Response:
+    """List calls no earlier than a number of "days" after their start."""
+    asked, (changes,) = _asked(sandbox, request)
+    later = timedelta(days=msgspec.convert(asked.days, int))
+    for name in asked.ids:
+        _, _, start = sandbox.archives[asked.vendor].find(name)
+        changes.listed_from[name] = start + later
+    return reply({"late": len(changes.listed_from)})
+
+
+def _blank(sandbox: Sandbox, request: Request) -> Response:
+    """Answer lists as if there were no calls, of all "days" or some; or heal."""
+    asked, changes = _asked(sandbox, request)
+    for one in changes:
+        if asked.days is None:
+            one.is_blank = asked.blank
+        if not asked.blank:
+            one.blank_days.clear()
+        elif asked.days is not None:
+            one.blank_days.update(msgspec.convert(asked.days, list[date]))
+    return reply(
+        {"blank": [v for v, one in sandbox.world.changes.items() if one.is_blank]}
+    )
+
+
+def _undo(sandbox: Sandbox, _: Request) -> Response:
+    """Undo every change, as if none had been."""
+    for vendor, one in sandbox.world.changes.items():
+        # The revision goes on, since it names what was rendered.
+        sandbox.world.changes[vendor] = Changes(revision=one.revision + 1)
+    return reply({})
+
+
+def _date_header(sandbox: Sandbox, request: Request) -> Response:
+    """Send a Date header "seconds" ahead, as "text", or not; else the right one."""
     sent = request.document() or {}
-    ids = msgspec.convert(sent["ids"], list[str])
-    if sent.get("removed", True):
-        sandbox.world.removed.update(ids)
-    else:
-        sandbox.world.removed.difference_update(ids)
-    return reply({"removed": len(sandbox.world.removed)})
+    header = DateHeader(
+        timedelta(seconds=msgspec.convert(sent.get("seconds", 0), float)),
+        msgspec.convert(sent.get("text"), str | None),
+        bool(sent.get("sent", True)),
+    )
+    sandbox.world.dates[str(sent["vendor"])] = header
+    return reply({"sent": header.is_sent})
 
 
 HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], Response]] = {
@@ -148,4 +270,10 @@ HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], Response]] = {
     ("POST", "token_life"): _token_life,
     ("POST", "scopes"): _grant,
     ("POST", "removed"): _remove,
+    ("POST", "moved"): _move,
+    ("POST", "late"): _list_late,
+    ("POST", "undated"): _undate,
+    ("POST", "blank"): _blank,
+    ("DELETE", "changes"): _undo,
+    ("POST", "date_header"): _date_header,
 }

@@ -40,7 +40,24 @@ class Desk:
 
 def open_desk(world: World) -> Desk:
     """Return a desk with nothing asked yet."""
-    return Desk(world, Archive(world, past.history, lambda call: call.session_id))
+    return Desk(world, _archive(world))
+
+
+def _archive(world: World) -> Archive[past.Session]:
+    accounts = [
+        account_id
+        for account in world.credentials.values()
+        for account_id in account.evovoice_account_ids
+    ]
+    return Archive(
+        world,
+        "evovoice",
+        (*accounts, past.FOREIGN_ACCOUNT),
+        past.history,
+        identity=lambda call: call.session_id,
+        start=lambda call: call.created,
+        correct=past.corrected,
+    )
 
 
 def answer(desk: Desk, request: Request) -> Response:
@@ -140,6 +157,8 @@ def _by_ids(
             moment = datetime.fromtimestamp(int(session_id[:8], 16), UTC)
         except ValueError:
             continue
+        move = desk.archive.changes.moved.get(session_id)
+        moment = moment if move is None else move.start
         for account_id in account_ids:
             for session in desk.archive.between(account_id, moment, moment):
                 if session.session_id == session_id:

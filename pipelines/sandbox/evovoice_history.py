@@ -1,6 +1,6 @@
 """EvoVoice's sessions, and how one looks at a moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -40,11 +40,12 @@ class Session:
     parent_id: str | None
     opening: dict[str, object]
     closing: dict[str, object]
+    correction: w.Correction = field(default_factory=w.Correction)
 
     def modified(self, now: datetime) -> datetime:
         """When the session last changed before a moment; archiving changes nothing."""
         changes = (self.created, self.answered, self.ended, self.touched)
-        return max(c for c in changes if c is not None and c <= now)
+        return w.last_change(now, changes, self.correction) or self.created
 
     def members(self, now: datetime) -> list[dict[str, object]]:
         """Who takes part: the caller, and the one who answered from then on."""
@@ -65,6 +66,18 @@ def history(world: w.World, account_id: str, day: date) -> tuple[Session, ...]:
         parent = sessions[-1] if sessions and w.chance(rng, 0.03) else None
         sessions.append(_session(rng, created, account_id, parent))
     return tuple(sessions)
+
+
+def corrected(session: Session, correction: w.Correction) -> Session:
+    """Return the session with every time of the conversation moved."""
+    by, answered = correction.by, session.answered
+    return replace(
+        session,
+        created=session.created + by,
+        answered=None if answered is None else answered + by,
+        ended=session.ended + by,
+        correction=correction,
+    )
 
 
 def _session(
@@ -157,7 +170,9 @@ def record(session: Session, now: datetime) -> dict[str, object] | None:
     shown: dict[str, object] = {
         "id": session.session_id,
         "dateCreated": stamp(session.created, session.form),
-        "dateLastModified": stamp(session.modified(now), session.form),
+        "dateLastModified": stamp(session.modified(now), session.form)
+        if session.correction.is_dated
+        else None,
         **session.opening,
         "channel": session.channel,
         "dialState": "None" if ended else "Active",

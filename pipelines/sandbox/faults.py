@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from pipelines.sandbox.wire import HTML_TYPE, Response, encode, reply
+import msgspec
+
+from pipelines.sandbox.wire import HTML_TYPE, Request, Response, encode, reply
 
 HTML = b"<!doctype html><html><body><h1>Please sign in</h1></body></html>"
 ELSEWHERE = "https://elsewhere.invalid/collect"
@@ -23,6 +25,13 @@ SHAPES = {
     "twin": ("items", "callId", "createdAt", "2099-01-01T00:00:00+00:00"),
     "whippy": ("data", "id", "created_at", "2099-01-01T00:00:00.000000Z"),
 }
+TOTALS = {
+    "zoom": "total_records",
+    "voximplant": "total_count",
+    "evovoice": "totalCount",
+    "twin": "count",
+    "whippy": "total",
+}
 FAR_IDS: dict[str, object] = {"voximplant": 999_999_999_999_999}
 
 Body = dict[str, object]
@@ -33,6 +42,7 @@ Record = dict[str, object]
 class Fault:
     """One armed fault: spares `after` matching requests, then hits `times` of them.
 
+    `times` null hits for good; `every` spares that many again after each hit.
     `path` narrows it to paths that contain the text; without it no token or login
     request is hit, and no account either by the kinds that spoil a page of records.
     The other members belong to single kinds.
@@ -40,8 +50,9 @@ class Fault:
 
     vendor: str
     kind: str
-    times: int = 1
+    times: int | None = 1
     after: int = 0
+    every: int = 0
     path: str | None = None
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
@@ -50,28 +61,42 @@ class Fault:
     location: str = ELSEWHERE
     variant: str = "id"
     framed: bool = False
+    more: int = 1
+    """How many records more than there are a total counts."""
 
 
-def take(armed: list[Fault], vendor: str, path: str) -> Fault | None:
+def take(armed: list[Fault], vendor: str, request: Request) -> Fault | None:
     """Return the fault that hits this request, if any; counts it down."""
     for fault in armed:
-        if fault.vendor != vendor or not _meant(fault, path) or fault.times <= 0:
+        if fault.vendor != vendor or not _meant(fault, request) or fault.times == 0:
             continue
         if fault.after > 0:
             fault.after -= 1
             continue
-        fault.times -= 1
+        if fault.times is not None:
+            fault.times -= 1
+        fault.after = fault.every
         return fault
     return None
 
 
-def _meant(fault: Fault, path: str) -> bool:
+def _meant(fault: Fault, request: Request) -> bool:
+    path = request.path
     if fault.path is not None:
         return fault.path in path
     if "/oauth/" in path or "/auth/" in path:
+        return fault.kind == "sign_in_down"
+    if fault.kind == "sign_in_down":
         return False
-    lists_only = fault.kind in EDITS or fault.kind == "repeat_page"
+    if fault.kind == "expire_page_token":
+        return bool(page_token(request))
+    lists_only = fault.kind in EDITS or fault.kind in REPLAYS
     return not (lists_only and ("/accounts/" in path or "GetAccountInfo" in path))
+
+
+def page_token(request: Request) -> str:
+    """Return the token of the page asked for; empty for a first page."""
+    return dict(request.query).get("next_page_token", "")
 
 
 def instead(fault: Fault) -> Response | None:
@@ -79,6 +104,8 @@ def instead(fault: Fault) -> Response | None:
     kind = fault.kind
     if kind == "status":
         return _status(fault)
+    if kind == "sign_in_down":
+        return reply(_error(fault.vendor, fault.status), fault.status)
     if kind == "expire_token" and fault.vendor == "voximplant":
         return reply({"error": {"code": 456, "msg": "Token is expired"}})
     if kind == "error200":
@@ -110,10 +137,23 @@ def _error(vendor: str, status: int) -> Body:
     return bodies[vendor]
 
 
-def spoil(fault: Fault, response: Response, previous: Response | None) -> Response:
+@dataclass(frozen=True)
+class Memory:
+    """What a vendor answered before, on the same path."""
+
+    last: Response | None = None
+    other: Response | None = None
+    """The last answer to another question: of another window."""
+    total: object = None
+    """What this window's total was when it was asked for before."""
+
+
+def spoil(fault: Fault, response: Response, memory: Memory) -> Response:
     """Return the vendor's own response with the fault in it."""
     if fault.kind == "repeat_page":
-        return previous or response
+        return memory.last or response
+    if fault.kind == "cached_answer":
+        return memory.other or response
     if fault.kind == "truncated":
         half = response.body[: len(response.body) // 2]
         return replace(response, body=half) if fault.framed else _cut(response)
@@ -121,6 +161,8 @@ def spoil(fault: Fault, response: Response, previous: Response | None) -> Respon
     if edit is None:
         return response
     body = json.loads(response.body, parse_float=Decimal)
+    if fault.kind == "stale_total" and memory.total is not None:
+        body[TOTALS[fault.vendor]] = memory.total
     edit(fault, body, SHAPES[fault.vendor][0])
     return replace(response, body=encode(body))
 
@@ -163,13 +205,64 @@ def _records(body: Body, key: str) -> list[Record]:
     return records if isinstance(records, list) else []
 
 
+def total(vendor: str, response: Response) -> object:
+    """Return the total that a vendor's response tells; None when it tells none."""
+    try:
+        body = msgspec.json.decode(response.body, type=dict[str, msgspec.Raw])
+        told = body.get(TOTALS[vendor])
+        return None if told is None else msgspec.json.decode(told)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None  # a page for a browser, or a token
+
+
+def _inexact_total(fault: Fault, body: Body, _: str) -> None:
+    name = TOTALS[fault.vendor]
+    count = body.get(name)
+    if isinstance(count, int):
+        body[name] = count + fault.more
+
+
+def _unchanged(_: Fault, __: Body, ___: str) -> None:
+    """Leave the body: what is wrong with it was put in from memory."""
+
+
+def _error_beside(fault: Fault, body: Body, _: str) -> None:
+    trouble: Record = {"code": 500, "message": "partial", "msg": "partial"}
+    body["error"] = trouble if fault.body is None else fault.body
+
+
+def _errors_beside(fault: Fault, body: Body, _: str) -> None:
+    trouble = [{"code": 500, "description": "partial"}]
+    body["errors"] = trouble if fault.body is None else fault.body
+
+
+def _warnings(fault: Fault, body: Body, _: str) -> None:
+    warnings = ["Required 'from_date' parameter isn't set."]
+    body["warnings"] = warnings if fault.body is None else fault.body
+
+
 EDITS: dict[str, Callable[[Fault, Body, str], None]] = {
     "missing_key": _missing_key,
     "renamed_key": _renamed_key,
     "null_records": _null_records,
     "malformed_record": _malformed_record,
     "extra_record_far_future": _far_future,
+    "inexact_total": _inexact_total,
+    "stale_total": _unchanged,
+    "error_beside": _error_beside,
+    "errors_beside": _errors_beside,
+    "warnings": _warnings,
 }
+REPLAYS = ("repeat_page", "cached_answer")
+ENDS_TOKENS = ("expire_token", "another_program")
+"""Kinds that end the tokens handed out: of old age, or as another program signs in."""
+ONLY = {
+    "sign_in_down": ("zoom", "evovoice", "twin"),
+    "another_program": ("zoom", "evovoice", "twin"),
+    "expire_page_token": ("zoom",),
+    "warnings": ("voximplant",),
+}
+"""Kinds that make sense for some vendors alone."""
 KINDS = (
     *EDITS,
     "html",
@@ -178,7 +271,9 @@ KINDS = (
     "truncated",
     "status",
     "slow",
-    "repeat_page",
+    *REPLAYS,
     "redirect",
-    "expire_token",
+    *ENDS_TOKENS,
+    "sign_in_down",
+    "expire_page_token",
 )

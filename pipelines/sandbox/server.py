@@ -3,14 +3,18 @@
 import sys
 import threading
 import time
+from dataclasses import replace
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pipelines.sandbox import faults
 from pipelines.sandbox.control import Sandbox, control
 from pipelines.sandbox.wire import Request, Response, reply
+from pipelines.sandbox.world import World
 
 OK = 200
+KEPT_ANSWERS = 2
 VENDORS = {
     "zoom": "zoom",
     "voximplant": "voximplant",
@@ -27,36 +31,59 @@ def respond(sandbox: Sandbox, lock: threading.Lock, request: Request) -> Respons
     vendor = VENDORS.get(first)
     with lock:
         if first == "_sandbox":
-            return control(sandbox, request)
+            return _dated(sandbox.world, "", control(sandbox, request))
         if vendor is None:
-            return reply({"error": "no such vendor"}, 404)
-        fault = faults.take(sandbox.faults, vendor, request.path)
+            nobody = reply({"error": "no such vendor"}, 404)
+            return _dated(sandbox.world, "", nobody)
+        fault = faults.take(sandbox.faults, vendor, request)
     if fault is not None and fault.kind == "slow":
         time.sleep(fault.seconds)
     with lock:
         response = _ask(sandbox, vendor, request, fault)
         sandbox.requests[vendor, request.path, response.status] += 1
-    return response
+        return _dated(sandbox.world, vendor, response)
+
+
+def _dated(world: World, vendor: str, response: Response) -> Response:
+    """Return the response with a Date header of the vendor's own clock."""
+    header = world.dates[vendor]
+    if not header.is_sent or any(name == "Date" for name, _ in response.headers):
+        return response
+    date = format_datetime(world.clock.now + header.ahead, usegmt=True)
+    dated = ("Date", date if header.text is None else header.text)
+    return replace(response, headers=(*response.headers, dated))
 
 
 def _ask(
     sandbox: Sandbox, vendor: str, request: Request, fault: faults.Fault | None
 ) -> Response:
     if fault is not None:
-        if fault.kind == "expire_token":
+        if fault.kind in faults.ENDS_TOKENS:
             sandbox.world.tokens[vendor].held.clear()
+        if fault.kind == "expire_page_token":
+            sandbox.world.lost_pages.add(faults.page_token(request))
         other = faults.instead(fault)
         if other is not None:
             return other
     response = sandbox.answers[vendor](request)
     if response.status != OK:
         return response
-    page = (vendor, request.path)
-    previous = sandbox.previous.get(page)
+    question = request.question()
+    answered = sandbox.answered.setdefault((vendor, request.path), {})
     if fault is None:
-        sandbox.previous[page] = response
+        answered.pop(question, None)
+        answered[question] = response
+        while len(answered) > KEPT_ANSWERS:
+            del answered[next(iter(answered))]
+        sandbox.totals[request.path, question] = faults.total(vendor, response)
         return response
-    return faults.spoil(fault, response, previous)
+    others = [one for asked, one in answered.items() if asked != question]
+    memory = faults.Memory(
+        last=next(reversed(answered.values()), None),
+        other=others[-1] if others else None,
+        total=sandbox.totals.get((request.path, question)),
+    )
+    return faults.spoil(fault, response, memory)
 
 
 def open_server(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
@@ -87,7 +114,7 @@ def open_server(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
             self._send(respond(sandbox, lock, request))
 
         def _send(self, response: Response) -> None:
-            self.send_response(response.status)
+            self.send_response_only(response.status)
             self.send_header("Content-Type", response.content_type)
             self.send_header("Content-Length", str(len(response.body)))
             for name, text in response.headers:

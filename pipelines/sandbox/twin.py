@@ -54,7 +54,19 @@ class RefusedError(Exception):
 
 def open_desk(world: World) -> Desk:
     """Return a desk with nothing asked yet."""
-    return Desk(world, Archive(world, past.history, lambda call: call.call_id))
+    return Desk(world, _archive(world))
+
+
+def _archive(world: World) -> Archive[past.Call]:
+    return Archive(
+        world,
+        "twin",
+        world.aliases,
+        past.history,
+        identity=lambda call: call.call_id,
+        start=lambda call: call.created,
+        correct=past.corrected,
+    )
 
 
 def answer(desk: Desk, request: Request) -> Response:
@@ -165,7 +177,11 @@ def _matching(
 ) -> Iterator[Shown]:
     since, until = window
     date_of = _dates(desk.world.clock.now)[name]
-    earliest = since if name == "createdAt" else since - LONGEST_LAG
+    earliest = since
+    if name != "createdAt":
+        # Whatever was corrected has changed, however long ago it was created.
+        moved = (move.start for move in desk.archive.changes.moved.values())
+        earliest = min([since - LONGEST_LAG, *moved])
     render = partial(_picked, fields=fields)
     for day in days(earliest, min(until, desk.world.clock.now)):
         for call, body in desk.archive.shown(alias, day, fields, render):

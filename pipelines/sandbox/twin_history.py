@@ -1,6 +1,6 @@
 """TWIN's incoming call sessions, and how one looks at a moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -61,12 +61,14 @@ class Call:
     numeric_text: bool
     facts: dict[str, object]
     personal: dict[str, object]
+    correction: w.Correction = field(default_factory=w.Correction)
 
     def updated(self, now: datetime) -> datetime | None:
         """`updatedAt` at a moment: billing moves it in about half of the cases."""
         billed = self.billed if self.billing_shows else None
         changes = (self.finished, self.recorded, billed, self.erased)
-        return max((c for c in changes if c and c <= now), default=None)
+        last = w.last_change(now, changes, self.correction)
+        return last if self.correction.is_dated else None
 
 
 def history(world: w.World, alias: str, day: date) -> tuple[Call, ...]:
@@ -75,6 +77,18 @@ def history(world: w.World, alias: str, day: date) -> tuple[Call, ...]:
     company = world.credentials[alias].twin_company_id
     starts = map(w.whole_second, w.arrivals(world, rng, day, OFFICE))
     return tuple(_call(rng, start, company) for start in starts)
+
+
+def corrected(call: Call, correction: w.Correction) -> Call:
+    """Return the session with every time of the conversation moved."""
+    by, started = correction.by, call.started
+    return replace(
+        call,
+        created=call.created + by,
+        started=None if started is None else started + by,
+        finished=call.finished + by,
+        correction=correction,
+    )
 
 
 def _call(rng: Random, created: datetime, company: int) -> Call:

@@ -53,7 +53,19 @@ class RefusedError(Exception):
 
 def open_desk(world: World) -> Desk:
     """Return a desk with nothing asked yet."""
-    return Desk(world, Archive(world, past.history, lambda call: str(call.session_id)))
+    return Desk(world, _archive(world))
+
+
+def _archive(world: World) -> Archive[past.Session]:
+    return Archive(
+        world,
+        "voximplant",
+        world.aliases,
+        past.history,
+        identity=lambda call: str(call.session_id),
+        start=lambda call: call.start,
+        correct=past.corrected,
+    )
 
 
 def answer(desk: Desk, request: Request) -> Response:

@@ -1,6 +1,6 @@
 """Voximplant's call sessions with their legs, records and resources, at a moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -55,6 +55,26 @@ def history(world: w.World, alias: str, day: date) -> tuple[Session, ...]:
     return tuple(
         _session(rng, start, number, account, rate)
         for start, number in zip(starts, ids, strict=False)
+    )
+
+
+def corrected(session: Session, correction: w.Correction) -> Session:
+    """Return the session with every time of the conversation moved."""
+    by = correction.by
+
+    def moved(all_of: tuple[lines.Line, ...]) -> tuple[lines.Line, ...]:
+        return tuple(
+            replace(line, begun=line.begun + by, ended=line.ended + by)
+            for line in all_of
+        )
+
+    return replace(
+        session,
+        start=session.start + by,
+        ended=session.ended + by,
+        legs=moved(session.legs),
+        records=moved(session.records),
+        resources=moved(session.resources),
     )
 
 

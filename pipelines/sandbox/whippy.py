@@ -56,7 +56,19 @@ class RefusedError(Exception):
 
 def open_desk(world: World) -> Desk:
     """Return a desk with nothing asked yet."""
-    return Desk(world, Archive(world, past.history, lambda call: call.call_id))
+    return Desk(world, _archive(world))
+
+
+def _archive(world: World) -> Archive[past.Call]:
+    return Archive(
+        world,
+        "whippy",
+        world.aliases,
+        past.history,
+        identity=lambda call: call.call_id,
+        start=lambda call: call.created,
+        correct=past.corrected,
+    )
 
 
 def answer(desk: Desk, request: Request) -> Response:

@@ -1,6 +1,6 @@
 """Whippy's calls, and how one looks at a moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -33,6 +33,7 @@ class Call:
     zoned: bool
     facts: dict[str, object]
     analysis: dict[str, object]
+    correction: w.Correction = field(default_factory=w.Correction)
 
     def status(self, now: datetime) -> str:
         """Whippy's delivery status at a moment."""
@@ -44,16 +45,22 @@ class Call:
             return None
         return self.seconds // timedelta(milliseconds=1)
 
-    def updated(self, now: datetime) -> datetime:
-        """When the record last changed before a moment."""
+    def updated(self, now: datetime) -> datetime | None:
+        """When the record last changed before a moment, as far as it says so."""
         changes = (self.created, self.ended_at, self.analyzed_at)
-        return max(change for change in changes if change <= now)
+        last = w.last_change(now, changes, self.correction)
+        return last if self.correction.is_dated else None
 
 
 def history(world: w.World, alias: str, day: date) -> tuple[Call, ...]:
     """Every call created on the day."""
     rng = w.generator(world, "whippy", alias, day)
     return tuple(_call(rng, at) for at in w.arrivals(world, rng, day, OFFICE))
+
+
+def corrected(call: Call, correction: w.Correction) -> Call:
+    """Return the call with its creation moved."""
+    return replace(call, created=call.created + correction.by, correction=correction)
 
 
 def _call(rng: Random, created: datetime) -> Call:
@@ -126,7 +133,9 @@ def record(call: Call, now: datetime) -> dict[str, object] | None:
     }
 
 
-def _stamp(moment: datetime, *, zoned: bool) -> str:
+def _stamp(moment: datetime | None, *, zoned: bool) -> str | None:
+    if moment is None:
+        return None
     text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     return f"{text}Z" if zoned else text
 

@@ -12,6 +12,13 @@ import msgspec
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
 
+Question = frozenset[tuple[str, str]]
+PAGING = {
+    *("limit", "offset", "timeout", "page", "count", "countperpage"),
+    *("page_size", "next_page_token"),
+}
+"""Parameters, of any vendor, that move within the answer to one question."""
+
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -53,6 +60,12 @@ class Request:
         """Return the bearer token; empty when there is none."""
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
+
+    def question(self) -> Question:
+        """Return what is asked for, whatever page of it."""
+        asked = [*self.query, *self.form(), *(self.document() or {}).items()]
+        named = ((name.lower(), str(value)) for name, value in asked)
+        return frozenset(pair for pair in named if pair[0] not in PAGING)
 
 
 @dataclass(frozen=True)

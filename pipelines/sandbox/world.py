@@ -1,11 +1,13 @@
 """What the five histories share: seed, clock, arrivals, people, and the truth's shape.
 
 A history is a function of (seed, vendor, account, UTC day) and never of the clock; the
-clock only decides how much of it a vendor shows.
+clock only decides how much of it a vendor shows. What is made to happen to single
+calls afterwards is in `Changes`.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -52,6 +54,65 @@ class Clock:
     now: datetime
 
 
+@dataclass(frozen=True)
+class Correction:
+    """What a vendor changed of a call it had reported already."""
+
+    by: timedelta = timedelta(0)
+    """How much later the call began than was said at first."""
+    noted_at: datetime | None = None
+    """The time of change that the vendor put on it; None where it put none."""
+    is_dated: bool = True
+    """Whether the record still has its time of change."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """A call that is in another place of the history than the one it was made in."""
+
+    account: str
+    made_on: date
+    start: datetime
+    correction: Correction
+
+
+@dataclass
+class Changes:
+    """What happened to one vendor's calls, by id, and what it hides just now."""
+
+    removed: set[str] = field(default_factory=set)
+    moved: dict[str, Move] = field(default_factory=dict)
+    listed_from: dict[str, datetime] = field(default_factory=dict)
+    """When a call that is listed late is listed at last."""
+    undated: set[str] = field(default_factory=set)
+    """Calls whose records have lost their time of change."""
+    is_blank: bool = False
+    """Whether every list is empty, though the calls are there: an outage."""
+    blank_days: set[date] = field(default_factory=set)
+    """The same for the calls of these UTC days alone."""
+    revision: int = 0
+    """Grows with every change."""
+
+    def hides(self, day: date) -> bool:
+        """Return whether the vendor's lists lack the calls of a day."""
+        return self.is_blank or day in self.blank_days
+
+    def unlisted(self, now: datetime) -> frozenset[str]:
+        """Return the calls that are removed, or not listed yet."""
+        late = {name for name, moment in self.listed_from.items() if now < moment}
+        return frozenset(self.removed | late)
+
+
+@dataclass(frozen=True)
+class DateHeader:
+    """How a vendor's clock goes, as its answers tell it."""
+
+    ahead: timedelta = timedelta(0)
+    text: str | None = None
+    """Sent instead of a date."""
+    is_sent: bool = True
+
+
 @dataclass(frozen=True, eq=False)
 class World:
     """One sandbox: what it was started with, its clock, and what it has handed out."""
@@ -65,8 +126,16 @@ class World:
     tokens: dict[str, Tokens]
     scopes: set[str] = field(default_factory=set)
     """What the accounts have been granted beyond what every one of them may do."""
-    removed: set[str] = field(default_factory=set)
-    """Ids of calls that their vendors no longer know."""
+    changes: defaultdict[str, Changes] = field(
+        default_factory=lambda: defaultdict(Changes)
+    )
+    """By vendor."""
+    dates: defaultdict[str, DateHeader] = field(
+        default_factory=lambda: defaultdict(DateHeader)
+    )
+    """By vendor."""
+    lost_pages: set[str] = field(default_factory=set)
+    """Page tokens that expired before their time."""
 
     def moment(self, day: date) -> datetime | None:
         """Cache key of a rendered day: None once nothing of it can change."""
@@ -169,6 +238,14 @@ def amount(rng: Random, low: float, high: float) -> Decimal:
 def uuid(rng: Random) -> str:
     """Return a random UUID of version 4."""
     return str(UUID(int=rng.getrandbits(128), version=4))
+
+
+def last_change(
+    now: datetime, moments: Iterable[datetime | None], correction: Correction
+) -> datetime | None:
+    """Return the latest of a record's times of change that has come, if any has."""
+    noted = (*moments, correction.noted_at)
+    return max((one for one in noted if one and one <= now), default=None)
 
 
 def phone(rng: Random) -> str:

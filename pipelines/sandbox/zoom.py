@@ -62,7 +62,19 @@ class Desk:
 
 def open_desk(world: World) -> Desk:
     """Return a desk with nothing asked yet."""
-    return Desk(world, Archive(world, past.history, lambda call: call.engagement_id))
+    return Desk(world, _archive(world))
+
+
+def _archive(world: World) -> Archive[past.Engagement]:
+    return Archive(
+        world,
+        "zoom",
+        world.aliases,
+        past.history,
+        identity=lambda call: call.engagement_id,
+        start=lambda call: call.start,
+        correct=past.corrected,
+    )
 
 
 class RefusedError(Exception):
@@ -142,6 +154,7 @@ def _list(desk: Desk, alias: str, request: Request, listed: str) -> Response:
     if token:
         chain = desk.chains.get(token)
         fresh = chain is not None and time.monotonic() < chain.deadline
+        fresh = fresh and token not in desk.world.lost_pages
         if chain is None or not fresh or (chain.alias, chain.query) != (alias, same):
             raise RefusedError("The next page token is invalid or expired.")
     else:

@@ -1,6 +1,6 @@
 """Zoom Contact Center's engagements, and how one looks at a moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -91,6 +91,17 @@ def history(world: w.World, alias: str, day: date) -> tuple[Engagement, ...]:
     rng = w.generator(world, "zoom", alias, day)
     starts = map(w.whole_second, w.arrivals(world, rng, day, OFFICE))
     return tuple(_engagement(rng, start) for start in starts)
+
+
+def corrected(call: Engagement, correction: w.Correction) -> Engagement:
+    """Return the engagement with every time of the conversation moved."""
+    by = correction.by
+    return replace(
+        call,
+        start=call.start + by,
+        end=call.end + by,
+        legs=tuple((begun + by, ended + by, leg) for begun, ended, leg in call.legs),
+    )
 
 
 def _engagement(rng: Random, start: datetime) -> Engagement:
