@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from math import ceil
 from typing import Any, TypeAlias
 
 from pipelines.config import Account, Vendor
@@ -103,7 +104,9 @@ def due(
     found: list[HeldWindow] = []
     for is_recent, length in ((True, ROUND), (False, OLD_ROUND)):
         some = [one for one in groups if (now - one[0].end <= RECENT) is is_recent]
-        share = -(-len(some) * min(passed, length) // length)
+        share = ceil(
+            len(some) * min(passed, length).total_seconds() / length.total_seconds()
+        )
         some.sort(key=checked_at)
         found += [window for group in some[:share] for window in group]
     return found[:MOST_COUNTS]

@@ -1,0 +1,148 @@
+"""What a vendor lists long after its time is found, by asking for its totals."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import requests
+from conftest import VENDORS, stamp
+
+from pipelines.audit import differences, due
+from pipelines.config import Config, read_config
+from pipelines.ledger import HeldWindow
+from pipelines.load import load
+from pipelines.outcome import Outcome
+from pipelines.plan import AUDIT, PastRead
+from pipelines.sandbox_process import Sandbox, running_sandbox
+from pipelines.sources import streams_of
+from pipelines.windows import DAY, read_time
+
+NOW = read_time("2026-11-17T03:00:00Z")
+WEEK = 7
+(CALLS,) = streams_of("whippy")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with running_sandbox(NOW, volume=8) as found:
+        yield found
+
+
+def control(sandbox: Sandbox, path: str, **said: object) -> dict[str, Any]:
+    url = f"{sandbox.url}/_sandbox/{path}"
+    answer = requests.post(url, json=said, timeout=60)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def a_call_of(sandbox: Sandbox, vendor: str, day: datetime) -> str:
+    answer = requests.get(
+        f"{sandbox.url}/_sandbox/truth",
+        params={"vendor": vendor, "since": stamp(day), "until": stamp(day + DAY)},
+        timeout=60,
+    )
+    calls = [one for one in answer.json() if one["event_at"][:10] == f"{day:%Y-%m-%d}"]
+    return str(min(call["vendor_call_id"] for call in calls))
+
+
+def night(sandbox: Sandbox, config: Config, now: datetime, *, audit: bool) -> Outcome:
+    control(sandbox, "clock", now=stamp(now))
+    (vendor,) = config.vendors
+    return load(vendor, config, now, lambda *_: None, audit=audit)
+
+
+def configured(sandbox: Sandbox, vendor: str, folder: Path) -> Config:
+    environment = {
+        **sandbox.environment,
+        "CALLHOUSE__WAREHOUSE": str(folder),
+        "CALLHOUSE__HISTORY_DAYS": "15",
+    }
+    config = read_config(Path("none"), environment)
+    (one,) = (one for one in config.vendors if one.name == vendor)
+    return replace(config, vendors=(one,))
+
+
+def stored(folder: Path, vendor: str, record_id: str) -> int:
+    tables = {"twin": "calls", "whippy": "calls", "evovoice": "sessions"}
+    tables |= {"zoom": "voice_calls", "voximplant": "call_sessions"}
+    with duckdb.connect(str(folder / "raw" / f"{vendor}.duckdb")) as file:
+        found = file.execute(
+            f"select count(*) from raw.{tables[vendor]} where record_id = '{record_id}'"
+        ).fetchall()
+    return int(found[0][0])
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_call_listed_after_its_lookback_is_found_within_a_week(
+    sandbox: Sandbox, vendor: str, tmp_path: Path
+) -> None:
+    day = NOW.replace(hour=0) - 8 * DAY
+    late = a_call_of(sandbox, vendor, day)
+    control(sandbox, "late", vendor=vendor, ids=[late], days=9)
+    config = configured(sandbox, vendor, tmp_path)
+    assert night(sandbox, config, NOW, audit=True).is_complete
+    assert stored(tmp_path, vendor, late) == 0
+    now = NOW + 2 * DAY  # it is listed by now
+    # Without the count the window is never read again.
+    assert night(sandbox, config, now, audit=False).is_complete
+    assert stored(tmp_path, vendor, late) == 0
+    for _ in range(WEEK):
+        now += DAY
+        outcome = night(sandbox, config, now, audit=True)
+        assert outcome.is_complete, outcome.errors
+        if stored(tmp_path, vendor, late):
+            break
+    assert stored(tmp_path, vendor, late) == 1
+    with duckdb.connect(str(tmp_path / "raw" / f"{vendor}.duckdb")) as file:
+        counted = file.execute(
+            "select count(*) from raw.load_windows where state = 'counted'"
+        ).fetchall()
+    assert counted[0][0] > 0
+
+
+def window(days_ago: int, *, held: int = 5, inside: int = 5) -> HeldWindow:
+    start = NOW.replace(hour=0) - days_ago * DAY
+    read_at = start + 5 * DAY
+    return HeldWindow(CALLS, "main", start, start + DAY, read_at, inside, 5, held)
+
+
+def test_every_window_is_counted_once_a_week_or_once_a_month() -> None:
+    windows = [window(days) for days in range(9, 200)]
+    reads: list[PastRead] = []
+    counted: dict[datetime, list[datetime]] = {one.start: [] for one in windows}
+    for nights in range(60):
+        now = NOW + nights * DAY
+        asked = due(windows, reads, now)
+        assert len(asked) < len(windows) / 4
+        for one in asked:
+            counted[one.start].append(now)
+            span = (one.start, one.end)
+            reads.append(PastRead("main", "calls", span, AUDIT, "counted", now))
+    for start, times in counted.items():
+        gaps = [after - before for before, after in pairwise(times)]
+        least = WEEK if NOW + 60 * DAY - start <= 90 * DAY else 31
+        assert max(gaps) <= least * DAY, start
+
+
+def test_after_an_outage_more_is_due_and_twice_a_day_less() -> None:
+    windows = [window(days) for days in range(9, 69)]
+    last = PastRead("main", "calls", (NOW, NOW + DAY), AUDIT, "counted", NOW)
+    hours = (6, 24, 96, 240)
+    due_then = [len(due(windows, [last], NOW + timedelta(hours=h))) for h in hours]
+    assert due_then == [3, 10, 40, 60]
+
+
+def test_only_a_total_that_is_another_than_expected_differs() -> None:
+    windows = [window(9), window(10, held=4), window(11)]
+    totals = {
+        ("calls", one.start): total
+        for one, total in zip(windows, (5, 5, None), strict=True)
+    }
+    found = [(one.expected, one.counted) for one in differences(windows, totals)]
+    assert sorted(found, key=str) == [(4, 5), (5, None)]
