@@ -20,6 +20,7 @@ from pipelines.config import Account, Config, Vendor
 from pipelines.ledger import held, past_reads
 from pipelines.locks import in_turn, only_one
 from pipelines.news import Tally, watch
+from pipelines.opening import RAW_FILE, refuse_held
 from pipelines.outcome import Outcome, added, given_up, key, lost
 from pipelines.plan import BACKFILL, PastRead, history_start
 from pipelines.quota import spent_today
@@ -182,9 +183,13 @@ def load_batch(
     """Read windows and store them, their ledger and their quarantine as one load."""
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415 - takes its settings when it is imported
+    from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
 
     raw = raw_file(warehouse, vendor.name)
     raw.parent.mkdir(parents=True, exist_ok=True)
+    # Before the vendor is asked: what is read could not be stored.
+    with in_turn(file_lock(warehouse, vendor.name)):
+        refuse_held(raw, RAW_FILE)
     work = warehouse / "dlt" / vendor.name
     shutil.rmtree(work, ignore_errors=True)
     tally = Tally()
@@ -212,6 +217,10 @@ def load_batch(
     pipeline.extract(sources, loader_file_format="parquet")
     pipeline.normalize()
     with in_turn(file_lock(warehouse, vendor.name)):
-        pipeline.load(raise_on_failed_jobs=True)
+        try:
+            pipeline.load(raise_on_failed_jobs=True)
+        except PipelineStepFailed:
+            refuse_held(raw, RAW_FILE)
+            raise
     shutil.rmtree(work, ignore_errors=True)
     return tally

@@ -13,6 +13,7 @@ from pipelines.config import Config, ConfigError, Vendor
 from pipelines.context import told
 from pipelines.load import Progress, clock_from, file_lock, raw_file
 from pipelines.locks import LockedError, in_turn, only_one
+from pipelines.opening import BUILD_FILE, refuse_held
 from pipelines.outcome import Outcome
 from pipelines.plan import Order
 from pipelines.publish import publish
@@ -121,7 +122,8 @@ def build_and_publish(
         with given_to_models(config, now) as (raw, context):
             result = _build(config, now, build_file, raw, context, full=full)
             build_file.chmod(0o600)
-        published = publish(build_file, warehouse, now, config.keep_snapshots)
+        with _written_down(config, now):
+            published = publish(build_file, warehouse, now, config.keep_snapshots)
     return result, published
 
 
@@ -154,8 +156,16 @@ def _build(
     *,
     full: bool,
 ) -> BuildResult:
-    try:
+    with _written_down(config, now):
+        refuse_held(build_file, BUILD_FILE)
         return build(build_file, MODELS, raw, context, full=full)
+
+
+@contextmanager
+def _written_down(config: Config, now: datetime) -> Iterator[None]:
+    """Write a failure into the journal, which tells of it when no file can."""
+    try:
+        yield
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}".splitlines()[0]
         failed = Run(now, "build", "", "failed", error=sentence)
