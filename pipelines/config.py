@@ -21,7 +21,7 @@ from zoneinfo import available_timezones
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
-from pipelines.fx import FX_RATES, FxRate, read_fx_rates
+from pipelines.fx import FX_RATES, FxRate
 from pipelines.given import ConfigError, Setting, nearest, read_toml
 from pipelines.rate_cards import RateCard, read_rate_cards
 from pipelines.sources import source_of, vendors
@@ -82,7 +82,8 @@ class Config:
     service_level_seconds: int = 20
     keep_snapshots: int = 3
     rate_cards: tuple[RateCard, ...] = ()
-    fx_rates: tuple[FxRate, ...] = field(default=(), repr=False)
+    fx_rates: Path | tuple[FxRate, ...] = field(default=(), repr=False, compare=False)
+    """Their table, which `pipelines.fx.rates_of` reads for a build only; or rates."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def read_config(
         service_level_seconds=general.service_level_seconds,
         keep_snapshots=general.keep_snapshots,
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
-        fx_rates=read_fx_rates(folder / FX_RATES),
+        fx_rates=folder / FX_RATES if (folder / FX_RATES).exists() else (),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import transforms
 from pipelines.config import Config, ConfigError, Vendor
 from pipelines.context import told
+from pipelines.fx import rates_of
 from pipelines.load import Progress, clock_from, file_lock, raw_file
 from pipelines.locks import LockedError, in_turn, only_one
 from pipelines.opening import BUILD_FILE, refuse_held
@@ -55,9 +56,10 @@ def run_night(
     Raises `LockedError` while another run is going on, `CheckFailed` when rows break
     a check (the published file is then yesterday's).
     """
+    priced = _with_rates(config)
     with only_one(config.warehouse / "locks" / "run.lock", "a run"):
         outcomes = load_all(config, now, progress, vendors=vendors, origin=origin)
-        result, published = build_and_publish(config, now, full=full)
+        result, published = build_and_publish(priced, now, full=full)
     return Night(tuple(outcomes), result, published)
 
 
@@ -74,7 +76,7 @@ def run_backfill(
 
     A vendor whose backfill is going on already is left to it, and says so.
     """
-    clock = clock_from(now)
+    clock, priced = clock_from(now), _with_rates(config)
     with ExitStack() as locks:
         taken: list[Outcome] = []
         for vendor in vendors:
@@ -90,8 +92,16 @@ def run_backfill(
         outcomes = load_all(
             config, now, progress, vendors=ours, origin=origin, order=order
         )
-    result, published = build_and_publish(config, clock())
+    result, published = build_and_publish(priced, clock())
     return Night((*outcomes, *taken), result, published)
+
+
+def _with_rates(config: Config) -> Config:
+    """Return the configuration for a build; a wrong rate is refused before a load.
+
+    The processes that load are not given them: they may be a quarter of a million.
+    """
+    return replace(config, fx_rates=rates_of(config.fx_rates))
 
 
 def load_all(

@@ -5,7 +5,6 @@ and no behaviour may depend on words. So a file that could not be opened is look
 its locks, its first bytes, its permissions.
 """
 
-import errno
 import fcntl
 import os
 import struct
@@ -149,32 +148,36 @@ def _refusals(path: Path, purpose: Purpose) -> Iterator[None]:
 def _refusal(path: Path, purpose: Purpose, error: duckdb.Error) -> FileError:
     if (who := _holder(path, fcntl.F_RDLCK)) is not None:
         return HeldError(_held(path, purpose, who))
-    found = f"{path}, {purpose.name},"
     kind = type(error).__name__
     if isinstance(error, duckdb.ProgrammingError):
-        return FileError(
-            f"{found} lacks what is read of it ({kind}): another version wrote it; "
+        found = (
+            f"lacks what is read of it ({kind}), so another version wrote it; "
             f"{purpose.when_damaged}"
         )
+    else:
+        found = _look_at(path, purpose, kind)
+    return FileError(f"{path}, {purpose.name}, {found}")
+
+
+def _look_at(path: Path, purpose: Purpose, kind: str) -> str:
+    """Say what is wrong with a file that DuckDB refuses and nobody holds."""
     try:
         with path.open("rb") as file:
             start = file.read(_VERSION.stop)
-    except OSError as failed:
-        return FileError(
-            f"{found} cannot be opened: {os.strerror(failed.errno or errno.EIO)}"
-        )
+    except OSError as error:
+        return f"cannot be opened: {error.strerror}"
     if not start:
-        return FileError(f"{found} is empty; {purpose.when_damaged}")
+        return f"is empty; {purpose.when_damaged}"
     place, mark = _MAGIC
     if start[place] != mark or len(start) < _VERSION.stop:
-        return FileError(f"{found} is not a DuckDB file; {purpose.when_damaged}")
+        return f"is not a DuckDB file; {purpose.when_damaged}"
     if _version(start) > _newest_version():
-        return FileError(
-            f"{found} was written by a newer DuckDB than {duckdb.__version__}; "
+        return (
+            f"was written by a newer DuckDB than the {duckdb.__version__} here; "
             f"{purpose.when_newer}"
         )
-    return FileError(
-        f"{found} cannot be read ({kind}), so it is damaged, or its disk fails; "
+    return (
+        f"cannot be read ({kind}), so it is damaged, or its disk fails; "
         f"{purpose.when_damaged}"
     )
 
