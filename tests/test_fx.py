@@ -7,6 +7,7 @@ from pathlib import Path
 from string import ascii_uppercase
 
 import pytest
+from conftest import ScriptedVendor
 from rated import Rated, whippy_call
 from typer.testing import CliRunner
 
@@ -293,3 +294,25 @@ def test_status_says_which_currencies_have_no_rate(
         "rates in with: callhouse fx import FILE"
     )
     assert expected in " ".join(said.split())
+
+
+def test_a_wrong_rate_ends_a_run_before_it_loads_and_no_command_that_reads(
+    tmp_path: Path, scripted: ScriptedVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = Rated(tmp_path, cards=(card(),))
+    house.load("whippy", [whippy_call("a", DAY)])
+    house.build()
+    (tmp_path / FX_RATES).write_text(HEADER + "2026-03-04,EUR,USD,none,ours\n")
+    monkeypatch.setenv("CALLHOUSE__WAREHOUSE", str(tmp_path))
+    monkeypatch.setenv("CALLHOUSE__SOURCES__WHIPPY__API_KEY", "a key")
+    monkeypatch.setenv("CALLHOUSE__SOURCES__WHIPPY__BASE_URL", scripted.url)
+    config = ["--config", str(tmp_path)]
+    (key,) = house.query("select call_key from fact_calls")[0]
+    for command in (["status"], ["query", "select 1"], ["explain", key]):
+        assert CliRunner().invoke(app, [*command, *config]).exit_code == 0
+    days = ["--from", "2026-03-02"]
+    for command in (["run"], ["backfill", *days], ["transform"]):
+        done = CliRunner().invoke(app, [*command, *config])
+        assert done.exit_code == 2
+        assert "'none' is no rate" in done.output
+    assert scripted.got == []

@@ -1,0 +1,109 @@
+"""A file that somebody else has open, or that is damaged, is one sentence."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clients import client
+from conftest import House, open_house, stamp
+
+from pipelines.windows import DAY, read_time
+
+NOW = read_time("2026-11-17T03:00:00Z")
+VENDORS = ("--vendor", "twin", "--vendor", "whippy")
+COMMANDS = [
+    ["query", "select 1"],
+    ["status", "--json"],
+    ["explain", "twin:main:1"],
+    ["verify", "--vendor", "twin"],
+]
+NEWER = b"\0" * 8 + b"DUCK" + (10**6).to_bytes(8, "little") + b"\0" * 16_000
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("opening")
+    with open_house(folder, NOW, days=1, volume=10) as house:
+        assert house.night(NOW, *VENDORS).returncode == 0
+        yield house
+
+
+def refusal(house: House, *command: str) -> str:
+    """Run a command that must be refused; return its sentence."""
+    done = house.run(*command)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    (sentence,) = done.stderr.splitlines()
+    return sentence
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command[0]))
+def test_a_published_file_that_is_open_for_writing_is_told_of_with_its_holder(
+    house: House, command: list[str]
+) -> None:
+    with client(house.published) as tool:
+        sentence = refusal(house, *command)
+        assert "calls.duckdb, the published file, is open in process " in sentence
+        assert f"process {tool.process.pid} (python" in sentence
+        assert "read-only, as the README shows" in sentence
+        assert house.run("transform", "--now", stamp(NOW)).returncode == 0
+        # The tool has the file of before, which nobody else opens any more.
+        assert house.run("query", "select 1").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "is empty; publish it again with: callhouse transform"),
+        (b"PK\3\4" * 9000, "is not a DuckDB file; publish it again"),
+        (NEWER, "was written by a newer DuckDB than the "),
+        (None, "cannot be read (IOException), so it is damaged, or its disk fails; "),
+    ],
+    ids=["empty", "foreign", "newer", "cut"],
+)
+def test_a_published_file_that_cannot_be_read_is_told_of_and_published_again(
+    house: House, content: bytes | None, expected: str
+) -> None:
+    whole = house.published.read_bytes()
+    house.published.write_bytes(whole[:9000] if content is None else content)
+    for command in COMMANDS:
+        assert expected in refusal(house, *command)
+    assert house.run("transform", "--now", stamp(NOW)).returncode == 0
+    assert house.query("select count(*) from fact_calls") > [(0,)]
+
+
+def test_a_published_file_of_another_version_is_told_of(
+    house: House, tmp_path: Path
+) -> None:
+    with client(tmp_path / "other.duckdb") as other:
+        other.ask("create table fact_calls as select 1 as call_key")
+        other.close()
+    shutil.copy(tmp_path / "other.duckdb", house.published)
+    assert "so another version wrote it" in refusal(house, "status")
+    assert house.run("transform", "--now", stamp(NOW)).returncode == 0
+    assert house.run("status").returncode in {0, 1}
+
+
+@pytest.mark.parametrize("read_only", [True, False], ids=["reads", "writes"])
+def test_a_raw_file_that_is_open_elsewhere_fails_its_vendor_alone(
+    house: House, *, read_only: bool
+) -> None:
+    now = NOW + (1 if read_only else 2) * DAY
+    house.post("clock", {"now": stamp(now)})
+    raw = house.folder / "warehouse" / "raw" / "whippy.duckdb"
+    with client(raw, read_only=read_only) as tool:
+        done = house.run("load", *VENDORS, "--now", stamp(now))
+        assert done.returncode == 1
+        told = " ".join(done.stderr.split())
+        assert f"{raw.relative_to(house.folder)}, a vendor's raw file, is open" in told
+        assert f"in process {tool.process.pid} (python" in told
+        assert "close it there; the next run goes on" in told
+        assert "Traceback" not in told
+        built = house.run("transform", "--now", stamp(now))
+        assert built.returncode == (0 if read_only else 2)
+        if not read_only:
+            assert f"process {tool.process.pid} " in built.stderr
+            assert len(built.stderr.splitlines()) == 1
+    done = house.night(now, *VENDORS)
+    assert done.returncode == 0, done.stderr
