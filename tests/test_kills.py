@@ -130,21 +130,23 @@ publish(work / "build.duckdb", work, read_time("2026-11-17T03:00:00Z"), 2)
 
 def test_a_publish_killed_at_any_point_leaves_a_whole_file(tmp_path: Path) -> None:
     """A log that a client left lies beside the old file each time."""
+    before = tmp_path / "before"
+    before.mkdir()
+    with duckdb.connect(str(before / "calls.duckdb")) as connection:
+        connection.execute("create table calls as select 1 as day from range(10)")
+    shutil.copy(before / "calls.duckdb", before / "build.duckdb")
+    with duckdb.connect(str(before / "build.duckdb")) as connection:
+        connection.execute("insert into calls from range(5)")
+        connection.execute("update calls set day = 2")
+    with client(before / "calls.duckdb") as analyst:
+        analyst.ask("delete from calls")
+        analyst.kill()
     point, status = 0, -signal.SIGKILL
     while status == -signal.SIGKILL:
         point += 1
         work = tmp_path / str(point)
-        work.mkdir()
+        shutil.copytree(before, work)
         published = work / "calls.duckdb"
-        with duckdb.connect(str(published)) as connection:
-            connection.execute("create table calls as select 1 as day from range(10)")
-        shutil.copy(published, work / "build.duckdb")
-        with duckdb.connect(str(work / "build.duckdb")) as connection:
-            connection.execute("insert into calls from range(5)")
-            connection.execute("update calls set day = 2")
-        with client(published) as analyst:
-            analyst.ask("delete from calls")
-            analyst.kill()
         status = subprocess.run(
             [sys.executable, "-c", PUBLISH, str(work), str(point)], check=False
         ).returncode
