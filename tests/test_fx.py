@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.config import ConfigError, read_config
-from pipelines.fx import FX_RATES, FxRate, read_fx_rates
+from pipelines.fx import FX_RATES, FxRate, rates_of, read_fx_rates
 from pipelines.rate_cards import RateCard
 
 HEADER = "date,from_currency,to_currency,rate,source\n"
@@ -125,14 +125,14 @@ def test_a_table_with_a_fault_starts_no_run(
 ) -> None:
     (tmp_path / FX_RATES).write_text(f"{HEADER}2026-03-04,EUR,USD,1.08,ECB\n{line}\n")
     with pytest.raises(ConfigError, match=FX_RATES) as error:
-        read_config(tmp_path, {})
+        rates_of(read_config(tmp_path, {}).fx_rates)
     assert sentence in str(error.value)
 
 
 def test_a_table_with_other_columns_starts_no_run(tmp_path: Path) -> None:
     (tmp_path / FX_RATES).write_text("date;from;to\n")
     with pytest.raises(ConfigError, match="line 1: the columns must be date,from_curr"):
-        read_config(tmp_path, {})
+        rates_of(read_config(tmp_path, {}).fx_rates)
 
 
 DAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
