@@ -1,7 +1,8 @@
 """The ``callhouse`` command: parse, call, print, exit code; nothing else.
 
 Exit codes: 0 all is in; 1 a vendor or a window is open, the rest is in; 2 the run
-did not start (configuration, another run); 3 a check failed, nothing was published;
+did not start, or could not go on (configuration, another run, a file that somebody
+else has open or that is damaged); 3 a check failed, nothing new was published;
 130 and 143 Ctrl-C and SIGTERM, what was in by then stays.
 """
 
@@ -359,11 +360,11 @@ def query(
 
     with _refusals():
         published = _published(config)
-    try:
-        rows = rows_of_sql(published, sql)
-    except duckdb.Error as error:
-        typer.echo(f"callhouse: {error}", err=True)
-        raise typer.Exit(REFUSED) from None
+        try:
+            rows = rows_of_sql(published, sql)
+        except duckdb.Error as error:
+            typer.echo(f"callhouse: {error}", err=True)
+            raise typer.Exit(REFUSED) from None
     if json:
         _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
     else:
@@ -450,14 +451,19 @@ def _refusals() -> Iterator[None]:
     """Turn what refuses a run into one sentence and an exit code."""
     from pipelines.config import ConfigError  # noqa: PLC0415
     from pipelines.locks import LockedError  # noqa: PLC0415
+    from pipelines.opening import FileError  # noqa: PLC0415
+    from pipelines.publish import PublishError  # noqa: PLC0415
     from transforms.check import CheckFailed  # noqa: PLC0415
     from transforms.sql import ModelError  # noqa: PLC0415
 
     try:
         yield
-    except (ConfigError, LockedError, ModelError) as error:
+    except (ConfigError, LockedError, ModelError, FileError) as error:
         typer.echo(f"callhouse: {error}", err=True)
         raise typer.Exit(REFUSED) from None
+    except PublishError as error:
+        typer.echo(f"callhouse: {error}", err=True)
+        raise typer.Exit(CHECK_FAILED) from None
     except CheckFailed as error:
         from pipelines.report import show_bad_rows  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ the nearest key named, because a misspelt key is a setting that silently is not 
 import inspect
 import os
 import stat
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -21,7 +22,7 @@ from zoneinfo import available_timezones
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
-from pipelines.fx import FX_RATES, FxRate, read_fx_rates
+from pipelines.fx import FX_RATES, FxRate
 from pipelines.given import ConfigError, Setting, nearest, read_toml
 from pipelines.rate_cards import RateCard, read_rate_cards
 from pipelines.sources import source_of, vendors
@@ -40,6 +41,8 @@ ZERO = frozenset(
     {"daily_requests", "lookback_days", "settle_days", "keep_snapshots", "engagements"}
 )
 """Settings for which 0, or false, says something."""
+UNUSABLE = frozenset("'%?=")
+"""What dlt ends a name at, decodes, or takes for a parameter or a partition."""
 SETTLE_AFTER = timedelta(days=7)
 """A call is asked for until it is this old; what is known of it then is final."""
 
@@ -82,7 +85,8 @@ class Config:
     service_level_seconds: int = 20
     keep_snapshots: int = 3
     rate_cards: tuple[RateCard, ...] = ()
-    fx_rates: tuple[FxRate, ...] = field(default=(), repr=False)
+    fx_rates: Path | tuple[FxRate, ...] = field(default=(), repr=False, compare=False)
+    """Their table, which `pipelines.fx.rates_of` reads for a build only; or rates."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def read_config(
     configured = tuple(one for one in map(section, vendors()) if one.accounts)
     aliases = {one.name: [own.alias for own in one.accounts] for one in configured}
     return Config(
-        warehouse=Path(general.warehouse),
+        warehouse=_warehouse(settings, general.warehouse),
         vendors=configured,
         start=general.start,
         history_days=general.history_days,
@@ -128,7 +132,7 @@ def read_config(
         service_level_seconds=general.service_level_seconds,
         keep_snapshots=general.keep_snapshots,
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
-        fx_rates=read_fx_rates(folder / FX_RATES),
+        fx_rates=folder / FX_RATES if (folder / FX_RATES).exists() else (),
     )
 
 
@@ -177,6 +181,32 @@ def _general(settings: _Settings) -> _General:
             "time zone; use a name such as Europe/Berlin"
         )
     return general
+
+
+def _warehouse(settings: _Settings, text: str) -> Path:
+    """Return the folder of the warehouse, under which dlt and DuckDB can work.
+
+    Raises `ConfigError` with the character that they cannot have in a path.
+    """
+    setting = settings.get(("callhouse", "warehouse"))
+    place = setting.place if setting else "[callhouse] warehouse"
+    try:
+        path = Path(text).expanduser()
+        whole = str(path.absolute())
+        whole.encode()
+    except (RuntimeError, UnicodeEncodeError, FileNotFoundError):
+        raise ConfigError(
+            f"{place}: {text!r} cannot be used as a folder; write its whole path, in "
+            "UTF-8"
+        ) from None
+    for one in whole:
+        if one in UNUSABLE or unicodedata.category(one) == "Cc":
+            raise ConfigError(
+                f"{place}: the path {whole!r} has the character {one!r}, with which "
+                "dlt cannot load into a file; name a folder without it"
+            )
+    # DuckDB takes what stands before a colon for the name of an extension.
+    return Path(whole) if ":" in text else path
 
 
 def _vendors(settings: _Settings) -> Any:  # noqa: ANN401

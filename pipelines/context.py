@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.config import SETTLE_AFTER, Account, Config, RateCard, Vendor
-from pipelines.fx import FxRate
+from pipelines.fx import FxRate, rates_of
 from pipelines.ledger import past_reads
 from pipelines.sources import default_of, streams_of
 
@@ -30,7 +30,7 @@ def told(config: Config, now: datetime, raw: Mapping[str, Path]) -> dict[str, pa
         "accounts": _accounts(known),
         "streams": _streams(known),
         "rate_cards": _rate_cards(config.rate_cards),
-        "fx_rates": _fx_rates(config.fx_rates),
+        "fx_rates": _fx_rates(rates_of(config.fx_rates)),
     }
 
 

@@ -18,6 +18,7 @@ from pipelines.config import Config, ConfigError
 from pipelines.ledger import query, versions
 from pipelines.load import file_lock, raw_file
 from pipelines.locks import in_turn
+from pipelines.opening import PUBLISHED_FILE, read
 from pipelines.publish import PUBLISHED
 from pipelines.report import Row
 from pipelines.sources import streams_of, vendors
@@ -114,7 +115,7 @@ def _published(path: Path, call_key: str) -> Iterator[duckdb.DuckDBPyConnection]
     vendor, account, call_id = parts if len(parts) == PARTS else ("", "", call_key)
     given = {"call_key": call_key, "vendor": vendor}
     given |= {"account": account, "call_id": call_id}
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with read(path, PUBLISHED_FILE) as connection:
         connection.execute("set TimeZone = 'UTC'")
         for name, value in given.items():
             connection.execute(f"set variable {name} = $1", [value])

@@ -100,6 +100,11 @@ def read_fx_rates(path: Path) -> tuple[FxRate, ...]:
     return tuple(found)
 
 
+def rates_of(given: Path | tuple[FxRate, ...]) -> tuple[FxRate, ...]:
+    """Return rates that are given, or those of a table; raises as `read_fx_rates`."""
+    return read_fx_rates(given) if isinstance(given, Path) else given
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield number and cells, without blanks around them, of each line with any."""
     try:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.deletion import Missing, Suspicion
+from pipelines.opening import PUBLISHED_FILE, RAW_FILE, attach, attached
 from pipelines.plan import PastRead
 from pipelines.settle import PendingDay
 from pipelines.stream import Stream
@@ -253,13 +254,13 @@ def unbuilt(
     with _opened(raw_file) as warehouse:
         if stream.table not in _tables(warehouse):
             return []
-        warehouse.execute(f"attach '{published}' as published (read_only)")
         warehouse.table(f"held.raw.{stream.table}").create_view("records")
         for view, name in (("latest", "latest"), ("calls", stream.calls)):
             warehouse.sql(query(name)).create_view(view)
-        facts = warehouse.table("published.main.fact_calls")
-        facts.filter(_equals("vendor", vendor)).create_view("facts")
-        return warehouse.execute(query("unbuilt")).fetchall()
+        with attached(warehouse, published, "published", PUBLISHED_FILE):
+            facts = warehouse.table("published.main.fact_calls")
+            facts.filter(_equals("vendor", vendor)).create_view("facts")
+            return warehouse.execute(query("unbuilt")).fetchall()
 
 
 def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
@@ -305,7 +306,7 @@ def _opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         if raw_file.exists():
-            connection.execute(f"attach '{raw_file}' as held (read_only)")
+            attach(connection, raw_file, "held", RAW_FILE)
             if _tables(connection):  # a first load may have been killed before any
                 connection.execute("set search_path = 'memory.main,held.raw'")
         yield connection

@@ -33,6 +33,7 @@ from pipelines.landing import LEDGER, stored_at_once
 from pipelines.ledger import held, held_windows, past_reads
 from pipelines.locks import Holder, in_turn, only_one
 from pipelines.news import Tally, watch
+from pipelines.opening import RAW_FILE, refuse_held
 from pipelines.outcome import Asked, Outcome, added, given_up, key, lost
 from pipelines.plan import BACKFILL, PastRead, history_start
 from pipelines.quota import spent_today
@@ -317,9 +318,13 @@ def _store(vendor: Vendor, warehouse: Path, data: Callable[[], Sequence[Any]]) -
     """Store what dlt resources yield as one load package, all or nothing."""
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415 - takes its settings when it is imported
+    from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
 
     raw = raw_file(warehouse, vendor.name)
     raw.parent.mkdir(parents=True, exist_ok=True)
+    # Before the vendor is asked: what is read could not be stored.
+    with in_turn(file_lock(warehouse, vendor.name)):
+        refuse_held(raw, RAW_FILE)
     work = warehouse / "dlt" / vendor.name
     shutil.rmtree(work, ignore_errors=True)
     pipeline = dlt.pipeline(
@@ -332,5 +337,9 @@ def _store(vendor: Vendor, warehouse: Path, data: Callable[[], Sequence[Any]]) -
     pipeline.extract(data(), loader_file_format="parquet")
     pipeline.normalize()
     with in_turn(file_lock(warehouse, vendor.name)):
-        pipeline.load(raise_on_failed_jobs=True)
+        try:
+            pipeline.load(raise_on_failed_jobs=True)
+        except PipelineStepFailed:
+            refuse_held(raw, RAW_FILE)
+            raise
     shutil.rmtree(work, ignore_errors=True)

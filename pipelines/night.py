@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import pyarrow as pa
 import transforms
 from pipelines.config import Config, ConfigError, Vendor
 from pipelines.context import told
+from pipelines.fx import rates_of
 from pipelines.load import Progress, clock_from, file_lock, raw_file
 from pipelines.locks import LockedError, in_turn, only_one
+from pipelines.opening import BUILD_FILE, refuse_held
 from pipelines.outcome import Outcome
 from pipelines.plan import Order
 from pipelines.publish import publish
@@ -55,11 +57,12 @@ def run_night(
     Raises `LockedError` while another run is going on, `CheckFailed` when rows break
     a check (the published file is then yesterday's).
     """
+    priced = _with_rates(config)
     with only_one(config.warehouse / "locks" / "run.lock", "a run"):
         outcomes = load_all(
             config, now, progress, vendors=vendors, origin=origin, audit=audit
         )
-        result, published = build_and_publish(config, now, full=full)
+        result, published = build_and_publish(priced, now, full=full)
     return Night(tuple(outcomes), result, published)
 
 
@@ -76,7 +79,7 @@ def run_backfill(
 
     A vendor whose backfill is going on already is left to it, and says so.
     """
-    clock = clock_from(now)
+    clock, priced = clock_from(now), _with_rates(config)
     with ExitStack() as locks:
         taken: list[Outcome] = []
         for vendor in vendors:
@@ -92,8 +95,16 @@ def run_backfill(
         outcomes = load_all(
             config, now, progress, vendors=ours, origin=origin, order=order
         )
-    result, published = build_and_publish(config, clock())
+    result, published = build_and_publish(priced, clock())
     return Night((*outcomes, *taken), result, published)
+
+
+def _with_rates(config: Config) -> Config:
+    """Return the configuration for a build; a wrong rate is refused before a load.
+
+    The processes that load are not given them: they may be a quarter of a million.
+    """
+    return replace(config, fx_rates=rates_of(config.fx_rates))
 
 
 def load_all(
@@ -125,7 +136,8 @@ def build_and_publish(
         with given_to_models(config, now) as (raw, context):
             result = _build(config, now, build_file, raw, context, full=full)
             build_file.chmod(0o600)
-        published = publish(build_file, warehouse, now, config.keep_snapshots)
+        with _written_down(config, now):
+            published = publish(build_file, warehouse, now, config.keep_snapshots)
     return result, published
 
 
@@ -158,8 +170,16 @@ def _build(
     *,
     full: bool,
 ) -> BuildResult:
-    try:
+    with _written_down(config, now):
+        refuse_held(build_file, BUILD_FILE)
         return build(build_file, MODELS, raw, context, full=full)
+
+
+@contextmanager
+def _written_down(config: Config, now: datetime) -> Iterator[None]:
+    """Write a failure into the journal, which tells of it when no file can."""
+    try:
+        yield
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}".splitlines()[0]
         failed = Run(now, "build", "", "failed", error=sentence)

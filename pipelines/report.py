@@ -24,6 +24,7 @@ from rich.table import Table
 from pipelines.ledger import query
 from pipelines.load import Progress as Told
 from pipelines.night import Night
+from pipelines.opening import PUBLISHED_FILE, opened, read
 from pipelines.outcome import Outcome
 from pipelines.pace import pace
 from pipelines.verify import Verdict
@@ -94,19 +95,33 @@ def told_progress(console: Console) -> Iterator[Told]:
 
 
 def rows_of(published: Path, name: str, now: datetime | None = None) -> list[Row]:
-    """Run one of ``pipelines/queries`` over a published file."""
-    return rows_of_sql(published, query(name), now)
+    """Run one of ``pipelines/queries`` over a published file.
+
+    Raises `pipelines.opening.FileError` for a file that cannot be opened or read.
+    """
+    with read(published, PUBLISHED_FILE) as connection:
+        return _rows(connection, query(name), now)
 
 
 def rows_of_sql(published: Path, sql: str, now: datetime | None = None) -> list[Row]:
-    """Run a query over a published file, times in UTC, nothing outside in reach."""
-    with duckdb.connect(str(published), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_external_access = false")
-        connection.execute("set variable now = $1::timestamptz", [now])
-        result = connection.execute(sql)
-        names = [column[0] for column in result.description or []]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    """Run a query over a published file, times in UTC, nothing outside in reach.
+
+    Raises `pipelines.opening.FileError` for a file that cannot be opened, and what
+    DuckDB raises for a query that it refuses.
+    """
+    with opened(published, PUBLISHED_FILE) as connection:
+        return _rows(connection, sql, now)
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, now: datetime | None
+) -> list[Row]:
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set variable now = $1::timestamptz", [now])
+    result = connection.execute(sql)
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def plain(value: object) -> object:
@@ -142,10 +157,6 @@ def as_json(night: Night) -> Row:
 def show(console: Console, night: Night, title: str = "Tonight") -> None:
     """Print the summary an operator reads in the morning."""
     console.print(_loads(night.outcomes, title))
-    if night.published is not None:
-        console.print(_holdings(rows_of(night.published, "calls_by_vendor")))
-        _show_unknown(console, rows_of(night.published, "unknown_values"))
-        show_missing_rates(console, rows_of(night.published, "missing_rates"))
     for outcome in night.outcomes:
         for note in outcome.notes:
             text = f"[bold]{outcome.vendor}[/] {escape(note)}"
@@ -154,6 +165,10 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
             text = f"[bold red]{outcome.vendor}[/] {escape(error)}"
             console.print(text, highlight=False)
     if night.published is not None:
+        # After all that is known without the file: somebody may have it open.
+        console.print(_holdings(rows_of(night.published, "calls_by_vendor")))
+        _show_unknown(console, rows_of(night.published, "unknown_values"))
+        show_missing_rates(console, rows_of(night.published, "missing_rates"))
         console.print(f"\nThe warehouse is [bold]{night.published}[/]. A first query:")
         command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
         console.print(

@@ -41,6 +41,49 @@ def test_the_committed_configuration_holds_the_defaults() -> None:
     assert committed == read_config(Path("nowhere"), {})
 
 
+@pytest.mark.parametrize(
+    ("name", "character"),
+    [
+        ("it's", '"\'"'),
+        ("50%", "'%'"),
+        ("what?", "'?'"),
+        ("vendor=all", "'='"),
+        ("a\nb", r"'\n'"),
+        ("a\x7fb", r"'\x7f'"),
+        ("\udcff", "UTF-8"),
+    ],
+)
+def test_a_folder_into_which_dlt_cannot_load_is_refused_with_the_character(
+    tmp_path: Path, name: str, character: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = refusal(tmp_path, {"CALLHOUSE__WAREHOUSE": str(tmp_path / name)})
+    assert "CALLHOUSE__WAREHOUSE: " in sentence
+    assert character in sentence
+    assert "\n" not in sentence
+    # A relative one lies where the command is run.
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    assert character in refusal(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", 'a "b"', "a;b", "a#b", "äß日", "a*[b]", "md:a"]
+)
+def test_any_other_folder_is_used(tmp_path: Path, name: str) -> None:
+    for given in (str(tmp_path / name), name):
+        found = read_config(tmp_path, {"CALLHOUSE__WAREHOUSE": given}).warehouse
+        assert found.absolute() == Path(given).absolute()
+        assert not str(found).startswith("md:")
+
+
+def test_the_folder_of_a_home_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = {"CALLHOUSE__WAREHOUSE": "~/calls"}
+    assert read_config(tmp_path, given).warehouse == tmp_path / "calls"
+
+
 def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
     (vendor,) = read_config(tmp_path, ZOOM).vendors
     assert vendor.name == "zoom"

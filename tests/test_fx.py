@@ -7,12 +7,13 @@ from pathlib import Path
 from string import ascii_uppercase
 
 import pytest
+from conftest import ScriptedVendor
 from rated import Rated, whippy_call
 from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.config import ConfigError, read_config
-from pipelines.fx import FX_RATES, FxRate, read_fx_rates
+from pipelines.fx import FX_RATES, FxRate, rates_of, read_fx_rates
 from pipelines.rate_cards import RateCard
 
 HEADER = "date,from_currency,to_currency,rate,source\n"
@@ -124,14 +125,14 @@ def test_a_table_with_a_fault_starts_no_run(
 ) -> None:
     (tmp_path / FX_RATES).write_text(f"{HEADER}2026-03-04,EUR,USD,1.08,ECB\n{line}\n")
     with pytest.raises(ConfigError, match=FX_RATES) as error:
-        read_config(tmp_path, {})
+        rates_of(read_config(tmp_path, {}).fx_rates)
     assert sentence in str(error.value)
 
 
 def test_a_table_with_other_columns_starts_no_run(tmp_path: Path) -> None:
     (tmp_path / FX_RATES).write_text("date;from;to\n")
     with pytest.raises(ConfigError, match="line 1: the columns must be date,from_curr"):
-        read_config(tmp_path, {})
+        rates_of(read_config(tmp_path, {}).fx_rates)
 
 
 DAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -293,3 +294,24 @@ def test_status_says_which_currencies_have_no_rate(
         "rates in with: callhouse fx import FILE"
     )
     assert expected in " ".join(said.split())
+
+
+def test_a_wrong_rate_ends_a_run_before_it_loads_and_no_command_that_reads(
+    tmp_path: Path, scripted: ScriptedVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = Rated(tmp_path, cards=(card(),))
+    house.load("whippy", [whippy_call("a", DAY)])
+    house.build()
+    (tmp_path / FX_RATES).write_text(HEADER + "2026-03-04,EUR,USD,none,ours\n")
+    monkeypatch.setenv("CALLHOUSE__WAREHOUSE", str(tmp_path))
+    monkeypatch.setenv("CALLHOUSE__SOURCES__WHIPPY__API_KEY", "a key")
+    monkeypatch.setenv("CALLHOUSE__SOURCES__WHIPPY__BASE_URL", scripted.url)
+    config = ["--config", str(tmp_path)]
+    for command in (["status"], ["query", "select 1"]):
+        assert CliRunner().invoke(app, [*command, *config]).exit_code == 0
+    days = ["--from", "2026-03-02"]
+    for command in (["run"], ["backfill", *days], ["transform"]):
+        done = CliRunner().invoke(app, [*command, *config])
+        assert done.exit_code == 2
+        assert "'none' is no rate" in done.output
+    assert scripted.got == []

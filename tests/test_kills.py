@@ -1,9 +1,10 @@
-"""A load that is killed at any point goes on from there: twenty kills in a row.
+"""A load that is killed at any point goes on from there, and a publish is whole.
 
 A hook counts what Python does to files and connections, and kills its own process
 at a given count: between any two of a load's steps, not only where time allows.
 """
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,13 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
+import duckdb
 import pytest
+from clients import client
 from conftest import House, exact, open_house, stamp
 
+from pipelines.publish import publish
+from pipelines.report import rows_of_sql
 from pipelines.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
@@ -44,6 +49,7 @@ loading.BATCH_WINDOWS = 6
 outcome = loading.load(chosen, config, now, lambda *_: None)
 print(counted, outcome.is_complete)
 """
+DAYS = "select day, count(*) as calls from calls group by all"
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +106,58 @@ def test_a_load_killed_at_many_points_goes_on_each_time(
     assert due <= {call_id for call_id, _ in held}
     assert [(one, cost) for one, cost in held if costs[one] != cost] == []
     assert len({call_id for call_id, _ in held}) == len(held)
+
+
+PUBLISH = """
+import os, signal, sys
+from pathlib import Path
+from pipelines.publish import publish
+from pipelines.windows import read_time
+
+work, last, counted = Path(sys.argv[1]), int(sys.argv[2]), 0
+
+def hook(event, _):
+    global counted
+    if event == "open" or event.startswith(("os.", "shutil.")):
+        counted += 1
+        if counted == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+publish(work / "build.duckdb", work, read_time("2026-11-17T03:00:00Z"), 2)
+"""
+
+
+def test_a_publish_killed_at_any_point_leaves_a_whole_file(tmp_path: Path) -> None:
+    """A log that a client left lies beside the old file each time."""
+    before = tmp_path / "before"
+    before.mkdir()
+    with duckdb.connect(str(before / "calls.duckdb")) as connection:
+        connection.execute("create table calls as select 1 as day from range(10)")
+    shutil.copy(before / "calls.duckdb", before / "build.duckdb")
+    with duckdb.connect(str(before / "build.duckdb")) as connection:
+        connection.execute("insert into calls from range(5)")
+        connection.execute("update calls set day = 2")
+    with client(before / "calls.duckdb") as analyst:
+        analyst.ask("delete from calls")
+        analyst.kill()
+    point, status = 0, -signal.SIGKILL
+    while status == -signal.SIGKILL:
+        point += 1
+        work = tmp_path / str(point)
+        shutil.copytree(before, work)
+        published = work / "calls.duckdb"
+        status = subprocess.run(
+            [sys.executable, "-c", PUBLISH, str(work), str(point)], check=False
+        ).returncode
+        found = [(row["day"], row["calls"]) for row in rows_of_sql(published, DAYS)]
+        assert found in ([(1, 10)], [(2, 15)])
+        with duckdb.connect(str(published), read_only=True) as connection:
+            seen = connection.execute(DAYS).fetchall()
+        # An old file may still have the log that is its own.
+        assert seen == found or (found == [(1, 10)] and seen == [])
+        publish(work / "build.duckdb", work, NOW, 2)
+        with duckdb.connect(str(published), read_only=True) as connection:
+            assert connection.execute(DAYS).fetchall() == [(2, 15)]
+    assert status == 0
+    assert point > 20

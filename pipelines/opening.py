@@ -1,0 +1,233 @@
+"""Open a DuckDB file to read it, or say in one sentence why it cannot be opened.
+
+DuckDB tells apart in words only who holds a file, what is damaged and what is too new,
+and no behaviour may depend on words. So a file that could not be opened is looked at:
+its locks, its first bytes, its permissions.
+"""
+
+import fcntl
+import os
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from transforms.check import quoted
+
+_MAGIC = slice(8, 12), b"DUCK"
+_VERSION = slice(12, 20)
+"""Where a DuckDB file has its mark and the version of its storage."""
+_LOCK_FIELDS = {"darwin": ("qqihh", ("start", "len", "pid", "type", "whence"))}
+_LINUX_LOCK = ("hhqqi0q", ("type", "whence", "start", "len", "pid"))
+"""The system's ``struct flock``."""
+
+
+class FileError(Exception):
+    """A DuckDB file cannot be used; the sentence names it, and says what to do."""
+
+
+class HeldError(FileError):
+    """Another process has the file open."""
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a file is for, and so what to do when it cannot be opened."""
+
+    name: str
+    when_held: str
+    when_damaged: str
+    when_newer: str
+
+
+PUBLISHED_FILE = Purpose(
+    "the published file",
+    when_held="close it there, or open it there read-only, as the README shows",
+    when_damaged="publish it again with: callhouse transform",
+    when_newer="use the Callhouse that published it, or run: callhouse transform",
+)
+RAW_FILE = Purpose(
+    "a vendor's raw file",
+    when_held="close it there; the next run goes on",
+    when_damaged="put a copy of it in its place, or move it away and load it anew",
+    when_newer="use the Callhouse that loaded it",
+)
+BUILD_FILE = Purpose(
+    "the work file of the build",
+    when_held="close it there, and run: callhouse transform",
+    when_damaged="delete it and run: callhouse transform",
+    when_newer="delete it and run: callhouse transform",
+)
+
+
+@contextmanager
+def opened(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a file to read what its owner wrote.
+
+    A log beside it is of another program, and its changes are left out. Raises
+    `FileError` for a file that cannot be opened, `HeldError` for one that is held.
+    """
+    with _without_log(path) as place:
+        with _refusals(path, purpose):
+            connection = duckdb.connect(str(place), read_only=True)
+        with connection:
+            yield connection
+
+
+@contextmanager
+def read(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a file as `opened` does, for queries of our own.
+
+    One that fails is the file's fault, and a `FileError` as well.
+    """
+    with opened(path, purpose) as connection, _refusals(path, purpose):
+        yield connection
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, purpose: Purpose
+) -> None:
+    """Attach a file to read it; raises as `opened` does."""
+    with _refusals(path, purpose):
+        connection.execute(f"attach {quoted(str(path))} as {name} (read_only)")
+
+
+@contextmanager
+def attached(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, purpose: Purpose
+) -> Iterator[None]:
+    """Attach a file without the log of another program; raises as `opened` does."""
+    with _without_log(path) as place:
+        with _refusals(path, purpose):
+            connection.execute(f"attach {quoted(str(place))} as {name} (read_only)")
+        yield
+        connection.execute(f"detach {name}")
+
+
+def refuse_held(path: Path, purpose: Purpose) -> None:
+    """Raise `HeldError` if another process has a file open, if only to read it."""
+    if (who := _holder(path, fcntl.F_WRLCK)) is not None:
+        raise HeldError(_held(path, purpose, who))
+
+
+@contextmanager
+def _without_log(path: Path) -> Iterator[Path]:
+    """Give the path of a file under which DuckDB finds no log."""
+    real = path.resolve()
+    with ExitStack() as links:
+        if real.with_name(f"{real.name}.wal").exists():
+            # A hard link, for DuckDB looks for the log where a symbolic link leads.
+            try:
+                folder = TemporaryDirectory(dir=real.parent, prefix="read-")
+                link = Path(links.enter_context(folder)) / path.name
+                link.hardlink_to(real)
+            except OSError as error:
+                raise FileError(
+                    f"{path} has changes of another program beside it, in "
+                    f"{real.name}.wal, and cannot be read without them "
+                    f"({error.strerror}); publish it again with: callhouse transform"
+                ) from None
+            path = link
+        yield path
+
+
+@contextmanager
+def _refusals(path: Path, purpose: Purpose) -> Iterator[None]:
+    """Turn an error of the database into a sentence about the file."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _refusal(path, purpose, error) from None
+
+
+def _refusal(path: Path, purpose: Purpose, error: duckdb.Error) -> FileError:
+    if (who := _holder(path, fcntl.F_RDLCK)) is not None:
+        return HeldError(_held(path, purpose, who))
+    kind = type(error).__name__
+    if isinstance(error, duckdb.ProgrammingError):
+        found = (
+            f"lacks what is read of it ({kind}), so another version wrote it; "
+            f"{purpose.when_damaged}"
+        )
+    else:
+        found = _look_at(path, purpose, kind)
+    return FileError(f"{path}, {purpose.name}, {found}")
+
+
+def _look_at(path: Path, purpose: Purpose, kind: str) -> str:
+    """Say what is wrong with a file that DuckDB refuses and nobody holds."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_VERSION.stop)
+    except OSError as error:
+        return f"cannot be opened: {error.strerror}"
+    if not start:
+        return f"is empty; {purpose.when_damaged}"
+    place, mark = _MAGIC
+    if start[place] != mark or len(start) < _VERSION.stop:
+        return f"is not a DuckDB file; {purpose.when_damaged}"
+    if _version(start) > _newest_version():
+        return (
+            f"was written by a newer DuckDB than the {duckdb.__version__} here; "
+            f"{purpose.when_newer}"
+        )
+    return (
+        f"cannot be read ({kind}), so it is damaged, or its disk fails; "
+        f"{purpose.when_damaged}"
+    )
+
+
+def _held(path: Path, purpose: Purpose, who: str) -> str:
+    return f"{path}, {purpose.name}, is open in {who}; {purpose.when_held}"
+
+
+def _holder(path: Path, kind: int) -> str | None:
+    """Return which other process has a lock that excludes one of ours."""
+    layout, names = _LOCK_FIELDS.get(sys.platform, _LINUX_LOCK)
+    asked = {"type": kind, "whence": os.SEEK_SET}
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        lock = struct.pack(layout, *(asked.get(name, 0) for name in names))
+        answer = fcntl.fcntl(handle, fcntl.F_GETLK, lock)
+    except OSError:  # a file system without locks
+        return None
+    finally:
+        os.close(handle)
+    found = dict(zip(names, struct.unpack(layout, answer), strict=True))
+    if found["type"] == fcntl.F_UNLCK:
+        return None
+    return _process(found["pid"])
+
+
+def _process(number: int) -> str:
+    """Return what is known of a process; one elsewhere has no number here."""
+    if number <= 0:
+        return "a process of another machine or container"
+    try:
+        name = Path(f"/proc/{number}/comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        return f"process {number}"
+    return f"process {number} ({name})"
+
+
+def _version(start: bytes) -> int:
+    return int.from_bytes(start[_VERSION], "little")
+
+
+def _newest_version() -> int:
+    """Return the newest version of storage that the installed DuckDB writes."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "newest.duckdb"
+        with duckdb.connect() as connection:
+            name = quoted(str(path))
+            connection.execute(f"attach {name} as newest (storage_version 'latest')")
+            connection.execute("detach newest")
+        return _version(path.read_bytes()[: _VERSION.stop])
