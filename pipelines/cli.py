@@ -422,12 +422,13 @@ def _refusals() -> Iterator[None]:
     """Turn what refuses a run into one sentence and an exit code."""
     from pipelines.config import ConfigError  # noqa: PLC0415
     from pipelines.locks import LockedError  # noqa: PLC0415
+    from pipelines.migration import LayoutError  # noqa: PLC0415
     from transforms.check import CheckFailed  # noqa: PLC0415
     from transforms.sql import ModelError  # noqa: PLC0415
 
     try:
         yield
-    except (ConfigError, LockedError, ModelError) as error:
+    except (ConfigError, LockedError, ModelError, LayoutError) as error:
         typer.echo(f"callhouse: {error}", err=True)
         raise typer.Exit(REFUSED) from None
     except CheckFailed as error:
@@ -519,11 +520,13 @@ def _narrated() -> "Iterator[Progress]":
 
 def _published(folder: Path) -> Path:
     from pipelines.config import ConfigError, read_config  # noqa: PLC0415
+    from pipelines.migration import refuse_other_tables  # noqa: PLC0415
     from pipelines.publish import PUBLISHED  # noqa: PLC0415
 
     published = read_config(folder).warehouse / PUBLISHED
     if not published.exists():
         raise ConfigError(f"there is no {published} yet; run: callhouse run")
+    refuse_other_tables(published)
     return published
 
 

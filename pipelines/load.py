@@ -19,6 +19,7 @@ from pipelines.agenda import Agenda, agenda, settled
 from pipelines.config import Account, Config, Vendor
 from pipelines.ledger import held, past_reads
 from pipelines.locks import in_turn, only_one
+from pipelines.migration import migrate
 from pipelines.news import Tally, watch
 from pipelines.outcome import Outcome, added, given_up, key, lost
 from pipelines.plan import BACKFILL, PastRead, history_start
@@ -62,6 +63,18 @@ def file_lock(warehouse: Path, vendor: str) -> Path:
     return warehouse / "locks" / f"{vendor}.file.lock"
 
 
+@contextmanager
+def reading(warehouse: Path, vendor: str) -> Iterator[Path]:
+    """Give a vendor's raw file in our layout, while nobody writes it.
+
+    Raises `pipelines.migration.LayoutError` for a file of a newer program.
+    """
+    raw, lock = raw_file(warehouse, vendor), file_lock(warehouse, vendor)
+    migrate(raw, lock)
+    with in_turn(lock, shared=True):
+        yield raw
+
+
 def run_lock(warehouse: Path, vendor: str) -> Path:
     """Return the lock of who asks a vendor: one at a time, for pace and quota."""
     return warehouse / "locks" / f"{vendor}.run.lock"
@@ -85,10 +98,10 @@ def load(vendor: Vendor, config: Config, now: datetime, progress: Progress) -> O
         raw = raw_file(warehouse, vendor.name)
         reads = known_reads(warehouse, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
-        with in_turn(file_lock(warehouse, vendor.name), shared=True):
+        with reading(warehouse, vendor.name):
             tonight = agenda(vendor, raw, since, now, reads)
         outcome = ask(vendor, warehouse, tonight, clock, progress)
-        with in_turn(file_lock(warehouse, vendor.name), shared=True):
+        with reading(warehouse, vendor.name):
             outcome = replace(outcome, settled=settled(tonight, raw))
     return replace(outcome, seconds=time.monotonic() - began)
 
@@ -101,8 +114,8 @@ def clock_from(now: datetime) -> Callable[[], datetime]:
 
 def known_reads(warehouse: Path, vendor: str) -> list[PastRead]:
     """Return the ledger of a vendor, waiting for who is writing it."""
-    with in_turn(file_lock(warehouse, vendor), shared=True):
-        return past_reads(raw_file(warehouse, vendor))
+    with reading(warehouse, vendor) as raw:
+        return past_reads(raw)
 
 
 @contextmanager
@@ -186,6 +199,7 @@ def load_batch(
     raw = raw_file(warehouse, vendor.name)
     raw.parent.mkdir(parents=True, exist_ok=True)
     work = warehouse / "dlt" / vendor.name
+    migrate(raw, file_lock(warehouse, vendor.name), create=True)
     shutil.rmtree(work, ignore_errors=True)
     tally = Tally()
     sources = []

@@ -24,6 +24,7 @@ from pipelines.backfill import backfill
 from pipelines.config import Config, Vendor
 from pipelines.load import Progress, load
 from pipelines.locks import LockedError
+from pipelines.migration import LayoutError
 from pipelines.outcome import Outcome
 from pipelines.plan import ClockError, Order
 from pipelines.refusal import clean
@@ -114,7 +115,7 @@ def _load_one(
             outcome = load(vendor, config, now, progress)
         else:
             outcome = backfill(vendor, config, now, order, progress)
-    except (LockedError, ClockError) as error:
+    except (LockedError, ClockError, LayoutError) as error:
         outcome = Outcome(vendor.name, errors=(str(error),))
     except Exception as error:  # noqa: BLE001 - told as this vendor's outcome
         # The frames say where; the message may quote a record, so it is cleaned.
