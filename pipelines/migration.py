@@ -24,6 +24,8 @@ STEPS = sorted(
 LAYOUT = len(STEPS)
 """The layout of the raw files that this program writes."""
 UNSTAMPED = Stamp(0, "an older callhouse")
+_OURS: set[tuple[Path, int]] = set()
+"""Files, by path and inode, seen in our layout: a night asks dozens of times."""
 
 
 class LayoutError(Exception):
@@ -39,9 +41,12 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
     is_there = raw_file.exists() and raw_file.stat().st_size > 0
     if not is_there and not create:
         return
+    if is_there and (raw_file, raw_file.stat().st_ino) in _OURS:
+        return
     with in_turn(lock, shared=True):
         found = _found(raw_file) if is_there else UNSTAMPED
     if found.layout == LAYOUT:
+        _OURS.add((raw_file, raw_file.stat().st_ino))
         return
     _refuse_newer(raw_file, found)
     if is_there and not os.access(raw_file, os.W_OK):
