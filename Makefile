@@ -18,7 +18,7 @@ run: setup ## load what is missing, build, publish (no credentials: the sandbox 
 	@$(BIN)/callhouse run $(ARGS)
 
 check: setup ## format, lint, types, import contracts, SQL
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/queries
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/queries pipelines/layouts
 
 dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
 

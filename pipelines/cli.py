@@ -553,11 +553,13 @@ def _narrated() -> "Iterator[Progress]":
 
 def _published(folder: Path) -> Path:
     from pipelines.config import ConfigError, read_config  # noqa: PLC0415
+    from pipelines.migration import refuse_other_tables  # noqa: PLC0415
     from pipelines.publish import PUBLISHED  # noqa: PLC0415
 
     published = read_config(folder).warehouse / PUBLISHED
     if not published.exists():
         raise ConfigError(f"there is no {published} yet; run: callhouse run")
+    refuse_other_tables(published)
     return published
 
 

@@ -5,7 +5,6 @@ its total of three of the days.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +13,7 @@ from typing import Any, TypeAlias
 
 from pipelines.agenda import backlog, streams_for
 from pipelines.config import Account, Config, Vendor
-from pipelines.ledger import past_reads
-from pipelines.load import BATCH_WINDOWS, clock_from, file_lock, raw_file
-from pipelines.locks import in_turn
+from pipelines.load import BATCH_WINDOWS, clock_from, known_reads, raw_file
 from pipelines.plan import SETTLE, ClockError, Order, PastRead, plan_backfill
 from pipelines.quota import days_needed, spent_today
 from pipelines.reading import Terms
@@ -131,10 +128,10 @@ def _estimate(vendor: Vendor, config: Config, now: datetime, order: Order) -> Es
 
 
 def _reads(warehouse: Path, vendor: str) -> list[PastRead]:
-    """Return the ledger; without its lock's file nobody can be writing it."""
-    lock = file_lock(warehouse, vendor)
-    with in_turn(lock, shared=True) if lock.exists() else nullcontext():
-        return past_reads(raw_file(warehouse, vendor))
+    """Return the ledger; of a vendor never loaded, without a trace of having asked."""
+    if not raw_file(warehouse, vendor).exists():
+        return []
+    return known_reads(warehouse, vendor)
 
 
 def _past(stream: str, reads: Iterable[PastRead]) -> list[PastRead]:

@@ -16,8 +16,7 @@ import duckdb
 
 from pipelines.config import Config, ConfigError
 from pipelines.ledger import query, versions
-from pipelines.load import file_lock, raw_file
-from pipelines.locks import in_turn
+from pipelines.load import raw_file, reading
 from pipelines.opening import PUBLISHED_FILE, read
 from pipelines.publish import PUBLISHED
 from pipelines.report import Row
@@ -164,8 +163,7 @@ def _held(warehouse: Path, call: Row) -> dict[str, list[dict[str, Any]]]:
     for stream in streams_of(vendor):
         if not stream.is_reference:
             names.setdefault(stream.table, set()).add(stream.name)
-    raw = raw_file(warehouse, vendor)
-    with in_turn(file_lock(warehouse, vendor), shared=True):
+    with reading(warehouse, vendor) as raw:
         found = {
             table: versions(raw, table, call["account"], call["vendor_call_id"])
             for table in names

@@ -32,6 +32,7 @@ from pipelines.config import Config, Vendor
 from pipelines.landing import LEDGER, stored_at_once
 from pipelines.ledger import held, held_windows, past_reads
 from pipelines.locks import Holder, in_turn, only_one
+from pipelines.migration import migrate
 from pipelines.news import Tally, watch
 from pipelines.opening import RAW_FILE, refuse_held
 from pipelines.outcome import Asked, Outcome, added, given_up, key, lost
@@ -76,6 +77,18 @@ def file_lock(warehouse: Path, vendor: str) -> Path:
     return warehouse / "locks" / f"{vendor}.file.lock"
 
 
+@contextmanager
+def reading(warehouse: Path, vendor: str) -> Iterator[Path]:
+    """Give a vendor's raw file in our layout, while nobody writes it.
+
+    Raises `pipelines.migration.LayoutError` for a file of a newer program.
+    """
+    raw, lock = raw_file(warehouse, vendor), file_lock(warehouse, vendor)
+    migrate(raw, lock)
+    with in_turn(lock, shared=True):
+        yield raw
+
+
 def run_lock(warehouse: Path, vendor: str) -> Path:
     """Return the lock of who asks a vendor: one at a time, for pace and quota."""
     return warehouse / "locks" / f"{vendor}.run.lock"
@@ -106,10 +119,10 @@ def load(
         raw = raw_file(warehouse, vendor.name)
         reads = known_reads(warehouse, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
-        with in_turn(file_lock(warehouse, vendor.name), shared=True):
+        with reading(warehouse, vendor.name):
             tonight = agenda(vendor, raw, since, now, reads)
         outcome = ask(vendor, warehouse, tonight, clock, progress, audit=audit)
-        with in_turn(file_lock(warehouse, vendor.name), shared=True):
+        with reading(warehouse, vendor.name):
             outcome = replace(outcome, settled=settled(tonight, raw))
     return replace(outcome, seconds=time.monotonic() - began)
 
@@ -122,8 +135,8 @@ def clock_from(now: datetime) -> Callable[[], datetime]:
 
 def known_reads(warehouse: Path, vendor: str) -> list[PastRead]:
     """Return the ledger of a vendor, waiting for who is writing it."""
-    with in_turn(file_lock(warehouse, vendor), shared=True):
-        return past_reads(raw_file(warehouse, vendor))
+    with reading(warehouse, vendor) as raw:
+        return past_reads(raw)
 
 
 @contextmanager
@@ -326,6 +339,7 @@ def _store(vendor: Vendor, warehouse: Path, data: Callable[[], Sequence[Any]]) -
     with in_turn(file_lock(warehouse, vendor.name)):
         refuse_held(raw, RAW_FILE)
     work = warehouse / "dlt" / vendor.name
+    migrate(raw, file_lock(warehouse, vendor.name), create=True)
     shutil.rmtree(work, ignore_errors=True)
     pipeline = dlt.pipeline(
         vendor.name,

@@ -12,7 +12,7 @@ import transforms
 from pipelines.config import Config, ConfigError, Vendor
 from pipelines.context import told
 from pipelines.fx import rates_of
-from pipelines.load import Progress, clock_from, file_lock, raw_file
+from pipelines.load import Progress, clock_from, raw_file, reading
 from pipelines.locks import LockedError, in_turn, only_one
 from pipelines.opening import BUILD_FILE, refuse_held
 from pipelines.outcome import Outcome
@@ -155,9 +155,9 @@ def given_to_models(
         for name in all_vendors()
         if (path := raw_file(warehouse, name)).exists()
     }
-    with ExitStack() as reading:
+    with ExitStack() as turns:
         for name in raw:
-            reading.enter_context(in_turn(file_lock(warehouse, name), shared=True))
+            turns.enter_context(reading(warehouse, name))
         yield raw, {**told(config, now, raw), "runs": read_runs(warehouse)}
 
 

@@ -73,7 +73,7 @@ def opened(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
     `FileError` for a file that cannot be opened, `HeldError` for one that is held.
     """
     with _without_log(path) as place:
-        with _refusals(path, purpose):
+        with refusing(path, purpose):
             connection = duckdb.connect(str(place), read_only=True)
         with connection:
             yield connection
@@ -85,7 +85,7 @@ def read(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
 
     One that fails is the file's fault, and a `FileError` as well.
     """
-    with opened(path, purpose) as connection, _refusals(path, purpose):
+    with opened(path, purpose) as connection, refusing(path, purpose):
         yield connection
 
 
@@ -93,7 +93,7 @@ def attach(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, purpose: Purpose
 ) -> None:
     """Attach a file to read it; raises as `opened` does."""
-    with _refusals(path, purpose):
+    with refusing(path, purpose):
         connection.execute(f"attach {quoted(str(path))} as {name} (read_only)")
 
 
@@ -103,7 +103,7 @@ def attached(
 ) -> Iterator[None]:
     """Attach a file without the log of another program; raises as `opened` does."""
     with _without_log(path) as place:
-        with _refusals(path, purpose):
+        with refusing(path, purpose):
             connection.execute(f"attach {quoted(str(place))} as {name} (read_only)")
         yield
         connection.execute(f"detach {name}")
@@ -137,7 +137,7 @@ def _without_log(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _refusals(path: Path, purpose: Purpose) -> Iterator[None]:
+def refusing(path: Path, purpose: Purpose) -> Iterator[None]:
     """Turn an error of the database into a sentence about the file."""
     try:
         yield

@@ -14,8 +14,9 @@ from pathlib import Path
 from pipelines.audit import Counted, comparable, count, differences
 from pipelines.config import Config, Vendor
 from pipelines.ledger import HeldWindow, held_windows, past_reads, unbuilt
-from pipelines.load import file_lock, raw_file
-from pipelines.locks import in_turn, only_one
+from pipelines.load import reading
+from pipelines.locks import only_one
+from pipelines.migration import refuse_other_tables
 from pipelines.publish import PUBLISHED
 from pipelines.sources import streams_of
 from pipelines.stream import Stream
@@ -59,11 +60,12 @@ def verify(
 
     Raises `pipelines.locks.LockedError` while the vendor is being loaded.
     """
-    raw = raw_file(config.warehouse, vendor.name)
     lock = config.warehouse / "locks" / f"{vendor.name}.run.lock"
     streams = [one for one in streams_of(vendor.name) if one.is_by_own_time]
-    turn = file_lock(config.warehouse, vendor.name)
-    with only_one(lock, f"loading {vendor.name}"), in_turn(turn, shared=True):
+    with (
+        only_one(lock, f"loading {vendor.name}"),
+        reading(config.warehouse, vendor.name) as raw,
+    ):
         held = [
             window
             for stream in streams
@@ -128,6 +130,7 @@ def _unbuilt(
     for stream in {one.table: one for one in streams if one.calls}.values():
         if not published.exists():
             continue
+        refuse_other_tables(published)
         for account, day, calls in unbuilt(raw, published, vendor.name, stream):
             if span is None or overlaps((day, day + DAY), span):
                 remedy = "callhouse transform --full"

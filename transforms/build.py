@@ -89,6 +89,7 @@ def build(
     graph = read_graph(models, context)
     stamp = state.fingerprint(graph, context)
     build_file.parent.mkdir(parents=True, exist_ok=True)
+    state.remove_other(build_file)
     spill: dict[str, str | bool | int | float | list[str]] = {
         "temp_directory": f"{build_file}.tmp"
     }

@@ -3,6 +3,9 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import TypeAlias
 
 import duckdb
@@ -17,6 +20,42 @@ Loads: TypeAlias = Mapping[tuple[str, str], frozenset[str]]
 """Load ids by vendor and table."""
 _LOADS = "ops.built_loads"
 _STAMP = "ops.build_state"
+LAYOUT = 1
+"""Of the built tables, for whoever reads them: raise it when a table or column that
+``pipelines/queries`` asks for is new, or means something else."""
+PROGRAM = f"callhouse {version('callhouse')}"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a file says of itself."""
+
+    layout: int
+    program: str
+    """The version of the program that wrote it."""
+
+
+def read_stamp(file: Path) -> Stamp | None:
+    """Return what a built file says of itself; None: nothing, as older ones do."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        named = connection.execute(
+            "select count(*) from duckdb_columns() where schema_name || '.' ||"
+            f" table_name = '{_STAMP}' and column_name in ('layout', 'program')"
+        ).fetchall()
+        if named != [(2,)]:
+            return None
+        row = connection.execute(f"select layout, program from {_STAMP}").fetchone()
+    return None if row is None else Stamp(*row)
+
+
+def remove_other(build_file: Path) -> None:
+    """Remove a built file of another layout: all in it can be built anew."""
+    if not build_file.exists() or not build_file.stat().st_size:
+        return
+    found = read_stamp(build_file)
+    if found is None or found.layout != LAYOUT:
+        build_file.unlink()
+        build_file.with_name(f"{build_file.name}.wal").unlink(missing_ok=True)
 
 
 def fingerprint(graph: Graph, context: Mapping[str, pa.Table]) -> str:
@@ -43,14 +82,17 @@ def recall(
     execute = raw.connection.execute
     execute("create schema if not exists ops")
     execute(f"create table if not exists {_LOADS} (vendor text, load_id text)")
-    execute(f"create table if not exists {_STAMP} (fingerprint text)")
+    execute(
+        f"create table if not exists {_STAMP}"
+        " (fingerprint text, layout integer, program text)"
+    )
     built = set(execute(f"from {_LOADS}").fetchall())
     new = {
         (vendor, table): frozenset(one for one in found if (vendor, one) not in built)
         for (vendor, table), found in loads.items()
     }
     gone = {vendor for vendor, _ in built - _pairs(loads) if vendor in raw.vendors}
-    stamped = execute(f"from {_STAMP}").fetchall()
+    stamped = execute(f"select fingerprint from {_STAMP}").fetchall()
     if full:
         return "asked for", new
     if not stamped:
@@ -70,7 +112,8 @@ def remember(
     for vendor, one in sorted(_pairs(loads) - built):
         connection.execute(f"insert into {_LOADS} values (?, ?)", [vendor, one])
     connection.execute(f"delete from {_STAMP}")
-    connection.execute(f"insert into {_STAMP} values (?)", [stamp])
+    row = [stamp, LAYOUT, PROGRAM]
+    connection.execute(f"insert into {_STAMP} values (?, ?, ?)", row)
 
 
 def drop_others(connection: DuckDBPyConnection, tables: Collection[str]) -> None:

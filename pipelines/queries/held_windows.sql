@@ -15,6 +15,8 @@ with readings as (
         windows.state = 'complete'
         and windows.purpose != 'settle'
         and windows.split_of is null
+        -- Older programs did not count them: such a reading says nothing of its window.
+        and windows.rows_inside is not null
     qualify row_number() over (
         partition by windows.account, windows.window_start
         order by windows.started_at desc

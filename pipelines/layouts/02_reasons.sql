@@ -1,0 +1,12 @@
+-- Why a window is not complete, as a word: older readings said it in their error alone.
+alter table if exists raw.load_windows add column if not exists reason varchar;
+
+update raw.load_windows
+set
+    reason = case
+        when state = 'partial' then 'short'
+        when state = 'failed' then 'other'
+        when state = 'unreachable' and error like '%no longer served' then 'expired'
+        when state = 'unreachable' then 'not_authorized'
+    end
+where reason is null and state != 'complete';

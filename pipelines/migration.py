@@ -1,0 +1,138 @@
+"""Files of another version: a raw file is brought to our layout, others are refused.
+
+A raw file cannot be made again, so each change of its tables is a file of SQL in
+``pipelines/layouts``, and the file says how many of them it has had. To add a column,
+add a file there; to add a table, nothing: the loader makes it. What is built of the
+raw files has a layout as well, and is simply built again.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from pipelines.locks import in_turn
+from pipelines.opening import RAW_FILE, FileError, refusing
+from transforms import state
+from transforms.state import PROGRAM, Stamp
+
+STEPS = sorted(
+    one.name for one in files("pipelines.layouts").iterdir() if one.name[:1].isdigit()
+)
+LAYOUT = len(STEPS)
+"""The layout of the raw files that this program writes."""
+UNSTAMPED = Stamp(0, "an older callhouse")
+_OURS: set[tuple[Path, int]] = set()
+"""Files, by path and inode, seen in our layout: a night asks dozens of times."""
+
+
+class LayoutError(FileError):
+    """A file is of another version; the sentence says which, and what to do."""
+
+
+def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
+    """Bring a raw file to our layout in one transaction, once nobody uses it.
+
+    With ``create``, a file that does not exist is made, so that it says its layout
+    from its first load on. Raises `LayoutError` for a file of a newer program.
+    """
+    is_there = raw_file.exists() and raw_file.stat().st_size > 0
+    if not is_there and not create:
+        return
+    if is_there and (raw_file, raw_file.stat().st_ino) in _OURS:
+        return
+    with in_turn(lock, shared=True):
+        found = _found(raw_file) if is_there else UNSTAMPED
+    if found.layout == LAYOUT:
+        _OURS.add((raw_file, raw_file.stat().st_ino))
+        return
+    _refuse_newer(raw_file, found)
+    if is_there and not os.access(raw_file, os.W_OK):
+        raise LayoutError(
+            f"{raw_file} has layout {found.layout}, written by "
+            f"{found.program}, and must be brought to layout {LAYOUT}; run: callhouse "
+            "transform, as the user who may write it"
+        )
+    with in_turn(lock), _private():
+        with refusing(raw_file, RAW_FILE):
+            connection = duckdb.connect(str(raw_file))
+        with connection:
+            # Another process may have been quicker.
+            _take_steps(connection, _stamp_in(connection) or UNSTAMPED)
+
+
+def refuse_other_tables(published: Path) -> None:
+    """Raise `LayoutError` for published tables that another layout of models made."""
+    found = state.read_stamp(published)
+    if found is None or found.layout < state.LAYOUT:
+        written = UNSTAMPED if found is None else found
+        raise LayoutError(
+            f"{published} was built by {written.program} and has layout "
+            f"{written.layout}, not {state.LAYOUT}; run: callhouse transform"
+        )
+    if found.layout > state.LAYOUT:
+        raise LayoutError(_newer(published, found, state.LAYOUT))
+
+
+def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
+    if found.layout >= LAYOUT:
+        return
+    connection.execute("set TimeZone = 'UTC'")
+    connection.begin()
+    # A first load that was killed may have left a file without its tables.
+    if _has(connection, "raw", "load_windows"):
+        for step in STEPS[found.layout :]:
+            connection.execute(_sql(step))
+    connection.execute("set variable layout = $1", [LAYOUT])
+    connection.execute("set variable program = $1", [PROGRAM])
+    connection.execute(_sql("stamp.sql"))
+    connection.commit()
+
+
+def _found(raw_file: Path) -> Stamp:
+    with refusing(raw_file, RAW_FILE):
+        connection = duckdb.connect(str(raw_file), read_only=True)
+    with connection:
+        return _stamp_in(connection) or UNSTAMPED
+
+
+def _stamp_in(connection: duckdb.DuckDBPyConnection) -> Stamp | None:
+    if not _has(connection, "callhouse", "layout"):
+        return None
+    row = connection.execute(_sql("found.sql")).fetchone()
+    return None if row is None else Stamp(*row)
+
+
+def _has(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    found = connection.execute(_sql("has.sql"), [schema, table]).fetchone()
+    return found is not None
+
+
+def _refuse_newer(file: Path, found: Stamp) -> None:
+    if found.layout > LAYOUT:
+        raise LayoutError(_newer(file, found, LAYOUT))
+
+
+def _newer(file: Path, found: Stamp, ours: int) -> str:
+    return (
+        f"{file} has layout {found.layout}, written by {found.program}, and this is "
+        f"{PROGRAM}, which knows layouts up to {ours}; use the newer version, nothing "
+        "was changed here"
+    )
+
+
+def _sql(name: str) -> str:
+    return files("pipelines.layouts").joinpath(name).read_text("utf-8")
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    """Let DuckDB make its files for nobody but their owner: they hold numbers."""
+    umask = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(umask)
