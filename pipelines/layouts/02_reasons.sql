@@ -1,5 +1,6 @@
 -- Why a window is not complete, as a word: older readings said it in their error alone.
 alter table if exists raw.load_windows add column if not exists reason varchar;
+alter table if exists raw.load_windows add column if not exists rows_known bigint;
 
 update raw.load_windows
 set
