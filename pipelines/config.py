@@ -33,7 +33,7 @@ DEFAULT_ALIAS = "main"
 SUPPLIED = frozenset({"windows", "account", "terms"})
 """Parameters of a source that the loader fills, not the configuration."""
 ACCOUNT_KEYS: Mapping[str, Any] = {
-    **dict.fromkeys(("currency", "time_zone", "region"), str)
+    **dict.fromkeys(("currency", "time_zone", "region", "decimal_separator"), str)
 }
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
 ZERO = frozenset(
@@ -56,6 +56,8 @@ class Account:
     time_zone: str | None = None
     region: str | None = None
     """ISO alpha-2 of the country whose national form its phone numbers have."""
+    decimal_separator: str | None = None
+    """What an amount such as 1,019 has before its decimals, where a text is one."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,7 @@ def _vendor(name: str, section: _Settings) -> Vendor:
 def _account(
     vendor: str, alias: str, given: dict[str, Any], needed: list[str]
 ) -> Account | None:
-    currency, time_zone, region = (given.pop(key, None) for key in ACCOUNT_KEYS)
+    own = {key: given.pop(key, None) for key in ACCOUNT_KEYS}
     missing = [key for key in needed if not given.get(key)]
     if len(missing) == len(needed):
         return None
@@ -244,7 +246,7 @@ def _account(
             f"{', '.join(missing)}; set it in config/secrets.toml under [{where}] or "
             f"as {', '.join(names)}"
         )
-    return Account(vendor, alias, given, currency, time_zone, region)
+    return Account(vendor, alias, given, **own)
 
 
 def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
@@ -267,6 +269,10 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
         raise ConfigError(
             f"{setting.place}: {found!r} is no region; write ISO 3166-1 alpha-2, as DE"
             f"{hint}"
+        )
+    if key == "decimal_separator" and found not in {".", ","}:
+        raise ConfigError(
+            f"{setting.place}: {found!r} is not a decimal separator; write '.' or ','"
         )
     if isinstance(found, int | float) and not (
         found > 0 or (found == 0 and key in ZERO)

@@ -92,6 +92,8 @@ def test_no_vendor_reads_a_credential_meant_for_another(tmp_path: Path) -> None:
         ("[sources.zoom]\npage_size = 'many'\n", "Expected `int`"),
         ("[sources.zoom]\ntime_zone = 'Berlin'\n", "is no IANA time zone"),
         ("[sources.zoom]\nregion = 'DEU'\n", "did you mean 'DE'?"),
+        ("[sources.zoom]\ndecimal_separator = ';'\n", "';' is not a decimal separator"),
+        ("[sources.zoom]\ndecimal_separator = ''\n", "write '.' or ','"),
         ("[sources.zoom]\nconcurrency = 0\n", "concurrency must be more than 0"),
         ("[sources.zoom]\ndaily_requests = -1\n", "daily_requests must be 0 or more"),
         ("[sources.zoom]\nrequests_per_second = nan\n", "must be more than 0"),

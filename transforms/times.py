@@ -32,7 +32,9 @@ def read_time(text: str, zone: str | None = None) -> datetime:
     day, clock = date.fromisoformat(match["date"].upper()), match["clock"] or "00"
     offset = "Z" if match["offset"] in {"z", "UTC", "GMT"} else match["offset"] or ""
     is_end = _END_OF_DAY.fullmatch(clock) is not None
-    moment = datetime.combine(day, time.fromisoformat(("00" if is_end else clock) + offset))
+    moment = datetime.combine(
+        day, time.fromisoformat(("00" if is_end else clock) + offset)
+    )
     if moment.tzinfo is None:
         if zone is None:
             raise ValueError("a time without a zone")
