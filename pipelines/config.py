@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
-from zoneinfo import available_timezones
 
+import duckdb
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -172,7 +173,7 @@ def _general(settings: _Settings) -> _General:
             key = nearest(".".join(path[1:]), kinds, setting)
             given[key] = _typed(setting, kinds[key], key)
     general = _General(**given)
-    if general.reporting_time_zone not in available_timezones():
+    if general.reporting_time_zone not in _time_zones():
         zone = general.reporting_time_zone
         raise ConfigError(
             f"{settings['callhouse', 'reporting_time_zone'].place}: {zone!r} is no "
@@ -249,6 +250,14 @@ def _account(
     return Account(vendor, alias, given, **own)
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """Return the zones that the models can use: DuckDB has a table of its own."""
+    with duckdb.connect() as connection:
+        zones = connection.table_function("pg_timezone_names").project("name")
+        return frozenset(name for (name,) in zones.fetchall())
+
+
 def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     value = setting.value
     if isinstance(value, Decimal):
@@ -258,7 +267,7 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     except msgspec.ValidationError as error:
         # msgspec names types, never the value: it may be a secret.
         raise ConfigError(f"{setting.place}: {error}") from None
-    if key == "time_zone" and found not in available_timezones():
+    if key == "time_zone" and found not in _time_zones():
         raise ConfigError(
             f"{setting.place}: {found!r} is no IANA time zone; write one like "
             "Europe/Berlin"

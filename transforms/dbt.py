@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
-from transforms import functions, numbers, relations, times
+from transforms import relations
 from transforms.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
 from transforms.graph import VANISHED, VERSIONS, Graph
 from transforms.model import FOLDERS, Model
@@ -46,8 +46,8 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
         for path in sorted(STATIC.rglob("*"))
         if path.is_file()
     }
-    for module in (functions, numbers, times):
-        file = Path(module.__file__)
+    for name in ("functions", "numbers", "times"):
+        file = Path(__file__).parent / f"{name}.py"
         texts[f"transforms/{file.name}"] = file.read_text("utf-8")
     texts["profiles.yml"] = yaml(profile(given.raw_folder, given.vendors))
     texts["models/raw/sources.yml"] = yaml(sources(given.stored))

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -39,19 +40,22 @@ def version() -> str:
     return digest.hexdigest()
 
 
-def _read_times(texts: pa.ChunkedArray, zones: pa.ChunkedArray) -> pa.Array:
+def _read_times(texts: pa.StringArray, zones: pa.StringArray) -> pa.TimestampArray:
     """Read a whole column at once, or text by text where one is of a rarer form."""
-    written = compute.if_else(compute.equal(texts, ""), None, texts)
-    in_utc = compute.all(compute.equal(zones, "UTC")).as_py()
+    written = compute.if_else(compute.equal(texts, pa.scalar("")), None, texts)
+    in_utc = compute.all(
+        compute.equal(zones, pa.scalar("UTC")), skip_nulls=False
+    ).as_py()
     for kind in (_MOMENTS, pa.timestamp("us")) if in_utc else (_MOMENTS,):
         try:
             read = compute.cast(compute.cast(written, kind), _MOMENTS)
         except pa.ArrowInvalid:
             continue
         if compute.all(compute.greater_equal(read, _EARLIEST), min_count=0).as_py():
-            return read
+            return cast("pa.TimestampArray", read)
     rows = zip(texts.to_pylist(), zones.to_pylist(), strict=True)
-    return pa.array([_read_time(*row) for row in rows], type=_MOMENTS)
+    moments = pa.array([_read_time(*row) for row in rows], type=_MOMENTS)
+    return cast("pa.TimestampArray", moments)
 
 
 def _read_time(text: str | None, zone: str | None) -> datetime | None:

@@ -208,9 +208,13 @@ def _in_full(written: str) -> Reading:
 
 
 def _drops_zero(number: PhoneNumber) -> bool:
-    """Return True if a country of this number dials a 0 at home and none from abroad."""
+    """Return True if a country of this number dials a 0 at home only."""
     regions = phonenumbers.region_codes_for_country_code(number.country_code or 0)
-    return any(phonenumbers.ndd_prefix_for_region(one, True) == "0" for one in regions)
+    return any(_home_prefix(one) == "0" for one in regions)
+
+
+def _home_prefix(region: str) -> str | None:
+    return phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True)
 
 
 def _in_part(written: str, region: str | None, *, omits_plus: bool) -> Reading:

@@ -15,7 +15,7 @@ _WRITTEN = re.compile(
     r"(?:\s*(?P<offset>Z|UTC|GMT|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)(?:\[[^]]+\])?)?)?",
     re.ASCII | re.IGNORECASE,
 )
-"""What RFC 9557 adds in brackets is the name of a zone whose offset stands before it."""
+"""What RFC 9557 adds in brackets names the zone whose offset stands before it."""
 _END_OF_DAY = re.compile(r"24(:?00(:?00([.,]0+)?)?)?")
 
 

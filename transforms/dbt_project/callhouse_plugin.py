@@ -2,6 +2,7 @@
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
+
 from transforms.functions import register
 
 
@@ -9,5 +10,5 @@ class Plugin(BasePlugin):
     """What profiles.yml names."""
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Give a connection the functions of Callhouse's ``transforms/functions.py``."""
+        """Give a connection the functions of ``transforms/functions.py``."""
         register(conn)
