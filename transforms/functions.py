@@ -15,7 +15,7 @@ from transforms import numbers, times
 READ_TIME = "read_time"
 """What models call: (text, zone) to a moment in UTC, or NULL."""
 _MOMENTS = pa.timestamp("us", tz="UTC")
-_EARLIEST = pa.scalar(datetime(1900, 1, 1, tzinfo=UTC), _MOMENTS)
+_EARLIEST = pa.scalar(datetime(1970, 1, 1, tzinfo=UTC), _MOMENTS)
 """From here on Arrow reads no other moment than times.py does."""
 
 
@@ -46,9 +46,10 @@ def _read_times(texts: pa.StringArray, zones: pa.StringArray) -> pa.TimestampArr
     in_utc = compute.all(
         compute.equal(zones, pa.scalar("UTC")), skip_nulls=False
     ).as_py()
-    for kind in (_MOMENTS, pa.timestamp("us")) if in_utc else (_MOMENTS,):
+    kinds = [pa.timestamp("ns", tz="UTC"), *([pa.timestamp("ns")] if in_utc else ())]
+    for kind in kinds:
         try:
-            read = compute.cast(compute.cast(written, kind), _MOMENTS)
+            read = compute.cast(compute.cast(written, kind), _MOMENTS, safe=False)
         except pa.ArrowInvalid:
             continue
         if compute.all(compute.greater_equal(read, _EARLIEST), min_count=0).as_py():
