@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
-from zoneinfo import available_timezones
 
+import duckdb
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -34,7 +35,7 @@ DEFAULT_ALIAS = "main"
 SUPPLIED = frozenset({"windows", "account", "terms"})
 """Parameters of a source that the loader fills, not the configuration."""
 ACCOUNT_KEYS: Mapping[str, Any] = {
-    **dict.fromkeys(("currency", "time_zone", "region"), str)
+    **dict.fromkeys(("currency", "time_zone", "region", "decimal_separator"), str)
 }
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
 ZERO = frozenset(
@@ -59,6 +60,8 @@ class Account:
     time_zone: str | None = None
     region: str | None = None
     """ISO alpha-2 of the country whose national form its phone numbers have."""
+    decimal_separator: str | None = None
+    """What an amount such as 1,019 has before its decimals, where a text is one."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def _general(settings: _Settings) -> _General:
             key = nearest(".".join(path[1:]), kinds, setting)
             given[key] = _typed(setting, kinds[key], key)
     general = _General(**given)
-    if general.reporting_time_zone not in available_timezones():
+    if general.reporting_time_zone not in _time_zones():
         zone = general.reporting_time_zone
         raise ConfigError(
             f"{settings['callhouse', 'reporting_time_zone'].place}: {zone!r} is no "
@@ -262,7 +265,7 @@ def _vendor(name: str, section: _Settings) -> Vendor:
 def _account(
     vendor: str, alias: str, given: dict[str, Any], needed: list[str]
 ) -> Account | None:
-    currency, time_zone, region = (given.pop(key, None) for key in ACCOUNT_KEYS)
+    own = {key: given.pop(key, None) for key in ACCOUNT_KEYS}
     missing = [key for key in needed if not given.get(key)]
     if len(missing) == len(needed):
         return None
@@ -274,7 +277,15 @@ def _account(
             f"{', '.join(missing)}; set it in config/secrets.toml under [{where}] or "
             f"as {', '.join(names)}"
         )
-    return Account(vendor, alias, given, currency, time_zone, region)
+    return Account(vendor, alias, given, **own)
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """Return the zones that the models can use: DuckDB has a table of its own."""
+    with duckdb.connect() as connection:
+        zones = connection.table_function("pg_timezone_names").project("name")
+        return frozenset(name for (name,) in zones.fetchall())
 
 
 def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
@@ -286,7 +297,7 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     except msgspec.ValidationError as error:
         # msgspec names types, never the value: it may be a secret.
         raise ConfigError(f"{setting.place}: {error}") from None
-    if key == "time_zone" and found not in available_timezones():
+    if key == "time_zone" and found not in _time_zones():
         raise ConfigError(
             f"{setting.place}: {found!r} is no IANA time zone; write one like "
             "Europe/Berlin"
@@ -297,6 +308,10 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
         raise ConfigError(
             f"{setting.place}: {found!r} is no region; write ISO 3166-1 alpha-2, as DE"
             f"{hint}"
+        )
+    if key == "decimal_separator" and found not in {".", ","}:
+        raise ConfigError(
+            f"{setting.place}: {found!r} is not a decimal separator; write '.' or ','"
         )
     if isinstance(found, int | float) and not (
         found > 0 or (found == 0 and key in ZERO)

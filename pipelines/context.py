@@ -78,6 +78,7 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
         "currency": pa.string(),
         "time_zone": pa.string(),
         "region": pa.string(),
+        "decimal_separator": pa.string(),
         "settle_after": pa.duration("us"),
     }
     rows: list[dict[str, object]] = [
@@ -87,6 +88,7 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
             "currency": one.account.currency,
             "time_zone": one.account.time_zone,
             "region": one.account.region,
+            "decimal_separator": one.account.decimal_separator,
             "settle_after": one.vendor.settle_after,
         }
         for one in known

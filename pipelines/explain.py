@@ -57,6 +57,8 @@ class Story:
     as_of: datetime
     time_zone: str
     """In which ``call_date`` is."""
+    local_times: Row
+    """The times of ``call`` there, by DuckDB, whose zones decide ``call_date``."""
     unsettled: Sequence[str]
     """Why it may still change; nothing when it is settled."""
     versions: Sequence[Version]
@@ -72,7 +74,8 @@ def explain(config: Config, call_key: str) -> Story:
 
     Raises `ConfigError` for a key that no published call has; it names the nearest.
     """
-    with _published(config.warehouse / PUBLISHED, call_key) as tables:
+    zone = config.reporting_time_zone
+    with _published(config.warehouse / PUBLISHED, call_key, zone) as tables:
         found = _rows(_own(tables, "main.fact_calls", call_key))
         if not found:
             raise ConfigError(_unknown(tables, config.warehouse, call_key))
@@ -85,6 +88,7 @@ def explain(config: Config, call_key: str) -> Story:
         )
         changes = _rows(_own(tables, "ops.call_changes", call_key).order("field"))
         (horizon,) = _rows(tables.sql(query("horizon")))
+        (local_times,) = _rows(tables.sql(query("local_times")))
     raw = raw_file(config.warehouse, call["vendor"])
     has_raw = os.access(raw, os.R_OK)
     held = _held(config.warehouse, call) if has_raw else {}
@@ -99,7 +103,8 @@ def explain(config: Config, call_key: str) -> Story:
         agents=agents,
         queues=queues,
         as_of=horizon["as_of"],
-        time_zone=config.reporting_time_zone,
+        time_zone=zone,
+        local_times=local_times,
         unsettled=tuple(_open(call, horizon["settle_after"], horizon["as_of"])),
         versions=sorted(steps, key=lambda one: one.fetched_at),
         records={table: text for table, text in newest.items() if text is not None},
@@ -108,11 +113,13 @@ def explain(config: Config, call_key: str) -> Story:
 
 
 @contextmanager
-def _published(path: Path, call_key: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the published tables with the parts of a key as variables."""
+def _published(
+    path: Path, call_key: str, zone: str
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published tables with the parts of a key, and the zone, as variables."""
     parts = call_key.split(":", PARTS - 1)
     vendor, account, call_id = parts if len(parts) == PARTS else ("", "", call_key)
-    given = {"call_key": call_key, "vendor": vendor}
+    given = {"call_key": call_key, "vendor": vendor, "time_zone": zone}
     given |= {"account": account, "call_id": call_id}
     with read(path, PUBLISHED_FILE) as connection:
         connection.execute("set TimeZone = 'UTC'")

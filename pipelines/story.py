@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import msgspec
 from rich.console import Console
@@ -109,12 +108,13 @@ def _parties(story: Story) -> Iterator[tuple[str, str]]:
 
 
 def _times(story: Story) -> Iterator[tuple[str, str]]:
-    call, zone = story.call, ZoneInfo(story.time_zone)
+    call = story.call
     for name in ("started", "answered", "ended"):
         moment = call[f"{name}_at"]
         text = _time(moment)
         if moment is not None and story.time_zone != "UTC":
-            text += f" ({moment.astimezone(zone):%Y-%m-%d %H:%M:%S} {story.time_zone})"
+            local = story.local_times[f"{name}_at"]
+            text += f" ({local:%Y-%m-%d %H:%M:%S} {story.time_zone})"
         yield name, text
     whole = _seconds(call["total_seconds"])
     yield "lasted", _listed(whole and f"{whole} ({call['duration_basis']})")

@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 import pendulum
 
+from transforms import times
+
 Interval: TypeAlias = tuple[datetime, datetime]
 """``(start, end)``, both aware; the end is not part of it."""
 
@@ -57,17 +59,12 @@ def utc(moment: datetime) -> datetime:
 
 
 def read_time(text: str, zone: str | None = None) -> datetime:
-    """Read an ISO 8601 time as UTC.
+    """Return the moment, in UTC, that a text names, as the models read it too.
 
     ``zone`` is what the vendor's document says of a time without an offset; None
     means that such a time is an error.
     """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is not None:
-        return utc(moment)
-    if zone is None:
-        raise ValueError("a time without a zone")
-    return pendulum.instance(moment, tz=zone).in_timezone("UTC")
+    return utc(times.read_time(text, zone))
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:

@@ -242,12 +242,15 @@ class Warehouse:
             tally = load_batch(configured, self.folder, asked, lambda: moment, spent)
         return next(line for line in tally.ledger if line["stream"] == wire.stream)
 
-    def build(self, region: str | None = None) -> None:
-        """Build and publish, all vendors together, every check included."""
+    def build(self, **settings: str | None) -> None:
+        """Build and publish, all vendors together, every check included.
+
+        ``settings`` are those of every account, such as ``region``.
+        """
         accounts = [
             Vendor(
                 name,
-                (Account(name, "main", {}, region=region),),
+                (Account(name, "main", {}, **settings),),
                 None,
                 timedelta(days=7),
             )

@@ -1,6 +1,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pipelines.config import ConfigError, read_config
@@ -111,6 +112,23 @@ def test_a_half_configured_vendor_names_every_missing_key(tmp_path: Path) -> Non
     assert "CALLHOUSE__SOURCES__ZOOM__ACCOUNTS__MAIN__CLIENT_SECRET" in sentence
 
 
+def test_duckdb_can_use_every_zone_that_is_accepted(tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        names = connection.execute("select name from pg_timezone_names()").fetchall()
+        zones = [name for (name,) in names if name.count("/") != 1]
+        zones += ["America/Vancouver", "Europe/Chisinau", "US/Pacific-New"]
+        for zone in zones:
+            given = {"CALLHOUSE__REPORTING_TIME_ZONE": zone}
+            assert read_config(tmp_path, given).reporting_time_zone == zone
+        (dated,) = connection.execute(
+            "select count((moment at time zone name)::date)"
+            " from pg_timezone_names() cross join (select unnest(["
+            " timestamptz '2024-10-27 00:30:00Z', timestamptz '2026-11-20 07:30:00Z'"
+            "]) as moment)"
+        ).fetchall()
+    assert dated == (2 * len(names),)
+
+
 def test_no_vendor_reads_a_credential_meant_for_another(tmp_path: Path) -> None:
     shared = {
         "CLIENT_ID": "x",
@@ -135,10 +153,14 @@ def test_no_vendor_reads_a_credential_meant_for_another(tmp_path: Path) -> None:
         ("[sources.zoom]\npage_size = 'many'\n", "Expected `int`"),
         ("[sources.zoom]\ntime_zone = 'Berlin'\n", "is no IANA time zone"),
         ("[sources.zoom]\nregion = 'DEU'\n", "did you mean 'DE'?"),
+        ("[sources.zoom]\ndecimal_separator = ';'\n", "';' is not a decimal separator"),
+        ("[sources.zoom]\ndecimal_separator = ''\n", "write '.' or ','"),
         ("[sources.zoom]\nconcurrency = 0\n", "concurrency must be more than 0"),
         ("[sources.zoom]\ndaily_requests = -1\n", "daily_requests must be 0 or more"),
         ("[sources.zoom]\nrequests_per_second = nan\n", "must be more than 0"),
         ("[callhouse]\nreporting_time_zone = 'Mars'\n", "'Mars' is no time zone"),
+        ("[callhouse]\nreporting_time_zone = 'localtime'\n", "'localtime' is no time"),
+        ("[sources.zoom]\ntime_zone = 'localtime'\n", "is no IANA time zone"),
         ("[callhouse\n", "is not valid TOML"),
     ],
 )

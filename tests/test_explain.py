@@ -120,6 +120,33 @@ def test_a_price_that_came_late_is_told_with_the_load_that_brought_it(
     assert f"{Decimal(story['call']['cost_total']).normalize():f} RUB" in text
 
 
+@pytest.mark.parametrize(
+    "zone",
+    [
+        *("America/Vancouver", "America/Edmonton", "Africa/Casablanca"),
+        *("Europe/Chisinau", "Asia/Tokyo", "PST"),
+    ],
+)
+def test_a_story_has_the_local_time_that_call_date_is_of(
+    house: House, zone: str
+) -> None:
+    key = key_of(house, "vendor = 'zoom' and ended_at is not null")
+    (local,) = house.query(
+        f"select strftime(moment at time zone '{zone}', '%Y-%m-%d %H:%M:%S')"
+        " from (select unnest([started_at, ended_at]) as moment, call_key"
+        f" from fact_calls) where call_key = '{key}' limit 1"
+    )
+    text = explain(house, key, CALLHOUSE__REPORTING_TIME_ZONE=zone).stdout
+    assert f"({local[0]} {zone})" in text
+
+
+def test_a_zone_that_only_python_knows_is_refused(house: House) -> None:
+    key = key_of(house, "vendor = 'zoom'")
+    done = explain(house, key, CALLHOUSE__REPORTING_TIME_ZONE="localtime")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "REPORTING_TIME_ZONE: 'localtime' is no time zone" in done.stderr
+
+
 def test_a_deleted_call_has_its_last_record_and_says_since_when_it_is_gone(
     house: House,
 ) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import get_args
 
 import duckdb
+import phonenumbers
 from contract import Warehouse, example
 from hypothesis import given
 from hypothesis import strategies as st
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from transforms import numbers
 from transforms.numbers import Kind, read_number
@@ -65,6 +67,43 @@ def test_any_text_has_a_kind_and_a_number_in_full_is_read_as_itself(
         assert 7 <= len(found.e164) <= 16
         assert read_number(found.e164, None) == found
         assert read_number(found.e164, region, omits_plus=omits_plus) == found
+
+
+EXAMPLES = {
+    number.national_number: number
+    for region in phonenumbers.SUPPORTED_REGIONS
+    for kind in PhoneNumberType.values()
+    if (number := phonenumbers.example_number_for_type(region, kind))
+    and phonenumbers.is_valid_number(number)
+    and (
+        number.italian_leading_zero
+        or phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) == "0"
+    )
+}
+"""Numbers of all plans in which a 0 is dialled, at home only or from everywhere."""
+
+
+@given(st.sampled_from(sorted(EXAMPLES.items())), st.sampled_from(["(0)", "( 0 ) "]))
+def test_a_zero_in_brackets_is_read_as_the_zero_without_them(
+    example: tuple[int, PhoneNumber], zero: str
+) -> None:
+    _, number = example
+    national = phonenumbers.national_significant_number(number)
+    rest = national.removeprefix("0") if number.italian_leading_zero else national
+    found = read_number(f"+{number.country_code} {zero}{rest}", None)
+    assert found == read_number(f"+{number.country_code} 0{rest}", None)
+    assert found == read_number(f"+{number.country_code}{national}", None)
+
+
+@given(
+    st.sampled_from(sorted(EXAMPLES.items())),
+    st.sampled_from(["{}.0", "{}.00", "{} ext 7", "{};verstat=a", "{},,7#", "{} x7"]),
+)
+def test_what_stands_behind_a_number_makes_no_other_number_of_it(
+    example: tuple[int, PhoneNumber], form: str
+) -> None:
+    e164 = phonenumbers.format_number(example[1], PhoneNumberFormat.E164)
+    assert read_number(form.format(e164), None) == read_number(e164, None)
 
 
 def test_a_region_that_is_configured_later_is_that_of_the_calls_held(

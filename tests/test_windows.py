@@ -1,6 +1,8 @@
 import itertools
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from pipelines.windows import (
     split,
     subtract,
 )
+from transforms import functions
 
 EPOCH = read_time("2026-03-01T00:00:00+00:00")
 minutes = st.integers(0, 60 * 24 * 40)
@@ -24,6 +27,15 @@ intervals = (
     .filter(lambda p: p[0] < p[1])
     .map(lambda p: (EPOCH + timedelta(minutes=p[0]), EPOCH + timedelta(minutes=p[1])))
 )
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection of the kind that models run on."""
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        functions.register(connection)
+        yield connection
 
 
 def length(parts: list[Interval]) -> timedelta:
@@ -80,10 +92,67 @@ def test_days_stay_utc_days_across_a_change_of_summer_time() -> None:
         ("2026-03-02T15:04:05-08:00", None, "2026-03-02 23:04:05+00:00"),
         ("2026-03-02 15:04:05", "UTC", "2026-03-02 15:04:05+00:00"),
         ("2026-07-01 12:00:00", "Europe/Berlin", "2026-07-01 10:00:00+00:00"),
+        ("2026-03-02T15:04Z", None, "2026-03-02 15:04:00+00:00"),
+        ("20260302T150405Z", None, "2026-03-02 15:04:05+00:00"),
+        ("2026-03-02T15:04:05,5Z", None, "2026-03-02 15:04:05.500000+00:00"),
+        ("2026-03-02 15:04:05 +0000", None, "2026-03-02 15:04:05+00:00"),
+        ("2026-03-02 15:04:05 UTC", None, "2026-03-02 15:04:05+00:00"),
+        ("2026-03-02t15:04:05z", None, "2026-03-02 15:04:05+00:00"),
+        ("2026-03-02T16:04:05+01", None, "2026-03-02 15:04:05+00:00"),
+        ("2026-03-02T15:04:05.123456789Z", None, "2026-03-02 15:04:05.123456+00:00"),
+        ("2026-03-02T24:00:00Z", None, "2026-03-03 00:00:00+00:00"),
+        ("2026-12-31T24:00", "UTC", "2027-01-01 00:00:00+00:00"),
+        ("2026-W10-1T15:04:05Z", None, "2026-03-02 15:04:05+00:00"),
+        ("2026-03-02T16:04:05+01:00[Europe/Berlin]", None, "2026-03-02 15:04:05+00:00"),
+        ("2026-03-02", "UTC", "2026-03-02 00:00:00+00:00"),
     ],
 )
 def test_a_time_is_read_as_utc(text: str, zone: str | None, expected: str) -> None:
     assert str(read_time(text, zone)) == expected
+
+
+DATES = ("2026-03-02", "20260302", "2026-W10-1", "2026W101", "2024-02-29", "2026-12-31")
+ODD_DATES = ("2026-02-30", "0001-01-01", "9999-12-31", "2026-3-2", "02.03.2026", "soon")
+CLOCKS = ("10", "10:00", "1000", "10:00:00", "100000", "10:00:00,5", "10:00:00.123456")
+ODD_CLOCKS = ("24:00:00", "24:00", "2400", "24:00:01", "25:00", "10:00:60", "1:00", "")
+FRACTIONS = ("10:00:00.1234567", "10:00:00.123456789", "100000.5", "24:00:00.000")
+OFFSETS = ("", "Z", "z", " Z", "+00", "+0000", "-08:00", " +05:30", "UTC", " GMT")
+ODD_OFFSETS = ("+23:59", "+24:00", "+1", "CET", "+01:00[Europe/Berlin]", "[UTC]", "+99")
+iso = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(DATES + ODD_DATES),
+    st.sampled_from(["T", " ", "t", "_", "", "x"]),
+    st.sampled_from(CLOCKS + ODD_CLOCKS + FRACTIONS),
+    st.sampled_from(OFFSETS + ODD_OFFSETS),
+)
+vendor_texts = st.one_of(
+    iso,
+    st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+    st.datetimes().map(str),
+    st.text("0123456789-:+TZ ,.W", max_size=30),
+    st.sampled_from([*DATES, "", " 2026-03-02T10:00Z ", "infinity", "1772445600000"]),
+)
+
+
+def loaded(text: str | None, zone: str | None) -> datetime | None:
+    try:
+        return None if text is None else read_time(text, zone)
+    except ValueError:
+        return None
+
+
+@given(
+    st.lists(st.one_of(st.none(), iso, vendor_texts), min_size=1, max_size=5),
+    st.sampled_from([None, "UTC"]),
+)
+def test_models_read_the_times_that_the_loader_reads_and_no_others(
+    connection: duckdb.DuckDBPyConnection, sent: list[str | None], zone: str | None
+) -> None:
+    found = connection.execute(
+        "select read_time(text, $2) from unnest($1::varchar[]) as sent(text)",
+        [sent, zone],
+    ).fetchall()
+    assert [one for (one,) in found] == [loaded(text, zone) for text in sent]
 
 
 def test_a_time_without_zone_is_refused_unless_the_vendor_names_one() -> None:

@@ -1,10 +1,12 @@
 """Zoom's charge is text: what it amounts to, read by the model itself."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
+from contract import Warehouse, example
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +44,25 @@ def amounts(*charges: str) -> list[Decimal | None]:
         (" €1,234,567.891 ", "1234567.891"),
         ("0.00001", "0.00001"),
         ("1e-05", "0.00001"),
+        ("1.019", "1.019"),
+        ("$1.05", "1.05"),
+        ("$1.019", "1.019"),
+        ("€1,05", "1.05"),
+        ("$1,23", "1.23"),
+        ("0,019 €", "0.019"),
+        ("-€0,019", "-0.019"),
+        ("€,05", "0.05"),
+        ("€1234,567", "1234.567"),
+        ("€1,0190", "1.019"),
+        ("$1,234.50", "1234.5"),
+        ("$1,234.567", "1234.567"),
+        ("1.234,50 €", "1234.5"),
+        ("1.234,567 €", "1234.567"),
+        ("$1,234,567", "1234567"),
+        ("€1.234.567", "1234567"),
+        ("1 234,50 €", "1234.5"),
+        ("1\u202f019\u00a0€", "1019"),
+        ("CHF 1'019.05", "1019.05"),
     ],
 )
 def test_a_charge_is_its_number(charge: str, amount: str) -> None:
@@ -50,10 +71,41 @@ def test_a_charge_is_its_number(charge: str, amount: str) -> None:
 
 @pytest.mark.parametrize(
     "charge",
-    ["", "-", "$", "N/A", "0,019 €", "$1,23", "--$1", "$1.2.3", "($1)", "call 7 later"],
+    [
+        *("", "-", "$", "N/A", "--$1", "$1.2.3", "($1)", "call 7 later", "$1,2,3"),
+        *("€1,019", "-€12,345", "999,000 €", "$1,23.45", "$1.234,5.6", "1 23 €", "€1,"),
+    ],
 )
 def test_what_is_no_amount_is_never_zero(charge: str) -> None:
     assert amounts(charge) == [None]
+
+
+def test_an_account_says_what_its_comma_and_its_point_mean(tmp_path: Path) -> None:
+    charges = ["$1,019", "$1.019", "$1,05", "$1,234.50", "1.019"]
+    full = example("zoom", "full")
+    records = [
+        {**full, "engagement_id": charge, "charge": charge, "rates": []}
+        for charge in charges
+    ]
+    warehouse = Warehouse(tmp_path)
+    warehouse.send("zoom", [json.dumps(one).encode() for one in records])
+    found = {}
+    for separator in (None, ".", ","):
+        warehouse.build(decimal_separator=separator)
+        rows = warehouse.query("select vendor_call_id, cost_total from fact_calls")
+        costs = {row["vendor_call_id"]: row["cost_total"] for row in rows}
+        listed = warehouse.query(
+            "select value from ops.unknown_values where field = 'charge'"
+        )
+        found[separator] = (
+            [costs[one] and f"{costs[one].normalize():f}" for one in charges],
+            [row["value"] for row in listed],
+        )
+    assert found == {
+        None: ([None, "1.019", "1.05", "1234.5", "1.019"], ["$1,019"]),
+        ".": (["1019", "1.019", "1.05", "1234.5", "1.019"], []),
+        ",": (["1.019", "1019", "1.05", "1234.5", "1.019"], []),
+    }
 
 
 @given(st.lists(st.decimals("-99999999", "99999999", places=6), min_size=1))

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from transforms import dictionary, numbers, relations, state
+from transforms import dictionary, functions, relations, state
 from transforms import raw as inputs
 from transforms.check import Check, check_model, check_query, quoted
 from transforms.graph import CALLS, given_only, read_graph, touches_in_turn
@@ -96,7 +96,7 @@ def build(
     # Closing without a commit is the rollback.
     with closing(duckdb.connect(config=spill)) as connection:
         connection.execute("set timezone = 'UTC'")
-        numbers.register(connection)
+        functions.register(connection)
         connection.execute(f"attach {quoted(str(build_file))} as build; use build")
         raw = inputs.attach(connection, raw_files, graph)
         connection.begin()

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
-from transforms import numbers, relations
+from transforms import relations
 from transforms.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
 from transforms.graph import TOMBSTONES, VANISHED, VERSIONS, Graph
 from transforms.model import FOLDERS, Model
@@ -46,7 +46,9 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
         for path in sorted(STATIC.rglob("*"))
         if path.is_file()
     }
-    texts["callhouse_numbers.py"] = Path(numbers.__file__).read_text("utf-8")
+    for name in ("functions", "numbers", "times"):
+        file = Path(__file__).parent / f"{name}.py"
+        texts[f"transforms/{file.name}"] = file.read_text("utf-8")
     texts["profiles.yml"] = yaml(profile(given.raw_folder, given.vendors))
     texts["models/raw/sources.yml"] = yaml(sources(given.stored))
     for name, sql in _raw(graph, given, names).items():

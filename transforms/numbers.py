@@ -37,13 +37,32 @@ _ANONYMOUS = {
     *("аноним", "анонимный", "скрыт", "скрытый", "скрытый номер", "номер скрыт"),
 }
 _SIP = re.compile(r"sips?:.*|[^\s@]+@[^\s@]+", re.IGNORECASE | re.DOTALL)
-_SCHEME = re.compile(r"sips?:")
+_SCHEME = re.compile(r"(?:sips?|tel):")
+_WORDS = (
+    *("ext", "extn", "exten", "extension", "extensión", "xtn", "x", "#", "~"),
+    *("доб", "добавочный", "внутр", "внутренний", "вн"),
+    *("dw", "durchwahl", "nst", "nebenstelle", "apparat", "app"),
+    *("poste", "int", "interno", "intern", "anexo", "ramal", "toestel", "tst"),
+    *("anknytning", "wewn", "wew", "linka", "klapka", "lokal"),
+)
+"""What stands before an extension."""
 _WRITTEN = re.compile(
-    r"(?:tel:)?(?P<number>\+?[\d\s().\-/\u2010-\u2015]+)"
-    r"(?:[\s;,]*(?:ext|extn|x|#|доб)[.:=\s]*\d{1,7})?",
+    r"(?:(?:tel|callto):)?\s*"
+    r"(?P<number>\+?\d\.\d+e\+?\d+|\+?[\d\s().\-/\u2010-\u2015]+)"
+    rf"(?:[\s,]*(?:{'|'.join(map(re.escape, _WORDS))})[.:=#\s-]*\d{{1,9}}#?[\s)]*"
+    r"|(?:[,pw]+\s*\d{1,7}[#*]*\s*)+)?",  # waits, then dials on
     re.IGNORECASE,
 )
-_LONGEST = 60
+_PARAMETER = re.compile(
+    r"\s*(?:[#*\d]{1,8}\s*|(?P<name>[^\W\d_][^=]*)(?:=(?P<value>.*))?)?"
+)
+"""As RFC 3966 writes it behind a semicolon, or digits that are dialled after a wait."""
+_FLOAT = re.compile(
+    r"(?P<whole>\+?\d+)\.0+|(?P<first>\+?\d)\.(?P<digits>\d+)e\+?(?P<exponent>\d+)",
+    re.IGNORECASE,
+)
+_HOME_ZERO = re.compile(r"\(\s*0\s*\)")
+_LONGEST = 250
 _EXTENSION = re.compile(r"\d{1,6}")
 _E164 = re.compile(r"\+[1-9]\d{5,14}")
 _RUSSIAN = frozenset({"RU", "KZ"})
@@ -72,10 +91,9 @@ def read_number(text: str, region: str | None, *, omits_plus: bool = False) -> R
     plain = _plain(text)
     if _is_anonymous(plain):
         return Reading(None, "anonymous")
-    match = _WRITTEN.fullmatch(plain) if len(plain) <= _LONGEST else None
-    if match is None:
+    written = _written(plain) if len(plain) <= _LONGEST else None
+    if written is None:
         return Reading(None, "sip" if _SIP.fullmatch(plain) else "unknown")
-    written = match["number"].strip()
     if _digits(written).removeprefix("1") in _KEYPAD:
         return Reading(None, "anonymous")
     if written.startswith("+"):
@@ -127,23 +145,76 @@ def _plain(text: str) -> str:
 
 def _is_anonymous(plain: str) -> bool:
     party, _, host = _SCHEME.sub("", plain.lower()).partition("@")
+    party = party.partition(";")[0]
     bare = re.sub(r"[\s_<>()\"'-]+", " ", party).strip()
     return bare in _ANONYMOUS or host.startswith("anonymous.invalid")
 
 
+def _written(plain: str) -> str | None:
+    """Return the number in a text without what stands behind it, if it is one."""
+    head, *parameters = plain.split(";")
+    found = [_PARAMETER.fullmatch(one) for one in parameters]
+    match = _WRITTEN.fullmatch(head.strip())
+    if match is None or None in found:
+        return None
+    written = _whole(match["number"].strip())
+    for one in found:
+        if one and (one["name"] or "").lower() == "phone-context":
+            context = (one["value"] or "").strip()
+            # Else it names who knows the number, a domain, and says no more of it.
+            if written and context.startswith("+") and written[0] != "+":
+                return context + written
+    return written
+
+
+def _whole(number: str) -> str | None:
+    """Return a number that went through a float as it was before, any other as it is.
+
+    An exponent that leaves digits out has cut them off: they are not known to be 0.
+    """
+    match = _FLOAT.fullmatch(number)
+    if match is None:
+        return number
+    if match["whole"]:
+        return match["whole"]
+    exponent = min(int(match["exponent"]), _LONGEST)
+    digits, rest = match["digits"][:exponent], match["digits"][exponent:]
+    is_exact = len(digits) == exponent and not rest.strip("0")
+    return match["first"] + digits if is_exact else None
+
+
 def _in_full(written: str) -> Reading:
-    """Read what begins with a plus; the 0 in brackets is dialled at home only."""
-    whole = re.sub(r"\(\s*0\s*\)", "", written)
+    """Read what begins with a plus.
+
+    A 0 in brackets is dialled at home only, where the plan of the country does not
+    keep it: whatever is valid with it is meant with it.
+    """
+    kept, whole = _HOME_ZERO.sub("0", written), _HOME_ZERO.sub("", written)
+    number = _parsed(kept, None)
+    if number is not None and phonenumbers.is_valid_number(number):
+        return _told(_formatted(number), number)
     number = _parsed(whole, None)
     if number is None:
         return Reading(None, "unknown")
     if phonenumbers.is_valid_number(number):
         return _told(_formatted(number), number)
+    if kept != whole and not _drops_zero(number):
+        return Reading(None, "unknown")
     found = phonenumbers.is_possible_number_with_reason(number)
     if found != ValidationResult.IS_POSSIBLE:
         return Reading(None, "unknown")
     # As it stands: of what no plan has, the library would cut off more each time.
     return _told("+" + _digits(whole), number)
+
+
+def _drops_zero(number: PhoneNumber) -> bool:
+    """Return True if a country of this number dials a 0 at home only."""
+    regions = phonenumbers.region_codes_for_country_code(number.country_code or 0)
+    return any(_home_prefix(one) == "0" for one in regions)
+
+
+def _home_prefix(region: str) -> str | None:
+    return phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True)
 
 
 def _in_part(written: str, region: str | None, *, omits_plus: bool) -> Reading:

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from transforms import numbers
+from transforms import functions
 from transforms.graph import Graph, config_kept
 from transforms.raw import Raw
 
@@ -64,7 +64,7 @@ def fingerprint(graph: Graph, context: Mapping[str, pa.Table]) -> str:
     Left out are the clock, ``config.callhouse.now``, and what only tables use that
     are made anew every night.
     """
-    made_by = f"{graph.digest} DuckDB {duckdb.__version__} {numbers.version()}"
+    made_by = f"{graph.digest} DuckDB {duckdb.__version__} {functions.version()}"
     digest = hashlib.sha256(made_by.encode())
     for name in sorted(config_kept(graph)):
         table = context[name]

@@ -63,10 +63,7 @@ def _read_time(text: str) -> datetime:
     if ticks := re.fullmatch(r"/Date\((-?\d{1,14})([+-]\d{4})?\)/", text):
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
         return epoch + timedelta(milliseconds=int(ticks[1]))
-    try:
-        return read_time(text, "UTC")
-    except OverflowError:
-        raise ValueError("a time before the first or after the last year") from None
+    return read_time(text, "UTC")
 
 
 SESSIONS = Stream(

@@ -1,4 +1,5 @@
 -- One row per session, be it a call, a chat or a fax: its newest version, opened.
+-- A version without a time of change counts as late as the ones before it.
 -- The sessions of a month belong together, for they share an allowance.
 -- `misshapen` names what is no list of objects, with the JSON type that came instead,
 -- and tells of a key that stands twice: the first counts.
@@ -21,14 +22,21 @@ with dated as (
             lambda text: case
                 when regexp_full_match(text, '/Date\(-?\d{1,14}([+-]\d{4})?\)/')
                     then make_timestamptz(regexp_extract(text, '-?\d+')::bigint * 1000)
-                when regexp_full_match(text, '.+:.+([Zz]|[+-]\d\d(:?\d\d)?)')
-                    then try_cast(text as timestamptz)
-                else try_cast(text as timestamp) at time zone 'UTC'
+                else read_time(text, 'UTC')
             end
         ) as moments,
         json_keys(payload) as keys,
         min(fetched_at) over (partition by account, record_id) as first_loaded_at
     from raw.evovoice__sessions
+),
+
+placed as (
+    select
+        *,
+        if(moments[1] < fetched_at + interval 1 day, moments[1], null) as modified_at,
+        coalesce(modified_at, max(modified_at) over so_far) as modified_by
+    from dated
+    window so_far as (partition by account, record_id order by fetched_at, _dlt_load_id)
 ),
 
 opened as (
@@ -49,13 +57,10 @@ opened as (
                 }]
             }'
         ) as session
-    from dated
+    from placed
     qualify row_number() over (
         partition by account, record_id
-        order by
-            if(moments[1] < fetched_at + interval 1 day, moments[1], null) desc nulls last,
-            fetched_at desc,
-            _dlt_load_id desc
+        order by modified_by desc nulls last, fetched_at desc, _dlt_load_id desc
     ) = 1
 )
 
@@ -85,7 +90,7 @@ select
     coalesce(session['channel'], '') not in ('Chat', '1', 'Fax', '2') as is_call,
     event_at as created_at,
     nullif(payload ->> '$.dateLastModified', '') as modified,
-    if(moments[1] < fetched_at + interval 1 day, moments[1], null) as modified_at,
+    modified_at,
     -- Before the creation or after the read stands a placeholder, not an end.
     case
         when moments[2] between event_at and fetched_at + interval 1 day

@@ -26,7 +26,7 @@
 -- @column is_recorded: recordPath
 -- @column reported_cost: totalCost, once billed
 -- @column currency: the configured currency, else RUB: the vendor sends none
--- @column cost_status: final with billedAt, pending without it until the settle horizon
+-- @column cost_status: final with billedAt, pending without it until the settle horizon, and longer where it is no time
 -- @column sentiment: emotion
 -- @column nps: nps
 -- @column is_erased: depersonalized
@@ -70,6 +70,7 @@ with typed as (
         )::decimal(18, 6) as total_cost,
         is_billed,
         tells_billing,
+        coalesce(has_unread_billing, false) as has_unread_billing,
         is_erased,
         first_loaded_at,
         last_loaded_at,
@@ -106,6 +107,8 @@ select
     case when typed.is_billed then coalesce(accounts.currency, 'RUB') end as currency,
     case
         when typed.is_billed and typed.tells_billing then 'final'
+        -- It was billed, at a time that nobody can read: what it cost is open.
+        when typed.has_unread_billing then 'pending'
         when house.now >= coalesce(typed.ended_at, typed.started_at) + accounts.settle_after
             then if(typed.is_billed, 'final', 'none')
         else 'pending'

@@ -1,7 +1,8 @@
 -- One row per TWIN call: the latest version of its record, opened.
 -- Billing may leave updatedAt as it was, so billedAt and the time of the read decide
 -- between versions of the same updatedAt. What is once depersonalised stays so, whatever
--- times are left in it; a version without a key counts as late as the ones before it.
+-- times are left in it; a version without a time of change counts as late as the ones
+-- before it.
 -- @key account, record_id
 -- @unused regionName, timezone, messagesAsString, resultsString, allResults, additional,
 --     currentStatusName, gender, isAssistantRequest, markers, externalId, companyId
@@ -12,8 +13,7 @@ with versions as (
             json_extract_string(
                 payload, ['$.updatedAt', '$.billedAt', '$.startedAt', '$.finishedAt']
             ),
-            -- A time without a zone is UTC; one that has a zone cannot take another.
-            lambda x: coalesce(try_cast(x || 'Z' as timestamptz), try_cast(x as timestamptz))
+            lambda x: read_time(x, 'UTC')
         ) as moments,
         min(fetched_at) over (partition by account, record_id) as first_loaded_at
     from raw.twin__calls
@@ -38,7 +38,7 @@ dated as (
 placed as (
     select
         *,
-        if(list_contains(keys, 'updatedAt'), times[1], max(times[1]) over so_far) as updated_by,
+        coalesce(times[1], max(times[1]) over so_far) as updated_by,
         if(list_contains(keys, 'billedAt'), times[2], max(times[2]) over so_far) as billed_by
     from dated
     window so_far as (partition by account, record_id order by fetched_at, _dlt_load_id)
@@ -81,6 +81,7 @@ select
         or (not tells_billing and try_cast(record['totalCost'] as decimal(15, 6)) != 0),
         false
     ) as is_billed,
+    record['billedAt'] != '' and moments[2] is null as has_unread_billing,
     is_wiped as is_erased,
     times[3] as started_at,
     if(times[4] >= coalesce(times[3], event_at), times[4], null) as finished_at,

@@ -5,8 +5,8 @@ with sessions as (
         account,
         record_id,
         record,
-        timestamp '2000-01-01 00:00:00' as earliest,
-        (last_loaded_at + interval 1 day) at time zone 'UTC' as latest
+        timestamptz '2000-01-01 00:00:00Z' as earliest,
+        last_loaded_at + interval 1 day as latest
     from staging.voximplant__call_sessions
 )
 
@@ -21,7 +21,7 @@ select
                 (
                     'calls.start_time',
                     if(
-                        try_cast(x['start_time'] as timestamp) between earliest and latest,
+                        read_time(x['start_time'], 'UTC') between earliest and latest,
                         null,
                         x['start_time']
                     )

@@ -42,7 +42,7 @@ typed as (
         lower(leg['remote_number_type']) as party_kind,
         nullif(leg['remote_number'], '') as remote_number,
         nullif(leg['local_number'], '') as local_number,
-        try_cast(leg['start_time'] as timestamp) at time zone 'UTC' as sent_start,
+        read_time(leg['start_time'], 'UTC') as sent_start,
         if(
             sent_start between timestamptz '2000-01-01 00:00:00Z'
             and last_loaded_at + interval 1 day,

@@ -16,8 +16,8 @@ sessions as (
         sessions.record_id,
         sessions.record,
         known.resources,
-        timestamp '2000-01-01 00:00:00' as earliest,
-        (sessions.last_loaded_at + interval 1 day) at time zone 'UTC' as latest
+        timestamptz '2000-01-01 00:00:00Z' as earliest,
+        sessions.last_loaded_at + interval 1 day as latest
     from staging.voximplant__call_sessions as sessions
     cross join known
 )
@@ -34,7 +34,7 @@ select
                     (
                         'records.start_time',
                         if(
-                            try_cast(x['start_time'] as timestamp) between earliest and latest,
+                            read_time(x['start_time'], 'UTC') between earliest and latest,
                             null,
                             x['start_time']
                         )
@@ -79,7 +79,7 @@ select
                     (
                         'other_resource_usage.used_at',
                         if(
-                            try_cast(x['used_at'] as timestamp) between earliest and latest,
+                            read_time(x['used_at'], 'UTC') between earliest and latest,
                             null,
                             x['used_at']
                         )

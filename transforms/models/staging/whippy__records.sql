@@ -1,5 +1,6 @@
 -- One row per Whippy call: the latest version of its record, opened.
 -- The shape of a call is not documented: alternatives of one field stand side by side.
+-- A version without a time of change counts as late as the ones before it.
 -- @key account, record_id
 -- @unused agent_version_id, contact_id, conversation_id, channel_id, mode, body, analysis
 with versions as (
@@ -11,13 +12,12 @@ with versions as (
         json_keys(payload) as keys,
         fetched_at,
         _dlt_load_id,
-        coalesce(
-            try_cast((payload ->> '$.updated_at') || 'Z' as timestamptz),
-            try_cast(payload ->> '$.updated_at' as timestamptz)
-        ) as sent_update,
+        read_time(payload ->> '$.updated_at', 'UTC') as sent_update,
         if(sent_update < fetched_at + interval 1 day, sent_update, null) as updated_at,
+        coalesce(updated_at, max(updated_at) over so_far) as updated_by,
         min(fetched_at) over (partition by account, record_id) as first_loaded_at
     from raw.whippy__calls
+    window so_far as (partition by account, record_id order by fetched_at, _dlt_load_id)
 ),
 
 latest as (
@@ -34,7 +34,7 @@ latest as (
     from versions
     qualify row_number() over (
         partition by account, record_id
-        order by updated_at desc nulls last, fetched_at desc, _dlt_load_id desc
+        order by updated_by desc nulls last, fetched_at desc, _dlt_load_id desc
     ) = 1
 )
 

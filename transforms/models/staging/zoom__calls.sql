@@ -44,7 +44,7 @@ with typed as (
         end as direction,
         nullif(record['result'], '') as vendor_outcome,
         event_at as started_at,
-        try_cast(record['end_time'] as timestamptz) as sent_end,
+        read_time(record['end_time'], null) as sent_end,
         if(
             sent_end between event_at and last_loaded_at + interval 1 day, sent_end, null
         ) as ended_at,

@@ -22,9 +22,9 @@ checked as (
         regexp_full_match(
             legs.leg['type'], '(external|internal)_(conference_|callback_)?call'
         ) as has_type,
-        try_cast(legs.leg['start_time'] as timestamptz)
+        read_time(legs.leg['start_time'], null)
         between legs.earliest and legs.latest as has_start,
-        try_cast(legs.leg['end_time'] as timestamptz)
+        read_time(legs.leg['end_time'], null)
         between legs.earliest and legs.latest as has_end,
         try_cast(legs.leg['total_duration'] as decimal(12, 3)) >= 0 as has_seconds,
         words.outcome is not null as has_outcome,

@@ -31,9 +31,9 @@ typed as (
         leg,
         timestamptz '2000-01-01 00:00:00Z' as earliest,
         last_loaded_at + interval 1 day as latest,
-        try_cast(leg['start_time'] as timestamptz) as sent_start,
+        read_time(leg['start_time'], null) as sent_start,
         if(sent_start between earliest and latest, sent_start, null) as started_at,
-        try_cast(leg['end_time'] as timestamptz) as sent_end,
+        read_time(leg['end_time'], null) as sent_end,
         if(sent_end between earliest and latest, sent_end, null) as ended_at,
         try_cast(leg['total_duration'] as decimal(12, 3)) as seconds,
         row_number() over (

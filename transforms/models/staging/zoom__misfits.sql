@@ -7,7 +7,7 @@ with checked as (
         calls.record_id,
         calls.record,
         coalesce(calls.record['direction'] in ('inbound', 'outbound'), false) as has_direction,
-        try_cast(calls.record['end_time'] as timestamptz)
+        read_time(calls.record['end_time'], null)
         between calls.event_at and calls.last_loaded_at + interval 1 day as has_end,
         try_cast(calls.record['total_duration'] as decimal(12, 3)) >= 0 as has_seconds,
         words.outcome is not null as has_outcome,

@@ -15,7 +15,13 @@ with symbols as (
 written as (
     select
         settings.account,
-        charges.*,
+        charges.charge,
+        charges.symbol,
+        case settings.decimal_separator
+            when '.' then charges.with_point
+            when ',' then charges.with_comma
+            else charges.amount
+        end as amount,
         coalesce(settings.currency, 'USD') as expected,
         -- A code says more than the symbol beside it, as in "$1.00 CAD".
         coalesce(nullif(regexp_extract(charges.symbol, '[A-Z]{3}'), ''), charges.symbol) as sign
