@@ -48,11 +48,22 @@ export = typer.Typer(
 )
 app.add_typer(export, name="export")
 
+quarantine = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Records that could not be read: count them, look at them, try again.",
+)
+app.add_typer(quarantine, name="quarantine")
+
 REFUSED, CHECK_FAILED = 2, 3
 
 VendorNames = Annotated[
     list[str] | None,
     typer.Option("--vendor", help="Only this vendor; may be given several times."),
+]
+AccountNames = Annotated[
+    list[str] | None,
+    typer.Option("--account", help="Only accounts of this name."),
 ]
 Now = Annotated[
     datetime | None,
@@ -214,7 +225,7 @@ def backfill(
             _print_json(as_json(night))
         else:
             show(stderr(), night, "Backfill")
-    if not night.is_complete:
+    if not all(outcome.has_all_windows for outcome in night.outcomes):
         typer.echo("Not all is in; the same command goes on from here.", err=True)
     raise typer.Exit(0 if night.is_complete else 1)
 
@@ -391,6 +402,96 @@ def export_dbt(
     with _refusals():
         count = export_to_dbt(read_config(config), _utc(now), folder)
     typer.echo(f"wrote {count} files; in {folder}, `dbt build` makes the tables")
+
+
+@quarantine.command("list")
+def list_quarantine(
+    vendor: VendorNames = None,
+    account: AccountNames = None,
+    *,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Count the records in quarantine by vendor, account and reason.
+
+    Open are those that the last complete reading of their window still had. No record
+    is printed.
+    """
+    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.quarantine import by_reason, unreadable  # noqa: PLC0415
+    from pipelines.report import plain, show_rows  # noqa: PLC0415
+
+    with _refusals():
+        found = unreadable(read_config(config).warehouse, vendor, account)
+    rows = by_reason(found)
+    if json:
+        _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
+    elif rows:
+        show_rows(rows)
+    else:
+        typer.echo("Nothing is in quarantine.", err=True)
+
+
+@quarantine.command("show")
+def show_quarantine(
+    number: Annotated[
+        list[int] | None,
+        typer.Argument(help="Only the records of these numbers; without, all."),
+    ] = None,
+    vendor: VendorNames = None,
+    account: AccountNames = None,
+    *,
+    config: Folder = CONFIG,
+) -> None:
+    """Print records in quarantine as their vendor sent them; they may be personal.
+
+    Numbers count what the same --vendor and --account select, the oldest first.
+    """
+    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.quarantine import shown, unreadable  # noqa: PLC0415
+
+    with _refusals():
+        found = unreadable(read_config(config).warehouse, vendor, account)
+        lines = list(shown(found, number or ()))
+    typer.echo(
+        "These are records as they came: they may hold phone numbers and names."
+        if lines
+        else "Nothing is in quarantine.",
+        err=True,
+    )
+    for line in lines:
+        typer.echo(line)
+
+
+@quarantine.command("retry")
+def retry_quarantine(
+    vendor: VendorNames = None,
+    account: AccountNames = None,
+    *,
+    config: Folder = CONFIG,
+) -> None:
+    """Read the records in quarantine again, as after an upgrade, and store what can be.
+
+    The vendors are not asked. Stored records keep the time they came at, so that a
+    newer version stays the newest. Exit code 1: an open record still cannot be read.
+    """
+    import os  # noqa: PLC0415
+
+    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.quarantine import left_by_reason, retry  # noqa: PLC0415
+
+    os.umask(0o077)  # raw files hold phone numbers
+    with _refusals():
+        done = retry(read_config(config).warehouse, vendor, account)
+    for one in done:
+        if one.stored:
+            typer.echo(f"{one.vendor}: {one.stored:,} can be read now and are stored")
+        for reason, count in sorted(left_by_reason(one.left).items()):
+            typer.echo(f"{one.vendor}: {count:,} still cannot be read: {reason}")
+    if any(one.stored for one in done):
+        typer.echo("callhouse transform puts what is stored into the tables.", err=True)
+    is_open = any(record.is_open for one in done for record in one.left)
+    raise typer.Exit(1 if is_open else 0)
 
 
 @fx.command("import")

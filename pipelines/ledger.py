@@ -171,6 +171,15 @@ def days_with_records(
         return [day for (day,) in rows]
 
 
+def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
+    """Return account, stream and payload of those just read that are there already."""
+    with _opened(raw_file) as warehouse:
+        if "quarantine" not in _tables(warehouse):
+            return set()
+        warehouse.register("fresh", fresh)
+        return set(warehouse.execute(query("in_quarantine")).fetchall())
+
+
 def held_marked(
     raw_file: Path, stream: Stream, fresh: pa.Table
 ) -> set[tuple[str, str]]:

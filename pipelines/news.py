@@ -9,7 +9,14 @@ import pyarrow as pa
 
 from pipelines import erasure
 from pipelines.erasure import Erased, Known
-from pipelines.ledger import Compared, Keys, compared, held_marked, held_versions
+from pipelines.ledger import (
+    Compared,
+    Keys,
+    compared,
+    held_marked,
+    held_versions,
+    in_quarantine,
+)
 from pipelines.sources import streams_of
 from pipelines.stream import Stream
 
@@ -26,6 +33,8 @@ class Tally:
     """By table: what came as it is stored, and so is not stored again."""
     seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Digest of each record of this package, by table, account and record id."""
+    unreadable: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Why each record new in quarantine is there, by account, stream and payload."""
     cleaned: set[tuple[str, str, str]] = field(default_factory=set)
     """Records whose held versions this package replaces: again would be twice."""
 
@@ -41,6 +50,21 @@ def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: A
         if stream.table in source.resources:
             source.resources[stream.table].add_map(_news_only(stream, raw, tally))
     source.resources["load_windows"].add_map(note)
+    source.resources["quarantine"].add_map(_new_in_quarantine(raw, tally))
+
+
+def _new_in_quarantine(raw: Path, tally: Tally) -> Callable[[pa.Table], pa.Table]:
+    """Note records that cannot be read and were not there before; all are stored."""
+
+    def note(fresh: pa.Table) -> pa.Table:
+        known = in_quarantine(raw, fresh) if fresh.num_rows else set()
+        for row in fresh.to_pylist():
+            one = row["account"], row["stream"], row["payload"]
+            if one not in known:
+                tally.unreadable[one] = row["reason"]
+        return fresh
+
+    return note
 
 
 def _news_only(

@@ -219,6 +219,6 @@ def _run(outcome: Outcome, now: datetime, command: str) -> Run:
         requests=outcome.requests,
         retries=outcome.retries,
         seconds=round(outcome.seconds, 3),
-        error="; ".join(outcome.errors) or None,
+        error="; ".join(outcome.problems) or None,
         note="; ".join(outcome.notes) or None,
     )

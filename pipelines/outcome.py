@@ -1,7 +1,8 @@
 """What became of a vendor tonight, added up from its load packages."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -30,6 +31,8 @@ class Outcome:
     changed: int = 0
     """Of them new or different from what was held."""
     quarantined: int = 0
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """Records that are new in quarantine, by the reason."""
     pending: int = 0
     """Calls asked for because their end or price was still to come."""
     settled: int = 0
@@ -46,9 +49,29 @@ class Outcome:
     """What an operator should know, and need not act upon tonight."""
 
     @property
-    def is_complete(self) -> bool:
-        """Tell whether all that was planned is in."""
+    def has_all_windows(self) -> bool:
+        """Return True if every planned window was read to its end."""
         return not self.errors and self.windows == self.planned
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True if all that was planned is in, and all of it could be read."""
+        return self.has_all_windows and not self.unreadable
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return a sentence for each thing that somebody should act upon."""
+        if not self.unreadable:
+            return self.errors
+        reasons = "; ".join(
+            f"{reason} ({count:,})" for reason, count in sorted(self.unreadable.items())
+        )
+        count = sum(self.unreadable.values())
+        sentence = (
+            f"{count:,} new in quarantine, as they could not be read: {reasons}; "
+            "see: callhouse quarantine list"
+        )
+        return (*self.errors, sentence)
 
 
 def added(
@@ -88,6 +111,9 @@ def added(
         changed=outcome.changed + tally.changed,
         restored=outcome.restored + tally.restored,
         quarantined=outcome.quarantined + sum(row["rows_quarantined"] for row in rows),
+        unreadable=dict(
+            Counter(outcome.unreadable) + Counter(tally.unreadable.values())
+        ),
         requests=outcome.requests + sum(row["requests"] for row in rows),
         retries=outcome.retries + sum(row["retries"] for row in rows),
         errors=tuple(dict.fromkeys([*outcome.errors, *errors])),

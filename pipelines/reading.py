@@ -31,6 +31,8 @@ _Kept: TypeAlias = dict[str, _Copy]
 Held: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
 """From stream, account and window to the records stored of it: event times by id."""
 
+UNREADABLE = (ValueError, RecursionError, msgspec.MsgspecError)
+"""What `read_keys` raises of a record that cannot be read."""
 READS = 3
 """A set that moved while it was paged is read again this often, then left open."""
 DIVISIONS = (2, 4, 8, 16)
@@ -219,11 +221,11 @@ class Reader:
     def _add(self, pile: Pile, record: bytes, window: Window, now: datetime) -> None:
         pile.fetched += 1
         try:
-            record_id, event_at, keys = self._keys(record, now)
+            record_id, event_at, keys = read_keys(self.stream, record, now)
             payload = record.decode()
-        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-            reason = f"{type(error).__name__}: {error}"[:300]
-            pile.refused.append((pile.fetched, reason, record.decode(errors="replace")))
+        except UNREADABLE as error:
+            payload = record.decode(errors="replace")
+            pile.refused.append((pile.fetched, reason_of(error), payload))
             return
         self._check_bound(pile, window, keys)
         if window.ids and record_id not in window.ids:
@@ -233,30 +235,6 @@ class Reader:
             )
         copy = (event_at, self._time(keys, self.stream.version), payload)
         pile.kept[record_id] = _newer(pile.kept.get(record_id), copy)
-
-    def _keys(
-        self, record: bytes, now: datetime
-    ) -> tuple[str, datetime, Mapping[str, msgspec.Raw]]:
-        """Read id and event time; the other keys stay as they came."""
-        stream = self.stream
-        if b"\\ud" in record.lower():
-            msgspec.json.decode(record)  # raises on half a surrogate pair
-        keys = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
-        identity = _key(keys, stream.record_id)
-        if not identity:
-            raise ValueError(f"{stream.record_id!r} is missing or empty")
-        event_at = now
-        if stream.event_at:
-            text = _key(keys, stream.event_at)
-            if not isinstance(text, str):
-                raise ValueError(f"{stream.event_at!r} is missing or no text")
-            try:
-                event_at = stream.read_time(text)
-            except (ValueError, OverflowError) as error:
-                raise ValueError(f"{stream.event_at!r}: {error}") from None
-        if not EARLIEST <= event_at <= now + AHEAD:
-            raise ValueError(f"{stream.event_at!r} is no time a call had")
-        return str(identity), event_at, keys
 
     def _time(self, keys: Mapping[str, msgspec.Raw], name: str) -> datetime | None:
         """Read a time that a record can do without; the models list an odd one."""
@@ -329,6 +307,38 @@ def _parts(window: Window, count: int) -> list[Window]:
         for start, end in pairwise(bounds)
         if start < end
     ]
+
+
+def read_keys(
+    stream: Stream, record: bytes, now: datetime
+) -> tuple[str, datetime, Mapping[str, msgspec.Raw]]:
+    """Return id, event time and all keys of a record, their values as they came.
+
+    Raises one of `UNREADABLE`, whose text quotes no value of the record.
+    """
+    if b"\\ud" in record.lower():
+        msgspec.json.decode(record)  # raises on half a surrogate pair
+    keys = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+    identity = _key(keys, stream.record_id)
+    if not identity:
+        raise ValueError(f"{stream.record_id!r} is missing or empty")
+    event_at = now
+    if stream.event_at:
+        text = _key(keys, stream.event_at)
+        if not isinstance(text, str):
+            raise ValueError(f"{stream.event_at!r} is missing or no text")
+        try:
+            event_at = stream.read_time(text)
+        except (ValueError, OverflowError):
+            raise ValueError(f"{stream.event_at!r} is not a time") from None
+    if not EARLIEST <= event_at <= now + AHEAD:
+        raise ValueError(f"{stream.event_at!r} is no time a call had")
+    return str(identity), event_at, keys
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a record could not be read."""
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 def _newest(readings: Iterable[_Kept]) -> _Kept:

@@ -161,7 +161,7 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
         for note in outcome.notes:
             text = f"[bold]{outcome.vendor}[/] {escape(note)}"
             console.print(text, highlight=False)
-        for error in outcome.errors:
+        for error in outcome.problems:
             text = f"[bold red]{outcome.vendor}[/] {escape(error)}"
             console.print(text, highlight=False)
     if night.published is not None:

@@ -168,9 +168,9 @@ def _newest_settled(one: Held) -> date | None:
 
 
 def _accounts(status: Status) -> Table:
-    names = ("account", "settled until", "missing", "partial", "last run", "quota left")
+    names = ("account", "settled until", "missing", "partial", "quarantined")
     title = "Days, the last run, and what is left of today's requests"
-    table = compact_table(title, *names, right=names[2:4])
+    table = compact_table(title, *names, "last run", "quota left", right=names[2:])
     for one in status.accounts:
         facts = one.facts
         missing, partial = (len(one.lacking(s)) for s in ("missing", "partial"))
@@ -183,6 +183,7 @@ def _accounts(status: Status) -> Table:
             str(_newest_settled(one) or "-"),
             f"[bold red]{missing}[/]" if missing else "0",
             f"[yellow]{partial}[/]" if partial else "0",
+            f"[yellow]{aside:,}[/]" if (aside := facts["quarantined"]) else "0",
             f"{run} {ended}" if outcome else "-",
             f"{facts['requests_left']:,} of {limit:,}" if limit else "no limit set",
         )

@@ -122,7 +122,7 @@ def test_a_malformed_record_is_kept_aside_and_the_rest_of_its_page_loads(
 ) -> None:
     house.post("faults", {"vendor": vendor, "kind": "malformed_record", "times": 1})
     now = next(nights)
-    assert house.night(now, "--vendor", vendor).returncode == 0
+    assert house.night(now, "--vendor", vendor).returncode == 1, "it is new"
     rows = house.query(
         "select reason, payload from ops.quarantine "
         f"where vendor = '{vendor}' order by fetched_at desc limit 1"
@@ -136,7 +136,7 @@ def test_a_call_from_the_far_future_stops_nothing(
 ) -> None:
     fault = {"vendor": "zoom", "kind": "extra_record_far_future", "times": 99}
     house.post("faults", fault)
-    assert house.night(next(nights), "--vendor", "zoom").returncode == 0
+    assert house.night(next(nights), "--vendor", "zoom").returncode == 1
     (latest,) = house.query("select max(started_at) from fact_calls")[0]
     assert latest < NOW + timedelta(days=30)
     reasons = house.query("select reason from ops.quarantine where vendor = 'zoom'")

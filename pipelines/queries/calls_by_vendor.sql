@@ -31,8 +31,9 @@ reconciled as (
 quarantined as (
     select
         vendor,
-        count(distinct payload) as records
+        count(distinct row(account, stream, payload)) as records
     from ops.quarantine
+    where is_open
     group by all
 ),
 

@@ -50,6 +50,16 @@ limits as (
     group by all
 ),
 
+quarantined as (
+    select
+        vendor,
+        account,
+        count(distinct row(stream, payload)) as records
+    from ops.quarantine
+    where is_open
+    group by all
+),
+
 spent as (
     select
         vendor,
@@ -68,6 +78,7 @@ select
     coalesce(ages.under_7_days, 0) as pending_1_to_7_days,
     coalesce(ages.under_30_days, 0) as pending_7_to_30_days,
     coalesce(ages.over_30_days, 0) as pending_over_30_days,
+    coalesce(quarantined.records, 0) as quarantined,
     last_runs.started_at as last_run_at,
     last_runs.command as last_run_command,
     last_runs.outcome as last_run_outcome,
@@ -88,6 +99,8 @@ select
     lags.lookback_days_justified
 from limits
 left join ages on limits.vendor = ages.vendor and limits.account = ages.account
+left join quarantined
+    on limits.vendor = quarantined.vendor and limits.account = quarantined.account
 left join last_runs on limits.vendor = last_runs.vendor
 left join spent on limits.vendor = spent.vendor and limits.account = spent.account
 left join main.settlement_lag as lags

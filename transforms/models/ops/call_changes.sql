@@ -13,23 +13,41 @@
 -- @column is_withheld: whether a value is left out, as the newest version has none in this field
 -- @column is_late: whether the call had passed its settle horizon, and so may have counted as settled before its time
 -- @column load_id: the load that brought the new value
-with recursive versions as (
+with recursive repeated as (
     select
-        vendor || ':' || account || ':' || record_id as call_key,
+        vendor,
+        account,
         record,
-        payload,
-        fetched_at,
-        _dlt_load_id as load_id,
+        record_id
+    from raw.versions
+    group by all
+    having count(*) > 1
+),
+
+versions as (
+    select
+        stored.vendor || ':' || stored.account || ':' || stored.record_id as call_key,
+        stored.record,
+        stored.payload,
+        stored.fetched_at,
+        stored._dlt_load_id as load_id,
         row_number() over in_turn as version_no,
         count(*) over of_record as version_count
-    from raw.versions
+    from raw.versions as stored
+    semi join repeated
+        on
+            stored.vendor = repeated.vendor
+            and stored.account = repeated.account
+            and stored.record = repeated.record
+            and stored.record_id = repeated.record_id
     window
-        of_record as (partition by vendor, account, record, record_id),
+        of_record as (
+            partition by stored.vendor, stored.account, stored.record, stored.record_id
+        ),
         in_turn as (
-            partition by vendor, account, record, record_id
-            order by fetched_at, _dlt_load_id
+            partition by stored.vendor, stored.account, stored.record, stored.record_id
+            order by stored.fetched_at, stored._dlt_load_id
         )
-    qualify version_count > 1
 ),
 
 -- The fields of the records, a level of them at a time. An object or a list whose text is

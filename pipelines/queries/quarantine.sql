@@ -1,0 +1,53 @@
+-- quarantine
+-- One row per record of a raw file that could not be read; the same bytes from the same
+-- stream are one. It is open unless a later complete reading of its window, by time and
+-- not of single calls, came without it.
+with readings as (
+    select
+        windows.account,
+        windows.stream,
+        windows.window_start,
+        windows.window_end,
+        windows.started_at
+    from raw.load_windows as windows
+    inner join raw._dlt_loads as loads
+        on windows._dlt_load_id = loads.load_id and loads.status = 0
+    where
+        windows.state = 'complete'
+        and windows.purpose != 'settle'
+        and windows.split_of is null
+),
+
+sightings as (
+    select
+        stored.account,
+        stored.stream,
+        stored.payload,
+        stored.reason,
+        stored.window_from,
+        stored.fetched_at,
+        count(readings.started_at) = 0 as is_open
+    from raw.quarantine as stored
+    left join readings
+        on
+            stored.account = readings.account
+            and stored.stream = readings.stream
+            and stored.fetched_at < readings.started_at
+            and stored.window_from >= readings.window_start
+            and stored.window_to <= readings.window_end
+    group by all
+)
+
+select
+    account,
+    stream,
+    payload,
+    max_by(reason, fetched_at) as reason,
+    bool_or(is_open) as is_open,
+    list(
+        struct_pack(window_from := window_from, fetched_at := fetched_at)
+        order by fetched_at
+    ) as sightings
+from sightings
+group by account, stream, payload
+order by min(fetched_at), account, stream, payload
