@@ -3,7 +3,7 @@
 -- least 20 hours apart, that both miss it, while no other window has it.
 -- @key vendor, account, record, record_id, read_at
 -- @accepted state: suspected, doubted, deleted, present, lapsed
--- @not_null event_at, since, state
+-- @not_null event_at, since, state, load_id
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column record: the raw table of the record
