@@ -167,6 +167,10 @@ class House:
         """Take back every fault."""
         requests.delete(f"{self.sandbox.url}/_sandbox/faults", timeout=10)
 
+    def undo(self) -> None:
+        """Undo every change of calls and vendors."""
+        requests.delete(f"{self.sandbox.url}/_sandbox/changes", timeout=10)
+
     def truth(self, vendor: str, since: datetime, until: datetime) -> list[Row]:
         """Return every call that the vendor would report now."""
         answer = requests.get(

@@ -61,7 +61,7 @@ def configured(sandbox: Sandbox, vendor: str, folder: Path) -> Config:
     environment = {
         **sandbox.environment,
         "CALLHOUSE__WAREHOUSE": str(folder),
-        "CALLHOUSE__HISTORY_DAYS": "15",
+        "CALLHOUSE__HISTORY_DAYS": "8",
     }
     config = read_config(Path("none"), environment)
     (one,) = (one for one in config.vendors if one.name == vendor)

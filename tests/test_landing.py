@@ -170,6 +170,62 @@ def test_more_than_promised_are_complete_once_two_readings_agree() -> None:
     )
 
 
+ESTIMATED = replace(CALLS, total_is_exact=False)
+
+
+def test_a_total_that_is_more_than_any_list_leaves_no_window_open() -> None:
+    whole, halves = (
+        [page(5, call(1), call(2))],
+        [[page(3, call(1))], [page(3, call(2))]],
+    )
+    found = read(*[whole] * 3, *halves, stream=ESTIMATED)
+    (ledger,) = found["load_windows"]
+    assert (ledger["state"], ledger["reason"]) == ("complete", "vendor_counts_more")
+    assert (ledger["vendor_total"], ledger["rows_distinct"]) == (5, 2)
+    assert (ledger["rows_fetched"], ledger["error"]) == (2 + 2, None)
+
+
+def test_parts_that_list_more_than_the_whole_are_read_until_they_do_not() -> None:
+    whole = [page(9, call(1), call(2))]
+    halves = [[page(5, call(1), call(3))], [page(5, call(2))]]
+    quarters = [[page(2, call(n))] for n in (1, 3, 2, 4)]
+    eighths = [[page(1, call(n))] for n in (1, 3, 2, 4, 1, 3, 2, 4)]
+    found = read(*[whole] * 3, *halves, *quarters, *eighths, stream=ESTIMATED)
+    assert {row["record_id"] for row in found["calls"]} == {"c1", "c2", "c3", "c4"}
+    (ledger,) = found["load_windows"]
+    assert (ledger["state"], ledger["reason"]) == ("complete", "vendor_counts_more")
+
+
+def test_an_exact_total_that_is_not_reached_leaves_the_window_open() -> None:
+    (ledger,) = read(*[[page(5, call(1))]] * 3)["load_windows"]
+    assert (ledger["state"], ledger["reason"]) == ("partial", "short")
+
+
+NEXT_DAY = [call(n, at="2026-03-02T10:00:00Z") for n in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("records", "is_answer"),
+    [
+        (NEXT_DAY, False),
+        ([call(1, at="2026-03-04T10:00:00Z")], False),
+        ([*NEXT_DAY[:5], *(call(n) for n in range(10, 16))], True),
+        ([call(1, at="2026-03-02T03:00:00Z")], True),
+        ([call(1, at="2026-02-28T23:59:59.5Z")], True),
+    ],
+    ids=["another day", "far away", "mostly inside", "another zone", "the edge"],
+)
+def test_records_that_lie_elsewhere_answer_another_question(
+    records: list[msgspec.Raw],
+    is_answer: bool,  # noqa: FBT001 - pytest's own parameter
+) -> None:
+    answer = [page(len(records), *records)]
+    (ledger,) = read(*[answer] * 3)["load_windows"]
+    assert (ledger["state"] == "complete") is is_answer
+    if not is_answer:
+        assert "another question" in ledger["error"]
+
+
 def test_of_two_copies_the_newer_version_wins_whatever_their_order() -> None:
     old = call(1, changed="2026-03-01T11:00:00Z", n="old")
     new = call(1, changed="2026-03-01T12:00:00Z", n="new")

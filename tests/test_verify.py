@@ -30,7 +30,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with open_house(folder, FIRST, days=3, volume=15) as house:
         assert house.night(FIRST).returncode == 0
         assert house.night(NOW).returncode == 0
-        shutil.copytree(house.folder / "warehouse", house.folder / "kept")
+        kept = house.folder / "kept"
+        shutil.copytree(house.folder / "warehouse", kept, symlinks=True)
         yield house
 
 
@@ -39,8 +40,9 @@ def whole(house: House) -> Iterator[None]:
     """Leave the warehouse and the sandbox as they were."""
     yield
     shutil.rmtree(house.folder / "warehouse")
-    shutil.copytree(house.folder / "kept", house.folder / "warehouse")
+    shutil.copytree(house.folder / "kept", house.folder / "warehouse", symlinks=True)
     house.disarm()
+    house.undo()
 
 
 def verify(house: House, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
@@ -49,6 +51,15 @@ def verify(house: House, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
     assert done.returncode in {0, 1}, done.stderr
     verdicts = json.loads(done.stdout)
     return done.returncode, [found for one in verdicts for found in one["findings"]]
+
+
+def mend(house: House, findings: list[dict[str, Any]]) -> None:
+    """Run every remedy, word by word, as an operator would."""
+    for remedy in dict.fromkeys(found["remedy"] for found in findings):
+        program, *words = remedy.split()
+        assert program == "callhouse"
+        done = house.run(*words, "--now", f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
+        assert done.returncode == 0, done.stderr
 
 
 def change(file: Path, sql: str) -> None:
@@ -87,6 +98,8 @@ def test_a_row_and_a_day_deleted_by_hand_are_named_and_mended_as_told(
     day, row = sorted(findings, key=lambda one: one["start"])
     assert (day["held"], row["expected"] - row["held"]) == (0, 1)
     assert f"--vendor {vendor} --from 2026-10-20 --to 2026-10-20" in day["remedy"]
+    mend(house, findings)
+    assert verify(house, "--vendor", vendor) == (0, [])
 
 
 def test_a_page_that_the_ledger_never_knew_is_found_by_the_vendors_total(
@@ -103,6 +116,35 @@ def test_a_page_that_the_ledger_never_knew_is_found_by_the_vendors_total(
     (found,) = findings
     assert (found["kind"], found["start"][:10]) == ("different", "2026-10-20")
     assert found["expected"] > found["held"]
+    mend(house, findings)
+    assert verify(house, "--vendor", "whippy") == (0, [])
+
+
+@pytest.mark.parametrize("vendor", ["voximplant", "zoom"])
+def test_a_call_deleted_long_ago_is_found_and_the_remedy_marks_it(
+    house: House, vendor: str
+) -> None:
+    """A vendor that counts fewer: the remedy asks its operator to confirm that."""
+    ((gone,),) = house.query(
+        f"select min(vendor_call_id) from fact_calls where vendor = '{vendor}'"
+        " and started_at::date = '2026-10-20'"
+    )
+    house.post("removed", {"vendor": vendor, "ids": [gone]})
+    _, findings = verify(house, "--vendor", vendor)
+    (found,) = findings
+    assert (found["kind"], found["start"][:10]) == ("different", "2026-10-20")
+    assert "--confirm-deletions" in found["remedy"]
+    mend(house, findings)
+    assert verify(house, "--vendor", vendor) == (0, [])
+    deleted = house.query("select vendor_call_id from fact_calls where is_deleted")
+    assert deleted == [(gone,)]
+
+
+def test_a_vendor_that_counts_nothing_is_not_confirmed(house: House) -> None:
+    house.post("blank", {"vendor": "whippy"})
+    _, findings = verify(house, "--vendor", "whippy")
+    assert findings
+    assert not any("confirm" in found["remedy"] for found in findings)
 
 
 def test_calls_that_the_published_tables_lack_are_named_by_day(house: House) -> None:
@@ -114,6 +156,8 @@ def test_calls_that_the_published_tables_lack_are_named_by_day(house: House) -> 
     assert {(one["vendor"], one["kind"]) for one in findings} == {("twin", "unbuilt")}
     assert sum(one["expected"] for one in findings) == calls > 0
     assert {one["remedy"] for one in findings} == {"callhouse transform --full"}
+    mend(house, findings)
+    assert verify(house, "--vendor", "twin") == (0, [])
 
 
 def test_only_the_days_that_were_asked_about_are_compared(house: House) -> None:
