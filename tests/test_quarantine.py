@@ -16,6 +16,7 @@ ONLY = ("--vendor", "zoom", "--vendor", "twin")
 MALFORMED: dict[str, object] = {
     "vendor": "zoom",
     "kind": "malformed_record",
+    "variant": "all",
     "times": 99,
 }
 LINEAGE = "first_loaded_at, last_loaded_at, load_id"
