@@ -75,7 +75,7 @@ def test_a_run_tells_of_records_that_are_new_in_quarantine_and_only_then(
     assert told["unreadable"] == {}
     (both,) = listed(house)
     assert (both["records"], both["open"]) == (count, count)
-    assert both["first_seen"] == one["first_seen"] < both["last_seen"]
+    assert both["first_seen"] < both["last_seen"]
     status = json.loads(house.run("status", "--json").stdout)
     zoom = next(one for one in status["accounts"] if one["vendor"] == "zoom")
     assert zoom["quarantined"] == count
