@@ -223,7 +223,9 @@ def _store_table(
     for row, payload in zip(found, erased["payload"].to_pylist(), strict=True):
         known = row["account"], row["record_id"]
         if row["is_stored"] and payload != row["payload"]:
-            file.table(name).update({"payload": payload}, condition=_is(row))
+            file.table(name).update(
+                {"payload": duckdb.ConstantExpression(payload)}, condition=_is(row)
+            )
         elif not row["is_stored"] and before.get(known, "") != payload:
             news.append(row | {"payload": payload, "_dlt_load_id": load_id})
         before[known] = payload

@@ -188,6 +188,9 @@ def _malformed_record(fault: Fault, body: Body, key: str) -> None:
     _, name, moment, _ = SHAPES[fault.vendor]
     if records and fault.variant == "timestamp":
         records[len(records) // 2][moment] = 12345
+    elif fault.variant == "all":
+        for record in records:
+            record.pop(name, None)
     elif records:
         records[len(records) // 2].pop(name, None)
 
