@@ -1,9 +1,9 @@
 """The ``callhouse`` command: parse, call, print, exit code; nothing else.
 
 Exit codes: 0 all is in; 1 a vendor or a window is open, or a record is new in
-quarantine, the rest is in; 2 the run did not start, or could not go
-on (configuration, another run, a file that is open elsewhere, or damaged); 3 a check failed, nothing new was published;
-130 and 143 Ctrl-C and SIGTERM, what was in by then stays.
+quarantine, the rest is in; 2 the run did not start, or could not go on (configuration,
+another run, a file that is open elsewhere, or damaged); 3 a check failed, nothing new
+was published; 130 and 143 Ctrl-C and SIGTERM, what was in by then stays.
 """
 
 import logging
