@@ -172,6 +172,26 @@ SOME = ("twin", "zoom")
 ONLY = ("--vendor", "twin", "--vendor", "zoom")
 
 
+def test_days_first_read_while_a_vendor_answers_nothing_are_read_again(
+    house: House,
+) -> None:
+    """Nothing is stored of them that could be missing, and their lookback is over."""
+    night(house, NOW, *ONLY)
+    house.post("blank", {"vendors": list(SOME)})
+    night(house, NOW + 6 * DAY, *ONLY, exit_code=1)
+    house.post("blank", {"vendors": list(SOME), "blank": False})
+    later = NOW + 7 * DAY
+    night(house, later, *ONLY)
+    held = set(house.query("select vendor, vendor_call_id from fact_calls"))
+    lacking = [
+        (vendor, call["vendor_call_id"], call["event_at"])
+        for vendor in SOME
+        for call in house.truth(vendor, NOW, later - LAG)
+        if (vendor, call["vendor_call_id"]) not in held
+    ]
+    assert lacking == []
+
+
 def test_many_calls_gone_at_once_are_deleted_on_the_operators_word_alone(
     house: House,
 ) -> None:
