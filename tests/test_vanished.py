@@ -1,8 +1,11 @@
-"""A call that its vendor no longer lists is marked, kept, and left out of sums."""
+"""A call is marked deleted on proof alone, and lives as soon as it is listed again."""
 
+import json
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -10,59 +13,235 @@ from conftest import LAG, VENDORS, House, differences, open_house, stamp
 
 from pipelines.windows import DAY, read_time
 
-NOW = read_time("2026-11-17T03:00:00Z")
-TABLE = "select vendor, count(*) from fact_calls where is_deleted group by all"
+NOW = read_time("2026-11-06T03:00:00Z")
+"""A Friday; the history begins with a month, which EvoVoice loads whole."""
+DAYS = 5
+YOUNG, LONELY, OLD = "2026-11-05", "2026-11-04", "2026-11-03"
+"""The last of these days is read for the last time in the night after ``NOW``."""
+ALIKE = {"CALLHOUSE__SOURCES__TWIN__LOOKBACK_DAYS": "3"}
+"""TWIN's changes have windows of their own, so its lookback is shorter by itself."""
+DELETED = "select vendor, vendor_call_id from fact_calls where is_deleted order by all"
+FACTS = (
+    "select call_key, started_at, ended_at, outcome, cost_total, is_deleted "
+    "from fact_calls order by call_key"
+)
+
+Ids = dict[str, list[str]]
+"""By vendor."""
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("vanished")
-    with open_house(folder, NOW, days=3, volume=20) as house:
-        assert house.night(NOW).returncode == 0
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with open_house(tmp_path, NOW, days=DAYS, volume=40) as house:
+        house.environment.update(ALIKE)
         yield house
 
 
 def ids_of(house: House, vendor: str, day: str) -> list[str]:
+    """Return the calls of a day that are over, in order of their starts."""
+    start = read_time(f"{day}T00:00:00Z")
+    calls = house.truth(vendor, start, start + DAY)
+    calls.sort(key=lambda call: (call["event_at"], call["vendor_call_id"]))
+    return [call["vendor_call_id"] for call in calls if call["ended_at"]]
+
+
+def remove(house: House, ids: Ids, *, removed: bool = True) -> None:
+    for vendor, own in ids.items():
+        house.post("removed", {"vendor": vendor, "ids": own, "removed": removed})
+
+
+def keys_of(*ids: Ids) -> list[tuple[str, str]]:
+    return sorted((v, one) for found in ids for v, own in found.items() for one in own)
+
+
+def night(
+    house: House, now: datetime, *arguments: str, exit_code: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Run a night and return what it says it loaded, by vendor."""
+    done = house.night(now, "--json", *arguments)
+    assert done.returncode == exit_code, done.stdout + done.stderr
+    return {one["vendor"]: one for one in json.loads(done.stdout)["loaded"]}
+
+
+def counts(loaded: dict[str, dict[str, Any]], name: str) -> dict[str, int]:
+    return {vendor: one[name] for vendor, one in loaded.items()}
+
+
+def journal(house: House) -> dict[str, tuple[int, int]]:
+    """Return how many calls were deleted and restored in the last run, by vendor."""
     rows = house.query(
-        "select vendor_call_id from fact_calls where not is_deleted and vendor = "
-        f"'{vendor}' and started_at::date = '{day}' order by 1"
+        "select vendor, deleted, restored from ops.runs where vendor <> '' "
+        "and started_at = (select max(started_at) from ops.runs where vendor <> '')"
     )
-    return [call_id for (call_id,) in rows]
+    return {vendor: (deleted, restored) for vendor, deleted, restored in rows}
 
 
-def test_calls_gone_are_marked_and_left_out_and_return_when_listed_again(
+def starts(house: House, ids: Ids) -> list[tuple[str, str, datetime]]:
+    rows = house.query("select vendor, vendor_call_id, started_at from fact_calls")
+    wanted = set(keys_of(ids))
+    return sorted(row for row in rows if row[:2] in wanted)
+
+
+def true_starts(house: House, ids: Ids) -> list[tuple[str, str, datetime]]:
+    return sorted(
+        (vendor, call["vendor_call_id"], read_time(call["started_at"]))
+        for vendor in VENDORS
+        for call in house.truth(vendor, NOW - DAYS * DAY, NOW + 9 * DAY)
+        if call["vendor_call_id"] in ids[vendor]
+    )
+
+
+def test_a_vendor_that_answers_nothing_deletes_nothing_however_long(
     house: House,
 ) -> None:
-    """Every third call of a Monday, and all of them at one vendor."""
-    gone = {vendor: ids_of(house, vendor, "2026-11-16")[::3] for vendor in VENDORS}
-    gone["whippy"] = ids_of(house, "whippy", "2026-11-16")
-    ids = [one for found in gone.values() for one in found]
-    assert min(map(len, gone.values())) > 0
-    house.post("removed", {"ids": ids})
-    assert house.night(NOW + timedelta(hours=1)).returncode == 0
-    assert dict(house.query(TABLE)) == {v: len(found) for v, found in gone.items()}
-    assert differences(house, NOW + timedelta(hours=1), 3) == []
+    night(house, NOW)
+    before = house.query(FACTS)
+    house.post("blank", {"vendors": list(VENDORS)})
+    for later in (DAY, 2 * DAY):
+        loaded = night(house, NOW + later, exit_code=1)
+        assert house.query(FACTS) == before
+        assert counts(loaded, "deleted") == dict.fromkeys(VENDORS, 0)
+        for vendor, one in loaded.items():
+            assert one["windows"] < one["planned"], vendor
+            assert one["errors"], vendor
+        unread = house.query(
+            "select distinct vendor from ops.load_windows "
+            f"where started_at >= '{NOW + later}' and state <> 'complete' order by 1"
+        )
+        assert [vendor for (vendor,) in unread] == list(VENDORS)
+        status = house.run("status", "--now", stamp(NOW + later))
+        assert status.returncode == 1, status.stdout
+    house.post("blank", {"vendors": list(VENDORS), "blank": False})
+    night(house, NOW + 3 * DAY)
+    assert house.query(DELETED) == []
+    assert differences(house, NOW + 3 * DAY, DAYS + 3) == []
+
+
+def test_a_call_is_deleted_by_two_nights_a_day_apart_and_moves_without_being_so(
+    house: House,
+) -> None:
+    """Also where its day becomes empty, and where the lookback is over meanwhile."""
+    lonely: Ids = {v: ids_of(house, v, LONELY)[:1] for v in VENDORS}
+    old: Ids = {v: ids_of(house, v, OLD)[:1] for v in VENDORS}
+    remove(house, {v: ids_of(house, v, LONELY)[1:] for v in VENDORS})
+    remove(house, {v: ids_of(house, v, OLD)[1:] for v in VENDORS})
+    night(house, NOW)
+    before = house.query("select vendor, count(*) from fact_calls group by all")
+
+    young = {v: ids_of(house, v, YOUNG) for v in VENDORS}
+    plain: Ids = {v: [found[1]] for v, found in young.items()}
+    remove(house, plain)
+    remove(house, lonely)
+    remove(house, old)
+    # The first one of a day goes to its end, and two go over a midnight.
+    moved: Ids = {v: [found[0], found[2], found[3]] for v, found in young.items()}
+    targets = (f"{YOUNG}T23:58:57Z", f"{LONELY}T04:05:06Z", "2026-11-06T01:02:03Z")
+    for vendor, ids in moved.items():
+        for one, start in zip(ids, targets, strict=True):
+            said = {"vendor": vendor, "ids": [one], "start": start}
+            house.post("moved", said)
+    for later in (DAY, DAY + timedelta(hours=1)):
+        loaded = night(house, NOW + later)
+        assert house.query(DELETED) == []
+        assert counts(loaded, "deleted") == dict.fromkeys(VENDORS, 0)
+        assert starts(house, moved) == true_starts(house, moved)
+
+    for vendor, ids in moved.items():
+        house.post("moved", {"vendor": vendor, "ids": ids})
+    loaded = night(house, NOW + 2 * DAY)
+    assert house.query(DELETED) == keys_of(plain, lonely, old)
+    assert counts(loaded, "deleted") == dict.fromkeys(VENDORS, 3)
+    assert journal(house) == dict.fromkeys(VENDORS, (3, 0))
+    assert starts(house, moved) == true_starts(house, moved)
+
+    remove(house, plain, removed=False)
+    loaded = night(house, NOW + 3 * DAY)
+    assert house.query(DELETED) == keys_of(lonely, old)
+    assert counts(loaded, "restored") == dict.fromkeys(VENDORS, 1)
+    assert journal(house) == dict.fromkeys(VENDORS, (0, 1))
+    changes = house.query(
+        "select split_part(call_key, ':', 3), list((old, new) order by seen_at) "
+        "from ops.call_changes where field = 'is_deleted' group by all"
+    )
+    gone, back = ("false", "true"), ("true", "false")
+    assert dict(changes) == {
+        **{one: [gone, back] for _, one in keys_of(plain)},
+        **{one: [gone] for _, one in keys_of(lonely, old)},
+    }
+    assert differences(house, NOW + 3 * DAY, DAYS + 3) == []
+    held = dict(house.query("select vendor, count(*) from fact_calls group by all"))
+    assert all(held[vendor] >= count for vendor, count in before)
     (counted,) = house.query("select sum(calls) from daily_calls")
-    (held,) = house.query("select count(*) from fact_calls where not is_deleted")
-    assert counted == held
+    (living,) = house.query("select count(*) from fact_calls where not is_deleted")
+    assert counted == living
 
-    before = house.query("select * from fact_calls order by call_key")
-    assert house.night(NOW + timedelta(hours=1)).returncode == 0
-    assert house.query("select * from fact_calls order by call_key") == before
 
-    house.post("removed", {"ids": ids, "removed": False})
-    later = NOW + timedelta(hours=2)
-    assert house.night(later).returncode == 0
-    assert house.query(TABLE) == []
-    assert differences(house, later, 3) == []
+SOME = ("twin", "zoom")
+ONLY = ("--vendor", "twin", "--vendor", "zoom")
+
+
+def test_days_first_read_while_a_vendor_answers_nothing_are_read_again(
+    house: House,
+) -> None:
+    """Nothing is stored of them that could be missing, and their lookback is over."""
+    night(house, NOW, *ONLY)
+    house.post("blank", {"vendors": list(SOME)})
+    night(house, NOW + 6 * DAY, *ONLY, exit_code=1)
+    house.post("blank", {"vendors": list(SOME), "blank": False})
+    later = NOW + 7 * DAY
+    night(house, later, *ONLY)
+    held = set(house.query("select vendor, vendor_call_id from fact_calls"))
+    lacking = [
+        (vendor, call["vendor_call_id"], call["event_at"])
+        for vendor in SOME
+        for call in house.truth(vendor, NOW, later - LAG)
+        if (vendor, call["vendor_call_id"]) not in held
+    ]
+    assert lacking == []
+
+
+def test_many_calls_gone_at_once_are_deleted_on_the_operators_word_alone(
+    house: House,
+) -> None:
+    night(house, NOW, *ONLY)
+    gone: Ids = {vendor: ids_of(house, vendor, YOUNG) for vendor in SOME}
+    remove(house, gone)
+    for later in (DAY, 2 * DAY):
+        loaded = night(house, NOW + later, *ONLY, exit_code=1)
+        assert house.query(DELETED) == []
+        assert counts(loaded, "deleted") == dict.fromkeys(SOME, 0)
+        assert all(one["errors"] for one in loaded.values())
+
+    span = ("--from", LONELY, "--to", "2026-11-07", "--now", stamp(NOW + 2 * DAY))
+    forced = house.run("backfill", "--force", *ONLY, *span)
+    assert (forced.returncode, house.query(DELETED)) == (1, []), forced.stderr
+    done = house.run(
+        "backfill", "--force", "--confirm-deletions", "--json", *ONLY, *span
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    loaded = {one["vendor"]: one for one in json.loads(done.stdout)["loaded"]}
+    assert house.query(DELETED) == keys_of(gone)
+    assert counts(loaded, "deleted") == {v: len(own) for v, own in gone.items()}
+    assert journal(house) == {v: (len(own), 0) for v, own in gone.items()}
+    night(house, NOW + 2 * DAY, *ONLY)
+
+    remove(house, gone, removed=False)
+    loaded = night(house, NOW + 3 * DAY - timedelta(hours=4), *ONLY)
+    assert house.query(DELETED) == []
+    assert counts(loaded, "restored") == {v: len(own) for v, own in gone.items()}
+
+
+def test_confirming_goes_with_forcing(house: House) -> None:
+    done = house.run("backfill", "--confirm-deletions", "--from", YOUNG)
+    assert done.returncode == 2
+    assert "--force" in done.stderr
 
 
 def test_a_call_that_moves_between_windows_is_not_taken_for_gone(house: House) -> None:
     """TWIN's calls leave the window of the time of their last change every night."""
-    for night in (1, 2, 3):
-        done = house.night(NOW + night * DAY, "--vendor", "twin")
-        assert done.returncode == 0, done.stderr
-    assert house.query(TABLE) == []
+    for number in range(4):
+        night(house, NOW + number * DAY, "--vendor", "twin")
+    assert house.query(DELETED) == []
     truth = house.truth("twin", NOW, NOW + 3 * DAY - LAG)
     held = house.query("select vendor_call_id from fact_calls where vendor = 'twin'")
     assert {call["vendor_call_id"] for call in truth} <= {one for (one,) in held}
@@ -72,6 +251,7 @@ def test_another_machine_with_the_raw_files_alone_goes_on_from_them(
     house: House,
 ) -> None:
     """All else in a warehouse is made from them: the tables, and what to ask next."""
+    night(house, NOW, "--vendor", "zoom")
     moved = house.folder / "moved"
     shutil.copytree(house.folder / "warehouse" / "raw", moved / "raw")
     now = NOW + 3 * DAY
