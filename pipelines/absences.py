@@ -6,7 +6,7 @@ package: the deleted records, the suspicions that the next run goes on with, and
 state of the windows that lacked records.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ from pipelines.deletion import (
     judge,
     most_at_once,
 )
-from pipelines.landing import ABSENCES, LEDGER, MISSING, RECORDS
+from pipelines.landing import ABSENCES, LEDGER, MISSING, RECORDS, SILENT
 from pipelines.ledger import (
     Keys,
     Lost,
@@ -47,6 +47,10 @@ from pipelines.windows import DAY, Interval, Window, subtract
 
 CONTROLS = 3
 """So many windows that hold records are asked for, to see whether they still do."""
+SILENCE = (
+    "no window that holds records still had any, so the vendor may be answering "
+    "nothing at all"
+)
 ROUNDS = 8
 """The days beside a window may miss records too, and ask for the days beside them."""
 
@@ -66,6 +70,8 @@ class RunReads:
     """The ledger row of each window."""
     same: dict[str, list[Keys]] = field(default_factory=dict)
     """By table: the records that came as they are stored."""
+    controlled: set[tuple[str, str]] = field(default_factory=set)
+    """Accounts and streams of which windows that hold records were asked for."""
 
     def add(self, tally: Tally) -> None:
         """Add a load package."""
@@ -113,6 +119,8 @@ class Verdict:
     """What is to be stored, as one load package."""
     windows: int = 0
     """How many windows it closes, less those that it opens."""
+    proven: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
+    """By account: when the calls were that are marked deleted by proof."""
     deleted: int = 0
     errors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -143,7 +151,7 @@ def still_to_read(
         account, stream = place
         reads = run.of(place, reach(stream, now))
         missing = _missing(raw, place, run, reads)
-        if not missing:
+        if not missing and not reads.is_silent:
             continue
         sure = [one for one in missing if is_confirmed(one, confirmed)]
         rest = [one for one in missing if one not in sure]
@@ -151,8 +159,8 @@ def still_to_read(
         if doubt:
             rest = []
         days = days_beside([*sure, *rest], reads)
-        if doubt == "no_control" and not _has_rechecked(place, run):
-            days += _controls(raw, place, reads)
+        if doubt == "no_control" or reads.is_silent:
+            days += _controls(raw, place, run, reads)
         windows = [Window(*day, stream.name, RECHECK) for day in sorted(set(days))]
         asked += [
             (account, window)
@@ -168,11 +176,14 @@ def verdict_on(
     run: RunReads,
     now: datetime,
     confirmed: Interval | None,
+    *,
+    uncounted: Collection[str] = (),
 ) -> Verdict:
     """Return what is proven, suspected or doubted of what the run did not see.
 
     What lies in the span ``confirmed`` and is not listed is deleted, as its operator
-    says.
+    says. Of accounts in ``uncounted`` nothing is proven: a call may have moved into a
+    window that nobody could count.
     """
     known = suspicions(raw)
     verdict = Verdict()
@@ -185,6 +196,8 @@ def verdict_on(
         reads = run.of(place, reach(stream, now))
         missing = _missing(raw, place, run, reads)
         judgment = judge(missing, own, reads, confirmed)
+        if account.alias in uncounted:
+            judgment = judgment.put_off(confirmed)
         absences += _changes(place, judgment, own, reads)
         absences += _ended(raw, place, own, run, now)
         gone.setdefault(stream.table, []).extend(
@@ -196,6 +209,14 @@ def verdict_on(
             verdict,
             windows=verdict.windows + sum(_closes(*pair) for pair in changed),
             deleted=verdict.deleted + len(judgment.deleted),
+            proven={
+                **verdict.proven,
+                account.alias: [
+                    one.event_at
+                    for one in judgment.deleted
+                    if not is_confirmed(one, confirmed)
+                ],
+            },
             errors=(*verdict.errors, *_errors(place, judgment)),
             notes=(*verdict.notes, *_notes(place, judgment)),
         )
@@ -238,17 +259,14 @@ def _missing(
     return [one.missing for one in found]
 
 
-def _has_rechecked(place: _Place, run: RunReads) -> bool:
+def _controls(
+    raw: Path, place: _Place, run: RunReads, reads: StreamReads
+) -> list[Interval]:
+    """Return the newest days that hold records and were not read in the run, once."""
     account, stream = place
-    asked = (account.alias, stream.name, RECHECK)
-    return any(
-        (row["account"], row["stream"], row["purpose"]) == asked for row in run.rows
-    )
-
-
-def _controls(raw: Path, place: _Place, reads: StreamReads) -> list[Interval]:
-    """Return the newest days that hold records and were not read in the run."""
-    account, stream = place
+    if (account.alias, stream.name) in run.controlled:
+        return []
+    run.controlled.add((account.alias, stream.name))
     days = days_with_records(raw, stream.table, account.alias, reads.until)
     return [
         (day, min(day + DAY, reads.until))
@@ -362,25 +380,39 @@ def _tombstone(account: Account, one: Missing, reads: StreamReads) -> Row:
 def _states(
     place: _Place, judgment: Judgment, run: RunReads
 ) -> Iterator[tuple[Row, Row]]:
-    """Yield the ledger rows that the verdict changes, before and after."""
+    """Yield the ledger rows that the verdict changes, before and after.
+
+    Where records are missing and that is not believed, an empty answer is not
+    believed either: what was read for the first time then may be lost for ever.
+    """
     account, stream = place
+    is_silent = judgment.doubt in {"no_control", "too_many"}
     for row in run.rows:
-        if (row["account"], row["stream"]) != (account.alias, stream.name):
+        if row["account"] != account.alias:
             continue
-        if not _proves(stream, row):
-            continue
+        is_own = row["stream"] == stream.name and _proves(stream, row)
         inside = [
             one
             for one in judgment.doubted
-            if row["window_start"] <= one.event_at < row["window_end"]
+            if is_own and row["window_start"] <= one.event_at < row["window_end"]
         ]
-        state = ("partial", MISSING) if inside else ("complete", None)
-        error = _doubted_window(row, len(inside), judgment) if inside else None
-        if (row["state"], row["reason"]) != state or error:
-            after = {**row, "state": state[0], "reason": state[1], "error": error}
-            if inside and row["purpose"] == SETTLE:  # an open window, now
-                after["purpose"] = RECHECK
-            yield row, after
+        if inside:
+            opened = {"state": "partial", "reason": MISSING}
+            opened["error"] = _doubted_window(row, len(inside), judgment)
+            if row["purpose"] == SETTLE:  # an open window, now
+                opened["purpose"] = RECHECK
+            yield row, row | opened
+        elif is_silent and _is_empty(row):
+            error = f"{row['window_start']:%Y-%m-%d}: nothing came, and {SILENCE}"
+            yield row, row | {"state": "partial", "reason": SILENT, "error": error}
+        elif is_own and row["reason"] == MISSING:
+            yield row, row | {"state": "complete", "reason": None, "error": None}
+
+
+def _is_empty(row: Row) -> bool:
+    """Return True if a whole window was read and nothing came."""
+    is_window = bool(row["state"] == "complete" and row["purpose"] != SETTLE)
+    return is_window and not row["rows_fetched"]
 
 
 def _doubted_window(row: Row, count: int, judgment: Judgment) -> str:
@@ -400,10 +432,7 @@ def _why(judgment: Judgment) -> str:
             "that are believed"
         )
     if judgment.doubt == "no_control":
-        return (
-            "no window that holds records still had any, so the vendor may be "
-            "answering nothing at all"
-        )
+        return SILENCE
     return "the days beside them could not be read"
 
 

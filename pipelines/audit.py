@@ -25,6 +25,8 @@ RECENT = 90 * DAY
 ROUND, OLD_ROUND = 6 * DAY, 26 * DAY
 """In so many days every recent window, and every older one, is counted once: in less
 than a week and a month, so that a night that is left out does no harm."""
+MONTH = 31 * DAY
+"""So far a start may be corrected: a call that left its day is looked for there."""
 MOST_COUNTS = 500
 """Windows of an account that one run counts at most: a pace, not a flood."""
 
@@ -110,6 +112,19 @@ def due(
         some.sort(key=checked_at)
         found += [window for group in some[:share] for window in group]
     return found[:MOST_COUNTS]
+
+
+def around(
+    windows: Sequence[HeldWindow], moments: Iterable[datetime], now: datetime
+) -> list[HeldWindow]:
+    """Return the windows of a month before and after some moments, not read ``now``."""
+    times = sorted(moments)
+    return [
+        window
+        for window in windows
+        if window.read_at < now
+        and any(window.start - MONTH <= at < window.end + MONTH for at in times)
+    ]
 
 
 def affordable(

@@ -8,7 +8,7 @@ deletes nothing, and its windows stay open.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -58,6 +58,11 @@ class StreamReads:
         """Return True if records that were stored before the run came again."""
         return any(read.known for read in self.reads)
 
+    @property
+    def is_silent(self) -> bool:
+        """Return True if windows were read and none of them listed anything."""
+        return bool(self.reads) and not any(read.listed for read in self.reads)
+
     def unread_around(self, moment: datetime) -> list[Interval]:
         """Return what was not read of the day before and the day after a moment."""
         around = (moment - DAY, min(moment + DAY, self.until))
@@ -106,6 +111,12 @@ class Judgment:
     doubt: Doubt = ""
     stored: int = 0
     """How many records are stored of the windows that were read."""
+
+    def put_off(self, confirmed: Interval | None) -> "Judgment":
+        """Return the same with nothing deleted but what an operator has confirmed."""
+        sure = [one for one in self.deleted if is_confirmed(one, confirmed)]
+        rest = [one for one in self.deleted if one not in sure]
+        return replace(self, deleted=tuple(sure), suspected=(*self.suspected, *rest))
 
 
 def most_at_once(stored: int) -> int:

@@ -103,7 +103,7 @@ ABSENCES = _schema(
 and change of mind. ``state`` is suspected (missing once, believably), doubted (missing
 in a reading that is not believed), deleted, present, or lapsed (its vendor can no
 longer prove either)."""
-MISSING, SHORT, UNSTEADY = "missing", "short", "unsteady"
+MISSING, SHORT, SILENT, UNSTEADY = "missing", "short", "silent", "unsteady"
 COUNTS_MORE = "vendor_counts_more"
 
 

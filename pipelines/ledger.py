@@ -166,7 +166,9 @@ def days_with_records(
         if table not in _tables(warehouse):
             return []
         stored = warehouse.table(f"held.raw.{table}").filter(f"event_at < '{until}'")
-        stored.filter(_equals("account", account)).create_view("records")
+        own = stored.filter(_equals("account", account))
+        own.project("account, record_id").create_view("recent")
+        _select(warehouse, table, "from recent")
         rows = warehouse.execute(query("days_with_records")).fetchall()
         return [day for (day,) in rows]
 

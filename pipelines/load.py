@@ -8,29 +8,38 @@ never resumed, and what is done is what the ledger in the raw file says.
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from pipelines.absences import (
     ROUNDS,
     RunReads,
+    Verdict,
     places_of,
     still_to_read,
     verdict_on,
     with_verdict,
 )
 from pipelines.agenda import Agenda, agenda, settled
-from pipelines.audit import affordable, comparable, count, due, to_read_again, uncounted
-from pipelines.config import Config, Vendor
+from pipelines.audit import (
+    affordable,
+    around,
+    comparable,
+    count,
+    due,
+    to_read_again,
+    uncounted,
+)
+from pipelines.config import Account, Config, Vendor
 from pipelines.landing import LEDGER, stored_at_once
-from pipelines.ledger import held, held_windows, past_reads
+from pipelines.ledger import HeldWindow, held, held_windows, past_reads
 from pipelines.locks import Holder, in_turn, only_one
 from pipelines.migration import migrate
 from pipelines.news import Tally, watch
@@ -60,6 +69,10 @@ DLT_SETTINGS = {
     "RESTORE_FROM_DESTINATION": "false",
 }
 
+Windows: TypeAlias = Sequence[HeldWindow]
+Reads: TypeAlias = Sequence[PastRead]
+Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
+"""From an account, its windows that can be counted and its ledger: what to count."""
 Progress = Callable[[str, int, int, int, str], None]
 """Told (vendor, windows done, windows planned, records so far, a note or "").
 
@@ -176,12 +189,14 @@ class _Run:
     """Each batch is asked within a turn."""
     outcome: Outcome
     reads: RunReads
+    blocked: set[str] = field(default_factory=set)
+    """Accounts that are not asked any more, since that is pointless in this run."""
 
     def ask(self, asked: Sequence[Asked], note: str = "") -> None:
         """Ask in batches, but nothing more of who refused."""
         self.outcome = replace(self.outcome, planned=self.outcome.planned + len(asked))
         self._show(note)
-        left = list(asked)
+        left = [one for one in asked if one[0].alias not in self.blocked]
         while left:
             batch = left[:BATCH_WINDOWS]
             with self.turn():
@@ -196,23 +211,27 @@ class _Run:
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
             answered = [one for one in batch if key(one) not in out_of_reach]
-            blocked = given_up(answered, tally)
+            self.blocked |= given_up(answered, tally)
             left = [
                 one
                 for one in left[BATCH_WINDOWS:]
-                if key(one) not in out_of_reach and one[0].alias not in blocked
+                if key(one) not in out_of_reach and one[0].alias not in self.blocked
             ]
             self.outcome = added(self.outcome, tally, len(out_of_reach), before)
             self._show("")
 
-    def audit(self) -> None:
-        """Count older windows in rotation, and read again what its vendor has not.
+    def audit(self, choose: Choice) -> set[str]:
+        """Count older windows, and read again what their vendor counts otherwise.
 
-        A total that cannot be had is a note: the window was read completely before.
+        Return the accounts of which not all chosen windows could be counted.
         """
         now = self.reads.since
         raw = raw_file(self.warehouse, self.vendor.name)
         lock = file_lock(self.warehouse, self.vendor.name)
+        wanted: list[Asked] = []
+        rows: list[dict[str, Any]] = []
+        notes: list[str] = []
+        failed: set[str] = set()
         with self.turn():
             with in_turn(lock, shared=True):
                 held = [
@@ -222,17 +241,20 @@ class _Run:
                     for window in held_windows(raw, stream)
                 ]
                 past = past_reads(raw)
-            wanted: list[Asked] = []
-            rows: list[dict[str, Any]] = []
-            notes: list[str] = []
             for account in self.vendor.accounts:
                 own = [read for read in past if read.account == account.alias]
-                windows = due(comparable(self.vendor, account, held), own, now)
-                windows = [*affordable(account, windows, own, now)]
+                chosen = choose(account, comparable(self.vendor, account, held), own)
+                if account.alias in self.blocked:
+                    failed |= {account.alias} if chosen else set()
+                    continue
+                windows = affordable(account, chosen, own, now)
                 counted = count(account, windows, own, now)
                 rows += counted.rows
                 wanted += to_read_again(account, windows, counted.totals)
-                notes += [uncounted(account, counted)]
+                note = uncounted(account, counted)
+                notes += [note] if note else []
+                if note or len(windows) < len(chosen):
+                    failed.add(account.alias)
             if rows:
                 table = pa.Table.from_pylist(rows, schema=LEDGER)
                 found = stored_at_once({"load_windows": table})
@@ -240,31 +262,55 @@ class _Run:
         self.outcome = replace(
             self.outcome,
             requests=self.outcome.requests + sum(row["requests"] for row in rows),
-            notes=(*self.outcome.notes, *filter(None, notes)),
+            notes=(*self.outcome.notes, *notes),
         )
         if wanted:
             self.ask(wanted)
+        return failed
 
     def judge(self, confirmed: Interval | None) -> None:
-        """Read what is needed to judge the stored records that did not come; do so."""
+        """Read what is needed to judge the stored records that did not come; do so.
+
+        A call may have moved to a day that is not read any more: before one is marked
+        deleted, the windows around it are counted, and what has more is read.
+        """
+        verdict = self._verdict(confirmed)
+        if any(verdict.proven.values()):
+            proven = verdict.proven
+
+            def choose(account: Account, windows: Windows, _: Reads) -> Windows:
+                return around(windows, proven.get(account.alias, ()), self.reads.since)
+
+            verdict = self._verdict(confirmed, self.audit(choose))
+        if verdict.tables:
+            resources = stored_at_once(verdict.tables)
+            with self.turn():
+                _store(self.vendor, self.warehouse, lambda: resources)
+        self.outcome = with_verdict(self.outcome, verdict)
+        if verdict.windows:
+            self._show("")
+
+    def _verdict(
+        self, confirmed: Interval | None, uncounted: Collection[str] = ()
+    ) -> Verdict:
         raw = raw_file(self.warehouse, self.vendor.name)
         lock = file_lock(self.warehouse, self.vendor.name)
-        places, now = places_of(self.vendor), self.reads.since
+        now = self.reads.since
+        places = [
+            place
+            for place in places_of(self.vendor)
+            if place[0].alias not in self.blocked
+        ]
         for _ in range(ROUNDS):
             with in_turn(lock, shared=True):
                 more = still_to_read(raw, places, self.reads, now, confirmed)
             if not more:
                 break
             self.ask(more)
-        with self.turn():
-            with in_turn(lock, shared=True):
-                verdict = verdict_on(raw, places, self.reads, now, confirmed)
-            if verdict.tables:
-                resources = stored_at_once(verdict.tables)
-                _store(self.vendor, self.warehouse, lambda: resources)
-        self.outcome = with_verdict(self.outcome, verdict)
-        if verdict.windows:
-            self._show("")
+        with in_turn(lock, shared=True):
+            return verdict_on(
+                raw, places, self.reads, now, confirmed, uncounted=uncounted
+            )
 
     def _show(self, note: str) -> None:
         done = self.outcome
@@ -290,7 +336,7 @@ def ask(
     run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads)
     run.ask(agenda.windows, "; ".join(agenda.warnings))
     if audit:
-        run.audit()
+        run.audit(lambda _, windows, past: due(windows, past, reads.since))
     run.judge(agenda.confirmed)
     return run.outcome
 
