@@ -24,6 +24,7 @@ from pipelines.refusal import (
     PassingError,
     Refusal,
     Refused,
+    SignInError,
     TooMuchError,
     VendorError,
     clean,
@@ -43,6 +44,10 @@ ATTEMPTS = 6
 ATTEMPTS_WHEN_TOO_MUCH = 2
 """An answer that takes the vendor too long takes it too long again."""
 LONGEST_BACKOFF = 60.0
+SIGN_IN_SECONDS = 60.0
+"""An account that nobody could sign in for this long is given up."""
+SIGN_IN_DEADLINE = 20.0
+"""For one answer to a sign-in: a few of these fit into the time for all."""
 PATIENCE_SECONDS = 600.0
 """A vendor that asks for more than this is asked again the next night."""
 
@@ -87,12 +92,6 @@ def _back_off(state: RetryCallState) -> float:
     return doubled if named is None else named
 
 
-def _is_given_up(state: RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome else None
-    is_too_much = isinstance(error, TooMuchError)
-    return state.attempt_number >= (ATTEMPTS_WHEN_TOO_MUCH if is_too_much else ATTEMPTS)
-
-
 class _Thread(threading.local):
     """What a client keeps apart for each thread: connections and counts."""
 
@@ -122,9 +121,12 @@ class Client:
         read_seconds: float = READ_SECONDS,
         daily_requests: int = 0,
         requests_today: int = 0,
+        is_sign_in: bool = False,
     ) -> None:
         """Open nothing yet; ``requests_per_second`` is the pace of this account.
 
+        ``is_sign_in`` asks once: who needs the token asks again, within the attempts of
+        the request that it is for.
         ``daily_requests`` is its quota in a UTC day, 0 for none, and
         ``requests_today`` what is spent of it. Threads may share a client: each has
         connections and counts of its own.
@@ -140,7 +142,10 @@ class Client:
         self._refused = refused
         self._allowance = Allowance(requests_per_second, daily_requests, requests_today)
         self._read_seconds = read_seconds
+        self._is_sign_in = is_sign_in
         self._own = _Thread()
+        self.warnings: list[str] = []
+        """What an operator should know though every window is read."""
 
     @property
     def sent(self) -> int:
@@ -188,12 +193,28 @@ class Client:
 
         retrying = Retrying(
             retry=retry_if_exception_type(PassingError),
-            stop=_is_given_up,
+            stop=self._is_given_up,
             wait=_back_off,
             before_sleep=self._before_retry,
             reraise=True,
         )
         return retrying(once)
+
+    def warn(self, sentence: str) -> None:
+        """Keep a sentence among the warnings, once."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+    def _is_given_up(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        attempts = ATTEMPTS
+        if isinstance(error, TooMuchError):
+            attempts = ATTEMPTS_WHEN_TOO_MUCH
+        if isinstance(error, SignInError):
+            ends = error.since + SIGN_IN_SECONDS
+            if time.monotonic() + _back_off(state) > ends:
+                return True
+        return self._is_sign_in or state.attempt_number >= attempts
 
     def _before_retry(self, state: RetryCallState) -> None:
         self._own.retries += 1
@@ -220,10 +241,10 @@ class Client:
 
     def _exchange(self, request: requests.Request, *, renew: bool) -> bytes | None:
         """Send once; None means: the token was refused, try again with a new one."""
-        self._spend()
         session = self._own.session
         request.auth = self._auth
         prepared = session.prepare_request(request)
+        self._spend()
         place = f"{self.vendor} ({urlsplit(str(request.url)).netloc})"
         surroundings = session.merge_environment_settings(
             prepared.url, {}, stream=True, verify=None, cert=None
@@ -247,10 +268,18 @@ class Client:
         refusal = self._refusal(response.status_code, body)
         if refusal is None:
             return body
-        if refusal.kind == "sign_in" and renew and isinstance(self._auth, BearerToken):
-            self._auth.forget()
-            return None
         sentence = f"{place} {refusal.words}"
+        if refusal.kind == "sign_in" and isinstance(self._auth, BearerToken):
+            self._auth.forget(str(prepared.headers.get(self._auth.header)))
+            if self._auth.is_ended_by_others:
+                sentence = (
+                    f"{place} ended two tokens within minutes of issuing them: another "
+                    f"program seems to use this {self._auth.shared}; Callhouse needs "
+                    "one of its own"
+                )
+                self.warn(sentence)
+            if renew:
+                return None
         if refusal.kind == "retry":
             wait = seconds_to_wait(response.headers, datetime.now(UTC))
             raise PassingError(sentence, wait=wait)
@@ -285,7 +314,8 @@ class Client:
         return None
 
     def _body(self, response: requests.Response, place: str) -> bytes:
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        seconds = SIGN_IN_DEADLINE if self._is_sign_in else DEADLINE_SECONDS
+        deadline = time.monotonic() + seconds
         body = bytearray()
         # read1 returns what has arrived; iter_content would wait for a full chunk,
         # and a vendor that drips would never be noticed.
@@ -294,7 +324,7 @@ class Client:
             if len(body) > BODY_BYTES:
                 raise VendorError(f"{place} sent more than {BODY_BYTES >> 20} MiB")
             if time.monotonic() > deadline:
-                raise PassingError(f"{place} took over {DEADLINE_SECONDS:.0f} s")
+                raise PassingError(f"{place} took over {seconds:.0f} s")
         return bytes(body)
 
     def _decode(self, body: bytes, shape: type[T], url: str | None) -> T:

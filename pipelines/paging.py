@@ -13,12 +13,14 @@ from typing import Any, TypeAlias
 import msgspec
 
 from pipelines.http import Client
-from pipelines.refusal import TooMuchError, VendorError
+from pipelines.refusal import ExpiredPageError, TooMuchError, VendorError
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
 """A vendor's answer with its values still unread."""
 
 MOST_PAGES = 100_000
+RESTARTS = 3
+"""So often a window is begun again in one reading because a page token ended."""
 ROUND = 1000
 """A list that ends after a multiple of this may end where its vendor stops counting."""
 
@@ -32,6 +34,8 @@ class Page:
     """How many records the vendor says the whole window has; None: it does not say."""
     part: tuple[datetime, datetime] | None = None
     """Where the window was too much for one question: the part this is a page of."""
+    starts_over: bool = False
+    """The first page again: the pages of this reading before it are void."""
 
 
 @dataclass(frozen=True)
@@ -117,24 +121,33 @@ def by_page(parameter: str, more_key: str, place: str, first: int = 0) -> Turn:
     return turn
 
 
-def pages(client: Client, listing: Listing, turn: Turn) -> Iterator[Page]:
+def pages(
+    client: Client, listing: Listing, turn: Turn, *, tokens_end: bool = False
+) -> Iterator[Page]:
     """Read a listing to its end.
 
     Raises `VendorError` when a promised key is missing or of another shape, when a
-    page comes twice, or when the pages never end.
+    page comes twice, or when the pages never end. With ``tokens_end``, pages are
+    bound to tokens of a short life: a refusal of a later page can only mean its token,
+    and is an `ExpiredPageError`.
     """
     place = f"{client.vendor} {listing.path}"
     so_far = 0
     before: list[msgspec.Raw] = []
-    for _ in range(MOST_PAGES):
-        envelope = client.ask(
-            listing.method,
-            listing.path,
-            Envelope,
-            params=listing.params,
-            data=listing.data,
-            json=listing.json,
-        )
+    for number in range(MOST_PAGES):
+        try:
+            envelope = client.ask(
+                listing.method,
+                listing.path,
+                Envelope,
+                params=listing.params,
+                data=listing.data,
+                json=listing.json,
+            )
+        except VendorError as error:
+            if error.is_bad_question and tokens_end and number:
+                raise ExpiredPageError(str(error)) from None
+            raise
         page = _page(envelope, listing, place)
         if page.records and page.records == before:
             raise VendorError(f"{place} sent the same page twice; the window is open")
@@ -146,6 +159,23 @@ def pages(client: Client, listing: Listing, turn: Turn) -> Iterator[Page]:
             return
         listing = listing.moved(step)
     raise VendorError(f"{place} had no last page after {MOST_PAGES} pages")
+
+
+def restarted(read: Callable[[], Iterator[Page]]) -> Iterator[Page]:
+    """Read a window, and from its first page again where a page token has ended.
+
+    Pages of two readings are no whole: what came and went in between would be in
+    neither or in both, so that the first page again makes those before it void.
+    """
+    for restart in range(1 + RESTARTS):
+        try:
+            for number, page in enumerate(read()):
+                yield replace(page, starts_over=restart > 0 and number == 0)
+        except ExpiredPageError as error:
+            sentence = f"{error}; the window was begun again {restart} times"
+        else:
+            return
+    raise VendorError(sentence)
 
 
 Span: TypeAlias = Callable[[datetime, datetime], Iterator[Page]]

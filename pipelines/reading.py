@@ -154,6 +154,8 @@ class Reader:
     def _drain(self, window: Window, now: datetime) -> Pile:
         pile = Pile()
         for page in self.fetch(window):
+            if page.starts_over:
+                pile = Pile()
             # Of records asked for by id the vendor counts one request at a time.
             total = None if window.ids else page.total
             pile.moved |= pile.pages > 0 and total != pile.total

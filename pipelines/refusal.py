@@ -49,6 +49,24 @@ class PassingError(VendorError):
         self.wait = wait
 
 
+class SignInError(PassingError):
+    """Nobody could be signed in; ``since`` is when that began, of a monotonic clock.
+
+    Without a token no window of the account can be read, whatever the reason is.
+    """
+
+    def __init__(
+        self, sentence: str, *, wait: float | None = None, since: float = 0.0
+    ) -> None:
+        """Keep since when signing in fails."""
+        super().__init__(sentence, wait=wait, stops_account=True)
+        self.since = since
+
+
+class ExpiredPageError(VendorError):
+    """A later page of a list was refused: its token has ended, its question is old."""
+
+
 class TooMuchError(PassingError):
     """The question has a longer answer than the vendor gives; half of it may not."""
 

@@ -23,6 +23,7 @@ SHAPES = {
     "twin": ("items", "callId", "createdAt", "2099-01-01T00:00:00+00:00"),
     "whippy": ("data", "id", "created_at", "2099-01-01T00:00:00.000000Z"),
 }
+PAGE_TOKEN = "next_page_token"  # noqa: S105 - the name of it
 FAR_IDS: dict[str, object] = {"voximplant": 999_999_999_999_999}
 
 Body = dict[str, object]
@@ -158,6 +159,12 @@ def _far_future(fault: Fault, body: Body, key: str) -> None:
     records.append(strange | {name: far_id, moment: far})
 
 
+def _expire_page_token(_: Fault, body: Body, __: str) -> None:
+    """Hand out a token that has ended by the time it comes back."""
+    if body.get(PAGE_TOKEN):
+        body[PAGE_TOKEN] = "ended"
+
+
 def _records(body: Body, key: str) -> list[Record]:
     records = body.get(key)
     return records if isinstance(records, list) else []
@@ -169,6 +176,7 @@ EDITS: dict[str, Callable[[Fault, Body, str], None]] = {
     "null_records": _null_records,
     "malformed_record": _malformed_record,
     "extra_record_far_future": _far_future,
+    "expire_page_token": _expire_page_token,
 }
 KINDS = (
     *EDITS,

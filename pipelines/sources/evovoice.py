@@ -118,9 +118,12 @@ def evovoice(
     """
     # As bytes: requests would write text as Latin-1, or fail to.
     basic = HTTPBasicAuth(username.encode(), password.encode())
-    sign_in = Client("evovoice", base_url, refused=_refused)
+    sign_in = Client("evovoice", base_url, refused=_refused, is_sign_in=True)
     cookie = BearerToken(
-        partial(_cookies, sign_in, username, password), header="Cookie", scheme=""
+        partial(_cookies, sign_in, username, password),
+        header="Cookie",
+        scheme="",
+        shared="login",
     )
     client = Client(
         "evovoice",

@@ -142,10 +142,11 @@ def twin(
 
     ``company_ids`` are separated by commas; empty asks for the login's own company.
     """
+    sign_in = Client("twin", login_url, is_sign_in=True)
     client = Client(
         "twin",
         base_url,
-        BearerToken(partial(_token, Client("twin", login_url), email, password)),
+        BearerToken(partial(_token, sign_in, email, password), shared="login"),
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
         requests_today=terms.requests_today,
