@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from pipelines.agenda import Agenda, agenda, settled
+from pipelines.allowance import VendorRun
 from pipelines.config import Account, Config, Vendor
 from pipelines.ledger import held, past_reads
 from pipelines.locks import in_turn, only_one
@@ -150,7 +151,7 @@ def ask(
         notes=agenda.warnings,
     )
     progress(vendor.name, 0, outcome.planned, 0, "; ".join(agenda.warnings))
-    left = list(agenda.windows)
+    left, run = list(agenda.windows), VendorRun()
     while left:
         batch = left[:BATCH_WINDOWS]
         with turn():
@@ -159,7 +160,7 @@ def ask(
                 account.alias: spent_today(reads, account.alias, clock())
                 for account in vendor.accounts
             }
-            tally = load_batch(vendor, warehouse, batch, clock, spent)
+            tally = load_batch(vendor, warehouse, batch, clock, spent, run=run)
         out_of_reach = lost(left, tally)
         blocked = given_up((a for a in batch if key(a) not in out_of_reach), tally)
         left = [
@@ -168,6 +169,8 @@ def ask(
             if key(asked) not in out_of_reach and asked[0].alias not in blocked
         ]
         outcome = added(outcome, tally, len(out_of_reach))
+        notes = dict.fromkeys([*outcome.notes, *run.warnings])
+        outcome = replace(outcome, notes=tuple(notes))
         progress(vendor.name, outcome.windows, outcome.planned, outcome.records, "")
     return outcome
 
@@ -178,6 +181,8 @@ def load_batch(
     asked: list[tuple[Account, Window]],
     clock: Callable[[], datetime],
     spent: Mapping[str, int],
+    *,
+    run: VendorRun | None = None,
 ) -> Tally:
     """Read windows and store them, their ledger and their quarantine as one load."""
     os.environ.update(DLT_SETTINGS)
@@ -195,6 +200,7 @@ def load_batch(
             clock,
             keep_going=True,
             requests_today=spent[account.alias],
+            run=run,
             held=partial(held, raw),
         )
         built = open_source(

@@ -13,12 +13,17 @@ from typing import Any, TypeAlias
 import msgspec
 
 from pipelines.http import Client
-from pipelines.refusal import ExpiredPageError, TooMuchError, VendorError
+from pipelines.refusal import ExpiredPageError, TooMuchError, VendorError, clean
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
 """A vendor's answer with its values still unread."""
 
 MOST_PAGES = 100_000
+MOST_RECORDS = 2**53
+"""A total above this is no count: not even JavaScript has a whole number there."""
+MOST_BYTES = 192 * 1024 * 1024
+"""Of one window's records, which stay in memory until the window is read to its end."""
+ERRORS = frozenset({"error", "errors"})
 RESTARTS = 3
 """So often a window is begun again in one reading because a page token ended."""
 ROUND = 1000
@@ -65,6 +70,29 @@ Turn: TypeAlias = Callable[[Envelope, Page, int], Mapping[str, Any] | None]
 """From (envelope, page, records so far) to what changes for the next page, or None."""
 
 
+def checked(envelope: Envelope, place: str) -> Envelope:
+    """Return an envelope that has no error in it; one beside the data raises.
+
+    What stands beside an error is a part of the data at best.
+    """
+    for key, value in envelope.items():
+        if key.lower() in ERRORS and not _is_nothing(value):
+            said = clean(bytes(value).decode(errors="replace"))
+            raise VendorError(
+                f"{place} sent {key!r} beside its answer, of which the rest may be "
+                f"missing; the window is open ({said})"
+            )
+    return envelope
+
+
+def _is_nothing(value: msgspec.Raw) -> bool:
+    """Return True for what a vendor may write where there is no error."""
+    try:
+        return not msgspec.json.decode(value)
+    except (ValueError, RecursionError):
+        return False
+
+
 def promised(envelope: Envelope, key: str, shape: type[Any], place: str) -> Any:  # noqa: ANN401
     """Return a key of the envelope, decoded; its absence or another shape raises."""
     if key not in envelope:
@@ -74,8 +102,10 @@ def promised(envelope: Envelope, key: str, shape: type[Any], place: str) -> Any:
         )
     try:
         return msgspec.json.decode(envelope[key], type=shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise VendorError(f"{place} sent {key!r} in another shape: {error}") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise VendorError(
+            f"{place} sent {key!r} in another shape: {clean(str(error))}"
+        ) from None
 
 
 def by_offset(parameter: str, limit: int) -> Turn:
@@ -132,7 +162,7 @@ def pages(
     and is an `ExpiredPageError`.
     """
     place = f"{client.vendor} {listing.path}"
-    so_far = 0
+    so_far = bytes_so_far = 0
     before: list[msgspec.Raw] = []
     for number in range(MOST_PAGES):
         try:
@@ -148,10 +178,17 @@ def pages(
             if error.is_bad_question and tokens_end and number:
                 raise ExpiredPageError(str(error)) from None
             raise
-        page = _page(envelope, listing, place)
+        page = _page(checked(envelope, place), listing, place)
         if page.records and page.records == before:
             raise VendorError(f"{place} sent the same page twice; the window is open")
         so_far += len(page.records)
+        bytes_so_far += sum(len(memoryview(record)) for record in page.records)
+        if bytes_so_far > MOST_BYTES:
+            raise VendorError(
+                f"{place} has more than {MOST_BYTES >> 20} MiB of records in one "
+                "window, more than is held in memory; ask the vendor what makes its "
+                "records so large"
+            )
         before = page.records
         yield page
         step = turn(envelope, page, so_far)
@@ -226,4 +263,9 @@ def _page(envelope: Envelope, listing: Listing, place: str) -> Page:
         return Page(records)
     if listing.total not in envelope and not listing.total_is_promised:
         return Page(records)
-    return Page(records, promised(envelope, listing.total, int, place))
+    total: int = promised(envelope, listing.total, int, place)
+    if not 0 <= total <= MOST_RECORDS:
+        raise VendorError(
+            f"{place} sent a {listing.total!r} that counts nothing; the window is open"
+        )
+    return Page(records, total)

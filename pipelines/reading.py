@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from pipelines.allowance import VendorRun
 from pipelines.paging import Page
 from pipelines.refusal import VendorError
 from pipelines.stream import Stream
@@ -54,6 +55,8 @@ class Terms:
     """Whether a failed window goes into the ledger as such, instead of raising."""
     requests_today: int = 0
     """What is spent of the account's daily quota."""
+    run: VendorRun | None = None
+    """What the run has gone through so far; None: a client counts for itself."""
     held: Held = _nothing
     counts_only: bool = False
     """Whether only the vendor's total is asked for; no record comes then."""

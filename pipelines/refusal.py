@@ -106,19 +106,19 @@ def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
     (Zoom); X-RateLimit-Remaining-Interval-Milliseconds (Whippy). None: not said.
     """
     milliseconds = headers.get("X-RateLimit-Remaining-Interval-Milliseconds", "")
-    if re.fullmatch(r"\d+(\.\d+)?", milliseconds.strip()):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", milliseconds.strip()):
         return float(milliseconds) / 1000
     text = headers.get("Retry-After", "").strip()
     if not text:
         return None
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        return float(text)  # infinite where no float is as large
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = read(text)
-        except ValueError:
-            continue
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - now).total_seconds())
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            return max(0.0, (moment - now).total_seconds())
+        except (ValueError, OverflowError, TypeError, IndexError):
+            continue  # the two readers fail in all of these ways
     return None

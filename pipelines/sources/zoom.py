@@ -42,7 +42,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
-from pipelines.http import Client
+from pipelines.http import PATIENCE_SECONDS, Client
 from pipelines.landing import landed
 from pipelines.paging import Listing, Page, by_token, pages, restarted
 from pipelines.reading import ALONE, Fetch, Terms
@@ -102,6 +102,7 @@ def zoom(
     requests_per_second: float = 4.0,
     concurrency: int = 1,
     daily_requests: int = 15_000,
+    patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one account's call log (shapes: `pipelines.landing`).
@@ -122,6 +123,8 @@ def zoom(
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
         requests_today=terms.requests_today,
+        patience_seconds=patience_seconds,
+        run=terms.run,
         refused=_refused,
     )
     fetches: dict[Stream, Fetch] = {
