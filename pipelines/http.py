@@ -5,6 +5,7 @@ wrong on the way ends here, as an answer or as one `VendorError` whose sentence 
 fit for a log: no query string, no body, no credential, no phone number.
 """
 
+import logging
 import re
 import ssl
 import threading
@@ -39,6 +40,9 @@ from pipelines.refusal import (
 from pipelines.sign_in import BearerToken
 
 T = TypeVar("T")
+
+# Its log lines hold whole URLs and headers.
+logging.getLogger("urllib3").propagate = False
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
@@ -95,6 +99,10 @@ def _decoded(body: bytes, shape: type[T]) -> T:
         return msgspec.json.decode(mended, type=shape)
 
 
+def _as_bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
 def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Sign nothing: an empty sign-in, or requests would look into .netrc for one."""
     return request
@@ -108,6 +116,8 @@ def _back_off(state: RetryCallState) -> float:
 
 
 CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+IN_A_HEADER = re.compile(rb"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
+"""What arrives as it was sent: one line of ASCII, no blank around it."""
 UNREACHABLE = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
@@ -264,7 +274,8 @@ class Client:
         self._own.retries += 1
         wait = state.next_action.sleep if state.next_action else 0.0
         error = state.outcome.exception() if state.outcome else None
-        if wait > self._patience:
+        is_asked_for = isinstance(error, PassingError) and error.wait is not None
+        if is_asked_for and wait > self._patience:
             asked = f"{wait / 60:.0f} minutes" if wait < MONTH else "over a month"
             raise VendorError(
                 f"{self.vendor} asks to wait {asked} (its quota is "
@@ -364,13 +375,17 @@ class Client:
         """Sign a request; what no request can carry is an error without its text."""
         request.auth = self._auth
         try:
-            return self._own.session.prepare_request(request)
-        except (requests.RequestException, ValueError) as error:
-            raise VendorError(
-                f"{place} cannot be asked: {type(error).__name__}; check its settings "
-                "and credentials for characters that do not belong there",
-                stops_account=True,
-            ) from None
+            prepared = self._own.session.prepare_request(request)
+            sent = map(_as_bytes, prepared.headers.values())
+            if all(map(IN_A_HEADER.fullmatch, sent)):
+                return prepared
+        except (requests.RequestException, ValueError):
+            pass  # their texts hold the key
+        raise VendorError(
+            f"{place} cannot be asked: a setting, a key, or a token that it gave, has "
+            "characters that do not belong there",
+            stops_account=True,
+        )
 
     def _sent(
         self, prepared: requests.PreparedRequest, place: str
@@ -443,7 +458,8 @@ class Client:
                     f"{place} cannot be reached; check base_url and the network",
                     stops_account=True,
                 )
-        return PassingError(f"{place} broke off: {type(error).__name__}")
+        *_, innermost = _causes(error)
+        return PassingError(f"{place} broke off: {type(innermost).__name__}")
 
     def _body(self, response: requests.Response, place: str) -> bytes:
         body = bytearray()
