@@ -67,9 +67,11 @@ def is_loopback(host: str) -> bool:
 def _is_host(host: str, parts: SplitResult) -> bool:
     if "[" in parts.netloc:
         try:
-            return bool(IPv6Address(host))
+            IPv6Address(host)
         except AddressValueError:
             return False
+        whole = rf"\[{re.escape(host)}\](:[0-9]+)?"
+        return bool(re.fullmatch(whole, parts.netloc.lower()))
     labels = host.split(".")
     if re.fullmatch(r"\d+|0x[0-9a-f]*", labels[-1]):
         # What ends in a number is read as an IPv4 address, in forms one may not expect.

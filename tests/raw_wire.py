@@ -39,6 +39,7 @@ def raw_server(tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
     def serve(connection: socket.socket) -> None:
         # A client that goes away or refuses a certificate is what a test is about.
         with suppress(OSError), connection:
+            connection.getpeername()  # ssl leaks the socket of who has gone already
             talk = tls.wrap_socket(connection, server_side=True) if tls else connection
             with talk:
                 asked = b""

@@ -11,9 +11,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import dlt
 import msgspec
 import pytest
 import trustme
+from dlt.pipeline.exceptions import PipelineStepFailed
 from raw_wire import RawServer, dripping, raw_server
 from requests.auth import HTTPBasicAuth
 
@@ -24,6 +26,7 @@ from pipelines.paging import Listing, by_offset, by_token, pages
 from pipelines.refusal import Refusal, VendorError
 from pipelines.sign_in import BearerToken, HeaderKey
 from pipelines.sources import evovoice, twin, voximplant, whippy, zoom
+from pipelines.windows import day_windows
 
 OK = b"HTTP/1.1 200 OK\r\n"
 PLAIN = b"Content-Type: application/json\r\n"
@@ -433,3 +436,28 @@ def test_a_part_of_an_answer_is_no_answer(
     for _ in range(2):
         with pytest.raises(VendorError, match="acme /calls sent"):
             list(pages(client, listing, by_offset("o", 10)))
+
+
+@pytest.mark.parametrize("key", [CANARY, f"{CANARY}\n", f"{CANARY}\r\nX: y"])
+def test_no_key_is_left_in_what_the_loader_writes_of_a_failure(
+    tmp_path: Path, key: str
+) -> None:
+    """dlt keeps the error of a run, with its texts, in trace.pickle."""
+    with raw_server() as server:
+        server.send = lambda: [b"HTTP/1.1 401 x\r\nContent-Length: 2\r\n\r\n{}"]
+        source = whippy.whippy(
+            windows=day_windows("calls", "2026-03-01", "2026-03-02"),
+            api_key=key,
+            base_url=f"http://127.0.0.1:{server.port}",
+        )
+        pipeline = dlt.pipeline(
+            "whippy",
+            pipelines_dir=str(tmp_path / "dlt"),
+            destination=dlt.destinations.duckdb(str(tmp_path / "whippy.duckdb")),
+        )
+        with pytest.raises(PipelineStepFailed):
+            pipeline.run(source, loader_file_format="parquet")
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name == "trace.pickle" for path in written)
+    leaks = [path for path in written if CANARY.encode() in path.read_bytes()]
+    assert leaks == []
