@@ -1,6 +1,7 @@
 """Whatever arrives on the wire ends, and is an answer or one VendorError."""
 
 import datetime as dt
+import gc
 import gzip
 import json
 import ssl
@@ -31,6 +32,20 @@ from pipelines.windows import day_windows
 OK = b"HTTP/1.1 200 OK\r\n"
 PLAIN = b"Content-Type: application/json\r\n"
 CANARY = "canary-5f0e1d"
+
+
+# A response that is no response at all keeps its socket until the next collection:
+# ssl and http.client do not close what they could not make a response of.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
