@@ -21,8 +21,6 @@ Envelope: TypeAlias = dict[str, msgspec.Raw]
 MOST_PAGES = 100_000
 MOST_RECORDS = 2**53
 """A total above this is no count: not even JavaScript has a whole number there."""
-MOST_BYTES = 192 * 1024 * 1024
-"""Of one window's records, which stay in memory until the window is read to its end."""
 ERRORS = frozenset({"error", "errors"})
 RESTARTS = 3
 """So often a window is begun again in one reading because a page token ended."""
@@ -162,7 +160,7 @@ def pages(
     and is an `ExpiredPageError`.
     """
     place = f"{client.vendor} {listing.path}"
-    so_far = bytes_so_far = 0
+    so_far = 0
     before: list[msgspec.Raw] = []
     for number in range(MOST_PAGES):
         try:
@@ -182,13 +180,6 @@ def pages(
         if page.records and page.records == before:
             raise VendorError(f"{place} sent the same page twice; the window is open")
         so_far += len(page.records)
-        bytes_so_far += sum(len(memoryview(record)) for record in page.records)
-        if bytes_so_far > MOST_BYTES:
-            raise VendorError(
-                f"{place} has more than {MOST_BYTES >> 20} MiB of records in one "
-                "window, more than is held in memory; ask the vendor what makes its "
-                "records so large"
-            )
         before = page.records
         yield page
         step = turn(envelope, page, so_far)

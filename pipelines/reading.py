@@ -30,6 +30,8 @@ Held: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
 
 READS = 3
 """A set that moved while it was paged is read again this often, then left open."""
+MOST_BYTES = 192 * 1024 * 1024
+"""Of one window's records, which stay in memory until the window has been read."""
 COUNTING_PAGES = 3
 """Where the first page has no total, the second or third may."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -70,6 +72,8 @@ class Pile:
     """Records of one window while its pages come in."""
 
     fetched: int = 0
+    bytes: int = 0
+    """How long these records are together."""
     total: int | None = None
     pages: int = 0
     moved: bool = False
@@ -180,6 +184,13 @@ class Reader:
 
     def _add(self, pile: Pile, record: bytes, window: Window, now: datetime) -> None:
         pile.fetched += 1
+        pile.bytes += len(record)
+        if pile.bytes > MOST_BYTES:
+            raise VendorError(
+                f"{window} has more than {MOST_BYTES >> 20} MiB of records, more than "
+                "is kept in memory at once; have the vendor send fewer fields of a "
+                "record (fields in config.toml, where it has that key)"
+            )
         try:
             record_id, event_at, keys = self._keys(record, now)
             payload = record.decode()
