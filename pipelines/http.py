@@ -282,7 +282,8 @@ class Client:
                 "used up); what is loaded stays, the next run goes on from there",
                 stops_account=True,
             )
-        if self._run.lost_seconds + wait > self._patience:
+        # A try without a wait, with a new token for example, costs no patience.
+        if wait and self._run.lost_seconds + wait > self._patience:
             raise VendorError(
                 f"{error}; this run has waited {self._run.lost_seconds:.0f} s for "
                 f"{self.vendor} and would have to wait on, longer than "

@@ -46,7 +46,7 @@ def raw_server(tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
                 while b"\r\n\r\n" not in asked and (more := talk.recv(65536)):
                     asked += more
                     if not asked[:1].isalpha():
-                        break  # no HTTP at all
+                        break  # TLS, or whatever else this is
                 server.requests.append(asked)
                 for part in server.send():
                     talk.sendall(part)

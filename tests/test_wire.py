@@ -34,7 +34,7 @@ PLAIN = b"Content-Type: application/json\r\n"
 CANARY = "canary-5f0e1d"
 
 
-# A response that is no response at all keeps its socket until the next collection:
+# What cannot be read as a response keeps its socket until the next collection:
 # ssl and http.client do not close what they could not make a response of.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
@@ -200,7 +200,7 @@ def test_a_wrong_certificate_is_told_as_that_and_gets_no_credential(
             client.ask("GET", "/", msgspec.Raw)
         assert error.value.stops_account
         assert server.requests == []
-        assert client.sent == 1, "a certificate is no better a minute later"
+        assert client.sent == 1, "a certificate does not get better in a minute"
 
 
 def test_a_server_that_speaks_no_tls_is_told_as_that(

@@ -225,7 +225,7 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         message: str = ""
 
     try:
-        trouble = msgspec.json.decode(body, type=Trouble)
+        trouble = msgspec.json.decode(body, type=Trouble, strict=False)
     except msgspec.MsgspecError:
         return None
     words = f"refused with code {trouble.code}: {trouble.message}"
