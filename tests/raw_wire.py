@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 LONGEST = 20.0
 """Seconds that a connection is kept busy at most: a client that hangs ends then."""
+outlasted: list[bytes] = []
+"""What was dripped to a client that listened to the end."""
 
 
 @dataclass
@@ -29,6 +31,7 @@ def dripping(part: bytes, first: bytes = b"") -> Iterator[bytes]:
     while time.monotonic() - began < LONGEST:
         time.sleep(0.02)
         yield part
+    outlasted.append(part)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import trustme
 from dlt.pipeline.exceptions import PipelineStepFailed
-from raw_wire import RawServer, dripping, raw_server
+from raw_wire import RawServer, dripping, outlasted, raw_server
 from requests.auth import HTTPBasicAuth
 
 from pipelines import http
@@ -106,6 +106,7 @@ def test_an_exchange_ends_however_slowly_it_goes_on(
     server.send = DRIPS[drip]
     with pytest.raises(VendorError, match="took over 0 s for one answer"):
         client.ask("GET", "/", msgspec.Raw)
+    assert outlasted == []
 
 
 def test_a_proxy_that_drips_ends_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +119,7 @@ def test_a_proxy_that_drips_ends_as_well(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(VendorError, match="took over 0 s for one answer"):
             client.ask("GET", "/", msgspec.Raw)
         assert server.requests[0].startswith(b"CONNECT vendor.invalid:443")
+    assert outlasted == []
 
 
 def test_a_connection_that_a_deadline_ended_serves_nobody_else(
