@@ -1,4 +1,4 @@
-"""What one account may ask: so many requests a second, so many a day, of all threads.
+"""What one account may ask, and how long a run waits for its vendor in all.
 
 A vendor counts an account's requests, not a window's: windows that are read at the
 same time share one pace and one quota.
@@ -34,3 +34,29 @@ class Allowance:
             begin = max(time.monotonic(), self._next_at)
             self._next_at = begin + self._pause
         time.sleep(max(0.0, begin - time.monotonic()))
+
+
+class VendorRun:
+    """What one run has gone through with one vendor, over all its accounts."""
+
+    def __init__(self) -> None:
+        """Start with nothing lost and nothing heard."""
+        self.lost_seconds = 0.0
+        """Waits, and answers that never came; side by side a second counts once."""
+        self.warnings: list[str] = []
+        """What an operator should know though every window may be in."""
+        self._counted_until = 0.0
+        self._turn = threading.Lock()
+
+    def lose(self, began: float) -> None:
+        """Count the time from ``began``, of the monotonic clock, until now."""
+        with self._turn:
+            now = time.monotonic()
+            self.lost_seconds += max(0.0, now - max(began, self._counted_until))
+            self._counted_until = now
+
+    def warn(self, sentence: str) -> None:
+        """Keep a sentence, once."""
+        with self._turn:
+            if sentence not in self.warnings:
+                self.warnings.append(sentence)

@@ -12,6 +12,7 @@ from itertools import groupby
 from math import ceil
 from typing import Any, TypeAlias
 
+from pipelines.allowance import VendorRun
 from pipelines.config import Account, Vendor
 from pipelines.ledger import HeldWindow
 from pipelines.outcome import Asked
@@ -146,6 +147,7 @@ def count(
     windows: Sequence[HeldWindow],
     reads: Iterable[PastRead],
     now: datetime,
+    run: VendorRun | None = None,
 ) -> Counted:
     """Ask the vendor for the total of each window; nothing is stored.
 
@@ -162,6 +164,7 @@ def count(
             lambda: now,
             keep_going=True,
             requests_today=spent_today(reads, account.alias, now),
+            run=run,
             counts_only=True,
         ),
     )

@@ -6,8 +6,11 @@ told is what its source function takes as parameters; anything else is refused w
 the nearest key named, because a misspelt key is a setting that silently is not set.
 """
 
+import grp
 import inspect
 import os
+import pwd
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -23,6 +26,7 @@ import duckdb
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
+from pipelines.address import trouble_with
 from pipelines.fx import FX_RATES, FxRate
 from pipelines.given import ConfigError, Setting, nearest, read_toml
 from pipelines.rate_cards import RateCard, read_rate_cards
@@ -44,6 +48,8 @@ ZERO = frozenset(
 """Settings for which 0, or false, says something."""
 UNUSABLE = frozenset("'%?=")
 """What dlt ends a name at, decodes, or takes for a parameter or a partition."""
+SENT_IN_HEADERS = frozenset({"api_key"})
+"""Settings that are sent as they are, where nothing but ASCII can be sent."""
 SETTLE_AFTER = timedelta(days=7)
 """A call is asked for until it is this old; what is known of it then is final."""
 
@@ -140,11 +146,41 @@ def read_config(
 
 
 def _file(path: Path) -> _Settings:
-    if path.name == "secrets.toml" and path.stat().st_mode & (
-        stat.S_IRWXG | stat.S_IRWXO
-    ):
-        raise ConfigError(f"{path} can be read by others; run: chmod 600 {path}")
+    """Read a file that nobody else can have written.
+
+    Who can write it can have the credentials sent to an address of their own.
+    """
+    status = path.stat()
+    if path.name == "secrets.toml":
+        if status.st_uid != os.geteuid():
+            owner = f"user {status.st_uid}"
+            raise ConfigError(
+                f"{path} belongs to {owner}, not to the user who runs this; own it"
+            )
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(f"{path} can be read by others; run: chmod 600 {path}")
+    for one in (path.parent, path):
+        if _others_can_write(one.stat()):
+            raise ConfigError(
+                f"{one} can be written by others, who could have your credentials sent "
+                f"to an address of theirs; run: chmod go-w {one}"
+            )
     return dict(_flatten(read_toml(path), str(path), ()))
+
+
+def _others_can_write(status: os.stat_result) -> bool:
+    """Return True if users other than the owner can.
+
+    Where each user has a group of the same name, that group is nobody else.
+    """
+    if not status.st_mode & stat.S_IWGRP:
+        return bool(status.st_mode & stat.S_IWOTH)
+    try:
+        owner, group = pwd.getpwuid(status.st_uid), grp.getgrgid(status.st_gid)
+    except KeyError:
+        return True
+    is_private = owner.pw_name == group.gr_name and not group.gr_mem
+    return not is_private or bool(status.st_mode & stat.S_IWOTH)
 
 
 def _flatten(
@@ -288,6 +324,30 @@ def _time_zones() -> frozenset[str]:
         return frozenset(name for (name,) in zones.fetchall())
 
 
+def _text(place: str, key: str, text: str) -> str:
+    """Return a text without the line end that a paste or a mounted secret leaves.
+
+    No word of it is in an error: it may be a secret.
+    """
+    if key.endswith("_url") and (trouble := trouble_with(text)):
+        raise ConfigError(f"{place}: {key} {trouble}")
+    if key == "path" and not re.fullmatch(r"/[^\s?#\\]*", text):
+        raise ConfigError(f"{place}: {key} must begin with / and have no ?, # or space")
+    text = text.strip("\r\n") if key == "password" else text.strip()
+    if key == "private_key":
+        return text
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
+        raise ConfigError(
+            f"{place}: {key} has a line break or another control character in it; "
+            "copy it again"
+        )
+    if key in SENT_IN_HEADERS and not text.isascii():
+        raise ConfigError(
+            f"{place}: {key} has a character in it that no such key has; copy it again"
+        )
+    return text
+
+
 def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     value = setting.value
     if isinstance(value, Decimal):
@@ -297,6 +357,8 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     except msgspec.ValidationError as error:
         # msgspec names types, never the value: it may be a secret.
         raise ConfigError(f"{setting.place}: {error}") from None
+    if isinstance(found, str):
+        found = _text(setting.place, key, found)
     if key == "time_zone" and found not in _time_zones():
         raise ConfigError(
             f"{setting.place}: {found!r} is no IANA time zone; write one like "

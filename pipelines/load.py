@@ -28,6 +28,7 @@ from pipelines.absences import (
     with_verdict,
 )
 from pipelines.agenda import Agenda, agenda, settled
+from pipelines.allowance import VendorRun
 from pipelines.audit import (
     affordable,
     around,
@@ -191,6 +192,8 @@ class _Run:
     reads: RunReads
     blocked: set[str] = field(default_factory=set)
     """Accounts that are not asked any more, since that is pointless in this run."""
+    patience: VendorRun = field(default_factory=VendorRun)
+    """How long the run has waited for the vendor, over all batches."""
 
     def ask(self, asked: Sequence[Asked], note: str = "") -> None:
         """Ask in batches, but nothing more of who refused."""
@@ -206,7 +209,12 @@ class _Run:
                     for account in self.vendor.accounts
                 }
                 tally = load_batch(
-                    self.vendor, self.warehouse, batch, self.clock, spent
+                    self.vendor,
+                    self.warehouse,
+                    batch,
+                    self.clock,
+                    spent,
+                    run=self.patience,
                 )
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
@@ -218,6 +226,7 @@ class _Run:
                 if key(one) not in out_of_reach and one[0].alias not in self.blocked
             ]
             self.outcome = added(self.outcome, tally, len(out_of_reach), before)
+            self._add_notes(self.patience.warnings)
             self._show("")
 
     def audit(self, choose: Choice) -> set[str]:
@@ -248,7 +257,7 @@ class _Run:
                     failed |= {account.alias} if chosen else set()
                     continue
                 windows = affordable(account, chosen, own, now)
-                counted = count(account, windows, own, now)
+                counted = count(account, windows, own, now, self.patience)
                 rows += counted.rows
                 wanted += to_read_again(account, windows, counted.totals)
                 note = uncounted(account, counted)
@@ -259,11 +268,9 @@ class _Run:
                 table = pa.Table.from_pylist(rows, schema=LEDGER)
                 found = stored_at_once({"load_windows": table})
                 _store(self.vendor, self.warehouse, lambda: found)
-        self.outcome = replace(
-            self.outcome,
-            requests=self.outcome.requests + sum(row["requests"] for row in rows),
-            notes=(*self.outcome.notes, *notes),
-        )
+        requests = sum(row["requests"] for row in rows)
+        self.outcome = replace(self.outcome, requests=self.outcome.requests + requests)
+        self._add_notes(notes)
         if wanted:
             self.ask(wanted)
         return failed
@@ -312,6 +319,10 @@ class _Run:
                 raw, places, self.reads, now, confirmed, uncounted=uncounted
             )
 
+    def _add_notes(self, notes: Sequence[str]) -> None:
+        all_of_them = dict.fromkeys([*self.outcome.notes, *notes])
+        self.outcome = replace(self.outcome, notes=tuple(all_of_them))
+
     def _show(self, note: str) -> None:
         done = self.outcome
         self.progress(self.vendor.name, done.windows, done.planned, done.records, note)
@@ -347,6 +358,8 @@ def load_batch(
     asked: Sequence[Asked],
     clock: Callable[[], datetime],
     spent: Mapping[str, int],
+    *,
+    run: VendorRun | None = None,
 ) -> Tally:
     """Read windows and store them, their ledger and their quarantine as one load."""
     raw = raw_file(warehouse, vendor.name)
@@ -360,6 +373,7 @@ def load_batch(
                 clock,
                 keep_going=True,
                 requests_today=spent[account.alias],
+                run=run,
                 held=partial(held, raw),
             )
             built = open_source(

@@ -13,12 +13,17 @@ from typing import Any, TypeAlias
 import msgspec
 
 from pipelines.http import Client
-from pipelines.refusal import TooMuchError, VendorError
+from pipelines.refusal import ExpiredPageError, TooMuchError, VendorError, clean
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
 """A vendor's answer with its values still unread."""
 
 MOST_PAGES = 100_000
+MOST_RECORDS = 2**53
+"""A total above this is no count: not even JavaScript has a whole number there."""
+ERRORS = frozenset({"error", "errors"})
+RESTARTS = 3
+"""So often a window is begun again in one reading because a page token ended."""
 ROUND = 1000
 """A list that ends after a multiple of this may end where its vendor stops counting."""
 
@@ -32,6 +37,8 @@ class Page:
     """How many records the vendor says the whole window has; None: it does not say."""
     part: tuple[datetime, datetime] | None = None
     """Where the window was too much for one question: the part this is a page of."""
+    starts_over: bool = False
+    """The first page again: the pages of this reading before it are void."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,29 @@ Turn: TypeAlias = Callable[[Envelope, Page, int], Mapping[str, Any] | None]
 """From (envelope, page, records so far) to what changes for the next page, or None."""
 
 
+def checked(envelope: Envelope, place: str) -> Envelope:
+    """Return an envelope that has no error in it; one beside the data raises.
+
+    What stands beside an error is a part of the data at best.
+    """
+    for key, value in envelope.items():
+        if key.lower() in ERRORS and not _is_nothing(value):
+            said = clean(bytes(value).decode(errors="replace"))
+            raise VendorError(
+                f"{place} sent {key!r} beside its answer, of which the rest may be "
+                f"missing; the window is open ({said})"
+            )
+    return envelope
+
+
+def _is_nothing(value: msgspec.Raw) -> bool:
+    """Return True for what a vendor may write where there is no error."""
+    try:
+        return not msgspec.json.decode(value)
+    except (ValueError, RecursionError):
+        return False
+
+
 def promised(envelope: Envelope, key: str, shape: type[Any], place: str) -> Any:  # noqa: ANN401
     """Return a key of the envelope, decoded; its absence or another shape raises."""
     if key not in envelope:
@@ -70,8 +100,10 @@ def promised(envelope: Envelope, key: str, shape: type[Any], place: str) -> Any:
         )
     try:
         return msgspec.json.decode(envelope[key], type=shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise VendorError(f"{place} sent {key!r} in another shape: {error}") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise VendorError(
+            f"{place} sent {key!r} in another shape: {clean(str(error))}"
+        ) from None
 
 
 def by_offset(parameter: str, limit: int) -> Turn:
@@ -117,25 +149,34 @@ def by_page(parameter: str, more_key: str, place: str, first: int = 0) -> Turn:
     return turn
 
 
-def pages(client: Client, listing: Listing, turn: Turn) -> Iterator[Page]:
+def pages(
+    client: Client, listing: Listing, turn: Turn, *, tokens_end: bool = False
+) -> Iterator[Page]:
     """Read a listing to its end.
 
     Raises `VendorError` when a promised key is missing or of another shape, when a
-    page comes twice, or when the pages never end.
+    page comes twice, or when the pages never end. With ``tokens_end``, pages are
+    bound to tokens of a short life: a refusal of a later page can only mean its token,
+    and is an `ExpiredPageError`.
     """
     place = f"{client.vendor} {listing.path}"
     so_far = 0
     before: list[msgspec.Raw] = []
-    for _ in range(MOST_PAGES):
-        envelope = client.ask(
-            listing.method,
-            listing.path,
-            Envelope,
-            params=listing.params,
-            data=listing.data,
-            json=listing.json,
-        )
-        page = _page(envelope, listing, place)
+    for number in range(MOST_PAGES):
+        try:
+            envelope = client.ask(
+                listing.method,
+                listing.path,
+                Envelope,
+                params=listing.params,
+                data=listing.data,
+                json=listing.json,
+            )
+        except VendorError as error:
+            if error.is_bad_question and tokens_end and number:
+                raise ExpiredPageError(str(error)) from None
+            raise
+        page = _page(checked(envelope, place), listing, place)
         if page.records and page.records == before:
             raise VendorError(f"{place} sent the same page twice; the window is open")
         so_far += len(page.records)
@@ -146,6 +187,23 @@ def pages(client: Client, listing: Listing, turn: Turn) -> Iterator[Page]:
             return
         listing = listing.moved(step)
     raise VendorError(f"{place} had no last page after {MOST_PAGES} pages")
+
+
+def restarted(read: Callable[[], Iterator[Page]]) -> Iterator[Page]:
+    """Read a window, and from its first page again where a page token has ended.
+
+    Pages of two readings are no whole: what came and went in between would be in
+    neither or in both, so that the first page again makes those before it void.
+    """
+    for restart in range(1 + RESTARTS):
+        try:
+            for number, page in enumerate(read()):
+                yield replace(page, starts_over=restart > 0 and number == 0)
+        except ExpiredPageError as error:
+            sentence = f"{error}; the window was begun again {restart} times"
+        else:
+            return
+    raise VendorError(sentence)
 
 
 Span: TypeAlias = Callable[[datetime, datetime], Iterator[Page]]
@@ -196,4 +254,9 @@ def _page(envelope: Envelope, listing: Listing, place: str) -> Page:
         return Page(records)
     if listing.total not in envelope and not listing.total_is_promised:
         return Page(records)
-    return Page(records, promised(envelope, listing.total, int, place))
+    total: int = promised(envelope, listing.total, int, place)
+    if not 0 <= total <= MOST_RECORDS:
+        raise VendorError(
+            f"{place} sent a {listing.total!r} that counts nothing; the window is open"
+        )
+    return Page(records, total)

@@ -17,6 +17,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from pipelines.allowance import VendorRun
 from pipelines.paging import Page
 from pipelines.refusal import VendorError
 from pipelines.stream import Stream
@@ -41,6 +42,8 @@ MISPLACED = 5
 """So many records outside of the window, and more than inside it, are too many."""
 ANY_ZONE = timedelta(hours=14)
 """No time zone is further from UTC: what lies further outside was not asked for."""
+MOST_BYTES = 192 * 1024 * 1024
+"""Of one window's records, which stay in memory until the window has been read."""
 COUNTING_PAGES = 3
 """Where the first page has no total, the second or third may."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -66,6 +69,8 @@ class Terms:
     """Whether a failed window goes into the ledger as such, instead of raising."""
     requests_today: int = 0
     """What is spent of the account's daily quota."""
+    run: VendorRun | None = None
+    """What the run has gone through so far; None: a client counts for itself."""
     held: Held = _nothing
     counts_only: bool = False
     """Whether only the vendor's total is asked for; no record comes then."""
@@ -79,6 +84,8 @@ class Pile:
     """Records of one window while its pages come in."""
 
     fetched: int = 0
+    bytes: int = 0
+    """How long these records are together."""
     total: int | None = None
     pages: int = 0
     moved: bool = False
@@ -197,6 +204,8 @@ class Reader:
     def _drain(self, window: Window, now: datetime) -> Pile:
         pile = Pile()
         for page in self.fetch(window):
+            if page.starts_over:
+                pile = Pile()
             # Of records asked for by id the vendor counts one request at a time.
             total = None if window.ids else page.total
             pile.moved |= pile.pages > 0 and total != pile.total
@@ -220,6 +229,13 @@ class Reader:
 
     def _add(self, pile: Pile, record: bytes, window: Window, now: datetime) -> None:
         pile.fetched += 1
+        pile.bytes += len(record)
+        if pile.bytes > MOST_BYTES:
+            raise VendorError(
+                f"{window} has more than {MOST_BYTES >> 20} MiB of records, more than "
+                "is kept in memory at once; have the vendor send fewer fields of a "
+                "record (fields in config.toml, where it has that key)"
+            )
         try:
             record_id, event_at, keys = read_keys(self.stream, record, now)
             payload = record.decode()

@@ -55,6 +55,25 @@ class PassingError(VendorError):
         self.wait = wait
 
 
+class SignInError(PassingError):
+    """Nobody could be signed in; ``since`` is when that began, of a monotonic clock.
+
+    Without a token no window of the account can be read, whatever the reason is.
+    """
+
+    def __init__(
+        self, sentence: str, *, wait: float | None = None, since: float = 0.0
+    ) -> None:
+        """Keep since when signing in fails."""
+        super().__init__(sentence, wait=wait, stops_account=True)
+        self.reason = AUTH
+        self.since = since
+
+
+class ExpiredPageError(VendorError):
+    """A later page of a list was refused: its token has ended, its question is old."""
+
+
 class TooMuchError(PassingError):
     """The question has a longer answer than the vendor gives; half of it may not."""
 
@@ -94,19 +113,19 @@ def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
     (Zoom); X-RateLimit-Remaining-Interval-Milliseconds (Whippy). None: not said.
     """
     milliseconds = headers.get("X-RateLimit-Remaining-Interval-Milliseconds", "")
-    if re.fullmatch(r"\d+(\.\d+)?", milliseconds.strip()):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", milliseconds.strip()):
         return float(milliseconds) / 1000
     text = headers.get("Retry-After", "").strip()
     if not text:
         return None
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        return float(text)  # infinite where no float is as large
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = read(text)
-        except ValueError:
-            continue
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - now).total_seconds())
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            return max(0.0, (moment - now).total_seconds())
+        except (ValueError, OverflowError, TypeError, IndexError):
+            continue  # the two readers fail in all of these ways
     return None

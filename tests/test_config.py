@@ -1,3 +1,5 @@
+import grp
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -271,3 +273,140 @@ def test_the_example_of_a_rate_card_is_one(tmp_path: Path) -> None:
     write(tmp_path, "rate_cards.toml", text)
     (card,) = read_config(tmp_path, {}).rate_cards
     assert card.unit_price == Decimal("0.07")
+
+
+ODD_ADDRESSES = [
+    *["", " ", "api.example", "//api.example", "https:", "https://", "https:///v1"],
+    *["https:api.example", "https:/api.example", "ftp://api.example", "file:///etc"],
+    *["https://api.example\\n", " https://api.example", "https://api.example/a b"],
+    *["https://api.example:99999", "https://api.example:0", "https://api.example:"],
+    *["https://api.example:x", "https://api.example:-1", "http://[::1", "https://[]"],
+    *["https://[::1]x", "https://[1.2.3.4]", "https://1.2.3", "https://1.2.3.999"],
+    *[
+        "https://2130706433",
+        "https://0x7f.1",
+        "https://a..example",
+        "https://-a.example",
+    ],
+    *[
+        "https://m\\u00fcnchen.example",
+        "https://\\u0430pi.example",
+        "https://api%2eexample",
+    ],
+    *["https://user:canary-secret@api.example", "https://canary-secret@api.example"],
+    *[
+        "https://@api.example",
+        "http://127.0.0.1@api.example",
+        "https://api.example\\\\@b",
+    ],
+    *["https://api.example?", "https://api.example?key=canary-secret"],
+    *["https://api.example#", "https://api.example/v1#x", "https://api.example/../v1"],
+    *["https://api.example//v1", "http://api.example", "http://localhost.example"],
+    *["http://127.0.0.1.example", "http://10.0.0.1", "http://[::ffff:10.0.0.1]"],
+    *["http://0.0.0.0", "http://169.254.169.254", "javascript:x", "https://a\\u0000"],
+]
+
+
+@pytest.mark.parametrize("address", ODD_ADDRESSES)
+@pytest.mark.parametrize(
+    ("vendor", "key"), [("whippy", "base_url"), ("zoom", "token_url")]
+)
+def test_an_address_that_could_mean_another_host_is_refused_with_its_key(
+    tmp_path: Path, vendor: str, key: str, address: str
+) -> None:
+    write(tmp_path, "config.toml", f'[sources.{vendor}]\n{key} = "{address}"\n')
+    sentence = refusal(tmp_path, {})
+    assert f"config.toml: [sources.{vendor}] {key}" in sentence
+    assert sentence.isprintable()
+    assert "canary-secret" not in sentence
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *["https://api.example", "https://api.example/v1/", "HTTPS://API.example:443"],
+        *["http://localhost:8000", "http://127.0.0.1:1/v1", "http://127.9.8.7"],
+        *["http://[::1]:8000", "https://[2001:db8::1]/v1", "https://10.0.0.1"],
+        *["https://xn--mnchen-3ya.example", "https://a_b.example/v1.2/x"],
+    ],
+)
+def test_an_address_of_one_host_is_taken(tmp_path: Path, address: str) -> None:
+    write(tmp_path, "config.toml", f'[sources.whippy]\nbase_url = "{address}"\n')
+    write(tmp_path, "secrets.toml", SECRETS)
+    (vendor,) = read_config(tmp_path, {}).vendors
+    assert vendor.accounts[0].settings["base_url"] == address
+
+
+def test_a_path_cannot_move_the_host(tmp_path: Path) -> None:
+    write(tmp_path, "config.toml", '[sources.whippy]\npath = "@evil.example/"\n')
+    assert "[sources.whippy] path: path must begin with /" in refusal(tmp_path, {})
+
+
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", "\n{}", " {} ", "\t{}\n\n"])
+def test_a_key_loses_the_line_end_that_came_with_it(
+    tmp_path: Path, around: str
+) -> None:
+    """From a file as from the environment: `$(cat key)` and a mounted secret differ."""
+    pasted = {
+        name: around.format(value)
+        for name, value in {
+            "CALLHOUSE__SOURCES__WHIPPY__API_KEY": "k3y",
+            **ZOOM,
+        }.items()
+    }
+    whippy, zoom = read_config(tmp_path, pasted).vendors
+    assert whippy.accounts[0].settings == {"api_key": "k3y"}
+    assert zoom.accounts[0].settings["client_secret"] == "canary-secret"
+
+
+def test_a_password_keeps_its_blanks(tmp_path: Path) -> None:
+    given = {"EMAIL": "e", "PASSWORD": " p w \n"}
+    twin = {f"CALLHOUSE__SOURCES__TWIN__{key}": value for key, value in given.items()}
+    (vendor,) = read_config(tmp_path, twin).vendors
+    assert vendor.accounts[0].settings["password"] == " p w "
+
+
+@pytest.mark.parametrize(
+    "key", ["canary\nsecret", "canary\x00secret", "canary\x85secret", "canary\u20acs"]
+)
+def test_a_key_that_no_header_can_carry_is_refused_unseen(
+    tmp_path: Path, key: str
+) -> None:
+    sentence = refusal(tmp_path, {"CALLHOUSE__SOURCES__WHIPPY__API_KEY": key})
+    assert "environment: CALLHOUSE__SOURCES__WHIPPY__API_KEY: api_key has a" in sentence
+    assert "canary" not in sentence
+
+
+@pytest.mark.parametrize("name", ["config.toml", "secrets.toml", "."])
+@pytest.mark.parametrize("mode", [0o602, 0o722, 0o777])
+def test_a_configuration_that_others_can_write_is_refused(
+    tmp_path: Path, name: str, mode: int
+) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir(mode=0o700)
+    write(folder, "config.toml", "[sources.zoom]\npage_size = 5\n")
+    write(folder, "secrets.toml", SECRETS)
+    assert read_config(folder, {}).vendors
+    (folder / name).chmod(mode | (0o700 if name == "." else 0))
+    sentence = refusal(folder, {})
+    assert "chmod" in sentence
+    assert str(folder / name) in sentence
+
+
+def test_a_group_of_others_is_others(tmp_path: Path) -> None:
+    write(tmp_path, "config.toml", "[sources.zoom]\npage_size = 5\n", mode=0o660)
+    others = next(one.gr_gid for one in grp.getgrall() if one.gr_gid != os.getegid())
+    try:
+        os.chown(tmp_path / "config.toml", -1, others)
+    except PermissionError:
+        pytest.skip("only root may give a file to another group")
+    assert "can be written by others" in refusal(tmp_path, {})
+
+
+def test_secrets_of_another_user_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "secrets.toml", SECRETS)
+    try:
+        os.chown(tmp_path / "secrets.toml", os.geteuid() + 1, -1)
+    except PermissionError:
+        pytest.skip("only root may give a file to another user")
+    assert "secrets.toml belongs to user" in refusal(tmp_path, {})

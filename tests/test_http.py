@@ -44,6 +44,12 @@ def failure(
         ({"Retry-After": "2026-03-01T12:02:00Z"}, 120.0),
         ({"Retry-After": "2026-03-01T11:00:00Z"}, 0.0),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "NaN"}, None),
+        ({"Retry-After": "1" + "0" * 400}, float("inf")),
+        ({"Retry-After": "10000-01-01T00:00:00Z"}, None),
+        ({"Retry-After": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
+        ({"X-RateLimit-Remaining-Interval-Milliseconds": "\xb2"}, None),
         ({"X-RateLimit-Remaining-Interval-Milliseconds": "250"}, 0.25),
     ],
 )
@@ -98,6 +104,13 @@ def test_a_vendor_that_never_recovers_is_given_up_in_one_sentence(
     answers = [Answer(b"", 503, AT_ONCE)] * http.ATTEMPTS
     assert "keeps answering HTTP 503" in failure(scripted, *answers)
     assert len(scripted.got) == http.ATTEMPTS
+
+
+@pytest.mark.parametrize("wait", ["1" + "0" * 400, "9999-12-31T23:59:59-23:59"])
+def test_a_wait_without_end_is_not_begun(scripted: ScriptedVendor, wait: str) -> None:
+    sentence = failure(scripted, Answer(b"", 429, {"Retry-After": wait}))
+    assert "asks to wait over a month" in sentence
+    assert len(scripted.got) == 1
 
 
 def test_a_quota_that_ends_tomorrow_is_not_waited_for(scripted: ScriptedVendor) -> None:

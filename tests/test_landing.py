@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pipelines import reading
 from pipelines.http import Client
 from pipelines.landing import landed
 from pipelines.paging import Page
@@ -79,6 +80,27 @@ def test_a_window_that_agrees_is_complete_at_once() -> None:
         2,
         2,
     )
+
+
+def test_a_window_larger_than_memory_is_left_open_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many pages or halves of a window its records come in."""
+    monkeypatch.setattr(reading, "MOST_BYTES", 1 << 20)
+    large = [page(None, call(n, text="x" * 100_000)) for n in range(20)]
+    found = read(large)
+    (ledger,) = found["load_windows"]
+    assert (ledger["state"], found["calls"]) == ("failed", [])
+    assert "more than 1 MiB of records" in ledger["error"]
+
+
+def test_pages_before_a_start_over_count_for_nothing() -> None:
+    first = page(2, call(1))
+    again = replace(page(2, call(2)), starts_over=True)
+    found = read([first, again, page(2, call(3))])
+    (ledger,) = found["load_windows"]
+    assert [row["record_id"] for row in found["calls"]] == ["c2", "c3"]
+    assert (ledger["state"], ledger["rows_fetched"]) == ("complete", 2)
 
 
 def test_an_empty_window_is_complete_and_counted() -> None:

@@ -156,6 +156,28 @@ def test_passing_errors_are_absorbed(house: House, nights: Iterator[datetime]) -
     assert all(one["retries"] >= 2 for one in json.loads(night.stdout)["loaded"])
 
 
+@pytest.mark.parametrize("vendor", ["zoom", "twin"])
+def test_a_sign_in_that_is_down_is_told_and_stops_its_vendor_only(
+    house: House, nights: Iterator[datetime], vendor: str
+) -> None:
+    path = {"zoom": "/oauth/", "twin": "/auth/"}[vendor]
+    down = {"kind": "status", "status": 503, "headers": {"Retry-After": "0"}}
+    house.post("faults", {"vendor": vendor, "path": path, "times": 99, **down})
+    outcome = broken_night(house, next(nights), vendor, "cannot sign in")
+    assert (outcome["windows"], outcome["requests"]) == (0, 0)
+
+
+def test_a_page_token_that_ends_is_absorbed(
+    house: House, nights: Iterator[datetime]
+) -> None:
+    house.post("faults", {"vendor": "zoom", "kind": "expire_page_token", "times": 2})
+    now = next(nights).strftime("%Y-%m-%dT%H:%M:%SZ")
+    house.post("clock", {"now": now})
+    small = {"CALLHOUSE__SOURCES__ZOOM__PAGE_SIZE": "10"}
+    night = house.run("run", "--now", now, "--vendor", "zoom", **small)
+    assert night.returncode == 0, night.stderr
+
+
 def test_a_second_run_says_who_is_running_and_leaves(
     house: House, nights: Iterator[datetime]
 ) -> None:

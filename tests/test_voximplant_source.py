@@ -107,6 +107,50 @@ def test_the_second_in_which_a_window_ends_is_asked_for_whole(
     assert asked(scripted) == [("11:59:59", "12:00:04", "0")]
 
 
+WARNING = "Required 'from_date' parameter isn't set."
+
+
+@pytest.mark.parametrize(
+    ("warnings", "ignored"),
+    [
+        ([WARNING], "from_date"),
+        (WARNING, "from_date"),
+        (["Old.", {"code": 7, "msg": "with_calls is ignored"}], "with_calls"),
+        (["Unknown parameter: desc_order, to_date"], "desc_order, to_date"),
+    ],
+)
+def test_a_warning_of_what_was_asked_leaves_the_window_open(
+    scripted: ScriptedVendor, warnings: object, ignored: str
+) -> None:
+    answer = warned(history(1, 7), warnings)
+    with pytest.raises(VendorError, match=f"did not heed {ignored},"):
+        read(scripted, window(hours=1), answer)
+
+
+@pytest.mark.parametrize(
+    ("warnings", "told"),
+    [
+        ([], 0),
+        (None, 0),
+        ("", 0),
+        (["This method will go.", "This method will go."], 1),
+        ([{"code": 9, "msg": "The balance is low"}, "Old."], 2),
+    ],
+)
+def test_any_other_warning_is_told_and_the_window_is_read(
+    scripted: ScriptedVendor, warnings: object, told: int
+) -> None:
+    scripted.answers = [warned(history(1, 7), warnings)]
+    client = Client("voximplant", scripted.url)
+    assert len(list(vendor.call_sessions(client, 1000, window(hours=1)))) == 1
+    assert len(client.warnings) == told
+
+
+def warned(answer: Answer, warnings: object) -> Answer:
+    body = json.loads(answer.body) | {"warnings": warnings}
+    return Answer(json.dumps(body).encode())
+
+
 def test_an_answer_in_another_zone_is_an_error(scripted: ScriptedVendor) -> None:
     answer = history(1, 7, zone="America/Los_Angeles")
     with pytest.raises(VendorError, match="America/Los_Angeles"):

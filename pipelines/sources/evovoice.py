@@ -33,6 +33,7 @@ Docs: vendors/evovoice.md; seeds/evovoice-sessions.txt
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -45,9 +46,9 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
-from pipelines.http import Client
+from pipelines.http import PATIENCE_SECONDS, Client
 from pipelines.landing import landed
-from pipelines.paging import Listing, Page, by_page, pages
+from pipelines.paging import Envelope, Listing, Page, by_page, checked, pages
 from pipelines.reading import ALONE, Terms
 from pipelines.refusal import Refusal, VendorError
 from pipelines.sign_in import BearerToken
@@ -107,6 +108,7 @@ def evovoice(
     requests_per_second: float = 4.0,
     concurrency: int = 1,
     daily_requests: int = 0,
+    patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one login's sessions and accounts (`pipelines.landing`).
@@ -115,9 +117,12 @@ def evovoice(
     """
     # As bytes: requests would write text as Latin-1, or fail to.
     basic = HTTPBasicAuth(username.encode(), password.encode())
-    sign_in = Client("evovoice", base_url, refused=_refused)
+    sign_in = Client("evovoice", base_url, refused=_refused, is_sign_in=True)
     cookie = BearerToken(
-        partial(_cookies, sign_in, username, password), header="Cookie", scheme=""
+        partial(_cookies, sign_in, username, password),
+        header="Cookie",
+        scheme="",
+        shared="login",
     )
     client = Client(
         "evovoice",
@@ -126,6 +131,8 @@ def evovoice(
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
         requests_today=terms.requests_today,
+        patience_seconds=patience_seconds,
+        run=terms.run,
         refused=_refused,
     )
     listed = partial(sessions, client, page_size, account_ids)
@@ -173,7 +180,10 @@ def accounts(client: Client, account_ids: str, _: Window) -> Iterator[Page]:
     """Yield each configured account as it stands now."""
     for account_id in _ids(account_ids):
         path = f"/accounts/{quote(account_id, safe='')}"
-        yield Page([client.ask("GET", path, msgspec.Raw)])
+        account = client.ask("GET", path, msgspec.Raw)
+        with suppress(msgspec.ValidationError):  # no object at all: for the quarantine
+            checked(msgspec.json.decode(account, type=Envelope), "evovoice /accounts")
+        yield Page([account])
 
 
 def _cookies(sign_in: Client, username: str, password: str) -> tuple[str, float]:

@@ -44,7 +44,7 @@ import msgspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import Client
+from pipelines.http import PATIENCE_SECONDS, Client
 from pipelines.landing import landed
 from pipelines.paging import (
     Envelope,
@@ -136,19 +136,23 @@ def twin(
     requests_per_second: float = 2.0,
     concurrency: int = 1,
     daily_requests: int = 0,
+    patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one account's incoming calls (shapes: `pipelines.landing`).
 
     ``company_ids`` are separated by commas; empty asks for the login's own company.
     """
+    sign_in = Client("twin", login_url, is_sign_in=True)
     client = Client(
         "twin",
         base_url,
-        BearerToken(partial(_token, Client("twin", login_url), email, password)),
+        BearerToken(partial(_token, sign_in, email, password), shared="login"),
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
         requests_today=terms.requests_today,
+        patience_seconds=patience_seconds,
+        run=terms.run,
         refused=_refused,
     )
     params: dict[str, Any] = {

@@ -27,6 +27,7 @@ Unverified: which time the dates filter (taken: the session's start; settled by 
 Docs: vendors/voximplant.md; seeds/voximplant-get-call-history.txt
 """
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -43,7 +44,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import Client
+from pipelines.http import PATIENCE_SECONDS, Client
 from pipelines.landing import landed
 from pipelines.paging import (
     Envelope,
@@ -56,7 +57,7 @@ from pipelines.paging import (
     promised,
 )
 from pipelines.reading import ALONE, Terms
-from pipelines.refusal import Refusal, TooMuchError, VendorError
+from pipelines.refusal import Refusal, TooMuchError, VendorError, clean
 from pipelines.sign_in import BearerToken
 from pipelines.stream import Stream
 from pipelines.windows import DAY, Window, read_time
@@ -116,6 +117,7 @@ def voximplant(
     requests_per_second: float = 4.0,
     concurrency: int = 1,
     daily_requests: int = 0,
+    patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one account's call history (shapes: `pipelines.landing`)."""
@@ -126,6 +128,8 @@ def voximplant(
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
         requests_today=terms.requests_today,
+        patience_seconds=patience_seconds,
+        run=terms.run,
         refused=_refused,
         read_seconds=150.0,  # a page of 1,000 sessions with all they hold is slow
     )
@@ -153,6 +157,7 @@ def account_info(client: Client, _: Window) -> Iterator[Page]:
     """Yield the account as it is now: its currency stands nowhere else."""
     envelope = client.ask("POST", "/GetAccountInfo", Envelope)
     promised(envelope, "result", Envelope, "voximplant /GetAccountInfo")
+    _heed(client, envelope, {})
     yield Page([envelope["result"]])
 
 
@@ -161,7 +166,7 @@ def _named(client: Client, page_size: int, window: Window) -> Iterator[Page]:
     form = _form(page_size, window.start - DAY, window.end + DAY)
     for ids in window.ids_by(CALL_SESSIONS.ids_per_request):
         named = {**form, "call_session_history_id": ";".join(ids)}
-        turn = _in_zone(by_offset("offset", page_size))
+        turn = _as_asked(client, named, by_offset("offset", page_size))
         yield from pages(client, _listing(named), turn)
 
 
@@ -169,8 +174,9 @@ def _within_reach(
     client: Client, page_size: int, start: datetime, end: datetime
 ) -> Iterator[Page]:
     """Read a listing to its end, if paging can."""
-    listing = _listing(_form(page_size, start - SECOND, end))
-    for page in pages(client, listing, _in_zone(by_offset("offset", page_size))):
+    form = _form(page_size, start - SECOND, end)
+    turn = _as_asked(client, form, by_offset("offset", page_size))
+    for page in pages(client, _listing(form), turn):
         yield page
         if page.total is not None and page.total > REACH:
             raise TooMuchError(
@@ -201,8 +207,8 @@ def _form(page_size: int, start: datetime, end: datetime) -> dict[str, Any]:
     }
 
 
-def _in_zone(turn: Turn) -> Turn:
-    """Refuse an answer whose times are in another zone than the one asked for."""
+def _as_asked(client: Client, form: Mapping[str, Any], turn: Turn) -> Turn:
+    """Refuse an answer to another question, in another time zone for example."""
 
     def checked(envelope: Envelope, page: Page, so_far: int) -> Any:  # noqa: ANN401
         zone = promised(envelope, "timezone", str, f"voximplant {HISTORY}")
@@ -210,9 +216,28 @@ def _in_zone(turn: Turn) -> Turn:
             raise VendorError(
                 f"voximplant {HISTORY} answered in time zone {zone!r}, not in {ZONE}"
             )
+        _heed(client, envelope, form)
         return turn(envelope, page, so_far)
 
     return checked
+
+
+def _heed(client: Client, envelope: Envelope, form: Mapping[str, Any]) -> None:
+    """Read ``warnings``: what the vendor ignored of a question that it answered.
+
+    One that names a parameter of ours means that the answer is to another question.
+    """
+    said: Any = msgspec.json.decode(envelope.get("warnings", b"[]"))
+    for warning in said if isinstance(said, list) else [said]:
+        if not warning:
+            continue
+        text = clean(str(warning))
+        if ignored := sorted(form.keys() & set(re.findall(r"\w+", str(warning)))):
+            raise VendorError(
+                f"voximplant did not heed {', '.join(ignored)}, so that its answer may "
+                f"lack records; the window is open (it warns: {text})"
+            )
+        client.warn(f"voximplant warns: {text}")
 
 
 def _token(account_id: str, key_id: str, private_key: str) -> tuple[str, float]:

@@ -38,7 +38,7 @@ import msgspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import Client
+from pipelines.http import PATIENCE_SECONDS, Client
 from pipelines.landing import landed
 from pipelines.paging import (
     Envelope,
@@ -90,6 +90,7 @@ def whippy(
     requests_per_second: float = 10.0,
     concurrency: int = 1,
     daily_requests: int = 0,
+    patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one organization's calls (shapes: `pipelines.landing`)."""
@@ -100,6 +101,8 @@ def whippy(
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
         requests_today=terms.requests_today,
+        patience_seconds=patience_seconds,
+        run=terms.run,
         refused=_refused,
         read_seconds=ANSWER_SECONDS,
     )

@@ -32,7 +32,7 @@ Docs: vendors/zoom.md; seeds/zoom-voice-call-logs.txt
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -42,9 +42,9 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
-from pipelines.http import Client
+from pipelines.http import PATIENCE_SECONDS, Client
 from pipelines.landing import landed
-from pipelines.paging import Listing, Page, by_token, pages
+from pipelines.paging import Listing, Page, by_token, pages, restarted
 from pipelines.reading import ALONE, Fetch, Terms
 from pipelines.refusal import Refusal
 from pipelines.sign_in import BearerToken
@@ -102,6 +102,7 @@ def zoom(
     requests_per_second: float = 4.0,
     concurrency: int = 1,
     daily_requests: int = 15_000,
+    patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Load windows of one account's call log (shapes: `pipelines.landing`).
@@ -111,24 +112,35 @@ def zoom(
     sign_in = Client(
         "zoom",
         token_url,
-        HTTPBasicAuth(client_id, client_secret),
+        HTTPBasicAuth(client_id.encode(), client_secret.encode()),
         refused=_sign_in_refused,
+        is_sign_in=True,
     )
     client = Client(
         "zoom",
         base_url,
-        BearerToken(partial(_token, sign_in, account_id)),
+        BearerToken(partial(_token, sign_in, account_id), shared="app"),
         requests_per_second=requests_per_second,
         daily_requests=daily_requests,
         requests_today=terms.requests_today,
+        patience_seconds=patience_seconds,
+        run=terms.run,
         refused=_refused,
     )
     fetches: dict[Stream, Fetch] = {
-        VOICE_CALLS: partial(voice_calls, client, page_size)
+        VOICE_CALLS: partial(_in_one_go, partial(voice_calls, client, page_size))
     }
     if engagements:
-        fetches[ENGAGEMENTS] = partial(engagement_parts, client, page_size)
+        parts = partial(engagement_parts, client, page_size)
+        fetches[ENGAGEMENTS] = partial(_in_one_go, parts)
     return landed(account, windows, client, fetches, terms, concurrency=concurrency)
+
+
+def _in_one_go(
+    read: Callable[[Window], Iterator[Page]], window: Window
+) -> Iterator[Page]:
+    """Read a window again from its start where a page token ends before its pages."""
+    yield from restarted(partial(read, window))
 
 
 def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:
@@ -149,7 +161,7 @@ def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page
     place = "zoom /contact_center/voice_calls"
     for named in [{"engagement_id": one} for one in window.ids] or [{}]:
         turn = by_token("next_page_token", "next_page_token", place)
-        yield from pages(client, listing.moved(named), turn)
+        yield from pages(client, listing.moved(named), turn, tokens_end=True)
 
 
 def engagement_parts(client: Client, page_size: int, window: Window) -> Iterator[Page]:
@@ -168,7 +180,7 @@ def engagement_parts(client: Client, page_size: int, window: Window) -> Iterator
     )
     place = "zoom /contact_center/engagements"
     turn = by_token("next_page_token", "next_page_token", place)
-    yield from pages(client, listing, turn)
+    yield from pages(client, listing, turn, tokens_end=True)
 
 
 def _moment(moment: datetime) -> str:
@@ -196,8 +208,10 @@ def _sign_in_refused(status: int, body: bytes) -> Refusal | None:
         trouble = msgspec.json.decode(body, type=Trouble)
     except msgspec.MsgspecError:
         return None
+    if status not in {400, 401, 403}:
+        return None
     return Refusal(
-        "stop_account" if status in {400, 401} else "retry",
+        "stop_account",
         f"refused the credentials ({trouble.error} {trouble.reason}); check "
         "account_id, client_id and client_secret",
     )
@@ -211,7 +225,7 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         message: str = ""
 
     try:
-        trouble = msgspec.json.decode(body, type=Trouble)
+        trouble = msgspec.json.decode(body, type=Trouble, strict=False)
     except msgspec.MsgspecError:
         return None
     words = f"refused with code {trouble.code}: {trouble.message}"
@@ -223,4 +237,5 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         return Refusal("gone", words)
     if status == 429 and "daily" in trouble.message:  # noqa: PLR2004
         return Refusal("stop_account", f"{words}; loaded windows stay")
-    return Refusal("stop_window", words) if status in {200, 400, 404} else None
+    # A page token that has ended is refused as any bad parameter is.
+    return Refusal("bad_question", words) if status in {200, 400, 404} else None
