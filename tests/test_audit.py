@@ -25,6 +25,13 @@ from pipelines.windows import DAY, read_time
 NOW = read_time("2026-11-17T03:00:00Z")
 WEEK = 7
 (CALLS,) = streams_of("whippy")
+TABLES = {
+    "evovoice": "sessions",
+    "twin": "calls",
+    "voximplant": "call_sessions",
+    "whippy": "calls",
+    "zoom": "voice_calls",
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +76,9 @@ def configured(sandbox: Sandbox, vendor: str, folder: Path) -> Config:
 
 
 def stored(folder: Path, vendor: str, record_id: str) -> int:
-    tables = {"twin": "calls", "whippy": "calls", "evovoice": "sessions"}
-    tables |= {"zoom": "voice_calls", "voximplant": "call_sessions"}
     with duckdb.connect(str(folder / "raw" / f"{vendor}.duckdb")) as file:
         found = file.execute(
-            f"select count(*) from raw.{tables[vendor]} where record_id = '{record_id}'"
+            f"select count(*) from raw.{TABLES[vendor]} where record_id = '{record_id}'"
         ).fetchall()
     return int(found[0][0])
 
@@ -104,6 +109,30 @@ def test_a_call_listed_after_its_lookback_is_found_within_a_week(
             "select count(*) from raw.load_windows where state = 'counted'"
         ).fetchall()
     assert counted[0][0] > 0
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_call_that_moves_to_a_day_no_longer_read_is_never_marked_deleted(
+    sandbox: Sandbox, vendor: str, tmp_path: Path
+) -> None:
+    now = NOW + 30 * DAY
+    control(sandbox, "clock", now=stamp(now))
+    config = configured(sandbox, vendor, tmp_path)
+    assert night(sandbox, config, now, audit=True).is_complete
+    moved = a_call_of(sandbox, vendor, now.replace(hour=0) - DAY)
+    settled = now.replace(hour=0) - 6 * DAY + timedelta(hours=10)
+    control(sandbox, "moved", vendor=vendor, ids=[moved], start=stamp(settled))
+    for _ in range(3):
+        now += DAY
+        outcome = night(sandbox, config, now, audit=False)
+        assert (outcome.errors, outcome.deleted) == ((), 0)
+    with duckdb.connect(str(tmp_path / "raw" / f"{vendor}.duckdb")) as file:
+        file.execute("set TimeZone = 'UTC'")
+        newest = file.execute(
+            f"select payload is not null, event_at from raw.{TABLES[vendor]} "
+            f"where record_id = '{moved}' order by fetched_at desc limit 1"
+        ).fetchall()
+    assert newest == [(True, settled)]
 
 
 def window(days_ago: int, *, held: int = 5, inside: int = 5) -> HeldWindow:

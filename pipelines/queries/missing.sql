@@ -1,10 +1,13 @@
 -- One row per living record that a run has not seen: its newest version lies in what
--- was read, and was not stored by that run.
+-- was read, and was not stored by that run. One that came from the window of the day
+-- before or after is listed there, by a zone or a field of its vendor's own: it can be
+-- missed only where that window was read.
 with newest as (
     select
         account,
         record_id,
         event_at,
+        window_from,
         fetched_at,
         payload
     from records
@@ -24,5 +27,16 @@ semi join spans
         newest.account = spans.account
         and newest.event_at >= spans.start
         and newest.event_at < spans.end
-where newest.payload is not null and newest.fetched_at < getvariable('since')
+left join spans as listed
+    on
+        newest.account = listed.account
+        and newest.window_from >= listed.start
+        and newest.window_from < listed.end
+where
+    newest.payload is not null
+    and newest.fetched_at < getvariable('since')
+    and (
+        listed.account is not null
+        or abs(date_diff('day', newest.window_from, newest.event_at)) != 1
+    )
 order by newest.account, newest.event_at, newest.record_id
