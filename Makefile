@@ -15,7 +15,7 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@python3 -m venv .venv-dbt && .venv-dbt/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/dbt-requirements.lock && touch $@
 
 run: setup ## load what is missing, build, publish (no credentials: the sandbox vendors)
-	@$(BIN)/callhouse run $(ARGS)
+	@$(BIN)/callhouse run --sandbox-if-unconfigured $(ARGS)
 
 check: setup ## format, lint, types, import contracts, SQL
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/queries pipelines/layouts

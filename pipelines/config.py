@@ -145,6 +145,24 @@ def read_config(
     )
 
 
+def config_folder(named: Path | None, own: Path) -> Path:
+    """Return the whole path of the configuration: named, `config` here, or the user's.
+
+    Where there is none, that of `config` here: all may come from the environment.
+    Raises `ConfigError` for a named folder that is missing.
+    """
+    if named is not None:
+        if not named.is_dir():
+            what = "is not a folder" if named.exists() else "does not exist"
+            raise ConfigError(
+                f"--config, or CALLHOUSE_CONFIG: {named.absolute()} {what}; name the "
+                "folder of config.toml and secrets.toml"
+            )
+        return named.absolute()
+    here = Path("config").absolute()
+    return own if own.is_dir() and not here.is_dir() else here
+
+
 def _file(path: Path) -> _Settings:
     """Read a file that nobody else can have written.
 
