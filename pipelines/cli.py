@@ -444,15 +444,25 @@ def query(
     """
     import duckdb  # noqa: PLC0415
 
+    from pipelines.config import ConfigError  # noqa: PLC0415
     from pipelines.report import plain, rows_of_sql, show_rows  # noqa: PLC0415
 
     with _refusals():
         published = _published(config)
         try:
+            if not duckdb.extract_statements(sql):
+                raise ConfigError("the query is empty; give one SELECT")
             rows = rows_of_sql(published, sql)
         except duckdb.Error as error:
             _say(error)
             raise typer.Exit(REFUSED) from None
+        except UnicodeEncodeError:
+            raise ConfigError("the query is not UTF-8") from None
+        except (OverflowError, ValueError) as error:
+            raise ConfigError(
+                f"the answer has a value that Python cannot have ({error}); cast it, "
+                "as in: x::varchar"
+            ) from None
     if json:
         _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
     else:
