@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -450,13 +450,15 @@ def query(
     with _refusals():
         published = _published(config)
         try:
+            # A locale without UTF-8 hands its bytes over as they are.
+            sql = sql.encode("utf-8", "surrogateescape").decode("utf-8")
             if not duckdb.extract_statements(sql):
                 raise ConfigError("the query is empty; give one SELECT")
             rows = rows_of_sql(published, sql)
         except duckdb.Error as error:
             _say(error)
             raise typer.Exit(REFUSED) from None
-        except UnicodeEncodeError:
+        except UnicodeError:
             raise ConfigError("the query is not UTF-8") from None
         except (OverflowError, ValueError) as error:
             raise ConfigError(
@@ -714,7 +716,9 @@ def _say(sentence: object) -> None:
     from pipelines.refusal import escaped  # noqa: PLC0415
 
     lines = map(escaped, str(sentence).split("\n"))
-    typer.echo("callhouse: " + "\n".join(lines), err=True)
+    # Where it cannot be written, the exit code alone says it.
+    with suppress(OSError):
+        typer.echo("callhouse: " + "\n".join(lines), err=True)
 
 
 def _exit_code(night: "Night") -> int:

@@ -132,7 +132,9 @@ def show_status(status: Status) -> None:
         console.print("[bold red]The last build failed[/]", end=" ")
         console.print(f"{status.build_error}\n", markup=False)
     days = {one.name: one.days for one in status.accounts}
-    for line in strips(days, status.now.date(), console.width):
+    is_plain = not console.encoding.lower().startswith("utf")
+    last = status.now.date()
+    for line in strips(days, last, console.width, is_plain=is_plain):
         console.print(line, no_wrap=True, overflow="crop")
     console.print()
     for one in status.accounts:

@@ -28,7 +28,8 @@ def cases() -> Iterator[Any]:
     for group in tomllib.loads(DATA.read_text("utf-8"))["group"]:
         for number, case in enumerate(group["cases"], start=1):
             whole = {
-                **{"published": group.get("published", False), "exit": 2},
+                "published": group.get("published", False),
+                "exit": 2,
                 **case,
                 "env": {**group.get("env", {}), **case.get("env", {})},
             }
