@@ -5,17 +5,24 @@ BIN := .venv/bin
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
+# After a failure of pip: say so if it is the network, which pip itself does at length.
+unreachable = { $(1)/pip --disable-pip-version-check --retries 0 --timeout 10 index versions pip > /dev/null 2>&1 || echo "make: pip cannot reach its package index, so nothing was installed; connect to the network, or name an index that can be reached, as PIP_INDEX_URL (or a proxy, as HTTPS_PROXY), and run the same command again" >&2; exit 1; }
+
 setup: .venv/installed ## make the virtual environment from requirements.lock
 
 .venv/installed: pyproject.toml requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callhouse needs Python 3.11 or newer, found " + sys.version.split()[0])'
-	@python3 -m venv .venv && $(BIN)/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock && $(BIN)/pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e . && touch $@
+	@python3 -m venv .venv
+	@$(BIN)/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock || $(call unreachable,$(BIN))
+	@$(BIN)/pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e . && touch $@
 
 .venv-dbt/installed: tests/dbt-requirements.lock
-	@python3 -m venv .venv-dbt && .venv-dbt/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/dbt-requirements.lock && touch $@
+	@python3 -m venv .venv-dbt
+	@.venv-dbt/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/dbt-requirements.lock || $(call unreachable,.venv-dbt/bin)
+	@touch $@
 
-run: setup ## load what is missing, build, publish (no credentials: the sandbox vendors)
-	@$(BIN)/callhouse run $(ARGS)
+run: setup ## load what is missing, build, publish (nothing configured: the sandbox vendors)
+	@$(BIN)/callhouse run --sandbox-if-unconfigured $(ARGS)
 
 check: setup ## format, lint, types, import contracts, SQL
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/queries pipelines/layouts

@@ -50,16 +50,16 @@ def days_ordered(
             "--confirm-deletions goes with --force: what is deleted shows only when "
             "the days are read again"
         )
-    last = now if last is None else last
     if first > now:
         raise ConfigError(
             f"--from {first:%Y-%m-%d} lies in the future; it is {now:%Y-%m-%d} (UTC)"
         )
+    last = now if last is None else last
     if first > last:
         raise ConfigError(
             f"--from {first:%Y-%m-%d} lies after --to {last:%Y-%m-%d}; swap them"
         )
-    end = last.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
+    end = min(last, now).replace(hour=0, minute=0, second=0, microsecond=0) + DAY
     return Order(
         first,
         end,

@@ -2,37 +2,62 @@
 
 Exit codes: 0 all is in; 1 a vendor or a window is open, or a record is new in
 quarantine, the rest is in; 2 the run did not start, or could not go on (configuration,
-another run, a file that is open elsewhere, or damaged); 3 a check failed, nothing new
-was published; 130 and 143 Ctrl-C and SIGTERM, what was in by then stays.
+a full disk, another run, a file that is open elsewhere, or damaged); 3 a check failed,
+nothing new was published; 70 an error that is a fault of ours, with a report file; 130
+and 143 Ctrl-C and SIGTERM, what was in by then stays; 141 nobody reads the output.
 """
 
+import io
 import logging
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import msgspec
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from pipelines.config import Config, Vendor
     from pipelines.load import Progress
+    from pipelines.night import Night
     from pipelines.plan import Order
 
+
+class _Commands(TyperGroup):
+    """All commands: none of them ends in a traceback, whatever happens."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as typer's
+        """Run a command as typer does, and print what it could not foresee."""
+        _prepare_output()
+        with _failures():
+            return super().main(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as typer's
+        """Run a command and write out what it printed."""
+        with _refusals():
+            try:
+                return super().invoke(ctx)
+            finally:
+                _write_out()
+
+
 app = typer.Typer(
+    cls=_Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="""Every call, from every vendor, in one table, loaded every night.
 
-Without credentials every command works on the bundled sandbox vendors; with them, in
-config/secrets.toml or in CALLHOUSE__SOURCES__VENDOR__KEY, on the real ones.
+Credentials stand in config/secrets.toml or in CALLHOUSE__SOURCES__VENDOR__KEY; without
+them, --sandbox loads invented calls from the bundled sandbox vendors.
 
-A first evening: callhouse run, then callhouse status, then
+A first evening: callhouse run --sandbox, then callhouse status, then
 callhouse query "select * from fact_calls limit 5".
 
 Older days: callhouse backfill --from 2026-01-01 --to 2026-03-31 --dry-run says what
@@ -55,7 +80,7 @@ quarantine = typer.Typer(
 )
 app.add_typer(quarantine, name="quarantine")
 
-REFUSED, CHECK_FAILED = 2, 3
+REFUSED, CHECK_FAILED, INTERRUPTED, NOBODY_READS = 2, 3, 130, 141
 
 VendorNames = Annotated[
     list[str] | None,
@@ -74,8 +99,33 @@ Now = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For a machine, on stdout.")]
 Full = Annotated[bool, typer.Option("--full", help="Build every call again.")]
+
+
+def _folder(context: typer.Context, parameter: typer.CallbackParam, at: Path) -> Path:
+    """Return the whole path of the folder that was named, or is found."""
+    from pipelines.config import config_folder  # noqa: PLC0415
+
+    source = context.get_parameter_source(parameter.name or "")
+    is_named = source is not None and source.name != "DEFAULT"
+    own = Path(typer.get_app_dir("callhouse"))
+    return config_folder(at if is_named else None, own)
+
+
 Folder = Annotated[
-    Path, typer.Option("--config", help="The folder of config.toml and secrets.toml.")
+    Path,
+    typer.Option(
+        "--config",
+        envvar="CALLHOUSE_CONFIG",
+        callback=_folder,
+        show_default="config here, then the user's configuration folder",
+        help="The folder of config.toml and secrets.toml.",
+    ),
+]
+Sandbox = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox", help="Load invented calls from the bundled sandbox vendors."
+    ),
 ]
 NoAudit = Annotated[
     bool,
@@ -93,6 +143,15 @@ def run(
     *,
     full: Full = False,
     no_audit: NoAudit = False,
+    sandbox: Sandbox = False,
+    sandbox_if_unconfigured: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox-if-unconfigured",
+            help="As --sandbox, as long as no vendor is configured and there is no "
+            "secrets.toml; make run says this.",
+        ),
+    ] = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -104,7 +163,12 @@ def run(
     from pipelines.night import run_night  # noqa: PLC0415 - --help must not wait for dlt
     from pipelines.report import as_json, show, stderr  # noqa: PLC0415
 
-    with _refusals(), _settings(config, now) as (settings, origin, clock):
+    with (
+        _refusals(),
+        _settings(
+            config, now, sandbox=sandbox, if_unconfigured=sandbox_if_unconfigured
+        ) as (settings, origin, clock),
+    ):
         chosen = _chosen(settings, vendor)
         with _narrated() as progress:
             night = run_night(
@@ -120,7 +184,7 @@ def run(
             _print_json(as_json(night))
         else:
             show(stderr(), night)
-    raise typer.Exit(0 if night.is_complete else 1)
+    raise typer.Exit(_exit_code(night))
 
 
 @app.command()
@@ -129,6 +193,7 @@ def load(
     now: Now = None,
     *,
     no_audit: NoAudit = False,
+    sandbox: Sandbox = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -136,7 +201,10 @@ def load(
     from pipelines.night import Night, load_all  # noqa: PLC0415
     from pipelines.report import as_json, show, stderr  # noqa: PLC0415
 
-    with _refusals(), _settings(config, now) as (settings, origin, clock):
+    with (
+        _refusals(),
+        _settings(config, now, sandbox=sandbox) as (settings, origin, clock),
+    ):
         chosen = _chosen(settings, vendor)
         with _narrated() as progress:
             outcomes = load_all(
@@ -152,7 +220,7 @@ def load(
             _print_json(as_json(night))
         else:
             show(stderr(), night)
-    raise typer.Exit(0 if night.is_complete else 1)
+    raise typer.Exit(_exit_code(night))
 
 
 @app.command()
@@ -193,6 +261,7 @@ def backfill(
     oldest_first: Annotated[
         bool, typer.Option("--oldest-first", help="Else the newest day comes first.")
     ] = False,
+    sandbox: Sandbox = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -205,7 +274,10 @@ def backfill(
     from pipelines.night import run_backfill  # noqa: PLC0415
     from pipelines.report import as_json, show, stderr  # noqa: PLC0415
 
-    with _refusals(), _settings(config, now) as (settings, origin, clock):
+    with (
+        _refusals(),
+        _settings(config, now, sandbox=sandbox) as (settings, origin, clock),
+    ):
         order = days_ordered(
             _utc(since),
             None if until is None else _utc(until),
@@ -227,7 +299,7 @@ def backfill(
             show(stderr(), night, "Backfill")
     if not all(outcome.has_all_windows for outcome in night.outcomes):
         typer.echo("Not all is in; the same command goes on from here.", err=True)
-    raise typer.Exit(0 if night.is_complete else 1)
+    raise typer.Exit(_exit_code(night))
 
 
 @app.command()
@@ -239,12 +311,16 @@ def transform(
     config: Folder = CONFIG,
 ) -> None:
     """Build the models from the raw files and publish, without loading."""
-    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.config import ConfigError, read_config  # noqa: PLC0415
     from pipelines.night import build_and_publish  # noqa: PLC0415
 
     with _refusals(), _narrated():
-        clock = _utc(now)
-        built, published = build_and_publish(read_config(config), clock, full=full)
+        clock, settings = _utc(now), read_config(config)
+        _tell_places(config, settings)
+        if not any((settings.warehouse / "raw").glob("*.duckdb")):
+            raw = settings.warehouse.absolute() / "raw"
+            raise ConfigError(f"there is nothing to build in {raw}; run: callhouse run")
+        built, published = build_and_publish(settings, clock, full=full)
     if json:
         _print_json(
             {
@@ -263,7 +339,7 @@ def transform(
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="0: any free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 0,
     now: Now = None,
     seed: Annotated[int, typer.Option(help="Another seed, another history.")] = 7,
 ) -> None:
@@ -317,6 +393,7 @@ def verify(
         typer.Option("--to", formats=["%Y-%m-%d"], help="The last day, in UTC."),
     ] = None,
     *,
+    sandbox: Sandbox = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -331,7 +408,7 @@ def verify(
     from pipelines.verify import verify as verified  # noqa: PLC0415
     from pipelines.windows import whole_days  # noqa: PLC0415
 
-    with _refusals(), _settings(config, now) as (settings, _, clock):
+    with _refusals(), _settings(config, now, sandbox=sandbox) as (settings, _, clock):
         span = whole_days(since, until, clock)
         verdicts = [
             verified(one, settings, clock, span) for one in _chosen(settings, vendor)
@@ -367,15 +444,27 @@ def query(
     """
     import duckdb  # noqa: PLC0415
 
+    from pipelines.config import ConfigError  # noqa: PLC0415
     from pipelines.report import plain, rows_of_sql, show_rows  # noqa: PLC0415
 
     with _refusals():
         published = _published(config)
         try:
+            # A locale without UTF-8 hands its bytes over as they are.
+            sql = sql.encode("utf-8", "surrogateescape").decode("utf-8")
+            if not duckdb.extract_statements(sql):
+                raise ConfigError("the query is empty; give one SELECT")
             rows = rows_of_sql(published, sql)
         except duckdb.Error as error:
-            typer.echo(f"callhouse: {error}", err=True)
+            _say(error)
             raise typer.Exit(REFUSED) from None
+        except UnicodeError:
+            raise ConfigError("the query is not UTF-8") from None
+        except (OverflowError, ValueError) as error:
+            raise ConfigError(
+                f"the answer has a value that Python cannot have ({error}); cast it, "
+                "as in: x::varchar"
+            ) from None
     if json:
         _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
     else:
@@ -475,8 +564,6 @@ def retry_quarantine(
     The vendors are not asked. Stored records keep the time they came at, so that a
     newer version stays the newest. Exit code 1: an open record still cannot be read.
     """
-    import os  # noqa: PLC0415
-
     from pipelines.config import read_config  # noqa: PLC0415
     from pipelines.quarantine import left_by_reason, retry  # noqa: PLC0415
 
@@ -560,42 +647,130 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except (ConfigError, LockedError, ModelError, FileError) as error:
-        typer.echo(f"callhouse: {error}", err=True)
+        _say(error)
         raise typer.Exit(REFUSED) from None
     except PublishError as error:
-        typer.echo(f"callhouse: {error}", err=True)
+        _say(error)
         raise typer.Exit(CHECK_FAILED) from None
     except CheckFailed as error:
         from pipelines.report import show_bad_rows  # noqa: PLC0415
 
-        typer.echo(f"callhouse: {error}", err=True)
+        _say(error)
         show_bad_rows([dict(row) for row in error.rows])
         typer.echo(
             "Nothing was published; analysts still read the last night.", err=True
         )
         raise typer.Exit(CHECK_FAILED) from None
+    except BrokenPipeError:
+        _write_nowhere(sys.stdout, sys.stderr)
+        raise typer.Exit(NOBODY_READS) from None
+    except KeyboardInterrupt:
+        _say("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn any other error into one sentence and an exit code."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - told, with a report
+        from pipelines.failure import failure_of  # noqa: PLC0415
+
+        failure = failure_of(error)
+        _say(failure.sentence)
+        sys.exit(failure.exit_code)
+
+
+def _write_out() -> None:
+    """Write what was printed, so that a full disk is an error of the command."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _write_nowhere(sys.stdout)
+        raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def _write_nowhere(*streams: TextIO) -> None:
+    """Give up what is still to be written, which Python would try again at its end."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nothing, stream.fileno())
+    os.close(nothing)
+
+
+def _prepare_output() -> None:
+    """Spell out what a terminal's encoding lacks; write nowhere if output is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(sentence: object) -> None:
+    """Print a sentence in which nothing can steer the terminal, line ends kept."""
+    from pipelines.refusal import escaped  # noqa: PLC0415
+
+    lines = map(escaped, str(sentence).split("\n"))
+    # Where it cannot be written, the exit code alone says it.
+    with suppress(OSError):
+        typer.echo("callhouse: " + "\n".join(lines), err=True)
+
+
+def _exit_code(night: "Night") -> int:
+    if any(outcome.is_blocked for outcome in night.outcomes):
+        return REFUSED
+    return 0 if night.is_complete else 1
 
 
 @contextmanager
 def _settings(
-    folder: Path, now: datetime | None
+    folder: Path,
+    now: datetime | None,
+    *,
+    sandbox: bool,
+    if_unconfigured: bool = False,
 ) -> "Iterator[tuple[Config, str, datetime]]":
-    """Read the configuration; with no credentials at all, start the sandbox."""
-    import os  # noqa: PLC0415
+    """Read the configuration; with ``sandbox``, start the sandbox vendors for it.
 
-    from pipelines.config import read_config  # noqa: PLC0415
+    ``if_unconfigured`` starts them too where nobody began to configure a vendor.
+    Raises `ConfigError` where no vendor is configured, and where both are.
+    """
+    from pipelines.config import ConfigError, read_config  # noqa: PLC0415
     from pipelines.sandbox_process import running_sandbox  # noqa: PLC0415
 
     settings = read_config(folder)
+    _tell_places(folder, settings)
+    if settings.vendors and sandbox:
+        names = ", ".join(vendor.name for vendor in settings.vendors)
+        raise ConfigError(
+            f"--sandbox loads invented calls, and {names} is configured in {folder} or "
+            "the environment; leave --sandbox out, or name another folder with --config"
+        )
     if settings.vendors:
         yield settings, "vendors", _utc(now)
         return
+    if not sandbox and not (if_unconfigured and not (folder / "secrets.toml").exists()):
+        raise ConfigError(
+            f"no vendor is configured in {folder}; fill in secrets.toml there, or try: "
+            "callhouse run --sandbox"
+        )
     with running_sandbox(_utc(now) if now else None) as world:
         typer.echo(
-            f"No credentials: loading the sandbox vendors, as of {world.now}.", err=True
+            f"Loading invented calls of the sandbox vendors, as of {world.now}.",
+            err=True,
         )
         environment = {**os.environ, **world.environment}
         yield read_config(folder, environment), "sandbox", world.now
+
+
+def _tell_places(folder: Path, settings: "Config") -> None:
+    warehouse = settings.warehouse.absolute()
+    _say(f"configuration {folder}, warehouse {warehouse}")
 
 
 def _chosen(
@@ -659,7 +834,7 @@ def _published(folder: Path) -> Path:
 
     published = read_config(folder).warehouse / PUBLISHED
     if not published.exists():
-        raise ConfigError(f"there is no {published} yet; run: callhouse run")
+        raise ConfigError(f"there is no {published.absolute()} yet; run: callhouse run")
     refuse_other_tables(published)
     return published
 

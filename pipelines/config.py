@@ -27,7 +27,7 @@ import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
 from pipelines.address import trouble_with
-from pipelines.fx import FX_RATES, FxRate
+from pipelines.fx import CURRENCY, FX_RATES, FxRate
 from pipelines.given import ConfigError, Setting, nearest, read_toml
 from pipelines.rate_cards import RateCard, read_rate_cards
 from pipelines.sources import source_of, vendors
@@ -46,6 +46,10 @@ ZERO = frozenset(
     {"daily_requests", "lookback_days", "settle_days", "keep_snapshots", "engagements"}
 )
 """Settings for which 0, or false, says something."""
+MOST, MOST_DAYS = 10**9, 36_500
+"""Above them, a number is a slip, and a date would have no room for the days."""
+DAYS = frozenset({"history_days", "lookback_days", "settle_days"})
+CURRENCIES = frozenset({"currency", "reporting_currency"})
 UNUSABLE = frozenset("'%?=")
 """What dlt ends a name at, decodes, or takes for a parameter or a partition."""
 SENT_IN_HEADERS = frozenset({"api_key"})
@@ -143,6 +147,24 @@ def read_config(
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
         fx_rates=folder / FX_RATES if (folder / FX_RATES).exists() else (),
     )
+
+
+def config_folder(named: Path | None, own: Path) -> Path:
+    """Return the whole path of the configuration: named, `config` here, or the user's.
+
+    Where there is none, that of `config` here: all may come from the environment.
+    Raises `ConfigError` for a named folder that is missing.
+    """
+    if named is not None:
+        if not named.is_dir():
+            what = "is not a folder" if named.exists() else "does not exist"
+            raise ConfigError(
+                f"--config, or CALLHOUSE_CONFIG: {named.absolute()} {what}; name the "
+                "folder of config.toml and secrets.toml"
+            )
+        return named.absolute()
+    here = Path("config").absolute()
+    return own if own.is_dir() and not here.is_dir() else here
 
 
 def _file(path: Path) -> _Settings:
@@ -275,7 +297,7 @@ def _vendor(name: str, section: _Settings) -> Vendor:
     shared: dict[str, Any] = {}
     aliases: dict[str, dict[str, Any]] = {}
     for path, setting in section.items():
-        if path[0] == "accounts" and len(path) == 3:  # noqa: PLR2004
+        if path[:1] == ("accounts",) and len(path) == 3:  # noqa: PLR2004
             key = nearest(path[2], {**kinds, **ACCOUNT_KEYS}, setting)
             kind = {**kinds, **ACCOUNT_KEYS}[key]
             aliases.setdefault(path[1], {})[key] = _typed(setting, kind, key)
@@ -375,9 +397,17 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
         raise ConfigError(
             f"{setting.place}: {found!r} is not a decimal separator; write '.' or ','"
         )
+    if key in CURRENCIES and not CURRENCY.fullmatch(found):
+        raise ConfigError(
+            f"{setting.place}: {found!r} is not a currency; write its ISO 4217 code, "
+            "such as 'USD'"
+        )
     if isinstance(found, int | float) and not (
         found > 0 or (found == 0 and key in ZERO)
     ):
         least = "0 or more" if key in ZERO else "more than 0"
         raise ConfigError(f"{setting.place}: {key} must be {least}")
+    most = MOST_DAYS if key in DAYS else MOST
+    if isinstance(found, int | float) and found > most:
+        raise ConfigError(f"{setting.place}: {key} must be {most:,} or less")
     return found

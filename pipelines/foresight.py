@@ -26,7 +26,8 @@ def show_foresight(estimates: Sequence[Estimate]) -> None:
     console = stderr()
     for one in estimates:
         for account in one.accounts:
-            console.print(f"{one.vendor} {_said(account)}", highlight=False)
+            said = f"{one.vendor} {_said(account)}"
+            console.print(said, highlight=False, markup=False)
         for said in (*one.notes, *one.errors):
             console.print(f"{one.vendor}: {said}", highlight=False, markup=False)
     whole = foresight(estimates)

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.locks import in_turn
-from pipelines.opening import RAW_FILE, FileError, refusing
+from pipelines.opening import PUBLISHED_FILE, RAW_FILE, FileError, refusing
 from transforms import state
 from transforms.state import PROGRAM, Stamp
 
@@ -66,7 +66,8 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
 
 def refuse_other_tables(published: Path) -> None:
     """Raise `LayoutError` for published tables that another layout of models made."""
-    found = state.read_stamp(published)
+    with refusing(published, PUBLISHED_FILE):
+        found = state.read_stamp(published)
     if found is None or found.layout < state.LAYOUT:
         written = UNSTAMPED if found is None else found
         raise LayoutError(

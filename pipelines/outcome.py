@@ -45,6 +45,8 @@ class Outcome:
     retries: int = 0
     seconds: float = 0.0
     errors: tuple[str, ...] = ()
+    is_blocked: bool = False
+    """The system refused: a full disk, a missing permission."""
     notes: tuple[str, ...] = ()
     """What an operator should know, and need not act upon tonight."""
 

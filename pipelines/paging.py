@@ -96,7 +96,7 @@ def promised(envelope: Envelope, key: str, shape: type[Any], place: str) -> Any:
     if key not in envelope:
         raise VendorError(
             f"{place} answered without {key!r}: its envelope changed, or it hides "
-            f"an error (keys: {', '.join(sorted(envelope)[:8]) or 'none'})"
+            f"an error (keys: {', '.join(_keys(envelope)) or 'none'})"
         )
     try:
         return msgspec.json.decode(envelope[key], type=shape, strict=False)
@@ -104,6 +104,11 @@ def promised(envelope: Envelope, key: str, shape: type[Any], place: str) -> Any:
         raise VendorError(
             f"{place} sent {key!r} in another shape: {clean(str(error))}"
         ) from None
+
+
+def _keys(envelope: Envelope) -> list[str]:
+    """Return the first keys; a vendor that changed may have data for keys."""
+    return [clean(key) for key in sorted(envelope)[:8]]
 
 
 def by_offset(parameter: str, limit: int) -> Turn:

@@ -23,6 +23,7 @@ from pipelines.ledger import query
 from pipelines.load import LAST_BREATH, file_lock, raw_file, run_lock
 from pipelines.locks import in_turn, only_one
 from pipelines.reading import UNREADABLE, read_keys, reason_of
+from pipelines.refusal import escaped
 from pipelines.sources import streams_of, vendors
 from pipelines.stream import Stream
 
@@ -129,14 +130,6 @@ def shown(found: Sequence[Unreadable], numbers: Iterable[int]) -> Iterator[str]:
             )
             yield f"  {escaped(one.reason)}"
             yield f"  {escaped(one.payload)}"
-
-
-def escaped(text: str) -> str:
-    """Return a text of which nothing can steer a terminal."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def retry(

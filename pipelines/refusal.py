@@ -1,6 +1,7 @@
 """What a vendor's refusal means, and how it may be told: one sentence fit for a log."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -99,11 +100,51 @@ Refused = Callable[[int, bytes], Refusal | None]
 """Reads (status, body) as the vendor words its errors; None when it is no error."""
 
 
+_JOINERS = "\u200c\u200d"
+"""Parts of words in Persian and Hindi, and of emoji; they steer nothing."""
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of characters that move a cursor, turn text around or break a line."""
+_PRIVATE_KEY = (
+    "token|secret|passw(?:or)?d|pwd|key|auth[a-z]*|credentials?|signature|session"
+    "|cookie"
+)
+_VALUE = r"(?:\"[^\"]*\"?|'[^']*'?|[^\s\"',;&}\]]+)"
+_PRIVATE = (
+    (r"(?i)\b([a-z][a-z0-9+.-]*://)\S+", r"\1…"),
+    (r"(?i)\b(bearer|basic)\s+[^\s,;]+", r"\1 …"),
+    (rf"(?i)((?:{_PRIVATE_KEY})[\w-]*[\"']?\s*[=:]\s*){_VALUE}", r"\1…"),
+    (r"[^\s@<>()\[\]\"',;:]+(?:@|%40)[^\s@<>()\[\]\"',;:]+", "…"),
+    (r"[\w\-+/=.]{24,}", "…"),
+    (r"\+?\d(?:[\s()./_\u2010-\u2015\u2212\u00b7-]*\d){6,}", "…"),
+    (r"(?<!\w)(?=[\w+/=-]*\d)(?=[\w+/=-]*[^\W\d_])[\w+/=-]{8,}", "…"),
+)
+"""URLs, signs of an account, addresses, keys, phone numbers, and mixed words."""
+
+
 def clean(text: str) -> str:
     """Make a vendor's words fit for a log: short, one line, no number, no key."""
-    line = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:200]
-    line = re.sub(r"[\w\-+/=.]{24,}", "…", line)
-    return re.sub(r"\+?\d[\d\s().-]{5,}\d", "…", line).strip()
+    line = "".join(
+        " " if unicodedata.category(one) in {"Cc", "Zl", "Zp"} else one
+        for one in text[:2000]
+        # What cannot be seen may stand between the digits of a number.
+        if unicodedata.category(one) not in {"Cf", "Cs"}
+    )
+    line = re.sub(r"\s+", " ", line)
+    for pattern, instead in _PRIVATE:
+        line = re.sub(pattern, instead, line)
+    return line[:200].strip()
+
+
+def escaped(text: str) -> str:
+    """Return a text with all spelled out that could steer a terminal or a reader."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one.encode("unicode_escape").decode()
+        if unicodedata.category(one) in _STEERING and one not in _JOINERS
+        else one
+        for one in text
+    )
 
 
 def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:

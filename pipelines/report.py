@@ -6,7 +6,7 @@ puts the same facts on stdout for a machine.
 
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime
@@ -16,10 +16,12 @@ from typing import Any, Literal
 
 import duckdb
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.ledger import query
 from pipelines.load import Progress as Told
@@ -27,6 +29,7 @@ from pipelines.night import Night
 from pipelines.opening import PUBLISHED_FILE, opened, read
 from pipelines.outcome import Outcome
 from pipelines.pace import pace
+from pipelines.refusal import escaped
 from pipelines.verify import Verdict
 
 Row = dict[str, Any]
@@ -120,8 +123,23 @@ def _rows(
     connection.execute("set enable_external_access = false")
     connection.execute("set variable now = $1::timestamptz", [now])
     result = connection.execute(sql)
-    names = [column[0] for column in result.description or []]
+    names = _distinct(column[0] for column in result.description or [])
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Return names with a number after one that comes again, as DuckDB's tables have.
+
+    Otherwise the second of two columns would be lost.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        number, own = 0, name
+        while own in found:
+            number += 1
+            own = f"{name}_{number}"
+        found[own] = None
+    return list(found)
 
 
 def plain(value: object) -> object:
@@ -130,7 +148,19 @@ def plain(value: object) -> object:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, date | Decimal):
         return str(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {_key(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
     return value
+
+
+def _key(key: object) -> str:
+    """Return the key of a map as JSON can have it."""
+    found = plain(key)
+    return found if isinstance(found, str) else str(found)
 
 
 def as_json(night: Night) -> Row:
@@ -169,7 +199,8 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
         console.print(_holdings(rows_of(night.published, "calls_by_vendor")))
         _show_unknown(console, rows_of(night.published, "unknown_values"))
         show_missing_rates(console, rows_of(night.published, "missing_rates"))
-        console.print(f"\nThe warehouse is [bold]{night.published}[/]. A first query:")
+        place = escape(str(night.published))
+        console.print(f"\nThe warehouse is [bold]{place}[/]. A first query:")
         command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
         console.print(
             f'  {command} query "{FIRST_QUERY}"', highlight=False, soft_wrap=True
@@ -210,7 +241,7 @@ def _holdings(rows: list[Row]) -> Table:
             row["vendor"],
             f"{row['calls']:,}",
             "" if row["minutes"] is None else f"{row['minutes']:,}",
-            row["costs"] or "not priced",
+            escape(row["costs"] or "not priced"),
             f"{row['cost_pending']:,}",
             f"{row['rows_reconciled'] or 0:,}" + (f" ({odd} off)" if odd else ""),
             f"{row['unknown_values']:,}",
@@ -286,10 +317,12 @@ def show_rows(rows: list[Row]) -> None:
     table = Table()
     for name in rows[0] if rows else ():
         right = isinstance(rows[0][name], int | Decimal | float)
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if right else "left"
+        table.add_column(Text(escaped(name)), justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*("" if v is None else str(plain(v)) for v in row.values()))
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table, markup=False)
+        cells = ("" if v is None else str(plain(v)) for v in row.values())
+        table.add_row(*(Text(escaped(cell)) for cell in cells))
+    stdout().print(table)
 
 
 def show_bad_rows(rows: Sequence[Row]) -> None:
@@ -297,6 +330,32 @@ def show_bad_rows(rows: Sequence[Row]) -> None:
     show_rows([{k: v for k, v in row.items() if k not in PERSONAL} for row in rows])
 
 
+class _Terminal(Console):
+    """A console on which no text of a vendor can steer the terminal."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render, with what would steer the terminal spelled out."""
+        for part in super().render(renderable, options):
+            if part.control or part.text.isprintable():
+                yield part
+            else:
+                lines = part.text.split("\n")
+                yield Segment("\n".join(map(escaped, lines)), part.style)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command, which knows its exit code."""
+        raise  # noqa: PLE0704 - rich calls this where it handles the error
+
+
+def stdout(wide: int = WIDE) -> Console:
+    """Return the console for results; ``wide``: columns where it is no terminal."""
+    width = None if sys.stdout.isatty() else wide
+    return _Terminal(width=width, highlight=False, emoji=False)
+
+
 def stderr() -> Console:
     """Return the console for narration; stdout is kept for results."""
-    return Console(stderr=True, width=None if sys.stderr.isatty() else 120)
+    width = None if sys.stderr.isatty() else 120
+    return _Terminal(stderr=True, width=width, emoji=False)

@@ -9,6 +9,8 @@ from datetime import datetime
 
 import msgspec
 
+from pipelines.given import ConfigError
+
 SEED = 7
 VOLUME = 120
 
@@ -60,7 +62,7 @@ def running_sandbox(
         try:
             line = process.stdout.readline() if process.stdout else b""
             if not line:
-                raise RuntimeError("the sandbox did not start; its error stands above")
+                raise ConfigError("the sandbox did not start; its error stands above")
             ready = msgspec.json.decode(line, type=_Ready)
             yield Sandbox(ready.url, ready.now, ready.environment, process)
         finally:

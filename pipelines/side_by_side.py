@@ -6,9 +6,7 @@ dies with its parent, however that dies, so that a killed run leaves no lock beh
 
 import os
 import signal
-import sys
 import threading
-import traceback
 from collections.abc import Sequence
 from datetime import datetime
 from multiprocessing import (
@@ -22,12 +20,12 @@ from typing import Any, cast
 
 from pipelines.backfill import backfill
 from pipelines.config import Config, Vendor
+from pipelines.failure import failure_of
 from pipelines.load import Progress, load
 from pipelines.locks import LockedError
 from pipelines.opening import FileError
 from pipelines.outcome import Outcome
 from pipelines.plan import ClockError, Order
-from pipelines.refusal import clean
 
 
 def load_vendors(
@@ -122,11 +120,12 @@ def _load_one(
             outcome = backfill(vendor, config, now, order, progress)
     except (LockedError, ClockError, FileError) as error:
         outcome = Outcome(vendor.name, errors=(str(error),))
-    except Exception as error:  # noqa: BLE001 - told as this vendor's outcome
-        # The frames say where; the message may quote a record, so it is cleaned.
-        sys.stderr.write("".join(traceback.format_tb(error.__traceback__)))
-        sentence = f"{vendor.name}: {type(error).__name__}: {clean(str(error))}"
-        outcome = Outcome(vendor.name, errors=(sentence,))
+    except Exception as error:  # noqa: BLE001 - becomes this vendor's outcome
+        failure = failure_of(error)
+        sentence = f"{vendor.name}: {failure.sentence}"
+        outcome = Outcome(
+            vendor.name, errors=(sentence,), is_blocked=failure.is_of_system
+        )
     sending.send(outcome)
 
 

@@ -1,16 +1,22 @@
 """``callhouse status``: what is held of every account, how far, and what is open."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from pipelines.report import Row, compact_table, plain, rows_of, show_missing_rates
+from pipelines.report import (
+    Row,
+    compact_table,
+    plain,
+    rows_of,
+    show_missing_rates,
+    stdout,
+)
 from pipelines.runs import read_runs
 from pipelines.strip import strips
 from pipelines.windows import DAY
@@ -118,7 +124,7 @@ def as_json(status: Status) -> Row:
 
 def show_status(status: Status) -> None:
     """Print it for the operator, as wide as the terminal is."""
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    console = stdout(WIDE)
     age = status.now - status.as_of
     late = f", [bold red]{age / DAY:.0f} days ago[/]" if age > STALE else ""
     console.print(f"As of {status.as_of:%Y-%m-%d %H:%M} UTC{late}\n")
@@ -126,12 +132,14 @@ def show_status(status: Status) -> None:
         console.print("[bold red]The last build failed[/]", end=" ")
         console.print(f"{status.build_error}\n", markup=False)
     days = {one.name: one.days for one in status.accounts}
-    for line in strips(days, status.now.date(), console.width):
+    is_plain = not console.encoding.lower().startswith("utf")
+    last = status.now.date()
+    for line in strips(days, last, console.width, is_plain=is_plain):
         console.print(line, no_wrap=True, overflow="crop")
     console.print()
     for one in status.accounts:
         if lacks := _gaps(one):
-            console.print(f"[bold red]{one.name}[/] lacks {lacks}\n")
+            console.print(f"[bold red]{escape(one.name)}[/] lacks {lacks}\n")
     for table in (_accounts, _waiting, _streams):
         console.print(table(status))
         console.print()
@@ -139,7 +147,7 @@ def show_status(status: Status) -> None:
     for one in status.accounts:
         for row in one.streams:
             if row["last_error"]:
-                console.print(f"[bold]{one.name} {row['stream']}[/]", end=" ")
+                console.print(f"[bold]{escape(one.name)} {row['stream']}[/]", end=" ")
                 console.print(row["last_error"], markup=False)
 
 
@@ -179,7 +187,7 @@ def _accounts(status: Status) -> Table:
         ended = outcome if outcome == "complete" else f"[bold red]{outcome}[/]"
         limit = facts["daily_requests"]
         table.add_row(
-            one.name + ("" if facts["is_configured"] else " (not configured)"),
+            escape(one.name) + ("" if facts["is_configured"] else " (not configured)"),
             str(_newest_settled(one) or "-"),
             f"[bold red]{missing}[/]" if missing else "0",
             f"[yellow]{partial}[/]" if partial else "0",
@@ -198,7 +206,7 @@ def _waiting(status: Status) -> Table:
         facts = one.facts
         final, days = facts["lag_p99_hours"], facts["lookback_days_justified"]
         table.add_row(
-            one.name,
+            escape(one.name),
             *(f"{facts[name]:,}" for name in PENDING.values()),
             "-" if final is None else f"{final:.1f} h",
             f"{float(facts['lookback_days']):g} d",
@@ -215,7 +223,7 @@ def _streams(status: Status) -> Table:
         for row in one.streams:
             is_open = row["windows_open"]
             table.add_row(
-                one.name,
+                escape(one.name),
                 row["stream"],
                 _time(row["held_from"], "%Y-%m-%d"),
                 _time(row["held_until"], "%Y-%m-%d %H:%M"),

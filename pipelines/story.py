@@ -4,19 +4,18 @@ Numbers and names stand in it on purpose, for who asks for one call wants to kno
 they go to stdout and nowhere else.
 """
 
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.explain import Story, Version
-from pipelines.report import WIDE, Row, compact_table, plain
+from pipelines.refusal import escaped
+from pipelines.report import Row, compact_table, plain, stdout
 
 PARTS_OF_TIME = (
     *("ring", "ivr", "queue", "talk", "hold", "wrap"),
@@ -60,7 +59,7 @@ def as_json(story: Story) -> Row:
 
 def show_story(story: Story) -> None:
     """Print it, the newest record of the vendor last."""
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    console = stdout()
     console.print(_seen(story.call["call_key"], "bold"))
     console.print(_facts(story))
     if story.legs:
@@ -276,7 +275,4 @@ def _amount(amount: Decimal | None) -> str:
 
 def _seen(value: object, style: str = "") -> Text:
     """Return a text of a vendor's with what would steer the terminal spelled out."""
-    text = "" if value is None else str(value)
-    return Text(
-        "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text), style
-    )
+    return Text("" if value is None else escaped(str(value)), style)

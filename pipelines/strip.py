@@ -17,16 +17,23 @@ MARKS = {
     "in_future": ("·", "dim"),
 }
 """A day's sign and colour; empty is a complete day without records."""
+PLAIN = str.maketrans("█▁▄·", "#_+.")
+"""The signs where the output has no other characters than a typewriter's."""
 
 
 def strips(
-    accounts: Mapping[str, Sequence[Row]], last: date, width: int
+    accounts: Mapping[str, Sequence[Row]],
+    last: date,
+    width: int,
+    *,
+    is_plain: bool = False,
 ) -> Iterator[Text]:
     """Yield an axis of days, a line per account and the legend.
 
     An account has rows of day, state and records. What does not fit into ``width``
-    columns is the oldest.
+    columns is the oldest. ``is_plain``: with signs that any encoding has.
     """
+    signs = PLAIN if is_plain else {}
     label = max(map(len, accounts), default=0) + 2
     known = [row["day"] for days in accounts.values() for row in days]
     first = min(known, default=last)
@@ -36,13 +43,13 @@ def strips(
     for name, days in accounts.items():
         line = Text(name.ljust(label))
         marks = {row["day"]: MARKS[_mark(row)] for row in days}
-        signs = (marks.get(day, (" ", "")) for day in shown)
-        for (sign, style), run in groupby(signs):
-            line.append(sign * len(list(run)), style)
+        drawn = (marks.get(day, (" ", "")) for day in shown)
+        for (sign, style), run in groupby(drawn):
+            line.append(sign.translate(signs) * len(list(run)), style)
         yield line
     legend = Text(" " * label)
     for state, (sign, style) in MARKS.items():
-        legend.append(sign, style).append(
+        legend.append(sign.translate(signs), style).append(
             f" {state.replace('in_future', 'to come')}   "
         )
     yield legend

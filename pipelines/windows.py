@@ -120,7 +120,7 @@ def whole_days(
     if first is None and last is None:
         return None
     start = datetime(2000, 1, 1, tzinfo=UTC) if first is None else first
-    end = now if last is None else last.replace(tzinfo=UTC) + DAY
+    end = now if last is None else min(last.replace(tzinfo=UTC), now) + DAY
     return start.replace(tzinfo=UTC), end
 
 

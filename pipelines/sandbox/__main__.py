@@ -41,7 +41,10 @@ def main() -> None:
             for vendor in ("zoom", "voximplant", "evovoice", "twin", "whippy")
         },
     )
-    server = open_server(open_sandbox(world), options.port)
+    try:
+        server = open_server(open_sandbox(world), options.port)
+    except OSError as error:
+        sys.exit(f"sandbox: cannot listen on port {options.port}: {error.strerror}")
     url = f"http://127.0.0.1:{server.server_address[1]}"
     started = {
         "url": url,
