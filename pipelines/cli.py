@@ -582,20 +582,22 @@ def _settings(
 ) -> "Iterator[tuple[Config, str, datetime]]":
     """Read the configuration; with no credentials at all, start the sandbox."""
     import os  # noqa: PLC0415
+    from dataclasses import replace  # noqa: PLC0415
 
     from pipelines.config import read_config  # noqa: PLC0415
     from pipelines.sandbox_process import running_sandbox  # noqa: PLC0415
 
     settings = read_config(folder)
     if settings.vendors:
-        yield settings, "vendors", _utc(now)
+        yield replace(settings, is_as_of=now is not None), "vendors", _utc(now)
         return
     with running_sandbox(_utc(now) if now else None) as world:
         typer.echo(
             f"No credentials: loading the sandbox vendors, as of {world.now}.", err=True
         )
         environment = {**os.environ, **world.environment}
-        yield read_config(folder, environment), "sandbox", world.now
+        settings = read_config(folder, environment)
+        yield replace(settings, is_as_of=True), "sandbox", world.now
 
 
 def _chosen(

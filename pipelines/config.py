@@ -97,6 +97,8 @@ class Config:
     service_level_seconds: int = 20
     keep_snapshots: int = 3
     rate_cards: tuple[RateCard, ...] = ()
+    is_as_of: bool = False
+    """Whether a run is given its time, and does not take the machine's."""
     fx_rates: Path | tuple[FxRate, ...] = field(default=(), repr=False, compare=False)
     """Their table, which `pipelines.fx.rates_of` reads for a build only; or rates."""
 

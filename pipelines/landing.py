@@ -8,7 +8,7 @@ leave in one dlt load package, so a window is never marked done without its call
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ from dlt.extract import DltResource
 
 from pipelines.http import Client
 from pipelines.reading import ALONE, READS, Fetch, Pile, Reader, Terms
-from pipelines.refusal import EXPIRED, NOT_AUTHORIZED, VendorError
+from pipelines.refusal import CLOCK, EXPIRED, NOT_AUTHORIZED, VendorError
 from pipelines.stream import Stream
 from pipelines.windows import Window
 
@@ -234,6 +234,7 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
     try:
         pile = reader.read(window, started)
         state, reason = _state_of(pile, reader)
+        window = _reached(window, reader, started)
     except VendorError as failure:
         no_scope = _is_not_granted(reader.stream, failure)
         error, reason = failure, NOT_AUTHORIZED if no_scope else failure.reason
@@ -287,6 +288,27 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
         pa.Table.from_pylist([whole, *parts], schema=LEDGER),
     )
     return read, error
+
+
+def _reached(window: Window, reader: Reader, started: datetime) -> Window:
+    """Return what of a window had come by the vendor's own clock.
+
+    What is still to come there has not been read. Raises `VendorError` where that is
+    all of it.
+    """
+    run = reader.terms.run
+    if run is None or window.ids:
+        return window
+    theirs = started - run.behind
+    until = theirs.replace(second=0, microsecond=0)
+    if until <= window.start:
+        raise VendorError(
+            f"{window} has not begun by the vendor's clock, which says "
+            f"{theirs:%Y-%m-%d %H:%M:%S}Z while the run's says "
+            f"{started:%Y-%m-%d %H:%M:%S}Z; it is read again in the next run",
+            reason=CLOCK,
+        )
+    return replace(window, end=min(window.end, until))
 
 
 def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:

@@ -46,7 +46,7 @@ from pipelines.migration import migrate
 from pipelines.news import Tally, watch
 from pipelines.opening import RAW_FILE, refuse_held
 from pipelines.outcome import Asked, Outcome, added, given_up, key, lost
-from pipelines.plan import BACKFILL, PastRead, history_start
+from pipelines.plan import BACKFILL, PastRead, history_start, refuse_earlier
 from pipelines.quota import spent_today
 from pipelines.reading import Terms
 from pipelines.sources import open_source, streams_of
@@ -132,10 +132,14 @@ def load(
     with _night_turn(vendor, warehouse, progress):
         raw = raw_file(warehouse, vendor.name)
         reads = known_reads(warehouse, vendor.name)
+        refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
         with reading(warehouse, vendor.name):
             tonight = agenda(vendor, raw, since, now, reads)
-        outcome = ask(vendor, warehouse, tonight, clock, progress, audit=audit)
+        as_of = now if config.is_as_of else None
+        outcome = ask(
+            vendor, warehouse, tonight, clock, progress, audit=audit, as_of=as_of
+        )
         with reading(warehouse, vendor.name):
             outcome = replace(outcome, settled=settled(tonight, raw))
     return replace(outcome, seconds=time.monotonic() - began)
@@ -190,10 +194,10 @@ class _Run:
     """Each batch is asked within a turn."""
     outcome: Outcome
     reads: RunReads
+    patience: VendorRun
+    """How long the run has waited for the vendor, over all batches."""
     blocked: set[str] = field(default_factory=set)
     """Accounts that are not asked any more, since that is pointless in this run."""
-    patience: VendorRun = field(default_factory=VendorRun)
-    """How long the run has waited for the vendor, over all batches."""
 
     def ask(self, asked: Sequence[Asked], note: str = "") -> None:
         """Ask in batches, but nothing more of who refused."""
@@ -337,14 +341,17 @@ def ask(
     *,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     audit: bool = False,
+    as_of: datetime | None = None,
 ) -> Outcome:
     """Ask all that is on the agenda, and judge what was stored and did not come.
 
-    ``audit`` also asks for the vendor's counts of older windows.
+    ``audit`` also asks for the vendor's counts of older windows; ``as_of`` is the time
+    that the run was given, if it was.
     """
     outcome = Outcome(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
     reads = RunReads(clock())
-    run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads)
+    patience = VendorRun(clock, as_of)
+    run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads, patience)
     run.ask(agenda.windows, "; ".join(agenda.warnings))
     if audit:
         run.audit(lambda _, windows, past: due(windows, past, reads.since))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given as for_any
 from hypothesis import strategies as st
 
 from pipelines.config import ALIAS, ConfigError, read_config
@@ -186,7 +186,7 @@ names = st.from_regex(ALIAS, fullmatch=True)
 keys = st.tuples(st.sampled_from(vendors()), names, st.text(":abé1", min_size=1))
 
 
-@given(keys, keys)
+@for_any(keys, keys)
 def test_no_two_calls_have_one_key(
     one: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
