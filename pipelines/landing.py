@@ -53,6 +53,7 @@ RECORDS = _schema(
     window_from=_TIME,
     fetched_at=_TIME,
     payload=_TEXT,
+    load_no=_COUNT,
 )
 QUARANTINE = _schema(
     "quarantine",
@@ -64,6 +65,7 @@ QUARANTINE = _schema(
     reason=_TEXT,
     payload=_TEXT,
     fetched_at=_TIME,
+    load_no=_COUNT,
 )
 LEDGER = _schema(
     "load_windows",
@@ -88,6 +90,7 @@ LEDGER = _schema(
     finished_at=_TIME,
     reason=_TEXT,
     error=_TEXT,
+    load_no=_COUNT,
 )
 ABSENCES = _schema(
     "absences",
@@ -98,6 +101,7 @@ ABSENCES = _schema(
     event_at=_TIME,
     since=_TIME,
     state=_TEXT,
+    load_no=_COUNT,
 )
 """What runs found out about stored records that were not listed: one row per record
 and change of mind. ``state`` is suspected (missing once, believably), doubted (missing
@@ -169,13 +173,23 @@ def landed(
     ]
 
 
-def stored_at_once(tables: Mapping[str, pa.Table]) -> list[DltResource]:
-    """Return dlt resources that store ready rows, by table, in one package."""
+def stored_at_once(tables: Mapping[str, pa.Table], load_no: int) -> list[DltResource]:
+    """Return dlt resources that store ready rows, by table, in one package.
+
+    A row that says of no load that it is its own is of load ``load_no``.
+    """
     return [
-        _hinted(dlt.resource([rows], name=name), name)
+        _hinted(dlt.resource([_numbered(rows, load_no)], name=name), name)
         for name, rows in tables.items()
         if rows.num_rows
     ]
+
+
+def _numbered(rows: pa.Table, load_no: int) -> pa.Table:
+    place = rows.schema.get_field_index("load_no")
+    numbers = [load_no if one is None else one for one in rows["load_no"].to_pylist()]
+    field = rows.schema.field(place)
+    return rows.set_column(place, field, pa.array(numbers, field.type))
 
 
 def _records_of(table: str) -> Callable[[Read], pa.Table | None]:
@@ -251,6 +265,7 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
         "state": state,
         "reason": reason,
         "attempt": window.attempt,
+        "load_no": reader.terms.load_no,
         "started_at": started,
         "finished_at": reader.terms.clock(),
     }
@@ -283,7 +298,7 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
     ]
     read = Read(
         reader.stream,
-        _records(reader.account, pile, window, started),
+        _records(reader, pile, window, started),
         _quarantine(reader, pile, window, started),
         pa.Table.from_pylist([whole, *parts], schema=LEDGER),
     )
@@ -327,16 +342,17 @@ def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
 
 
 def _records(
-    account: str, pile: Pile, window: Window, fetched_at: datetime
+    reader: Reader, pile: Pile, window: Window, fetched_at: datetime
 ) -> pa.Table:
     rows = [
         {
-            "account": account,
+            "account": reader.account,
             "record_id": record_id,
             "event_at": event_at,
             "window_from": window.start,
             "fetched_at": fetched_at,
             "payload": payload,
+            "load_no": reader.terms.load_no,
         }
         for record_id, (event_at, _, payload) in (pile.seen or pile.kept).items()
     ]
@@ -356,6 +372,7 @@ def _quarantine(
             "reason": reason,
             "payload": payload,
             "fetched_at": fetched_at,
+            "load_no": reader.terms.load_no,
         }
         for number, reason, payload in pile.refused
     ]

@@ -62,6 +62,8 @@ class PastRead:
     """How long it took."""
     reason: str | None = None
     """Why it is not simply complete."""
+    load_no: int = 0
+    """The load that stored it: a later one has a greater number."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,8 @@ def _gone(stream: Stream, own: Sequence[PastRead]) -> list[Interval]:
     if stream.is_optional:
         return []
     last = {
-        read.interval: read.state for read in sorted(own, key=lambda r: r.started_at)
+        read.interval: read.state
+        for read in sorted(own, key=lambda read: (read.load_no, read.started_at))
     }
     return [interval for interval, state in last.items() if state == "unreachable"]
 

@@ -10,7 +10,8 @@ import duckdb
 import msgspec
 import pytest
 import requests
-from conftest import VENDORS, stamp
+from conftest import VENDORS, Answer, ScriptedVendor, stamp
+from rated import Rated, whippy_call
 from raw_wire import raw_server
 
 from pipelines.allowance import VendorRun
@@ -108,7 +109,8 @@ def test_the_first_answer_of_any_kind_shows_whether_the_clocks_agree(
     status: int,
 ) -> None:
     ours = NOW + ahead
-    head = f"HTTP/1.1 {status} x\r\nDate: {format_datetime(NOW, usegmt=True)}\r\n"
+    date = format_datetime(datetime.fromisoformat(stamp(NOW)))
+    head = f"HTTP/1.1 {status} x\r\nDate: {date}\r\n"
     run = VendorRun(lambda: ours, ours if is_as_of else None)
     with raw_server() as server:
         server.send = lambda: [head.encode() + b"Content-Length: 2\r\n\r\n{}"]
@@ -161,3 +163,55 @@ def test_no_window_ends_after_its_vendors_clock(
     assert behind.is_complete, behind.problems
     ends = "select max(window_end) from raw.load_windows"
     assert stored(config, ends) == [(NOW,)]
+
+
+HISTORY = (60, 90, None, 120, None)
+"""Seconds of a call in load after load; None: its vendor has deleted it."""
+
+
+@pytest.mark.parametrize("pace", [MINUTE, -MINUTE])
+def test_the_last_load_decides_whatever_its_clock_said(
+    tmp_path: Path, pace: timedelta
+) -> None:
+    house = Rated(tmp_path, pace=pace)
+    began = house.now - 9 * DAY
+    for seconds in HISTORY:
+        account, name, at, payload = whippy_call("one", began, seconds)
+        house.load("whippy", [(account, name, at, payload if seconds else None)])
+        house.build()
+        found = house.query("select total_seconds, is_deleted from fact_calls")
+        assert [deleted for _, deleted in found] == [seconds is None]
+        assert seconds is None or found[0][0] == seconds
+    changes = "select field, new from ops.call_changes where field = 'is_deleted'"
+    assert sorted(house.query(changes)) == [
+        *[("is_deleted", "false")],
+        *[("is_deleted", "true")] * 2,
+    ]
+    one_by_one = house.tables()
+    house.build(full=True)
+    assert house.tables() == one_by_one
+
+
+def test_what_is_read_with_a_clock_set_back_is_newer_all_the_same(
+    tmp_path: Path, scripted: ScriptedVendor
+) -> None:
+    """A correction, in a night that begins minutes before the one before it."""
+    records = [{"id": "one", "created_at": stamp(NOW - DAY), "duration": 1000}]
+    scripted.always = lambda *_: Answer(
+        msgspec.json.encode({"data": records, "total": len(records)})
+    )
+    environment = {
+        "CALLHOUSE__WAREHOUSE": str(tmp_path),
+        "CALLHOUSE__HISTORY_DAYS": "1",
+        "CALLHOUSE__SOURCES__WHIPPY__BASE_URL": scripted.url,
+        "CALLHOUSE__SOURCES__WHIPPY__API_KEY": "k",
+        "CALLHOUSE__SOURCES__WHIPPY__REQUESTS_PER_SECOND": "1000",
+    }
+    config = replace(read_config(tmp_path / "none", environment), is_as_of=True)
+    for number, minutes in enumerate((0, 8, 4, 9)):
+        records[0]["duration"] = 1000 + number
+        night(config, NOW - minutes * MINUTE)
+        # The same once more is no news, and no version.
+        night(config, NOW - minutes * MINUTE)
+    versions = "select payload->>'duration' from raw.calls order by load_no, fetched_at"
+    assert stored(config, versions) == [(str(1000 + n),) for n in range(4)]

@@ -5,12 +5,12 @@ with newest as (
         account,
         record_id,
         event_at,
-        fetched_at,
+        load_no,
         payload
     from records
     qualify row_number() over (
         partition by account, record_id
-        order by fetched_at desc, _dlt_load_id desc
+        order by load_no desc, fetched_at desc
     ) = 1
 )
 
@@ -24,5 +24,5 @@ semi join spans
         newest.account = spans.account
         and newest.event_at >= spans.start
         and newest.event_at < spans.end
-where newest.payload is not null and newest.fetched_at < getvariable('since')
+where newest.payload is not null and newest.load_no < getvariable('since')
 order by newest.account, newest.event_at, newest.record_id
