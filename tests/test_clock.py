@@ -83,9 +83,11 @@ def test_a_night_ahead_of_its_vendor_is_refused_and_loses_nothing(
         for one in (config, at_once):
             healthy = night(one, now)
             assert healthy.is_complete, healthy.problems
-    for table in {one.table for one in streams_of(vendor)}:
-        calls = f"select distinct account, record_id from raw.{table} order by all"
-        assert stored(config, calls) == stored(at_once, calls) != []
+    for stream in streams_of(vendor):
+        records = f"select distinct account, record_id from raw.{stream.table}"
+        found = set(stored(config, records))
+        assert found == set(stored(at_once, records))
+        assert found or not stream.calls
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,9 @@ def test_no_window_ends_after_its_vendors_clock(
     behind = night(config, NOW + 9 * MINUTE)
     assert behind.is_complete, behind.problems
     ends = "select max(window_end) from raw.load_windows"
-    assert stored(config, ends) == [(NOW,)]
+    ((end,),) = stored(config, ends)
+    # The run's clock has gone on since; the end is a whole minute of the vendor's.
+    assert NOW - 3 * MINUTE <= end <= NOW
 
 
 HISTORY = (60, 90, None, 120, None)
