@@ -66,12 +66,19 @@ class RunReads:
 
     since: datetime
     """When the run began."""
+    first_load: int
+    """Whatever is stored under this number, or a greater one, came since then."""
     rows: list[Row] = field(default_factory=list)
     """The ledger row of each window."""
     same: dict[str, list[Keys]] = field(default_factory=dict)
     """By table: the records that came as they are stored."""
     controlled: set[tuple[str, str]] = field(default_factory=set)
     """Accounts and streams of which windows that hold records were asked for."""
+
+    @property
+    def last_load(self) -> int:
+        """Return the number of the last load: what is stored later was not read yet."""
+        return max((row["load_no"] for row in self.rows), default=self.first_load)
 
     def add(self, tally: Tally) -> None:
         """Add a load package."""
@@ -201,7 +208,8 @@ def verdict_on(
         absences += _changes(place, judgment, own, reads)
         absences += _ended(raw, place, own, run, now)
         gone.setdefault(stream.table, []).extend(
-            _tombstone(account, one, reads) for one in judgment.deleted
+            _tombstone(account, one, reads) | {"load_no": run.last_load}
+            for one in judgment.deleted
         )
         changed = list(_states(place, judgment, run))
         rows += [after for _, after in changed]
@@ -225,6 +233,7 @@ def verdict_on(
         for table, found in gone.items()
         if found
     }
+    absences = [row | {"load_no": run.last_load} for row in absences]
     tables["absences"] = pa.Table.from_pylist(absences, schema=ABSENCES)
     tables["load_windows"] = pa.Table.from_pylist(rows, schema=LEDGER)
     full = {name: table for name, table in tables.items() if table.num_rows}
@@ -254,7 +263,7 @@ def _missing(
     if not spans:
         return []
     found: list[Lost] = missing_of(
-        raw, stream, spans, run.seen(stream.table), run.since
+        raw, stream, spans, run.seen(stream.table), run.first_load
     )
     return [one.missing for one in found]
 
@@ -333,7 +342,7 @@ def _ended(
     if not own:
         return
     seen = seen_again(
-        raw, stream.table, list(own.values()), run.seen(stream.table), run.since
+        raw, stream.table, list(own.values()), run.seen(stream.table), run.first_load
     )
     expired = [
         (row["window_start"], row["window_end"])

@@ -39,10 +39,7 @@ class Agenda:
 def agenda(
     vendor: Vendor, raw: Path, since: datetime, now: datetime, reads: Sequence[PastRead]
 ) -> Agenda:
-    """Return the questions of a night that begins ``now``.
-
-    Raises `pipelines.plan.ClockError`.
-    """
+    """Return the questions of a night that begins ``now``."""
     planned: list[tuple[Account, Window]] = []
     late: list[tuple[Account, Window]] = []
     waiting: set[_Call] = set()
@@ -107,10 +104,7 @@ def _times(
 def backlog(
     vendor: Vendor, order: Order, now: datetime, reads: Sequence[PastRead]
 ) -> Agenda:
-    """Return the questions of a backfill: days in order, every stream of each.
-
-    Raises `pipelines.plan.ClockError`.
-    """
+    """Return the questions of a backfill: days in order, every stream of each."""
     planned = [
         (account, window)
         for account in vendor.accounts

@@ -6,6 +6,10 @@ same time share one pace and one quota.
 
 import threading
 import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pipelines.windows import CLOCKS_APART
 
 
 class SpentError(Exception):
@@ -39,8 +43,22 @@ class Allowance:
 class VendorRun:
     """What one run has gone through with one vendor, over all its accounts."""
 
-    def __init__(self) -> None:
-        """Start with nothing lost and nothing heard."""
+    def __init__(
+        self,
+        clock: Callable[[], datetime] | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
+        """Start with nothing lost and nothing heard.
+
+        ``clock`` is the run's, and is compared with the vendor's; ``as_of`` is the time
+        that its operator gave instead of the machine's: that may be a past one.
+        """
+        self._clock = clock
+        self._as_of = as_of
+        self.behind = timedelta()
+        """How far the vendor's clock was behind the run's at most."""
+        self.clock_trouble: str | None = None
+        """Why nothing of this run can be relied on, once two clocks have differed."""
         self.lost_seconds = 0.0
         """Waits, and answers that never came; side by side a second counts once."""
         self.warnings: list[str] = []
@@ -54,6 +72,26 @@ class VendorRun:
             now = time.monotonic()
             self.lost_seconds += max(0.0, now - max(began, self._counted_until))
             self._counted_until = now
+
+    def compare_clocks(self, theirs: datetime) -> None:
+        """Compare the run's clock with what the vendor's has just shown.
+
+        A run as of a past time is what its operator wants; one as of a time that the
+        vendor has not reached would take for complete what is still to come.
+        """
+        if self._clock is None:
+            return
+        # A given time need not go on: nobody's clock was running then.
+        ours = self._as_of or self._clock()
+        with self._turn:
+            ahead = ours - theirs
+            self.behind = max(self.behind, ahead)
+            is_apart = ahead > CLOCKS_APART or -ahead > CLOCKS_APART
+            if is_apart and (ahead > timedelta() or self._as_of is None):
+                self.clock_trouble = self.clock_trouble or (
+                    f"the run's clock says {ours:%Y-%m-%d %H:%M:%S}Z and the vendor's "
+                    f"{theirs:%Y-%m-%d %H:%M:%S}Z"
+                )
 
     def warn(self, sentence: str) -> None:
         """Keep a sentence, once."""

@@ -17,7 +17,7 @@ from pipelines.config import Config, Vendor
 from pipelines.load import Progress, ask, clock_from, known_reads, run_lock, turn_lock
 from pipelines.locks import Holder, in_turn, only_one
 from pipelines.outcome import Outcome
-from pipelines.plan import BACKFILL, Order
+from pipelines.plan import BACKFILL, Order, refuse_earlier
 
 FOREVER = float("inf")
 
@@ -38,8 +38,10 @@ def backfill(
             yield
 
     reads = known_reads(warehouse, vendor.name)
+    refuse_earlier(clock(), reads, vendor.name)
     agenda = backlog(vendor, order, now, reads)
-    outcome = ask(vendor, warehouse, agenda, clock, progress, turn=turn)
+    as_of = now if config.is_as_of else None
+    outcome = ask(vendor, warehouse, agenda, clock, progress, turn=turn, as_of=as_of)
     return replace(outcome, seconds=time.monotonic() - began)
 
 

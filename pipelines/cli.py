@@ -740,6 +740,8 @@ def _settings(
     ``if_unconfigured`` starts them too where nobody began to configure a vendor.
     Raises `ConfigError` where no vendor is configured, and where both are.
     """
+    from dataclasses import replace  # noqa: PLC0415
+
     from pipelines.config import ConfigError, read_config  # noqa: PLC0415
     from pipelines.sandbox_process import running_sandbox  # noqa: PLC0415
 
@@ -752,7 +754,7 @@ def _settings(
             "the environment; leave --sandbox out, or name another folder with --config"
         )
     if settings.vendors:
-        yield settings, "vendors", _utc(now)
+        yield replace(settings, is_as_of=now is not None), "vendors", _utc(now)
         return
     if not sandbox and not (if_unconfigured and not (folder / "secrets.toml").exists()):
         raise ConfigError(
@@ -765,7 +767,8 @@ def _settings(
             err=True,
         )
         environment = {**os.environ, **world.environment}
-        yield read_config(folder, environment), "sandbox", world.now
+        settings = read_config(folder, environment)
+        yield replace(settings, is_as_of=True), "sandbox", world.now
 
 
 def _tell_places(folder: Path, settings: "Config") -> None:

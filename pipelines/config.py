@@ -54,6 +54,9 @@ UNUSABLE = frozenset("'%?=")
 """What dlt ends a name at, decodes, or takes for a parameter or a partition."""
 SENT_IN_HEADERS = frozenset({"api_key"})
 """Settings that are sent as they are, where nothing but ASCII can be sent."""
+ALIAS = re.compile(r"[\w.-]+")
+"""What an account may be called: ``vendor:account:id`` names each call, so that a
+colon would give two calls one key."""
 SETTLE_AFTER = timedelta(days=7)
 """A call is asked for until it is this old; what is known of it then is final."""
 
@@ -98,6 +101,8 @@ class Config:
     service_level_seconds: int = 20
     keep_snapshots: int = 3
     rate_cards: tuple[RateCard, ...] = ()
+    is_as_of: bool = False
+    """Whether a run is given its time, and does not take the machine's."""
     fx_rates: Path | tuple[FxRate, ...] = field(default=(), repr=False, compare=False)
     """Their table, which `pipelines.fx.rates_of` reads for a build only; or rates."""
 
@@ -298,6 +303,7 @@ def _vendor(name: str, section: _Settings) -> Vendor:
     aliases: dict[str, dict[str, Any]] = {}
     for path, setting in section.items():
         if path[:1] == ("accounts",) and len(path) == 3:  # noqa: PLR2004
+            _refuse_alias(path[1], setting)
             key = nearest(path[2], {**kinds, **ACCOUNT_KEYS}, setting)
             kind = {**kinds, **ACCOUNT_KEYS}[key]
             aliases.setdefault(path[1], {})[key] = _typed(setting, kind, key)
@@ -318,6 +324,14 @@ def _vendor(name: str, section: _Settings) -> Vendor:
         None if lookback is None else timedelta(days=lookback),
         SETTLE_AFTER if settle is None else timedelta(days=settle),
     )
+
+
+def _refuse_alias(alias: str, setting: Setting) -> None:
+    if not ALIAS.fullmatch(alias):
+        raise ConfigError(
+            f"{setting.place}: an account cannot be called {alias!r}, for its name is "
+            "a part of the keys of its calls; use letters, digits, _, - and . only"
+        )
 
 
 def _account(

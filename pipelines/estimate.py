@@ -14,7 +14,14 @@ from typing import Any, TypeAlias
 from pipelines.agenda import backlog, streams_for
 from pipelines.config import Account, Config, Vendor
 from pipelines.load import BATCH_WINDOWS, clock_from, known_reads, raw_file
-from pipelines.plan import SETTLE, ClockError, Order, PastRead, plan_backfill
+from pipelines.plan import (
+    SETTLE,
+    ClockError,
+    Order,
+    PastRead,
+    plan_backfill,
+    refuse_earlier,
+)
 from pipelines.quota import days_needed, spent_today
 from pipelines.reading import Terms
 from pipelines.refusal import VendorError
@@ -90,6 +97,7 @@ def estimate(vendor: Vendor, config: Config, now: datetime, order: Order) -> Est
 
 def _estimate(vendor: Vendor, config: Config, now: datetime, order: Order) -> Estimate:
     reads = _reads(config.warehouse, vendor.name)
+    refuse_earlier(now, reads, vendor.name)
     agenda = backlog(vendor, order, now, reads)
     streams: list[StreamEstimate] = []
     accounts: list[AccountEstimate] = []

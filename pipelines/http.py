@@ -28,6 +28,7 @@ from pipelines.allowance import Allowance, SpentError, VendorRun
 from pipelines.deadline import Adapter, Deadline
 from pipelines.refusal import (
     AUTH,
+    CLOCK,
     GONE,
     OTHER,
     QUOTA,
@@ -38,9 +39,11 @@ from pipelines.refusal import (
     TooMuchError,
     VendorError,
     clean,
+    date_of,
     seconds_to_wait,
 )
 from pipelines.sign_in import BearerToken
+from pipelines.windows import CLOCKS_APART
 
 T = TypeVar("T")
 
@@ -319,6 +322,7 @@ class Client:
         """Send once; None means: the token was refused, try again with a new one."""
         place = f"{self.vendor} ({urlsplit(self.base_url).netloc})"
         began = time.monotonic()
+        self._refuse_clock(place)
         try:
             prepared = self._prepared(request, place)
             self._spend()
@@ -327,6 +331,9 @@ class Client:
         except PassingError:
             self._run.lose(began)
             raise
+        if (date := date_of(response.headers)) is not None:
+            self._run.compare_clocks(date)
+            self._refuse_clock(place)
         refusal = self._refusal(response.status_code, body)
         if refusal is None:
             return body
@@ -356,6 +363,17 @@ class Client:
             is_bad_question=refusal.kind == "bad_question",
             reason=AUTH if refusal.kind == "sign_in" else OTHER,
         )
+
+    def _refuse_clock(self, place: str) -> None:
+        """Stop once the run's clock and the vendor's have contradicted each other."""
+        if self._run.clock_trouble is not None:
+            raise VendorError(
+                f"{place} is not loaded: {self._run.clock_trouble}, over "
+                f"{CLOCKS_APART.seconds // 60} minutes apart; set this machine's clock "
+                "or --now right and run again",
+                stops_account=True,
+                reason=CLOCK,
+            )
 
     def _refusal(self, status: int, body: bytes) -> Refusal | None:
         try:

@@ -8,7 +8,7 @@ leave in one dlt load package, so a window is never marked done without its call
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ from dlt.extract import DltResource
 
 from pipelines.http import Client
 from pipelines.reading import ALONE, READS, Fetch, Pile, Reader, Terms
-from pipelines.refusal import EXPIRED, NOT_AUTHORIZED, VendorError
+from pipelines.refusal import CLOCK, EXPIRED, NOT_AUTHORIZED, VendorError
 from pipelines.stream import Stream
 from pipelines.windows import Window
 
@@ -53,6 +53,7 @@ RECORDS = _schema(
     window_from=_TIME,
     fetched_at=_TIME,
     payload=_TEXT,
+    load_no=_COUNT,
 )
 QUARANTINE = _schema(
     "quarantine",
@@ -64,6 +65,7 @@ QUARANTINE = _schema(
     reason=_TEXT,
     payload=_TEXT,
     fetched_at=_TIME,
+    load_no=_COUNT,
 )
 LEDGER = _schema(
     "load_windows",
@@ -88,6 +90,7 @@ LEDGER = _schema(
     finished_at=_TIME,
     reason=_TEXT,
     error=_TEXT,
+    load_no=_COUNT,
 )
 ABSENCES = _schema(
     "absences",
@@ -98,6 +101,7 @@ ABSENCES = _schema(
     event_at=_TIME,
     since=_TIME,
     state=_TEXT,
+    load_no=_COUNT,
 )
 """What runs found out about stored records that were not listed: one row per record
 and change of mind. ``state`` is suspected (missing once, believably), doubted (missing
@@ -169,13 +173,23 @@ def landed(
     ]
 
 
-def stored_at_once(tables: Mapping[str, pa.Table]) -> list[DltResource]:
-    """Return dlt resources that store ready rows, by table, in one package."""
+def stored_at_once(tables: Mapping[str, pa.Table], load_no: int) -> list[DltResource]:
+    """Return dlt resources that store ready rows, by table, in one package.
+
+    A row that says of no load that it is its own is of load ``load_no``.
+    """
     return [
-        _hinted(dlt.resource([rows], name=name), name)
+        _hinted(dlt.resource([_numbered(rows, load_no)], name=name), name)
         for name, rows in tables.items()
         if rows.num_rows
     ]
+
+
+def _numbered(rows: pa.Table, load_no: int) -> pa.Table:
+    place = rows.schema.get_field_index("load_no")
+    numbers = [load_no if one is None else one for one in rows["load_no"].to_pylist()]
+    field = rows.schema.field(place)
+    return rows.set_column(place, field, pa.array(numbers, field.type))
 
 
 def _records_of(table: str) -> Callable[[Read], pa.Table | None]:
@@ -234,6 +248,7 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
     try:
         pile = reader.read(window, started)
         state, reason = _state_of(pile, reader)
+        window = _reached(window, reader, started)
     except VendorError as failure:
         no_scope = _is_not_granted(reader.stream, failure)
         error, reason = failure, NOT_AUTHORIZED if no_scope else failure.reason
@@ -250,6 +265,7 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
         "state": state,
         "reason": reason,
         "attempt": window.attempt,
+        "load_no": reader.terms.load_no,
         "started_at": started,
         "finished_at": reader.terms.clock(),
     }
@@ -282,11 +298,32 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
     ]
     read = Read(
         reader.stream,
-        _records(reader.account, pile, window, started),
+        _records(reader, pile, window, started),
         _quarantine(reader, pile, window, started),
         pa.Table.from_pylist([whole, *parts], schema=LEDGER),
     )
     return read, error
+
+
+def _reached(window: Window, reader: Reader, started: datetime) -> Window:
+    """Return what of a window had come by the vendor's own clock.
+
+    What is still to come there has not been read. Raises `VendorError` where that is
+    all of it.
+    """
+    run = reader.terms.run
+    if run is None or window.ids:
+        return window
+    theirs = started - run.behind
+    until = theirs.replace(second=0, microsecond=0)
+    if until <= window.start:
+        raise VendorError(
+            f"{window} has not begun by the vendor's clock, which says "
+            f"{theirs:%Y-%m-%d %H:%M:%S}Z while the run's says "
+            f"{started:%Y-%m-%d %H:%M:%S}Z; it is read again in the next run",
+            reason=CLOCK,
+        )
+    return replace(window, end=min(window.end, until))
 
 
 def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
@@ -305,16 +342,17 @@ def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
 
 
 def _records(
-    account: str, pile: Pile, window: Window, fetched_at: datetime
+    reader: Reader, pile: Pile, window: Window, fetched_at: datetime
 ) -> pa.Table:
     rows = [
         {
-            "account": account,
+            "account": reader.account,
             "record_id": record_id,
             "event_at": event_at,
             "window_from": window.start,
             "fetched_at": fetched_at,
             "payload": payload,
+            "load_no": reader.terms.load_no,
         }
         for record_id, (event_at, _, payload) in (pile.seen or pile.kept).items()
     ]
@@ -334,6 +372,7 @@ def _quarantine(
             "reason": reason,
             "payload": payload,
             "fetched_at": fetched_at,
+            "load_no": reader.terms.load_no,
         }
         for number, reason, payload in pile.refused
     ]

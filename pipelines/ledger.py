@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.deletion import Missing, Suspicion
-from pipelines.opening import PUBLISHED_FILE, RAW_FILE, attach, attached
+from pipelines.opening import PUBLISHED_FILE, RAW_FILE, attach, attached, refusing
 from pipelines.plan import PastRead
 from pipelines.settle import PendingDay
 from pipelines.stream import Stream
@@ -65,6 +65,18 @@ def query(name: str) -> str:
     return files("pipelines.queries").joinpath(f"{name}.sql").read_text("utf-8")
 
 
+def next_load(raw_file: Path) -> int:
+    """Take the number of the next load of a raw file: greater than any before.
+
+    A clock can go back, and so can the names that dlt makes of it.
+    """
+    with refusing(raw_file, RAW_FILE):
+        file = duckdb.connect(str(raw_file))
+    with file:
+        (number,) = file.execute(query("next_load")).fetchall()[0]
+        return int(number)
+
+
 def past_reads(raw_file: Path) -> list[PastRead]:
     """Return the ledger, oldest read first; nothing when there is none yet."""
     with _opened(raw_file) as warehouse:
@@ -106,12 +118,12 @@ def missing_of(
     stream: Stream,
     spans: Iterable[tuple[str, Interval]],
     seen: Keys,
-    since: datetime,
+    since: int,
 ) -> list[Lost]:
     """Return the living records of some windows that a run has not seen.
 
     ``spans`` are accounts and what was read of each; ``seen`` are the records that
-    came as they are stored, and whatever is stored ``since`` the run began came too.
+    came as they are stored, and whatever is of load ``since`` or a later one came too.
     """
     accounts, times = zip(*spans, strict=True)
     asked = {
@@ -128,7 +140,7 @@ def missing_of(
         ).create_view("inside")
         warehouse.register("spans", pa.table(asked))
         warehouse.register("seen", pa.table({"key": seen}))
-        warehouse.execute("set variable since = $1::timestamptz", [since])
+        warehouse.execute("set variable since = $1", [since])
         _select(warehouse, stream.table, query("unseen"))
         rows = warehouse.execute(query("missing")).fetchall()
     return [Lost(account, Missing(record_id, at)) for account, record_id, at in rows]
@@ -145,7 +157,7 @@ def suspicions(raw_file: Path) -> list[Suspicion]:
 
 
 def seen_again(
-    raw_file: Path, table: str, asked: Sequence[Suspicion], seen: Keys, since: datetime
+    raw_file: Path, table: str, asked: Sequence[Suspicion], seen: Keys, since: int
 ) -> set[tuple[str, str]]:
     """Return account and id of the suspected records that a run has seen."""
     names = ("account", "record_id")
@@ -153,7 +165,7 @@ def seen_again(
     with _opened(raw_file) as warehouse:
         warehouse.register("suspected", pa.table(suspected))
         warehouse.register("seen", pa.table({"key": seen}))
-        warehouse.execute("set variable since = $1::timestamptz", [since])
+        warehouse.execute("set variable since = $1", [since])
         _select(warehouse, table, "from suspected")
         return set(warehouse.execute(query("seen_again")).fetchall())
 

@@ -40,13 +40,13 @@ from pipelines.audit import (
 )
 from pipelines.config import Account, Config, Vendor
 from pipelines.landing import LEDGER, stored_at_once
-from pipelines.ledger import HeldWindow, held, held_windows, past_reads
+from pipelines.ledger import HeldWindow, held, held_windows, next_load, past_reads
 from pipelines.locks import Holder, in_turn, only_one
 from pipelines.migration import migrate
 from pipelines.news import Tally, watch
 from pipelines.opening import RAW_FILE, refuse_held
 from pipelines.outcome import Asked, Outcome, added, given_up, key, lost
-from pipelines.plan import BACKFILL, PastRead, history_start
+from pipelines.plan import BACKFILL, PastRead, history_start, refuse_earlier
 from pipelines.quota import spent_today
 from pipelines.reading import Terms
 from pipelines.sources import open_source, streams_of
@@ -132,10 +132,14 @@ def load(
     with _night_turn(vendor, warehouse, progress):
         raw = raw_file(warehouse, vendor.name)
         reads = known_reads(warehouse, vendor.name)
+        refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
         with reading(warehouse, vendor.name):
             tonight = agenda(vendor, raw, since, now, reads)
-        outcome = ask(vendor, warehouse, tonight, clock, progress, audit=audit)
+        as_of = now if config.is_as_of else None
+        outcome = ask(
+            vendor, warehouse, tonight, clock, progress, audit=audit, as_of=as_of
+        )
         with reading(warehouse, vendor.name):
             outcome = replace(outcome, settled=settled(tonight, raw))
     return replace(outcome, seconds=time.monotonic() - began)
@@ -190,10 +194,10 @@ class _Run:
     """Each batch is asked within a turn."""
     outcome: Outcome
     reads: RunReads
+    patience: VendorRun
+    """How long the run has waited for the vendor, over all batches."""
     blocked: set[str] = field(default_factory=set)
     """Accounts that are not asked any more, since that is pointless in this run."""
-    patience: VendorRun = field(default_factory=VendorRun)
-    """How long the run has waited for the vendor, over all batches."""
 
     def ask(self, asked: Sequence[Asked], note: str = "") -> None:
         """Ask in batches, but nothing more of who refused."""
@@ -266,8 +270,8 @@ class _Run:
                     failed.add(account.alias)
             if rows:
                 table = pa.Table.from_pylist(rows, schema=LEDGER)
-                found = stored_at_once({"load_windows": table})
-                _store(self.vendor, self.warehouse, lambda: found)
+                counts = {"load_windows": table}
+                _store(self.vendor, self.warehouse, partial(stored_at_once, counts))
         requests = sum(row["requests"] for row in rows)
         self.outcome = replace(self.outcome, requests=self.outcome.requests + requests)
         self._add_notes(notes)
@@ -290,9 +294,9 @@ class _Run:
 
             verdict = self._verdict(confirmed, self.audit(choose))
         if verdict.tables:
-            resources = stored_at_once(verdict.tables)
+            rows = partial(stored_at_once, verdict.tables)
             with self.turn():
-                _store(self.vendor, self.warehouse, lambda: resources)
+                _store(self.vendor, self.warehouse, rows)
         self.outcome = with_verdict(self.outcome, verdict)
         if verdict.windows:
             self._show("")
@@ -337,14 +341,17 @@ def ask(
     *,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     audit: bool = False,
+    as_of: datetime | None = None,
 ) -> Outcome:
     """Ask all that is on the agenda, and judge what was stored and did not come.
 
-    ``audit`` also asks for the vendor's counts of older windows.
+    ``audit`` also asks for the vendor's counts of older windows; ``as_of`` is the time
+    that the run was given, if it was.
     """
     outcome = Outcome(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
-    reads = RunReads(clock())
-    run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads)
+    reads = RunReads(clock(), _next_load(vendor, warehouse))
+    patience = VendorRun(clock, as_of)
+    run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads, patience)
     run.ask(agenda.windows, "; ".join(agenda.warnings))
     if audit:
         run.audit(lambda _, windows, past: due(windows, past, reads.since))
@@ -365,7 +372,7 @@ def load_batch(
     raw = raw_file(warehouse, vendor.name)
     tally = Tally()
 
-    def sources() -> list[Any]:
+    def sources(load_no: int) -> list[Any]:
         found = []
         for account in vendor.accounts:
             windows = [window for owner, window in asked if owner is account]
@@ -373,6 +380,7 @@ def load_batch(
                 clock,
                 keep_going=True,
                 requests_today=spent[account.alias],
+                load_no=load_no,
                 run=run,
                 held=partial(held, raw),
             )
@@ -387,19 +395,32 @@ def load_batch(
     return tally
 
 
-def _store(vendor: Vendor, warehouse: Path, data: Callable[[], Sequence[Any]]) -> None:
-    """Store what dlt resources yield as one load package, all or nothing."""
+def _next_load(vendor: Vendor, warehouse: Path) -> int:
+    """Take the number of a vendor's next load."""
+    raw, lock = raw_file(warehouse, vendor.name), file_lock(warehouse, vendor.name)
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    migrate(raw, lock, create=True)
+    with in_turn(lock):
+        return next_load(raw)
+
+
+def _store(
+    vendor: Vendor, warehouse: Path, data: Callable[[int], Sequence[Any]]
+) -> None:
+    """Store what dlt resources yield as one load package, all or nothing.
+
+    They are made for the number of the load.
+    """
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415 - takes its settings when it is imported
     from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
 
     raw = raw_file(warehouse, vendor.name)
-    raw.parent.mkdir(parents=True, exist_ok=True)
     # Before the vendor is asked: what is read could not be stored.
     with in_turn(file_lock(warehouse, vendor.name)):
         refuse_held(raw, RAW_FILE)
     work = warehouse / "dlt" / vendor.name
-    migrate(raw, file_lock(warehouse, vendor.name), create=True)
+    load_no = _next_load(vendor, warehouse)
     shutil.rmtree(work, ignore_errors=True)
     pipeline = dlt.pipeline(
         vendor.name,
@@ -408,7 +429,7 @@ def _store(vendor: Vendor, warehouse: Path, data: Callable[[], Sequence[Any]]) -
         destination=dlt.destinations.duckdb(str(raw), supports_transactions=True),
         dataset_name="raw",
     )
-    pipeline.extract(data(), loader_file_format="parquet")
+    pipeline.extract(data(load_no), loader_file_format="parquet")
     pipeline.normalize()
     with in_turn(file_lock(warehouse, vendor.name)):
         try:

@@ -14,6 +14,7 @@ import msgspec
 
 from pipelines.http import Client
 from pipelines.refusal import ExpiredPageError, TooMuchError, VendorError, clean
+from pipelines.windows import read_time
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
 """A vendor's answer with its values still unread."""
@@ -56,6 +57,8 @@ class Listing:
     data: Mapping[str, Any] = field(default_factory=dict)
     """Form fields; what moves from page to page moves here when there are any."""
     json: Mapping[str, Any] | None = None
+    echoed: Mapping[str, datetime] = field(default_factory=dict)
+    """Keys in which the vendor repeats a time it was asked for, where it does."""
 
     def moved(self, step: Mapping[str, Any]) -> "Listing":
         """Return the same question for another page."""
@@ -182,6 +185,7 @@ def pages(
                 raise ExpiredPageError(str(error)) from None
             raise
         page = _page(checked(envelope, place), listing, place)
+        _check_echo(envelope, listing, place)
         if page.records and page.records == before:
             raise VendorError(f"{place} sent the same page twice; the window is open")
         so_far += len(page.records)
@@ -192,6 +196,29 @@ def pages(
             return
         listing = listing.moved(step)
     raise VendorError(f"{place} had no last page after {MOST_PAGES} pages")
+
+
+def _check_echo(envelope: Envelope, listing: Listing, place: str) -> None:
+    """Refuse the answer to another question, by the times that it repeats.
+
+    Another form, precision or zone of the same moment makes no difference, and what
+    cannot be read proves nothing. A date alone is the day that was asked for.
+    """
+    for key, asked in listing.echoed.items():
+        try:
+            text = msgspec.json.decode(envelope.get(key, b""), type=str)
+            echo = read_time(text, "UTC")
+        except (ValueError, OverflowError, msgspec.MsgspecError):
+            continue
+        is_date = len(text.strip()) == len("2026-03-01")
+        of_day = abs(echo - asked) < timedelta(days=1)
+        if abs(echo - asked) < timedelta(minutes=1) or (is_date and of_day):
+            continue
+        raise VendorError(
+            f"{place} answered for {key!r} {echo:%Y-%m-%dT%H:%M:%SZ} and was asked for "
+            f"{asked:%Y-%m-%dT%H:%M:%SZ}, so this is the answer to another question, "
+            "perhaps out of a cache; the window is open"
+        )
 
 
 def restarted(read: Callable[[], Iterator[Page]]) -> Iterator[Page]:

@@ -18,10 +18,18 @@ from datetime import date, datetime, timedelta
 
 import pendulum
 
+from pipelines.refusal import CLOCK
 from pipelines.stream import Stream
-from pipelines.windows import DAY, Interval, Window, merge, split, subtract
+from pipelines.windows import (
+    CLOCKS_APART,
+    DAY,
+    Interval,
+    Window,
+    merge,
+    split,
+    subtract,
+)
 
-PATIENCE_WITH_CLOCKS = timedelta(hours=1)
 SETTLE = "settle"
 """The purpose of a question about a day's pending calls: it covers no window."""
 BACKFILL = "backfill"
@@ -54,6 +62,8 @@ class PastRead:
     """How long it took."""
     reason: str | None = None
     """Why it is not simply complete."""
+    load_no: int = 0
+    """The load that stored it: a later one has a greater number."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,22 @@ def history_start(
     return min([first, *loaded])
 
 
+def refuse_earlier(now: datetime, reads: Iterable[PastRead], vendor: str) -> None:
+    """Raise `ClockError` if the clock lies before the newest reading of a vendor.
+
+    A few minutes are no matter, for loads are numbered. A reading that was refused for
+    its clock says nothing of the time.
+    """
+    times = (read.started_at for read in reads if read.reason != CLOCK)
+    newest = max(times, default=now)
+    if newest - now > CLOCKS_APART:
+        raise ClockError(
+            f"{vendor} is not loaded: the clock says {now:%Y-%m-%d %H:%M:%S}Z, but it "
+            f"was loaded at {newest:%Y-%m-%d %H:%M:%S}Z; set this machine's clock or "
+            "--now right and run again"
+        )
+
+
 def plan(
     stream: Stream,
     start: datetime,
@@ -114,8 +140,7 @@ def plan(
 
     ``reads`` are that account's; ``lookback`` is the vendor's setting; ``suspected``
     are times of stored records that an earlier run missed, and their days are read
-    again after the others. Raises `ClockError` when ``now`` lies before the newest
-    read.
+    again after the others.
     """
     known = _known(stream, now, reads, lookback)
     if stream.is_reference:
@@ -157,8 +182,7 @@ def plan_backfill(
     """Return the windows of a range to read now, of one account's stream.
 
     None of it that is settled, or was read within the last day; all of it, where the
-    order is forced. Each is a UTC day or what of it has come by ``now``. Raises
-    `ClockError` as `plan` does.
+    order is forced. Each is a UTC day or what of it has come by ``now``.
     """
     known = _known(stream, now, reads, lookback)
     held = [] if order.is_forced else merge([*known.settled, *known.fresh])
@@ -204,12 +228,6 @@ def _known(
     stream: Stream, now: datetime, reads: Sequence[PastRead], lookback: timedelta | None
 ) -> _Known:
     own = [read for read in reads if read.stream == stream.name]
-    newest = max((read.started_at for read in own), default=now)
-    if newest - now > PATIENCE_WITH_CLOCKS:
-        raise ClockError(
-            f"the clock says {now:%Y-%m-%d %H:%M}Z, but {stream.name} was read at "
-            f"{newest:%Y-%m-%d %H:%M}Z; set the clock or --now right"
-        )
     own = [read for read in own if read.purpose not in NO_READINGS]
     again = stream.lookback_or(lookback)
     complete = [read for read in own if read.state == "complete"]
@@ -235,7 +253,8 @@ def _gone(stream: Stream, own: Sequence[PastRead]) -> list[Interval]:
     if stream.is_optional:
         return []
     last = {
-        read.interval: read.state for read in sorted(own, key=lambda r: r.started_at)
+        read.interval: read.state
+        for read in sorted(own, key=lambda read: (read.load_no, read.started_at))
     }
     return [interval for interval, state in last.items() if state == "unreachable"]
 

@@ -44,8 +44,8 @@ class Unreadable:
     """Why it could not be read when it came last."""
     is_open: bool
     """The last complete reading of its window still had it."""
-    sightings: Sequence[Mapping[str, datetime]]
-    """Window and time of each reading that had it, the oldest first."""
+    sightings: Sequence[Mapping[str, Any]]
+    """Window, time and load of each reading that had it, the oldest first."""
     reason: str
     """Why it cannot be read; `READABLE` when it can."""
     record_id: str = ""
@@ -54,12 +54,14 @@ class Unreadable:
     @property
     def first_seen(self) -> datetime:
         """Return the time of the first reading that had it."""
-        return self.sightings[0]["fetched_at"]
+        first: datetime = self.sightings[0]["fetched_at"]
+        return first
 
     @property
     def last_seen(self) -> datetime:
         """Return the time of the last reading that had it."""
-        return self.sightings[-1]["fetched_at"]
+        last: datetime = self.sightings[-1]["fetched_at"]
+        return last
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,9 @@ def _store_table(
         for one in readable
         for sighting in one.sightings
     ]
-    found.sort(key=lambda row: (row["fetched_at"], not row["is_stored"]))
+    found.sort(
+        key=lambda row: (row["load_no"], row["fetched_at"], not row["is_stored"])
+    )
     newest = {(row["account"], row["record_id"]): row for row in found}
     last = pa.Table.from_pylist(list(newest.values()), schema=RECORDS)
     versions = pa.Table.from_pylist(found, schema=RECORDS)

@@ -69,6 +69,8 @@ class Terms:
     """Whether a failed window goes into the ledger as such, instead of raising."""
     requests_today: int = 0
     """What is spent of the account's daily quota."""
+    load_no: int | None = None
+    """The number of the load, greater than those before; None: nobody counts them."""
     run: VendorRun | None = None
     """What the run has gone through so far; None: a client counts for itself."""
     held: Held = _nothing

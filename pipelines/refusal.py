@@ -4,14 +4,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
 GONE = "no longer served"
 """Ends the sentence of a refusal that will never become an answer."""
-EXPIRED, NOT_AUTHORIZED, QUOTA, AUTH, OTHER = (
-    *("expired", "not_authorized", "quota", "auth", "other"),
+EXPIRED, NOT_AUTHORIZED, QUOTA, AUTH, CLOCK, OTHER = (
+    *("expired", "not_authorized", "quota", "auth", "clock", "other"),
 )
 """Why a window could not be read, as the ledger keeps it; code decides by these."""
 
@@ -145,6 +145,19 @@ def escaped(text: str) -> str:
         else one
         for one in text
     )
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """Return what a vendor's clock shows; None: it does not say, or not readably.
+
+    What comes out of a cache says when it was made, and how many seconds ago.
+    """
+    try:
+        moment = parsedate_to_datetime(headers.get("Date", ""))
+        age = timedelta(seconds=max(0, int(headers.get("Age", 0))))
+        return moment.astimezone(UTC) + age if moment.tzinfo else None
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
 
 
 def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:

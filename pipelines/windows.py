@@ -17,6 +17,8 @@ Interval: TypeAlias = tuple[datetime, datetime]
 """``(start, end)``, both aware; the end is not part of it."""
 
 DAY = timedelta(days=1)
+CLOCKS_APART = timedelta(minutes=10)
+"""Two clocks that differ by more are not both right."""
 
 
 @dataclass(frozen=True, order=True)

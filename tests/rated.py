@@ -25,7 +25,7 @@ TABLES = {
 }
 COLUMNS = (
     "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"
-    " fetched_at timestamptz, payload varchar, _dlt_load_id varchar"
+    " fetched_at timestamptz, payload varchar, _dlt_load_id varchar, load_no bigint"
 )
 Record: TypeAlias = tuple[str, str, datetime, Mapping[str, Any] | None]
 """Account, id, time, and the payload; None: its vendor no longer lists it."""
@@ -44,11 +44,13 @@ class Rated:
     currency: str = "USD"
     now: datetime = NOW
     loads: int = 0
+    pace: timedelta = timedelta(minutes=1)
+    """How far the clock goes on, or back, from load to load."""
 
     def load(self, vendor: str, records: Sequence[Record], table: str = "") -> None:
         """Land records as one load, later than all before."""
         self.loads += 1
-        fetched = NOW - timedelta(days=2) + timedelta(minutes=self.loads)
+        fetched = NOW - timedelta(days=2) + self.pace * self.loads
         raw = self.folder / "raw" / f"{vendor}.duckdb"
         raw.parent.mkdir(parents=True, exist_ok=True)
         table = table or TABLES[vendor]
@@ -60,7 +62,8 @@ class Rated:
             file.execute("set timezone = 'UTC'; create schema if not exists raw")
             file.execute(f"create table if not exists raw.{table} ({COLUMNS})")
             insert = (
-                f"insert into raw.{table} values (?, ?, ?, ?, ?, ?, '{self.loads}')"
+                f"insert into raw.{table}"
+                f" values (?, ?, ?, ?, ?, ?, '{self.loads}', {self.loads})"
             )
             for row in rows:
                 file.execute(insert, row)

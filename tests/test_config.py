@@ -5,8 +5,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given as for_any
+from hypothesis import strategies as st
 
-from pipelines.config import ConfigError, read_config
+from pipelines.config import ALIAS, ConfigError, read_config
+from pipelines.sources import vendors
 
 ZOOM = {
     "CALLHOUSE__SOURCES__ZOOM__ACCOUNTS__MAIN__ACCOUNT_ID": "a",
@@ -164,6 +167,10 @@ def test_no_vendor_reads_a_credential_meant_for_another(tmp_path: Path) -> None:
         ("[callhouse]\nreporting_time_zone = 'localtime'\n", "'localtime' is no time"),
         ("[sources.zoom]\ntime_zone = 'localtime'\n", "is no IANA time zone"),
         ("[callhouse\n", "is not valid TOML"),
+        *(
+            (f'[sources.whippy.accounts."{name}"]\napi_key = "k"\n', "be called")
+            for name in ("a:b", ":", "", "a b", "a/b", "a'b", "é\u202e", "a\u0301")
+        ),
     ],
 )
 def test_a_wrong_key_or_value_is_named_with_its_file(
@@ -173,6 +180,29 @@ def test_a_wrong_key_or_value_is_named_with_its_file(
     sentence = refusal(tmp_path, {})
     assert expected in sentence
     assert "config.toml" in sentence
+
+
+names = st.from_regex(ALIAS, fullmatch=True)
+keys = st.tuples(st.sampled_from(vendors()), names, st.text(":abé1", min_size=1))
+
+
+@for_any(keys, keys)
+def test_no_two_calls_have_one_key(
+    one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
+    """Whatever ids a vendor sends, a key is read back in one way."""
+    assert tuple(":".join(one).split(":", 2)) == one
+    assert (":".join(one) == ":".join(other)) is (one == other)
+
+
+@pytest.mark.parametrize("name", ["main", "eu-1", "a.b_c", "Zürich2"])
+def test_an_account_is_called_what_its_operator_likes(
+    tmp_path: Path, name: str
+) -> None:
+    text = f'[sources.whippy.accounts."{name}"]\napi_key = "k"\n'
+    write(tmp_path, "secrets.toml", text)
+    (vendor,) = read_config(tmp_path, {}).vendors
+    assert [one.alias for one in vendor.accounts] == [name]
 
 
 def test_secrets_that_others_can_read_are_refused(tmp_path: Path) -> None:

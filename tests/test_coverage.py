@@ -29,12 +29,12 @@ LEDGER = (
     " purpose varchar, state varchar, rows_distinct bigint, rows_quarantined bigint,"
     " requests bigint, started_at timestamptz, error varchar, split_of varchar,"
     " finished_at timestamptz,"
-    " _dlt_load_id varchar"
+    " _dlt_load_id varchar, load_no bigint"
 )
 LOADS = "load_id varchar, status bigint, inserted_at timestamptz"
 RECORDS = (
     "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"
-    " fetched_at timestamptz, payload varchar, _dlt_load_id varchar"
+    " fetched_at timestamptz, payload varchar, _dlt_load_id varchar, load_no bigint"
 )
 
 
@@ -262,7 +262,7 @@ class Warehouse:
             load = f"load {self.loads}"
             raw.execute("insert into raw._dlt_loads values (?, 0, ?)", [load, NOW])
             marks = ", ".join("?" * (shape.count(",") + 1))
-            rows = [(*row, load) for row in rows]
+            rows = [(*row, load, self.loads) for row in rows]
             raw.executemany(f"insert into raw.{table} values ({marks})", rows)
 
     def read(self, vendor: str, *accounts: tuple[str, Sequence[Reading]]) -> None:

@@ -35,7 +35,8 @@ class Warehouse:
             connection.execute(
                 f"create table raw.evovoice__{table} (account varchar,"
                 " record_id varchar, event_at timestamptz, window_from timestamptz,"
-                " fetched_at timestamptz, payload varchar, _dlt_load_id varchar)"
+                " fetched_at timestamptz, payload varchar, _dlt_load_id varchar,"
+                " load_no bigint)"
             )
         connection.execute(
             "create table config.accounts (vendor varchar, account varchar,"
@@ -50,8 +51,9 @@ class Warehouse:
         later = MARCH_FIRST + timedelta(days=90, hours=self.reads)
         fetched_at = later if table == "sessions" else at
         self.connection.execute(
-            f"insert into raw.evovoice__{table} values ('main', ?, ?, ?, ?, ?, 'l1')",
-            [record_id, at, at, fetched_at, json.dumps(payload)],
+            f"insert into raw.evovoice__{table} values"
+            " ('main', ?, ?, ?, ?, ?, 'l1', ?)",
+            [record_id, at, at, fetched_at, json.dumps(payload), self.reads],
         )
 
     def price(

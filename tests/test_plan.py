@@ -14,6 +14,7 @@ from pipelines.plan import (
     history_start,
     plan,
     plan_backfill,
+    refuse_earlier,
 )
 from pipelines.stream import Stream
 from pipelines.windows import (
@@ -127,8 +128,13 @@ def test_a_stream_priced_by_the_month_begins_with_the_month() -> None:
 def test_a_clock_that_went_back_is_refused() -> None:
     reads: list[PastRead] = []
     night(reads, at("03-10T03:00:00"))
-    with pytest.raises(ClockError, match=r"the clock says 2026-03-08 03:00Z"):
-        plan(CALLS, START, at("03-08T03:00:00"), reads)
+    refuse_earlier(at("03-10T02:52:00"), reads, "acme")
+    for now in (at("03-10T02:10:00"), at("03-08T03:00:00")):
+        both = f"the clock says {now:%Y-%m-%d %H:%M:%S}Z.*2026-03-10 03:00:00Z"
+        with pytest.raises(ClockError, match=both):
+            refuse_earlier(now, reads, "acme")
+    wrong = [replace(one, state="failed", reason="clock") for one in reads]
+    refuse_earlier(at("03-08T03:00:00"), wrong, "acme")
 
 
 def test_history_begins_where_it_once_began() -> None:

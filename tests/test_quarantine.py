@@ -103,7 +103,7 @@ def put_aside(house: House, vendor: str, table: str, stream: str) -> str:
         vendor,
         f"insert into raw.quarantine by name select r.account, '{stream}' as stream, "
         "window_from, window_end as window_to, 1 as record_no, 'old code' as reason, "
-        "payload, fetched_at, r._dlt_load_id "
+        "payload, fetched_at, r.load_no, r._dlt_load_id "
         f"from raw.{table} r join raw.load_windows w on r.account = w.account "
         f"and w.stream = '{stream}' and window_from = window_start "
         "and fetched_at = started_at where r.account = $1 and record_id = $2 "
@@ -162,7 +162,7 @@ def aside(house: House, number: int, record: str, change: str) -> None:
         "window_from, window_from + interval 1 day as window_to, "
         "$3::bigint as record_no, 'old code' as reason, "
         "json_merge_patch(payload, $2)::varchar as payload, "
-        "fetched_at - interval 1 hour as fetched_at, _dlt_load_id "
+        "fetched_at - interval 1 hour as fetched_at, load_no, _dlt_load_id "
         "from raw.calls where record_id = $1",
         record,
         change,
@@ -225,7 +225,7 @@ def test_what_still_cannot_be_read_stays_and_steers_no_terminal(house: House) ->
             "insert into raw.quarantine by name select account, stream, "
             "window_start as window_from, window_end as window_to, "
             "$1::bigint as record_no, 'old code' as reason, $2 as payload, "
-            "started_at as fetched_at, _dlt_load_id from raw.load_windows "
+            "started_at as fetched_at, load_no, _dlt_load_id from raw.load_windows "
             "order by started_at desc limit 1",
             number,
             payload,

@@ -163,7 +163,7 @@ NOTES = pa.table({"vendor": ["acme"], "note": ["first"]})
 SHAPE = (
     "account varchar, record_id varchar, event_at timestamptz,"
     " window_from timestamptz, fetched_at timestamptz, payload varchar,"
-    " _dlt_load_id varchar"
+    " _dlt_load_id varchar, load_no bigint"
 )
 START = dt.datetime(2026, 1, 30, tzinfo=dt.UTC)
 Row: TypeAlias = tuple[int, int, Mapping[str, object]]
@@ -222,9 +222,10 @@ class Warehouse:
             raw.execute("set timezone = 'UTC'; create schema if not exists raw")
             raw.execute(f"create table if not exists raw.{table} ({SHAPE})")
             for account, record, at, payload in rows:
-                values = [account, record, at, at, fetched, payload, str(self.loads)]
+                values = [account, record, at, at, fetched, payload]
                 raw.execute(
-                    f"insert into raw.{table} values (?, ?, ?, ?, ?, ?, ?)", values
+                    f"insert into raw.{table} values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [*values, str(self.loads), self.loads],
                 )
 
     def build(self, file: str = "build", *, full: bool = False) -> BuildResult:

@@ -455,6 +455,49 @@ def test_a_part_of_an_answer_is_no_answer(
             list(pages(client, listing, by_offset("o", 10)))
 
 
+ASKED = {"from": "2026-03-01T23:59:59Z", "to": "2026-03-03T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("echo", "is_answer"),
+    [
+        ({}, True),
+        ({"from": None, "to": 7}, True),
+        ({"from": "sometime"}, True),
+        (ASKED, True),
+        ({"from": "2026-03-02T02:59:59.000+03:00", "to": "2026-03-03"}, True),
+        ({"from": "2026-03-01 23:59:59", "to": "2026-03-03T00:00+00:00"}, True),
+        ({"from": "2026-03-02T00:00:00Z"}, True),
+        (ASKED | {"from": "2026-02-28T23:59:59Z"}, False),
+        (ASKED | {"to": "2026-03-02T23:59:00Z"}, False),
+        (ASKED | {"to": "2026-03-03T00:00:00-05:00"}, False),
+        ({"from": "2026-02-28"}, False),
+        ({"to": "2026-04-03T00:00:00Z"}, False),
+    ],
+)
+@pytest.mark.parametrize("read", [zoom.voice_calls, zoom.engagement_parts])
+def test_a_repeated_time_that_was_not_asked_for_is_of_another_question(
+    read: Callable[..., Iterator[Any]],
+    echo: dict[str, object],
+    is_answer: bool,  # noqa: FBT001 - pytest's own parameter
+) -> None:
+    (window,) = day_windows("calls", "2026-03-02", "2026-03-03")
+    records = {"voice_calls": [], "engagements": []}
+    body = {"next_page_token": "", "total_records": 0, **records, **echo}
+    sent = json.dumps(body).encode()
+    with raw_server() as server:
+        server.send = lambda: [
+            OK + PLAIN + b"Content-Length: %d\r\n\r\n" % len(sent) + sent
+        ]
+        client = Client("zoom", f"http://127.0.0.1:{server.port}")
+        if is_answer:
+            assert len(list(read(client, 10, window))) == 1
+            return
+        with pytest.raises(VendorError, match="another question") as error:
+            list(read(client, 10, window))
+        assert not error.value.stops_account
+
+
 @pytest.mark.parametrize("key", [CANARY, f"{CANARY}\n", f"{CANARY}\r\nX: y"])
 def test_no_key_is_left_in_what_the_loader_writes_of_a_failure(
     tmp_path: Path, key: str

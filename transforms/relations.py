@@ -11,7 +11,7 @@ from transforms.check import quoted
 
 _RECORDS = (
     "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"
-    " fetched_at timestamptz, payload varchar, _dlt_load_id varchar"
+    " fetched_at timestamptz, payload varchar, load_no bigint, _dlt_load_id varchar"
 )
 """Columns of every record table of every vendor."""
 NAMES = ", ".join(column.split()[0] for column in _RECORDS.split(", "))
@@ -24,16 +24,17 @@ _LEDGERS = {
         " requests bigint, retries bigint, rows_vanished bigint, rows_known bigint,"
         " split_of varchar, attempt bigint, reason varchar,"
         " load_id varchar, started_at timestamptz, finished_at timestamptz,"
-        " error varchar, _dlt_load_id varchar"
+        " error varchar, load_no bigint, _dlt_load_id varchar"
     ),
     "raw.quarantine": (
         "account varchar, stream varchar, window_from timestamptz,"
         " window_to timestamptz, record_no bigint, reason varchar, payload varchar,"
-        " fetched_at timestamptz, _dlt_load_id varchar"
+        " fetched_at timestamptz, load_no bigint, _dlt_load_id varchar"
     ),
     "raw.absences": (
         "account varchar, record varchar, record_id varchar, read_at timestamptz,"
-        " event_at timestamptz, since timestamptz, state varchar, _dlt_load_id varchar"
+        " event_at timestamptz, since timestamptz, state varchar, load_no bigint,"
+        " _dlt_load_id varchar"
     ),
     "raw.loads": "load_id varchar, status bigint, inserted_at timestamptz",
 }
@@ -44,7 +45,7 @@ _VANISHED = (
 )
 _TOMBSTONES = (
     "vendor varchar, record varchar, account varchar, record_id varchar,"
-    " fetched_at timestamptz, load_id varchar"
+    " fetched_at timestamptz, load_no bigint, load_id varchar"
 )
 LEDGERS: Mapping[str, str] = {
     name: "_dlt_loads" if name == "raw.loads" else name.removeprefix("raw.")
@@ -74,7 +75,8 @@ def tombstones(places: Mapping[tuple[str, str], str]) -> str:
     """Return when records were found deleted, of all vendors' tables in ``places``."""
     parts = [
         f"select '{vendor}' as vendor, '{table}' as record, account, record_id,"
-        f" fetched_at, _dlt_load_id as load_id from {place} where payload is null"
+        f" fetched_at, load_no, _dlt_load_id as load_id from {place}"
+        " where payload is null"
         for (vendor, table), place in places.items()
     ]
     return united([_none(_TOMBSTONES), *parts])
@@ -94,12 +96,12 @@ def gone(vendor: str, place: str) -> str:
     return (
         f"with gone as (from {place} where payload is null"
         " qualify row_number() over (partition by account, record_id"
-        " order by fetched_at desc) = 1)"
+        " order by load_no desc, fetched_at desc) = 1)"
         f" select '{vendor}' as vendor, account, record_id, fetched_at as vanished_at,"
         " _dlt_load_id as load_id from gone"
         f" where not exists (from {place} as later where later.payload is not null"
         " and later.account = gone.account and later.record_id = gone.record_id"
-        " and later.fetched_at > gone.fetched_at)"
+        " and (later.load_no, later.fetched_at) > (gone.load_no, gone.fetched_at))"
     )
 
 

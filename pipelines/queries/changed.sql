@@ -8,7 +8,7 @@ with newest as (
     from records
     qualify row_number() over (
         partition by account, record_id
-        order by fetched_at desc, _dlt_load_id desc
+        order by load_no desc, fetched_at desc
     ) = 1
 )
 

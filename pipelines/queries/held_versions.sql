@@ -5,7 +5,8 @@ select
     stored.event_at,
     stored.window_from,
     stored.fetched_at,
-    stored.payload
+    stored.payload,
+    stored.load_no
 from records as stored
 semi join wanted
     on stored.account = wanted.account and stored.record_id = wanted.record_id

@@ -19,7 +19,7 @@ with readings as (
         and windows.rows_inside is not null
     qualify row_number() over (
         partition by windows.account, windows.window_start
-        order by windows.started_at desc
+        order by windows.load_no desc, windows.started_at desc
     ) = 1
 )
 

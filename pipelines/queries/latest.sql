@@ -9,6 +9,6 @@ from records
 qualify
     row_number() over (
         partition by account, record_id
-        order by fetched_at desc, _dlt_load_id desc
+        order by load_no desc, fetched_at desc
     ) = 1
     and payload is not null

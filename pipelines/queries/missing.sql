@@ -8,12 +8,12 @@ with newest as (
         record_id,
         event_at,
         window_from,
-        fetched_at,
+        load_no,
         payload
     from records
     qualify row_number() over (
         partition by account, record_id
-        order by fetched_at desc, _dlt_load_id desc
+        order by load_no desc, fetched_at desc
     ) = 1
 )
 
@@ -34,7 +34,7 @@ left join spans as listed
         and newest.window_from < listed.end
 where
     newest.payload is not null
-    and newest.fetched_at < getvariable('since')
+    and newest.load_no < getvariable('since')
     and (
         listed.account is not null
         or abs(date_diff('day', newest.window_from, newest.event_at)) != 1

@@ -12,9 +12,10 @@ select
     windows.requests,
     windows.rows_distinct,
     epoch(windows.finished_at - windows.started_at) as seconds,
-    windows.reason
+    windows.reason,
+    windows.load_no
 from held.raw.load_windows as windows
 inner join held.raw._dlt_loads as loads
     on windows._dlt_load_id = loads.load_id and loads.status = 0
 where windows.split_of is null
-order by windows.started_at
+order by windows.load_no, windows.started_at

@@ -8,6 +8,7 @@ with readings as (
         windows.stream,
         windows.window_start,
         windows.window_end,
+        windows.load_no,
         windows.started_at
     from raw.load_windows as windows
     inner join raw._dlt_loads as loads
@@ -25,6 +26,7 @@ sightings as (
         stored.payload,
         stored.reason,
         stored.window_from,
+        stored.load_no,
         stored.fetched_at,
         count(readings.started_at) = 0 as is_open
     from raw.quarantine as stored
@@ -32,7 +34,7 @@ sightings as (
         on
             stored.account = readings.account
             and stored.stream = readings.stream
-            and stored.fetched_at < readings.started_at
+            and (stored.load_no, stored.fetched_at) < (readings.load_no, readings.started_at)
             and stored.window_from >= readings.window_start
             and stored.window_to <= readings.window_end
     group by all
@@ -42,11 +44,11 @@ select
     account,
     stream,
     payload,
-    max_by(reason, fetched_at) as reason,
+    max_by(reason, (load_no, fetched_at)) as reason,
     bool_or(is_open) as is_open,
     list(
-        struct_pack(window_from := window_from, fetched_at := fetched_at)
-        order by fetched_at
+        struct_pack(window_from := window_from, fetched_at := fetched_at, load_no := load_no)
+        order by load_no, fetched_at
     ) as sightings
 from sightings
 group by account, stream, payload

@@ -6,7 +6,8 @@ select
     stored.event_at,
     stored.window_from,
     stored.fetched_at,
-    stored.payload
+    stored.payload,
+    stored.load_no
 from records as stored
 semi join readable
     on stored.account = readable.account and stored.record_id = readable.record_id

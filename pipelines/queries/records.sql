@@ -7,6 +7,7 @@ select
     bounded.window_from,
     bounded.fetched_at,
     bounded.payload,
+    bounded.load_no,
     bounded._dlt_load_id
 from bounded
 semi join asked

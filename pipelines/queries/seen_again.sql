@@ -3,12 +3,12 @@ with newest as (
     select
         account,
         record_id,
-        fetched_at,
+        load_no,
         payload
     from records
     qualify row_number() over (
         partition by account, record_id
-        order by fetched_at desc, _dlt_load_id desc
+        order by load_no desc, fetched_at desc
     ) = 1
 )
 
@@ -20,4 +20,4 @@ left join newest
     on suspected.account = newest.account and suspected.record_id = newest.record_id
 where
     hash(suspected.account, suspected.record_id) in (select seen.key from seen)
-    or (newest.payload is not null and newest.fetched_at >= getvariable('since'))
+    or (newest.payload is not null and newest.load_no >= getvariable('since'))

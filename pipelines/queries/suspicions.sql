@@ -10,7 +10,7 @@ from held.raw.absences
 qualify
     row_number() over (
         partition by account, record, record_id
-        order by read_at desc, _dlt_load_id desc
+        order by load_no desc, read_at desc
     ) = 1
     and state in ('suspected', 'doubted')
 order by account, record, event_at, record_id

@@ -4,6 +4,7 @@ select
     records.fetched_at,
     records._dlt_load_id as load_id,
     records.payload,
+    records.load_no,
     coalesce(
         list({
             'stream': windows.stream,
@@ -22,4 +23,4 @@ left join held.raw.load_windows as windows
         and records.account = windows.account
         and records.window_from = windows.window_start
 group by all
-order by records.fetched_at, records._dlt_load_id
+order by records.load_no, records.fetched_at

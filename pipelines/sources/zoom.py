@@ -157,6 +157,7 @@ def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page
             "page_size": page_size,
             "view_type": "detail",
         },
+        echoed={"from": window.start - before, "to": window.end + after},
     )
     place = "zoom /contact_center/voice_calls"
     for named in [{"engagement_id": one} for one in window.ids] or [{}]:
@@ -177,6 +178,7 @@ def engagement_parts(client: Client, page_size: int, window: Window) -> Iterator
             "to": f"{window.end:%Y-%m-%dT%H:%M:%SZ}",
             "page_size": page_size,
         },
+        echoed={"from": window.start - SECOND, "to": window.end},
     )
     place = "zoom /contact_center/engagements"
     turn = by_token("next_page_token", "next_page_token", place)

@@ -30,6 +30,7 @@ versions as (
         stored.record,
         stored.payload,
         stored.fetched_at,
+        stored.load_no,
         stored._dlt_load_id as load_id,
         row_number() over in_turn as version_no,
         count(*) over of_record as version_count
@@ -46,7 +47,7 @@ versions as (
         ),
         in_turn as (
             partition by stored.vendor, stored.account, stored.record, stored.record_id
-            order by stored.fetched_at, stored._dlt_load_id
+            order by stored.load_no, stored.fetched_at
         )
 ),
 
@@ -179,6 +180,7 @@ found as (
         vendor || ':' || account || ':' || record_id as call_key,
         record,
         fetched_at,
+        load_no,
         load_id,
         true as is_deleted
     from raw.tombstones
@@ -187,6 +189,7 @@ found as (
         stored.vendor || ':' || stored.account || ':' || stored.record_id as call_key,
         stored.record,
         stored.fetched_at,
+        stored.load_no,
         stored._dlt_load_id as load_id,
         false as is_deleted
     from raw.versions as stored
@@ -203,7 +206,7 @@ turns as (
         *,
         lag(is_deleted) over (
             partition by call_key, record
-            order by fetched_at, load_id
+            order by load_no, fetched_at
         ) as was_deleted
     from found
 ),

@@ -52,7 +52,7 @@ last_readings as (
     where is_complete
     qualify row_number() over (
         partition by vendor, account, stream, midnight, window_start, window_end
-        order by started_at desc, load_id desc
+        order by load_no desc, started_at desc
     ) = 1
 ),
 

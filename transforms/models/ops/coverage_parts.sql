@@ -19,7 +19,7 @@ select
     windows.window_end,
     coalesce(windows.rows_inside, windows.rows_distinct) as records,
     windows.started_at,
-    windows.load_id,
+    windows.load_no,
     windows.state = 'complete' as is_complete,
     windows.state = 'complete'
     and windows.started_at >= windows.window_end + streams.lookback as is_settled

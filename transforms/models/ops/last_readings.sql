@@ -48,5 +48,5 @@ from ops.load_windows
 where purpose not in ('settle', 'audit') and split_of is null
 qualify row_number() over (
     partition by vendor, account, stream, window_start
-    order by started_at desc, load_id desc
+    order by load_no desc, started_at desc
 ) = 1

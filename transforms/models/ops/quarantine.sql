@@ -31,7 +31,7 @@ select
             and later.state = 'complete'
             and later.purpose != 'settle'
             and later.split_of is null
-            and later.started_at > stored.fetched_at
+            and (later.load_no, later.started_at) > (stored.load_no, stored.fetched_at)
             and later.window_start <= stored.window_from
             and later.window_end >= stored.window_to
     ) as is_open

@@ -86,5 +86,6 @@ select
         ),
         lambda x: struct_pack(field := concat_ws('.', 'billingSettings', x[1]), value := x[2])
     ) as unknown_values,
-    fetched_at
+    fetched_at,
+    load_no
 from priced

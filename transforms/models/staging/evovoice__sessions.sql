@@ -36,7 +36,7 @@ placed as (
         if(moments[1] < fetched_at + interval 1 day, moments[1], null) as modified_at,
         coalesce(modified_at, max(modified_at) over so_far) as modified_by
     from dated
-    window so_far as (partition by account, record_id order by fetched_at, _dlt_load_id)
+    window so_far as (partition by account, record_id order by load_no, fetched_at)
 ),
 
 opened as (
@@ -60,7 +60,7 @@ opened as (
     from placed
     qualify row_number() over (
         partition by account, record_id
-        order by modified_by desc nulls last, fetched_at desc, _dlt_load_id desc
+        order by modified_by desc nulls last, load_no desc, fetched_at desc
     ) = 1
 )
 

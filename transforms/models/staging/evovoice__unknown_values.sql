@@ -9,7 +9,7 @@ with newest as (
         record_id,
         unknown_values
     from staging.evovoice__accounts
-    qualify rank() over (partition by account, record_id order by fetched_at desc) = 1
+    qualify rank() over (partition by account, record_id order by load_no desc, fetched_at desc) = 1
 ),
 
 prices as (

@@ -41,7 +41,7 @@ placed as (
         coalesce(times[1], max(times[1]) over so_far) as updated_by,
         if(list_contains(keys, 'billedAt'), times[2], max(times[2]) over so_far) as billed_by
     from dated
-    window so_far as (partition by account, record_id order by fetched_at, _dlt_load_id)
+    window so_far as (partition by account, record_id order by load_no, fetched_at)
 )
 
 select
@@ -96,6 +96,6 @@ qualify row_number() over (
         is_wiped desc,
         updated_by desc nulls last,
         billed_by desc nulls last,
-        fetched_at desc,
-        _dlt_load_id desc
+        load_no desc,
+        fetched_at desc
 ) = 1

@@ -11,7 +11,7 @@ with opened as (
     from raw.voximplant__account_info
     qualify row_number() over (
         partition by account
-        order by fetched_at desc, _dlt_load_id desc
+        order by load_no desc, fetched_at desc
     ) = 1
 )
 

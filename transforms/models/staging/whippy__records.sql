@@ -11,13 +11,14 @@ with versions as (
         payload,
         json_keys(payload) as keys,
         fetched_at,
+        load_no,
         _dlt_load_id,
         read_time(payload ->> '$.updated_at', 'UTC') as sent_update,
         if(sent_update < fetched_at + interval 1 day, sent_update, null) as updated_at,
         coalesce(updated_at, max(updated_at) over so_far) as updated_by,
         min(fetched_at) over (partition by account, record_id) as first_loaded_at
     from raw.whippy__calls
-    window so_far as (partition by account, record_id order by fetched_at, _dlt_load_id)
+    window so_far as (partition by account, record_id order by load_no, fetched_at)
 ),
 
 latest as (
@@ -34,7 +35,7 @@ latest as (
     from versions
     qualify row_number() over (
         partition by account, record_id
-        order by updated_by desc nulls last, fetched_at desc, _dlt_load_id desc
+        order by updated_by desc nulls last, load_no desc, fetched_at desc
     ) = 1
 )
 

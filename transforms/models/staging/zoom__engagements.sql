@@ -15,7 +15,7 @@ with latest as (
     from raw.zoom__engagements
     qualify row_number() over (
         partition by account, record_id
-        order by fetched_at desc, _dlt_load_id desc
+        order by load_no desc, fetched_at desc
     ) = 1
 ),
 
