@@ -77,6 +77,14 @@ Full = Annotated[bool, typer.Option("--full", help="Build every call again.")]
 Folder = Annotated[
     Path, typer.Option("--config", help="The folder of config.toml and secrets.toml.")
 ]
+ForgetHistory = Annotated[
+    bool,
+    typer.Option(
+        "--forget-history",
+        help="Where a raw file is gone or lacks loads, give up the calls that only "
+        "the tables still have.",
+    ),
+]
 NoAudit = Annotated[
     bool,
     typer.Option(
@@ -93,6 +101,7 @@ def run(
     *,
     full: Full = False,
     no_audit: NoAudit = False,
+    forget_history: ForgetHistory = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -115,6 +124,7 @@ def run(
                 full=full,
                 origin=origin,
                 audit=not no_audit,
+                forget_history=forget_history,
             )
         if json:
             _print_json(as_json(night))
@@ -193,6 +203,7 @@ def backfill(
     oldest_first: Annotated[
         bool, typer.Option("--oldest-first", help="Else the newest day comes first.")
     ] = False,
+    forget_history: ForgetHistory = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -219,7 +230,13 @@ def backfill(
             raise typer.Exit(_dry_run(settings, clock, order, chosen, json=json))
         with _narrated() as progress:
             night = run_backfill(
-                settings, clock, progress, order, vendors=chosen, origin=origin
+                settings,
+                clock,
+                progress,
+                order,
+                vendors=chosen,
+                origin=origin,
+                forget_history=forget_history,
             )
         if json:
             _print_json(as_json(night))
@@ -235,6 +252,7 @@ def transform(
     now: Now = None,
     *,
     full: Full = False,
+    forget_history: ForgetHistory = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -244,21 +262,27 @@ def transform(
 
     with _refusals(), _narrated():
         clock = _utc(now)
-        built, published = build_and_publish(read_config(config), clock, full=full)
+        built, published = build_and_publish(
+            read_config(config), clock, full=full, forget_history=forget_history
+        )
     if json:
         _print_json(
             {
                 "full": built.is_full,
                 "reason": built.reason,
+                "kept": dict(built.kept),
                 "touched": dict(built.touched),
                 "rows": dict(built.rows),
                 "warehouse": str(published),
             }
         )
-        return
+        raise typer.Exit(1 if built.kept else 0)
     touched = ", ".join(f"{name} {count}" for name, count in built.touched.items())
     how = f"full: {built.reason}" if built.is_full else "what changed"
     typer.echo(f"built ({how}): {touched or 'nothing new'}; published {published}")
+    for sentence in built.kept.values():
+        typer.echo(f"callhouse: {sentence}", err=True)
+    raise typer.Exit(1 if built.kept else 0)
 
 
 @app.command()

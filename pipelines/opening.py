@@ -62,8 +62,8 @@ RAW_FILE = Purpose(
 BUILD_FILE = Purpose(
     "the work file of the build",
     when_held="close it there, and run: callhouse transform",
-    when_damaged="delete it and run: callhouse transform",
-    when_newer="delete it and run: callhouse transform",
+    when_damaged="callhouse transform makes it anew",
+    when_newer="callhouse transform makes it anew",
 )
 
 

@@ -22,9 +22,9 @@ from typing import Any, cast
 
 from pipelines.backfill import backfill
 from pipelines.config import Config, Vendor
-from pipelines.load import Progress, load
+from pipelines.load import Progress, load, raw_file
 from pipelines.locks import LockedError
-from pipelines.opening import FileError
+from pipelines.opening import RAW_FILE, FileError, is_present, refuse_damaged
 from pipelines.outcome import Outcome
 from pipelines.plan import ClockError, Order
 from pipelines.refusal import clean
@@ -123,11 +123,28 @@ def _load_one(
     except (LockedError, ClockError, FileError) as error:
         outcome = Outcome(vendor.name, errors=(str(error),))
     except Exception as error:  # noqa: BLE001 - told as this vendor's outcome
+        if damage := _damage(vendor, config):
+            sending.send(Outcome(vendor.name, errors=(damage,)))
+            return
         # The frames say where; the message may quote a record, so it is cleaned.
         sys.stderr.write("".join(traceback.format_tb(error.__traceback__)))
         sentence = f"{vendor.name}: {type(error).__name__}: {clean(str(error))}"
         outcome = Outcome(vendor.name, errors=(sentence,))
     sending.send(outcome)
+
+
+def _damage(vendor: Vendor, config: Config) -> str:
+    """Return what is wrong with a vendor's raw file; "": nothing, all can be read.
+
+    Blocks that cannot be read show only when something of them is asked for.
+    """
+    raw = raw_file(config.warehouse, vendor.name)
+    try:
+        if is_present(raw):
+            refuse_damaged(raw, RAW_FILE)
+    except FileError as error:
+        return str(error)
+    return ""
 
 
 def _die_with_parent() -> None:
