@@ -378,6 +378,31 @@ def verify(
     raise typer.Exit(1 if any(one.findings for one in verdicts) else 0)
 
 
+@app.command()
+def doctor(now: Now = None, *, json: AsJson = False, config: Folder = CONFIG) -> None:
+    """Examine every file of the warehouse, and name the remedy for what is wrong.
+
+    It reads all of every file, asks no vendor and changes nothing. Exit code 1: there
+    is something to do.
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.doctor import examine  # noqa: PLC0415
+
+    with _refusals():
+        found = examine(read_config(config), _utc(now))
+    if json:
+        _print_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            made = f", layout {one.layout}, {one.program}" if one.program else ""
+            typer.echo(f"{one.state:<7} {one.file}{made}")
+            if one.problem:
+                typer.echo(f"        {one.problem}\n        remedy: {one.remedy}")
+    raise typer.Exit(1 if any(one.remedy for one in found) else 0)
+
+
 @app.command(context_settings={"ignore_unknown_options": True})
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over the published tables.")],

@@ -53,7 +53,7 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
     found, lacks = UNSTAMPED, ""
     if is_there:
         with in_turn(lock, shared=True):
-            found, lacks = _found(raw_file)
+            found, lacks = inspect(raw_file)
     if found.layout == LAYOUT and not lacks:
         _OURS.add((raw_file, raw_file.stat().st_ino))
         return
@@ -108,7 +108,7 @@ def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
     connection.commit()
 
 
-def _found(raw_file: Path) -> tuple[Stamp, str]:
+def inspect(raw_file: Path) -> tuple[Stamp, str]:
     """Return the layout of a raw file, and which tables it should have and lacks."""
     with refusing(raw_file, RAW_FILE):
         connection = duckdb.connect(str(raw_file), read_only=True)

@@ -277,7 +277,10 @@ def _damaged(raw: Mapping[str, Path]) -> dict[str, str]:
 
 def _sentences(config: Config, result: BuildResult, given: Given) -> dict[str, str]:
     """Say of each vendor that was not built why, and what to do."""
-    found = dict(given.unreadable)
+    found = {
+        name: f"{why}; {name} keeps the calls it had" if name in result.kept else why
+        for name, why in given.unreadable.items()
+    }
     for name, why in result.kept.items():
         path = raw_file(config.warehouse, name)
         found.setdefault(

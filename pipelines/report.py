@@ -166,8 +166,7 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
             text = f"[bold red]{outcome.vendor}[/] {escape(error)}"
             console.print(text, highlight=False)
     for vendor, why in night.kept.items():
-        if not any(why in one.errors for one in night.outcomes):
-            console.print(f"[bold red]{vendor}[/] {escape(why)}", highlight=False)
+        console.print(f"[bold red]{vendor}[/] {escape(why)}", highlight=False)
     if night.published is not None:
         # After all that is known without the file: somebody may have it open.
         console.print(_holdings(rows_of(night.published, "calls_by_vendor")))

@@ -68,6 +68,7 @@ def write_runs(warehouse: Path, runs: Iterable[Run]) -> None:
         for run in runs
     ]
     with _locked(warehouse), _opened(warehouse, os.O_RDWR | os.O_APPEND) as journal:
+        os.fchmod(journal, 0o600)  # older versions made it as the umask had it
         size = os.fstat(journal).st_size
         if size and os.pread(journal, 1, size - 1) != b"\n":
             lines.insert(0, b"\n")  # a power cut tore the last one
@@ -108,6 +109,11 @@ def mend_journal(warehouse: Path) -> str:
     count = len(bad)
     what = "1 line that" if count == 1 else f"{count} lines that"
     return f"{journal} had {what} cannot be read; now in {aside.name}"
+
+
+def unreadable_lines(warehouse: Path) -> int:
+    """Return how many lines of the journal cannot be read."""
+    return sum(bool(line.strip()) and _run(line) is None for line in _lines(warehouse))
 
 
 def _lines(warehouse: Path) -> list[bytes]:

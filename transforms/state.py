@@ -55,6 +55,16 @@ def read_stamp(file: Path) -> Stamp | None:
     return None if row is None else Stamp(*row)
 
 
+def built_loads(connection: DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Return vendor and id of the loads that an open built file was built from."""
+    schema, table = _LOADS.split(".")
+    found = connection.execute(
+        "select 1 from duckdb_tables() where schema_name = ? and table_name = ?",
+        [schema, table],
+    )
+    return connection.execute(f"from {_LOADS}").fetchall() if found.fetchone() else []
+
+
 def remove_other(build_file: Path, unreadable: Collection[str] = ()) -> None:
     """Remove a built file of another layout: all in it can be built anew.
 

@@ -11,8 +11,8 @@ made as (
     from newest
 )
 
-select table_name
+select made.table_name
 from made
 anti join duckdb_tables() as stored
     on made.table_name = stored.table_name and stored.schema_name = 'raw'
-order by table_name
+order by made.table_name
