@@ -109,18 +109,23 @@ def refuse_cut(
     blocks = sizes.project("block_size * total_blocks").fetchall()
     if path.stat().st_size < _HEADERS + max(size for (size,) in blocks):
         # Blocks that were never used may be missing: only reading them all tells.
-        refuse_damaged(path, purpose)
+        with refusing(path, purpose):
+            _read_all(connection)
 
 
 def refuse_damaged(path: Path, purpose: Purpose) -> None:
     """Read all of a file, and raise `FileError` if not all of it can be read."""
     with refusing(path, purpose), duckdb.connect(str(path), read_only=True) as file:
-        tables = file.table_function("duckdb_tables").filter("not internal")
-        names = tables.project("schema_name, table_name").fetchall()
-        for schema, table in names:
-            # Every value of every column, and so every block of the file.
-            rows = file.table(f'"{schema}"."{table}"')
-            rows.aggregate("max(hash(columns(*)))").fetchall()
+        _read_all(file)
+
+
+def _read_all(file: duckdb.DuckDBPyConnection) -> None:
+    """Read every value of every column, and so every block that is used."""
+    tables = file.table_function("duckdb_tables").filter("not internal")
+    names = tables.project("schema_name, table_name").fetchall()
+    for schema, table in names:
+        rows = file.table(f'"{schema}"."{table}"')
+        rows.aggregate("max(hash(columns(*)))").fetchall()
 
 
 @contextmanager
