@@ -14,10 +14,12 @@ import duckdb
 
 from pipelines.locks import in_turn, tell
 from pipelines.opening import (
+    PUBLISHED_FILE,
     RAW_FILE,
     FileError,
     is_present,
     private,
+    read,
     refuse_cut,
     refusing,
     set_log_aside,
@@ -82,7 +84,8 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
 
 def refuse_other_tables(published: Path) -> None:
     """Raise `LayoutError` for published tables that another layout of models made."""
-    found = state.read_stamp(published)
+    with read(published, PUBLISHED_FILE) as connection:
+        found = state.stamp_in(connection)
     if found is None or found.layout < state.LAYOUT:
         written = UNSTAMPED if found is None else found
         raise LayoutError(

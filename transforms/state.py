@@ -45,13 +45,18 @@ class Stamp:
 def read_stamp(file: Path) -> Stamp | None:
     """Return what a built file says of itself; None: nothing, as older ones do."""
     with duckdb.connect(str(file), read_only=True) as connection:
-        named = connection.execute(
-            "select count(*) from duckdb_columns() where schema_name || '.' ||"
-            f" table_name = '{_STAMP}' and column_name in ('layout', 'program')"
-        ).fetchall()
-        if named != [(2,)]:
-            return None
-        row = connection.execute(f"select layout, program from {_STAMP}").fetchone()
+        return stamp_in(connection)
+
+
+def stamp_in(connection: DuckDBPyConnection) -> Stamp | None:
+    """Return what an open built file says of itself, as `read_stamp` does."""
+    named = connection.execute(
+        "select count(*) from duckdb_columns() where schema_name || '.' ||"
+        f" table_name = '{_STAMP}' and column_name in ('layout', 'program')"
+    ).fetchall()
+    if named != [(2,)]:
+        return None
+    row = connection.execute(f"select layout, program from {_STAMP}").fetchone()
     return None if row is None else Stamp(*row)
 
 
