@@ -15,11 +15,9 @@ from pathlib import Path
 from pipelines.agenda import backlog
 from pipelines.config import Config, Vendor
 from pipelines.load import Progress, ask, clock_from, known_reads, run_lock, turn_lock
-from pipelines.locks import Holder, in_turn, only_one
+from pipelines.locks import A_RUN, Holder, in_turn, only_one
 from pipelines.outcome import Outcome
 from pipelines.plan import BACKFILL, Order, refuse_earlier
-
-FOREVER = float("inf")
 
 
 def backfill(
@@ -59,7 +57,7 @@ def _batch_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator
     with only_one(
         run_lock(warehouse, vendor.name),
         f"loading {vendor.name}",
-        patience=FOREVER,
+        patience=A_RUN,
         told=told,
         purpose=BACKFILL,
     ):

@@ -127,6 +127,14 @@ Sandbox = Annotated[
         "--sandbox", help="Load invented calls from the bundled sandbox vendors."
     ),
 ]
+ForgetHistory = Annotated[
+    bool,
+    typer.Option(
+        "--forget-history",
+        help="Where a raw file is gone or lacks loads, give up the calls that only "
+        "the tables still have.",
+    ),
+]
 NoAudit = Annotated[
     bool,
     typer.Option(
@@ -152,6 +160,7 @@ def run(
             "secrets.toml; make run says this.",
         ),
     ] = False,
+    forget_history: ForgetHistory = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -179,6 +188,7 @@ def run(
                 full=full,
                 origin=origin,
                 audit=not no_audit,
+                forget_history=forget_history,
             )
         if json:
             _print_json(as_json(night))
@@ -262,6 +272,7 @@ def backfill(
         bool, typer.Option("--oldest-first", help="Else the newest day comes first.")
     ] = False,
     sandbox: Sandbox = False,
+    forget_history: ForgetHistory = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -291,7 +302,13 @@ def backfill(
             raise typer.Exit(_dry_run(settings, clock, order, chosen, json=json))
         with _narrated() as progress:
             night = run_backfill(
-                settings, clock, progress, order, vendors=chosen, origin=origin
+                settings,
+                clock,
+                progress,
+                order,
+                vendors=chosen,
+                origin=origin,
+                forget_history=forget_history,
             )
         if json:
             _print_json(as_json(night))
@@ -307,6 +324,7 @@ def transform(
     now: Now = None,
     *,
     full: Full = False,
+    forget_history: ForgetHistory = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -320,21 +338,27 @@ def transform(
         if not any((settings.warehouse / "raw").glob("*.duckdb")):
             raw = settings.warehouse.absolute() / "raw"
             raise ConfigError(f"there is nothing to build in {raw}; run: callhouse run")
-        built, published = build_and_publish(settings, clock, full=full)
+        built, published = build_and_publish(
+            settings, clock, full=full, forget_history=forget_history
+        )
     if json:
         _print_json(
             {
                 "full": built.is_full,
                 "reason": built.reason,
+                "kept": dict(built.kept),
                 "touched": dict(built.touched),
                 "rows": dict(built.rows),
                 "warehouse": str(published),
             }
         )
-        return
+        raise typer.Exit(1 if built.kept else 0)
     touched = ", ".join(f"{name} {count}" for name, count in built.touched.items())
     how = f"full: {built.reason}" if built.is_full else "what changed"
     typer.echo(f"built ({how}): {touched or 'nothing new'}; published {published}")
+    for sentence in built.kept.values():
+        typer.echo(f"callhouse: {sentence}", err=True)
+    raise typer.Exit(1 if built.kept else 0)
 
 
 @app.command()
@@ -429,6 +453,31 @@ def verify(
     else:
         show_verdicts(verdicts)
     raise typer.Exit(1 if any(one.findings for one in verdicts) else 0)
+
+
+@app.command()
+def doctor(now: Now = None, *, json: AsJson = False, config: Folder = CONFIG) -> None:
+    """Examine every file of the warehouse, and name the remedy for what is wrong.
+
+    It reads all of every file, asks no vendor and changes nothing. Exit code 1: there
+    is something to do.
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from pipelines.config import read_config  # noqa: PLC0415
+    from pipelines.doctor import examine  # noqa: PLC0415
+
+    with _refusals():
+        found = examine(read_config(config), _utc(now))
+    if json:
+        _print_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            made = f", layout {one.layout}, {one.program}" if one.program else ""
+            typer.echo(f"{one.state:<7} {one.file}{made}")
+            if one.problem:
+                typer.echo(f"        {one.problem}\n        remedy: {one.remedy}")
+    raise typer.Exit(1 if any(one.remedy for one in found) else 0)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

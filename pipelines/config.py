@@ -100,6 +100,8 @@ class Config:
     reporting_currency: str = "USD"
     service_level_seconds: int = 20
     keep_snapshots: int = 3
+    published_mode: int = 0o640
+    """Who may read what is published."""
     rate_cards: tuple[RateCard, ...] = ()
     is_as_of: bool = False
     """Whether a run is given its time, and does not take the machine's."""
@@ -118,6 +120,7 @@ class _General:
     reporting_currency: str = "USD"
     service_level_seconds: int = 20
     keep_snapshots: int = 3
+    published_mode: str = "0640"
 
 
 _Settings = dict[tuple[str, ...], Setting]
@@ -149,6 +152,7 @@ def read_config(
         reporting_currency=general.reporting_currency,
         service_level_seconds=general.service_level_seconds,
         keep_snapshots=general.keep_snapshots,
+        published_mode=_mode(settings, general.published_mode),
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
         fx_rates=folder / FX_RATES if (folder / FX_RATES).exists() else (),
     )
@@ -247,6 +251,18 @@ def _general(settings: _Settings) -> _General:
             "time zone; use a name such as Europe/Berlin"
         )
     return general
+
+
+def _mode(settings: _Settings, text: str) -> int:
+    """Return who may read what is published, from octal digits as chmod takes them."""
+    if re.fullmatch(r"0?6[04][04]", text):
+        return int(text, 8)
+    setting = settings.get(("callhouse", "published_mode"))
+    place = setting.place if setting else "[callhouse] published_mode"
+    raise ConfigError(
+        f"{place}: {text!r} is not a mode of a file that others only read; write "
+        '"0600", "0640" or "0644"'
+    )
 
 
 def _warehouse(settings: _Settings, text: str) -> Path:

@@ -121,10 +121,10 @@ def schema() -> dict[Path, str]:
     """Return the schema page and its picture, from an empty warehouse."""
     with TemporaryDirectory() as folder:
         empty = Config(Path(folder), vendors=())
-        with given_to_models(empty, datetime.now(UTC)) as (raw, context):
+        with given_to_models(empty, datetime.now(UTC)) as given:
             built = Path(folder) / "build.duckdb"
-            build(built, MODELS, raw, context)
-            graph = read_graph(MODELS, context)
+            build(built, MODELS, given.raw, given.context)
+            graph = read_graph(MODELS, given.context)
         return {SCHEMA: page(graph, types(built)), PICTURE: picture(graph)}
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from pipelines.agenda import backlog, streams_for
 from pipelines.config import Account, Config, Vendor
 from pipelines.load import BATCH_WINDOWS, clock_from, known_reads, raw_file
+from pipelines.opening import is_present
 from pipelines.plan import (
     SETTLE,
     ClockError,
@@ -87,16 +88,31 @@ class Estimate:
         return packages * A_PACKAGE + sum(one.seconds for one in self.accounts)
 
 
-def estimate(vendor: Vendor, config: Config, now: datetime, order: Order) -> Estimate:
-    """Return what a backfill would take, or what keeps it from being told."""
+def estimate(
+    vendor: Vendor,
+    config: Config,
+    now: datetime,
+    order: Order,
+    reads: Sequence[PastRead] | None = None,
+) -> Estimate:
+    """Return what a backfill would take, or what keeps it from being told.
+
+    With ``reads`` these are taken for the ledger, and the vendor is not asked.
+    """
     try:
-        return _estimate(vendor, config, now, order)
+        return _estimate(vendor, config, now, order, reads)
     except (ClockError, VendorError) as error:
         return Estimate(vendor.name, (), (), errors=(str(error),))
 
 
-def _estimate(vendor: Vendor, config: Config, now: datetime, order: Order) -> Estimate:
-    reads = _reads(config.warehouse, vendor.name)
+def _estimate(
+    vendor: Vendor,
+    config: Config,
+    now: datetime,
+    order: Order,
+    given: Sequence[PastRead] | None,
+) -> Estimate:
+    reads = _reads(config.warehouse, vendor.name) if given is None else given
     refuse_earlier(now, reads, vendor.name)
     agenda = backlog(vendor, order, now, reads)
     streams: list[StreamEstimate] = []
@@ -106,7 +122,7 @@ def _estimate(vendor: Vendor, config: Config, now: datetime, order: Order) -> Es
         own = [read for read in reads if read.account == account.alias]
         todo = [window for owner, window in agenda.windows if owner is account]
         spent = spent_today(own, account.alias, now)
-        probes = list(_probes(account, todo, own))
+        probes = list(_probes(account, todo, own)) if given is None else []
         counted = _count(account, probes, clock_from(now), spent)
         rows = [row for found in counted.values() for row in found]
         errors += [row["error"] for row in rows if row["state"] == "failed"]
@@ -137,7 +153,7 @@ def _estimate(vendor: Vendor, config: Config, now: datetime, order: Order) -> Es
 
 def _reads(warehouse: Path, vendor: str) -> list[PastRead]:
     """Return the ledger; of a vendor never loaded, without a trace of having asked."""
-    if not raw_file(warehouse, vendor).exists():
+    if not is_present(raw_file(warehouse, vendor)):
         return []
     return known_reads(warehouse, vendor)
 

@@ -26,7 +26,10 @@ def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
     earlier export, or when nothing has been loaded yet.
     """
     _refuse_occupied(folder)
-    with given_to_models(config, now) as (raw, context):
+    with given_to_models(config, now) as given:
+        raw, context = given.raw, given.context
+        if given.unreadable:
+            raise ConfigError("; ".join(given.unreadable.values()))
         if not raw:
             raise ConfigError(
                 f"nothing is loaded in {config.warehouse} yet; run: callhouse run"
@@ -35,13 +38,13 @@ def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
         with closing(duckdb.connect()) as connection:
             files = attach(connection, raw, graph)
         raw_folder = raw_file(config.warehouse, "").parent.resolve()
-        given = Given(
+        facts = Given(
             context=context,
             raw_folder=Path(os.path.relpath(raw_folder, folder.resolve())).as_posix(),
             vendors=files.vendors,
             stored=files.stored,
         )
-        written = project(graph, given)
+        written = project(graph, facts)
     _write(folder, written)
     return len(written)
 

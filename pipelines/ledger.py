@@ -14,7 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.deletion import Missing, Suspicion
-from pipelines.opening import PUBLISHED_FILE, RAW_FILE, attach, attached, refusing
+from pipelines.opening import (
+    PUBLISHED_FILE,
+    RAW_FILE,
+    attach,
+    attached,
+    is_present,
+    refusing,
+)
 from pipelines.plan import PastRead
 from pipelines.settle import PendingDay
 from pipelines.stream import Stream
@@ -82,7 +89,8 @@ def past_reads(raw_file: Path) -> list[PastRead]:
     with _opened(raw_file) as warehouse:
         if "load_windows" not in _tables(warehouse):
             return []
-        rows = warehouse.execute(query("past_reads")).fetchall()
+        with refusing(raw_file, RAW_FILE):
+            rows = warehouse.execute(query("past_reads")).fetchall()
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
@@ -328,7 +336,7 @@ def _opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a raw file to read; an empty database when there is none yet."""
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        if raw_file.exists():
+        if is_present(raw_file):
             attach(connection, raw_file, "held", RAW_FILE)
             if _tables(connection):  # a first load may have been killed before any
                 connection.execute("set search_path = 'memory.main,held.raw'")

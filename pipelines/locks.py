@@ -1,11 +1,13 @@
 """Advisory locks: who is loading, who is building, said in one sentence.
 
 The kernel frees a lock when its process dies, however it dies, so none is ever
-stale; the file's text only serves to say who holds it.
+stale; the file's text only serves to say who holds it. A process that is stopped keeps
+its locks, so every wait says whom it is for, and ends.
 """
 
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +16,23 @@ from pathlib import Path
 
 import msgspec
 
+A_TURN = 1800.0
+"""Seconds to wait for a file's turn: a full build reads the raw files for minutes."""
+A_BUILD = 3600.0
+"""Seconds to wait for another build and its publish."""
+A_RUN = 6 * 3600.0
+"""Seconds that a backfill waits for a run of its vendor, which may be a first one."""
+STOPPED = 30.0
+"""Seconds to wait for a process that is stopped: it may have been for a moment only."""
+SILENCE = 5.0
+"""Seconds of a wait before it is said whom it is for."""
+
 
 class LockedError(Exception):
-    """Somebody else is doing this; the sentence says who and since when."""
+    """Somebody else is doing this, or the lock cannot be used; the sentence says all.
+
+    It says who and since when, or names the file, and what to do.
+    """
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -31,8 +47,23 @@ class Holder(msgspec.Struct, frozen=True):
         """Show it for a sentence."""
         if not self.process:
             return "by another process"
+        since = f", since {self.since}" if self.since else ""
         what = f", a {self.purpose}" if self.purpose else ""
-        return f"process {self.process}, since {self.since}{what}"
+        stopped = ", which is stopped" if self.is_stopped else ""
+        return f"process {self.process}{since}{what}{stopped}"
+
+    @property
+    def is_stopped(self) -> bool:
+        """Return True if it will not go on by itself."""
+        return bool(self.process) and _is_stopped(self.process)
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        if self.is_stopped:
+            n = self.process
+            return f"let it go on with: kill -CONT {n}, or end it with: kill -KILL {n}"
+        return "wait until it ends, or stop it"
 
 
 @contextmanager
@@ -41,16 +72,17 @@ def only_one(
     what: str,
     *,
     patience: float | Callable[[Holder], float] = 0.0,
-    told: Callable[[Holder], None] = lambda _: None,
+    told: Callable[[Holder], None] | None = None,
     purpose: str = "",
 ) -> Iterator[None]:
     """Hold a lock for one's whole work, or raise `LockedError`.
 
     ``patience`` is how many seconds to wait for the holder, or returns them; ``told``
-    is called once with who is waited for. ``purpose`` is kept in the lock file.
+    is called once with who is waited for, without it a line on stderr says so after a
+    while. ``purpose`` is kept in the lock file.
     """
     with _opened(path) as handle:
-        _take(handle, what, patience, told)
+        _take(handle, what, fcntl.LOCK_EX, patience, told)
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z"
         text = msgspec.json.encode(Holder(os.getpid(), since, purpose))
         os.ftruncate(handle, 0)
@@ -58,52 +90,119 @@ def only_one(
         yield
 
 
+@contextmanager
+def in_turn(
+    path: Path, *, shared: bool = False, patience: float = A_TURN
+) -> Iterator[None]:
+    """Hold a lock for a moment's work, waiting for one's turn.
+
+    Raises `LockedError` when the turn does not come.
+    """
+    with _opened(path) as handle:
+        what = f"work that needs {path}"
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        _take(handle, what, kind, patience, None)
+        yield
+
+
 def _take(
     handle: int,
     what: str,
+    kind: int,
     patience: float | Callable[[Holder], float],
-    told: Callable[[Holder], None],
+    told: Callable[[Holder], None] | None,
 ) -> None:
-    began, heard = time.monotonic(), False
+    began, stopped, has_told = time.monotonic(), 0.0, False
     while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = _holder(handle)
-            enough = patience(holder) if callable(patience) else patience
-            if time.monotonic() - began >= enough:
-                raise LockedError(
-                    f"{what} is already going on ({holder}); wait until it ends, or "
-                    "stop it"
-                ) from None
-            if not heard:
-                told(holder)
-            heard = True
-            time.sleep(0.1)
         else:
             return
+        now = time.monotonic()
+        stopped = (stopped or now) if holder.is_stopped else 0.0
+        enough = patience(holder) if callable(patience) else patience
+        is_hopeless = stopped and now - stopped >= min(enough, STOPPED)
+        if now - began >= enough or is_hopeless:
+            raise LockedError(
+                f"{what} is already going on ({holder}); {holder.remedy}"
+            ) from None
+        if not has_told and (told or now - began >= SILENCE):
+            (told or _tell)(holder)
+            has_told = True
+        time.sleep(0.1)
+
+
+def tell(sentence: str) -> None:
+    """Write a line to stderr, from where nothing else reaches the operator."""
+    sys.stderr.write(f"callhouse: {sentence}\n")
+    sys.stderr.flush()
+
+
+def _tell(holder: Holder) -> None:
+    tell(f"waits for another process ({holder})")
 
 
 def _holder(handle: int) -> Holder:
-    """Read who holds a lock; one that was just taken may not be described yet."""
+    """Return who holds a lock: as the file says it, or as the system does.
+
+    One that was just taken may not be described yet, and a turn never is.
+    """
     try:
-        return msgspec.json.decode(os.pread(handle, 400, 0), type=Holder)
-    except msgspec.DecodeError:
-        return Holder()
+        said = msgspec.json.decode(os.pread(handle, 400, 0), type=Holder)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        said = Holder()
+    owners = _owners(handle)
+    if said.process in owners or not owners:
+        return said
+    # One that is stopped is the one that will not end by itself.
+    return Holder(next(filter(_is_stopped, owners), owners[0]))
 
 
-@contextmanager
-def in_turn(path: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold a lock for a moment's work, waiting for one's turn."""
-    with _opened(path) as handle:
-        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-        yield
+def _owners(handle: int) -> list[int]:
+    """Return the processes that hold a lock, as far as the system tells."""
+    status = os.fstat(handle)
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    file = f"{device}:{status.st_ino}"
+    try:
+        lines = Path("/proc/locks").read_text("ascii", "replace").splitlines()
+    except OSError:
+        return []
+    rows = (line.split() for line in lines)
+    return [
+        int(row[4])
+        for row in rows
+        # A line of who waits has an arrow before the kind.
+        if row[1] == "FLOCK" and row[5] == file and int(row[4]) > 0
+    ]
+
+
+def _is_stopped(process: int) -> bool:
+    """Return True if a process exists and was stopped, as by SIGSTOP or Ctrl-Z."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    # The name before it, in brackets, may hold anything.
+    return status.rpartition(") ")[2][:1] in {"T", "t"}
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A link would have us write over what it leads to.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        handle = os.open(path, flags, 0o600)
+    except OSError as error:
+        if path.is_symlink():
+            found = "is a symbolic link, which a lock must not be; delete it"
+        elif path.is_dir():
+            found = "is a folder, where a lock must be a file; delete it"
+        else:
+            found = f"cannot be used as a lock: {error.strerror}"
+        raise LockedError(f"{path} {found}") from None
     try:
         yield handle
     finally:

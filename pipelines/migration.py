@@ -7,15 +7,23 @@ raw files has a layout as well, and is simply built again.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 
-from pipelines.locks import in_turn
-from pipelines.opening import PUBLISHED_FILE, RAW_FILE, FileError, refusing
+from pipelines.locks import in_turn, tell
+from pipelines.opening import (
+    PUBLISHED_FILE,
+    RAW_FILE,
+    FileError,
+    is_present,
+    private,
+    read,
+    refuse_cut,
+    refusing,
+    set_log_aside,
+)
 from transforms import state
 from transforms.state import PROGRAM, Stamp
 
@@ -39,14 +47,16 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
     With ``create``, a file that does not exist is made, so that it says its layout
     from its first load on. Raises `LayoutError` for a file of a newer program.
     """
-    is_there = raw_file.exists() and raw_file.stat().st_size > 0
+    is_there = is_present(raw_file)
     if not is_there and not create:
         return
     if is_there and (raw_file, raw_file.stat().st_ino) in _OURS:
         return
-    with in_turn(lock, shared=True):
-        found = _found(raw_file) if is_there else UNSTAMPED
-    if found.layout == LAYOUT:
+    found, lacks = UNSTAMPED, ""
+    if is_there:
+        with in_turn(lock, shared=True):
+            found, lacks = inspect(raw_file)
+    if found.layout == LAYOUT and not lacks:
         _OURS.add((raw_file, raw_file.stat().st_ino))
         return
     _refuse_newer(raw_file, found)
@@ -56,18 +66,26 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
             f"{found.program}, and must be brought to layout {LAYOUT}; run: callhouse "
             "transform, as the user who may write it"
         )
-    with in_turn(lock), _private():
+    with in_turn(lock), private():
+        if not is_present(raw_file):
+            set_log_aside(raw_file)
         with refusing(raw_file, RAW_FILE):
             connection = duckdb.connect(str(raw_file))
-        with connection:
+        with connection, refusing(raw_file, RAW_FILE):
             # Another process may have been quicker.
             _take_steps(connection, _stamp_in(connection) or UNSTAMPED)
+            if lacks := _lacking(connection):
+                connection.execute(_sql("mend.sql"))
+                tell(
+                    f"{raw_file} lacks {lacks}; it is made anew, and what it said of "
+                    "windows is asked for again: callhouse status names the days"
+                )
 
 
 def refuse_other_tables(published: Path) -> None:
     """Raise `LayoutError` for published tables that another layout of models made."""
-    with refusing(published, PUBLISHED_FILE):
-        found = state.read_stamp(published)
+    with read(published, PUBLISHED_FILE) as connection:
+        found = state.stamp_in(connection)
     if found is None or found.layout < state.LAYOUT:
         written = UNSTAMPED if found is None else found
         raise LayoutError(
@@ -93,11 +111,30 @@ def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
     connection.commit()
 
 
-def _found(raw_file: Path) -> Stamp:
+def inspect(raw_file: Path) -> tuple[Stamp, str]:
+    """Return the layout of a raw file, and which tables it should have and lacks."""
     with refusing(raw_file, RAW_FILE):
         connection = duckdb.connect(str(raw_file), read_only=True)
-    with connection:
-        return _stamp_in(connection) or UNSTAMPED
+    with connection, refusing(raw_file, RAW_FILE):
+        refuse_cut(connection, raw_file, RAW_FILE)
+        return _stamp_in(connection) or UNSTAMPED, _lacking(connection)
+
+
+def _lacking(connection: duckdb.DuckDBPyConnection) -> str:
+    """Name the tables of a raw file that a load made and that are gone.
+
+    The loader would not make them again: it believes what it wrote down of them.
+    """
+    if not _has(connection, "raw", "load_windows") and not _has(
+        connection, "raw", "_dlt_version"
+    ):
+        return ""
+    if not _has(connection, "raw", "_dlt_loads"):
+        return "raw._dlt_loads"
+    if not _has(connection, "raw", "_dlt_version"):
+        return ""  # the loader makes this one by itself, and then all others
+    rows = connection.execute(_sql("lacking.sql")).fetchall()
+    return ", ".join(f"raw.{name}" for (name,) in rows)
 
 
 def _stamp_in(connection: duckdb.DuckDBPyConnection) -> Stamp | None:
@@ -127,13 +164,3 @@ def _newer(file: Path, found: Stamp, ours: int) -> str:
 
 def _sql(name: str) -> str:
     return files("pipelines.layouts").joinpath(name).read_text("utf-8")
-
-
-@contextmanager
-def _private() -> Iterator[None]:
-    """Let DuckDB make its files for nobody but their owner: they hold numbers."""
-    umask = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(umask)

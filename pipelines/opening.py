@@ -22,6 +22,8 @@ from transforms.check import quoted
 _MAGIC = slice(8, 12), b"DUCK"
 _VERSION = slice(12, 20)
 """Where a DuckDB file has its mark and the version of its storage."""
+_HEADERS = 3 * 4096
+"""Bytes of a DuckDB file before its first block."""
 _LOCK_FIELDS = {"darwin": ("qqihh", ("start", "len", "pid", "type", "whence"))}
 _LINUX_LOCK = ("hhqqi0q", ("type", "whence", "start", "len", "pid"))
 """The system's ``struct flock``."""
@@ -54,15 +56,76 @@ PUBLISHED_FILE = Purpose(
 RAW_FILE = Purpose(
     "a vendor's raw file",
     when_held="close it there; the next run goes on",
-    when_damaged="put a copy of it in its place, or move it away and load it anew",
-    when_newer="use the Callhouse that loaded it",
+    when_damaged="it is left where it is; callhouse doctor says what to do",
+    when_newer="use the Callhouse that loaded it; see: callhouse doctor",
 )
 BUILD_FILE = Purpose(
     "the work file of the build",
     when_held="close it there, and run: callhouse transform",
-    when_damaged="delete it and run: callhouse transform",
-    when_newer="delete it and run: callhouse transform",
+    when_damaged="callhouse transform makes it anew",
+    when_newer="callhouse transform makes it anew",
 )
+
+
+def is_present(path: Path) -> bool:
+    """Return True if a file has something in it.
+
+    A full disk or a kill leaves files of no bytes, in which nothing ever was.
+    """
+    return path.exists() and (path.is_dir() or path.stat().st_size > 0)
+
+
+def log_of(path: Path) -> Path:
+    """Return where DuckDB keeps the changes of a file that are not in it yet."""
+    return path.with_name(f"{path.name}.wal")
+
+
+def set_log_aside(path: Path) -> None:
+    """Leave no log beside a file that is about to be made: it is of another file."""
+    path.unlink(missing_ok=True)
+    log = log_of(path)
+    if log.exists():
+        log.replace(log.with_name(f"{log.name}.set-aside"))
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Let files be made for nobody but their owner: they hold phone numbers."""
+    umask = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(umask)
+
+
+def refuse_cut(
+    connection: duckdb.DuckDBPyConnection, path: Path, purpose: Purpose
+) -> None:
+    """Raise `FileError` for an open file that is shorter than it should be.
+
+    DuckDB opens such a file, and fails in the middle of a query.
+    """
+    sizes = connection.table_function("pragma_database_size")
+    blocks = sizes.project("block_size * total_blocks").fetchall()
+    if path.stat().st_size < _HEADERS + max(size for (size,) in blocks):
+        # Blocks that were never used may be missing: only reading them all tells.
+        with refusing(path, purpose):
+            _read_all(connection)
+
+
+def refuse_damaged(path: Path, purpose: Purpose) -> None:
+    """Read all of a file, and raise `FileError` if not all of it can be read."""
+    with refusing(path, purpose), duckdb.connect(str(path), read_only=True) as file:
+        _read_all(file)
+
+
+def _read_all(file: duckdb.DuckDBPyConnection) -> None:
+    """Read every value of every column, and so every block that is used."""
+    tables = file.table_function("duckdb_tables").filter("not internal")
+    names = tables.project("schema_name, table_name").fetchall()
+    for schema, table in names:
+        rows = file.table(f'"{schema}"."{table}"')
+        rows.aggregate("max(hash(columns(*)))").fetchall()
 
 
 @contextmanager
@@ -161,6 +224,8 @@ def _refusal(path: Path, purpose: Purpose, error: duckdb.Error) -> FileError:
 
 def _look_at(path: Path, purpose: Purpose, kind: str) -> str:
     """Say what is wrong with a file that DuckDB refuses and nobody holds."""
+    if path.is_dir():
+        return f"is a folder, where a file must be; {purpose.when_damaged}"
     try:
         with path.open("rb") as file:
             start = file.read(_VERSION.stop)
@@ -176,8 +241,9 @@ def _look_at(path: Path, purpose: Purpose, kind: str) -> str:
             f"was written by a newer DuckDB than the {duckdb.__version__} here; "
             f"{purpose.when_newer}"
         )
+    beside = f" or {log_of(path).name} beside it" if log_of(path).exists() else ""
     return (
-        f"cannot be read ({kind}), so it is damaged, or its disk fails; "
+        f"cannot be read ({kind}), so it{beside} is damaged, or its disk fails; "
         f"{purpose.when_damaged}"
     )
 

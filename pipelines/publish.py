@@ -33,10 +33,13 @@ class PublishError(Exception):
     """The file could not be put in place, or is not what was built."""
 
 
-def publish(build_file: Path, warehouse: Path, now: datetime, keep: int) -> Path:
+def publish(
+    build_file: Path, warehouse: Path, now: datetime, keep: int, *, mode: int = 0o640
+) -> Path:
     """Copy the closed build file, flush it to the disk, and put it in place.
 
     The last ``keep`` published files stay in ``snapshots/``: they are the backups.
+    ``mode`` says who may read them.
     Raises `PublishError` when the copy is not what was built, which is then not
     published, or when ``calls.duckdb`` is not what was put in place.
     """
@@ -45,7 +48,7 @@ def publish(build_file: Path, warehouse: Path, now: datetime, keep: int) -> Path
         before = published.resolve()
         own = warehouse / FOLDER / f"{now:%Y%m%dT%H%M%SZ}-{token_hex(4)}"
         incoming = own / PUBLISHED
-        _copy(build_file, incoming)
+        _copy(build_file, incoming, mode)
         built = _contents(build_file)
         if _contents(incoming) != built:
             raise PublishError(
@@ -53,7 +56,7 @@ def publish(build_file: Path, warehouse: Path, now: datetime, keep: int) -> Path
                 "the file of the last run; look at the disk, and run: "
                 "callhouse transform"
             )
-        _keep(before, warehouse / "snapshots", now, keep)
+        _keep(before, warehouse / "snapshots", now, keep, mode)
         _drop_older(warehouse / FOLDER, {own.name, before.parent.name})
         _refuse_logs(published)
         _point(published, incoming.relative_to(warehouse))
@@ -68,14 +71,24 @@ def publish(build_file: Path, warehouse: Path, now: datetime, keep: int) -> Path
     return published
 
 
-def _copy(build_file: Path, incoming: Path) -> None:
-    incoming.parent.mkdir(parents=True)
+def folder_mode(mode: int) -> int:
+    """Return the mode of a folder whose files have ``mode``: who reads may enter."""
+    return mode | (mode & 0o444) >> 2
+
+
+def _copy(build_file: Path, incoming: Path, mode: int) -> None:
+    """Copy into a folder that is nobody else's until the copy is whole."""
+    own, folder = incoming.parent, incoming.parent.parent
+    folder.mkdir(exist_ok=True)
+    own.mkdir(mode=0o700)
+    # Made here and now, or not at all: a link would lead the copy elsewhere.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    os.close(os.open(incoming, flags, 0o600))
     shutil.copyfile(build_file, incoming)
-    # As the operator's umask has it: the build file is private, this one is not.
-    umask = os.umask(0)
-    os.umask(umask)
-    incoming.chmod(0o666 & ~umask)
-    for path in (incoming, incoming.parent, incoming.parent.parent):
+    incoming.chmod(mode)
+    for path in (own, folder):
+        path.chmod(folder_mode(mode))
+    for path in (incoming, own, folder):
         _flush(path)
 
 
@@ -105,10 +118,11 @@ def _point(link: Path, target: Path) -> None:
     incoming.replace(link)
 
 
-def _keep(before: Path, snapshots: Path, now: datetime, keep: int) -> None:
+def _keep(before: Path, snapshots: Path, now: datetime, keep: int, mode: int) -> None:
     """Give the file that is about to be replaced a second name, and drop old ones."""
     if before.exists() and keep > 0:
         snapshots.mkdir(exist_ok=True)
+        snapshots.chmod(folder_mode(mode))
         name = snapshots / f"calls-until-{now:%Y%m%dT%H%M%S}Z.duckdb"
         _drop(name)
         name.hardlink_to(before)

@@ -22,6 +22,7 @@ from pipelines.landing import RECORDS
 from pipelines.ledger import query
 from pipelines.load import LAST_BREATH, file_lock, raw_file, run_lock
 from pipelines.locks import in_turn, only_one
+from pipelines.opening import RAW_FILE, is_present, refusing
 from pipelines.reading import UNREADABLE, read_keys, reason_of
 from pipelines.refusal import escaped
 from pipelines.sources import streams_of, vendors
@@ -87,8 +88,8 @@ def unreadable(
     for vendor in _vendors(names):
         raw = raw_file(warehouse, vendor)
         with in_turn(file_lock(warehouse, vendor), shared=True):
-            if raw.exists():
-                with _opened(raw, read_only=True) as file:
+            if is_present(raw):
+                with _opened(raw, read_only=True) as file, refusing(raw, RAW_FILE):
                     found += _records(file, vendor, accounts)
     return sorted(found, key=lambda one: (one.first_seen, one.vendor))
 
@@ -142,7 +143,7 @@ def retry(
     All of a vendor's records move in one transaction. Raises `LockedError`, before
     anything is done, while a vendor is being loaded.
     """
-    chosen = [one for one in _vendors(names) if raw_file(warehouse, one).exists()]
+    chosen = [one for one in _vendors(names) if is_present(raw_file(warehouse, one))]
     with ExitStack() as locks:
         for vendor in chosen:
             lock, what = run_lock(warehouse, vendor), f"loading {vendor}"
@@ -151,9 +152,11 @@ def retry(
 
 
 def _retry(warehouse: Path, vendor: str, accounts: Iterable[str] | None) -> Retried:
+    raw = raw_file(warehouse, vendor)
     with (
         in_turn(file_lock(warehouse, vendor)),
-        _opened(raw_file(warehouse, vendor), read_only=False) as file,
+        _opened(raw, read_only=False) as file,
+        refusing(raw, RAW_FILE),
     ):
         found = _records(file, vendor, accounts)
         readable = [one for one in found if one.event_at is not None]
@@ -307,7 +310,8 @@ def _vendors(names: Iterable[str] | None) -> list[str]:
 
 
 def _opened(raw: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    file = duckdb.connect(str(raw), read_only=read_only)
+    with refusing(raw, RAW_FILE):
+        file = duckdb.connect(str(raw), read_only=read_only)
     file.execute("set TimeZone = 'UTC'")
     return file
 

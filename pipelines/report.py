@@ -168,6 +168,7 @@ def as_json(night: Night) -> Row:
     published = night.published
     return {
         "complete": night.is_complete,
+        "kept": dict(night.kept),
         "loaded": [
             {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__}
             for outcome in night.outcomes
@@ -194,6 +195,8 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
         for error in outcome.problems:
             text = f"[bold red]{outcome.vendor}[/] {escape(error)}"
             console.print(text, highlight=False)
+    for vendor, why in night.kept.items():
+        console.print(f"[bold red]{vendor}[/] {escape(why)}", highlight=False)
     if night.published is not None:
         # After all that is known without the file: somebody may have it open.
         console.print(_holdings(rows_of(night.published, "calls_by_vendor")))

@@ -21,9 +21,9 @@ from typing import Any, cast
 from pipelines.backfill import backfill
 from pipelines.config import Config, Vendor
 from pipelines.failure import failure_of
-from pipelines.load import Progress, load
+from pipelines.load import Progress, load, raw_file
 from pipelines.locks import LockedError
-from pipelines.opening import FileError
+from pipelines.opening import RAW_FILE, FileError, is_present, refuse_damaged
 from pipelines.outcome import Outcome
 from pipelines.plan import ClockError, Order
 
@@ -121,12 +121,29 @@ def _load_one(
     except (LockedError, ClockError, FileError) as error:
         outcome = Outcome(vendor.name, errors=(str(error),))
     except Exception as error:  # noqa: BLE001 - becomes this vendor's outcome
+        if damage := _damage(vendor, config):
+            sending.send(Outcome(vendor.name, errors=(damage,)))
+            return
         failure = failure_of(error)
         sentence = f"{vendor.name}: {failure.sentence}"
         outcome = Outcome(
             vendor.name, errors=(sentence,), is_blocked=failure.is_of_system
         )
     sending.send(outcome)
+
+
+def _damage(vendor: Vendor, config: Config) -> str:
+    """Return what is wrong with a vendor's raw file; "": nothing, all can be read.
+
+    Blocks that cannot be read show only when something of them is asked for.
+    """
+    raw = raw_file(config.warehouse, vendor.name)
+    try:
+        if is_present(raw):
+            refuse_damaged(raw, RAW_FILE)
+    except FileError as error:
+        return str(error)
+    return ""
 
 
 def _die_with_parent() -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from textwrap import dedent
 from typing import TypeAlias
@@ -21,7 +21,9 @@ from transforms.build import BuildResult, build
 from transforms.check import CheckFailed
 from transforms.graph import lint
 from transforms.sql import ModelError
+from transforms.state import HistoryError
 
+FACTS = ("main.fact_calls", "main.fact_call_costs", "main.daily_calls")
 MODELS = {
     "staging/acme__calls.sql": """
         -- One row per call.
@@ -228,9 +230,23 @@ class Warehouse:
                     [*values, str(self.loads), self.loads],
                 )
 
-    def build(self, file: str = "build", *, full: bool = False) -> BuildResult:
-        path = self.root / f"{file}.duckdb"
-        return build(path, self.models, self.raw, self.context, full=full)
+    def build(
+        self,
+        file: str = "build",
+        *,
+        full: bool = False,
+        unreadable: Collection[str] = (),
+        forget_history: bool = False,
+    ) -> BuildResult:
+        return build(
+            self.root / f"{file}.duckdb",
+            self.models,
+            self.raw,
+            self.context,
+            full=full,
+            unreadable=unreadable,
+            forget_history=forget_history,
+        )
 
     def query(self, sql: str, file: str = "build") -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.root / f"{file}.duckdb"), read_only=True) as built:
@@ -496,9 +512,8 @@ def test_ledgers_of_all_vendors_are_one_table(warehouse: Warehouse) -> None:
             dedent(MODELS["dims/dim_vendors.sql"]).replace("calls ever", "calls"),
         ),
         lambda it: it.context.update(notes=pa.table({"vendor": ["a"], "note": ["b"]})),
-        lambda it: (it.raw["bolt"].unlink(), it.load("bolt", (0, 1, VOICE))),
     ],
-    ids=["model", "configuration", "raw file"],
+    ids=["model", "configuration"],
 )
 def test_what_could_change_old_calls_leads_to_a_full_build(
     warehouse: Warehouse, change: Callable[[Warehouse], object]
@@ -507,6 +522,57 @@ def test_what_could_change_old_calls_leads_to_a_full_build(
     change(warehouse)
     assert warehouse.build().is_full
     assert warehouse.tables() == warehouse.clean()
+
+
+@pytest.mark.parametrize("is_full", [True, False], ids=["full", "night"])
+@pytest.mark.parametrize("state", ["absent", "unreadable", "shortened"])
+def test_a_vendor_keeps_its_calls_while_its_raw_file_is_not_to_be_had(
+    warehouse: Warehouse, state: str, *, is_full: bool
+) -> None:
+    warehouse.build()
+    before = warehouse.tables()
+    path = warehouse.raw["bolt"]
+    aside = path.rename(path.with_suffix(".aside"))
+    if state == "unreadable":
+        del warehouse.raw["bolt"]
+    if state == "shortened":
+        warehouse.load("bolt", (0, 1, VOICE))
+    unreadable = {"bolt"} if state == "unreadable" else set()
+    result = warehouse.build(full=is_full, unreadable=unreadable)
+    assert [*result.kept] == ["bolt"]
+    after = warehouse.tables()
+    assert after.pop("ops.kept_vendors") == ([("bolt",)] if is_full else [])
+    assert {name: after[name] for name in FACTS} == {n: before[n] for n in FACTS}
+    warehouse.raw["bolt"] = aside.rename(path)
+    result = warehouse.build()
+    assert (result.is_full, result.kept) == (is_full, {})
+    assert warehouse.tables() == before == warehouse.clean()
+
+
+def test_history_is_given_up_only_where_that_is_said(warehouse: Warehouse) -> None:
+    warehouse.build()
+    warehouse.raw["bolt"].unlink()
+    warehouse.load("bolt", (0, 1, VOICE))
+    assert [*warehouse.build().kept] == ["bolt"]
+    result = warehouse.build(forget_history=True)
+    assert (result.reason, result.kept) == ("history of bolt given up", {})
+    assert warehouse.tables() == warehouse.clean()
+    assert not warehouse.build(forget_history=True).is_full
+
+
+def test_calls_that_do_not_fit_the_new_models_keep_the_file_as_it_is(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.build()
+    before = warehouse.tables()
+    warehouse.raw["bolt"].unlink()
+    fact = dedent(MODELS["facts/fact_calls.sql"])
+    other = fact.replace("    units,\n", "    units::double as units,\n")
+    assert other != fact
+    warehouse.write("facts/fact_calls.sql", other)
+    with pytest.raises(HistoryError, match="the calls of bolt cannot be kept"):
+        warehouse.build()
+    assert warehouse.tables() == before
 
 
 def test_a_seed_is_a_table_and_what_it_says_counts_for_old_calls(

@@ -1,7 +1,7 @@
 """The night: touched calls through all models, their checks, in one transaction."""
 # ruff: noqa: S608 -- what is spliced are names that model.py has checked
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,8 @@ class BuildResult:
     """Rows written, by table."""
     checks: int
     seconds: float
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Vendors whose calls are as they were, and why they could not be built."""
 
     @property
     def is_full(self) -> bool:
@@ -49,6 +51,8 @@ class _Night:
 
     raw: Raw
     is_full: bool
+    kept: frozenset[str]
+    """Vendors whose rows stay as they are: their raw files are not to be had."""
     places: dict[str, str]
     """Where the relations are that are not stored tables."""
     rows: dict[str, int] = field(default_factory=dict)
@@ -74,22 +78,29 @@ def build(
     context: Mapping[str, pa.Table],
     *,
     full: bool = False,
+    mended: str | None = None,
+    unreadable: Collection[str] = (),
+    forget_history: bool = False,
 ) -> BuildResult:
     """Bring the tables of ``build_file`` up to what the raw files hold, or fail whole.
 
     ``context`` gives the tables ``config.<name>``. The build is full when asked for,
-    when there was none, when models or ``context`` differ from the last one's (but
-    for ``config.callhouse.now``), and when a built load has vanished. A vendor
-    without a raw file keeps the calls it has, until the next full build.
+    when the file was ``mended``, when there was none, when models or ``context``
+    differ from the last one's (except ``config.callhouse.now``), and when a built load
+    has vanished.
+
+    A vendor keeps the calls it has, also in a full build, if it has no raw file, if
+    its raw file lacks a load that was built, or if it is one of ``unreadable``. With
+    ``forget_history`` the first two count for nothing: what the raw files have is all.
 
     Raises ModelError for a file that cannot be right, CheckFailed for rows that break
-    a check; the file is then as it was.
+    a check, HistoryError for calls that cannot be kept; the file is then as it was.
     """
     started = perf_counter()
     graph = read_graph(models, context)
     stamp = state.fingerprint(graph, context)
     build_file.parent.mkdir(parents=True, exist_ok=True)
-    state.remove_other(build_file)
+    state.remove_other(build_file, unreadable)
     spill: dict[str, str | bool | int | float | list[str]] = {
         "temp_directory": f"{build_file}.tmp"
     }
@@ -100,10 +111,23 @@ def build(
         connection.execute(f"attach {quoted(str(build_file))} as build; use build")
         raw = inputs.attach(connection, raw_files, graph)
         connection.begin()
-        places = inputs.unite_ledgers(raw) | inputs.give(raw, context)
+        state.prepare(connection)
         loads = inputs.load_ids(raw)
-        reason, new = state.recall(raw, loads, stamp, full=full)
-        night = _Night(raw, bool(reason), places)
+        lacking = state.lacking(raw, loads)
+        kept = state.kept_of(raw)
+        cause = "asked for" if full else mended
+        if forget_history:
+            forgotten = {*lacking, *kept} - {*unreadable}
+            if forgotten:
+                cause = cause or f"history of {min(forgotten)} given up"
+            kept -= forgotten
+        else:
+            raw = inputs.without(raw, lacking)
+            loads = inputs.load_ids(raw)
+            kept |= {*lacking}
+        places = inputs.unite_ledgers(raw) | inputs.give(raw, context)
+        reason, new = state.recall(raw, loads, stamp, cause)
+        night = _Night(raw, bool(reason), kept, places)
         first = given_only(graph)
         for model in first:
             with _named(model):
@@ -123,14 +147,22 @@ def build(
             _comment(
                 connection, dictionary.TABLE, dictionary.SENTENCE, dictionary.COLUMNS
             )
-        state.remember(connection, loads, stamp, full=bool(reason))
+        state.remember(connection, loads, stamp, full=bool(reason), kept=kept)
         touched = connection.execute(
             f"select vendor, count(*) from {TOUCHED} group by all order by all"
         ).fetchall()
         connection.commit()
         connection.execute("checkpoint build")
     seconds = perf_counter() - started
-    return BuildResult(reason, dict(touched), night.rows, night.checks, seconds)
+    because = {
+        vendor: f"lacks {lacking[vendor]} of the loads that its calls were built from"
+        if vendor in lacking
+        else "is not there"
+        for vendor in sorted(kept)
+    }
+    return BuildResult(
+        reason, dict(touched), night.rows, night.checks, seconds, because
+    )
 
 
 def _touch(
@@ -205,7 +237,8 @@ def _apply(night: _Night, model: Model) -> None:
     table, built = model.table, _built(model.table)
     execute = night.connection.execute
     if night.is_full or model.kind == "table":
-        execute(f"create or replace table {table} as from {built}")
+        rows = state.take_over(night.connection, table, built, night.kept)
+        execute(f"create or replace table {table} as {rows}")
         _comment(night.connection, table, model.sentence, model.columns)
     else:
         by_key = f"call_key in (select call_key from {TOUCHED})"

@@ -7,7 +7,7 @@ built never holds it.
 # ruff: noqa: S608 -- what is spliced are names that model.py has checked
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -112,6 +112,24 @@ def load_ids(raw: Raw) -> dict[tuple[str, str], frozenset[str]]:
         )
         for vendor, table in sorted(tables)
     }
+
+
+def without(raw: Raw, vendors: Collection[str]) -> Raw:
+    """Return the raw files as if some vendors had none."""
+    return replace(
+        raw,
+        vendors=tuple(one for one in raw.vendors if one not in vendors),
+        stored=frozenset(one for one in raw.stored if one[0] not in vendors),
+    )
+
+
+def listed_loads(raw: Raw, vendor: str) -> set[str]:
+    """Return the loads that the loader wrote down in a vendor's raw file."""
+    table = relations.LEDGERS["raw.loads"]
+    if (vendor, table) not in raw.stored:
+        return set()
+    found = raw.connection.execute(f"select load_id from {_stored(vendor, table)}")
+    return {one for (one,) in found.fetchall()}
 
 
 def changed_registers(
