@@ -42,6 +42,8 @@ class Version:
     changes: Sequence[Row]
     """What is other than in the version before, as ``ops.call_changes`` has it; nothing
     of a version that is not built yet."""
+    load_no: int = 0
+    """The number of its load: of two versions, the newer one has the greater."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def explain(config: Config, call_key: str) -> Story:
         time_zone=zone,
         local_times=local_times,
         unsettled=tuple(_open(call, horizon["settle_after"], horizon["as_of"])),
-        versions=sorted(steps, key=lambda one: one.fetched_at),
+        versions=sorted(steps, key=lambda one: (one.load_no, one.fetched_at)),
         records={table: text for table, text in newest.items() if text is not None},
         has_raw=has_raw,
     )
@@ -208,7 +210,7 @@ def _steps(
             if (change["record"], change["seen_at"]) == (table, row["fetched_at"])
         ]
         came = (row["fetched_at"], row["load_id"], tuple(row["windows"]))
-        yield Version(table, *came, event, found)
+        yield Version(table, *came, event, found, row["load_no"])
         event = "back" if event == "gone" else "changed"
 
 

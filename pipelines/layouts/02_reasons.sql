@@ -1,6 +1,8 @@
 -- Why a window is not complete, as a word: older readings said it in their error alone.
 alter table if exists raw.load_windows add column if not exists reason varchar;
 alter table if exists raw.load_windows add column if not exists rows_known bigint;
+-- A part of the next step: DuckDB does not alter a table that its transaction has updated.
+alter table if exists raw.load_windows add column if not exists load_no bigint default 0;
 
 update raw.load_windows
 set
