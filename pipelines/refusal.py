@@ -123,13 +123,9 @@ _PRIVATE = (
 
 def clean(text: str) -> str:
     """Make a vendor's words fit for a log: short, one line, no number, no key."""
-    line = "".join(
-        " " if unicodedata.category(one) in {"Cc", "Zl", "Zp"} else one
-        for one in text[:2000]
-        # What cannot be seen may stand between the digits of a number.
-        if unicodedata.category(one) not in {"Cf", "Cs"}
-    )
-    line = re.sub(r"\s+", " ", line)
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text[:2000])
+    # What cannot be seen may stand between the digits of a number.
+    line = "".join(one for one in line if unicodedata.category(one) not in {"Cf", "Cs"})
     for pattern, instead in _PRIVATE:
         line = re.sub(pattern, instead, line)
     return line[:200].strip()

@@ -47,7 +47,8 @@ def refusal(house: House, *command: str) -> str:
     done = run(house, *command)
     assert done.exit_code == 2, done.output
     assert done.stdout == ""
-    (sentence,) = done.stderr.splitlines()
+    *places, sentence = done.stderr.splitlines()
+    assert len(places) <= 1, "where the configuration and the warehouse are"
     return sentence
 
 
