@@ -103,7 +103,7 @@ class Config:
     published_mode: int = 0o640
     """Who may read what is published."""
     rate_cards: tuple[RateCard, ...] = ()
-    is_as_of: bool = False
+    is_as_of: bool = True
     """Whether a run is given its time, and does not take the machine's."""
     fx_rates: Path | tuple[FxRate, ...] = field(default=(), repr=False, compare=False)
     """Their table, which `pipelines.fx.rates_of` reads for a build only; or rates."""

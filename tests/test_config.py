@@ -64,7 +64,7 @@ def test_a_folder_into_which_dlt_cannot_load_is_refused_with_the_character(
 ) -> None:
     sentence = refusal(tmp_path, {"CALLHOUSE__WAREHOUSE": str(tmp_path / name)})
     assert "CALLHOUSE__WAREHOUSE: " in sentence
-    assert character in sentence
+    assert character in sentence or "control character" in sentence
     assert "\n" not in sentence
     # A relative one lies where the command is run.
     (tmp_path / name).mkdir()

@@ -261,9 +261,10 @@ class Warehouse:
             raw.execute(f"create table if not exists raw.{table} ({shape})")
             load = f"load {self.loads}"
             raw.execute("insert into raw._dlt_loads values (?, 0, ?)", [load, NOW])
+            names = ", ".join(column.split()[0] for column in shape.split(", "))
             marks = ", ".join("?" * (shape.count(",") + 1))
             rows = [(*row, load, self.loads) for row in rows]
-            raw.executemany(f"insert into raw.{table} values ({marks})", rows)
+            raw.executemany(f"insert into raw.{table} ({names}) values ({marks})", rows)
 
     def read(self, vendor: str, *accounts: tuple[str, Sequence[Reading]]) -> None:
         """Write what was read of some accounts."""

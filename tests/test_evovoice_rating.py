@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from transforms import functions
+
 STAGING = Path(__file__).parents[1] / "transforms/models/staging"
 SEEDS = Path(__file__).parents[1] / "transforms/seeds"
 MODELS = ("sessions", "accounts", "usage", "costs", "unknown_values", "calls", "legs")
@@ -24,6 +26,7 @@ class Warehouse:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        functions.register(connection)
         self.reads = 0
         for schema in ("raw", "staging", "config", "seeds"):
             connection.execute(f"create schema {schema}")

@@ -125,7 +125,13 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
     return sentence
 
 
-@pytest.mark.parametrize("commit", COMMITS)
+@pytest.mark.parametrize(
+    "commit",
+    [
+        pytest.param(one, marks=() if one in {OLDEST, NEWEST} else pytest.mark.soak)
+        for one in COMMITS
+    ],
+)
 def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
     house: House, commit: str
 ) -> None:
