@@ -22,7 +22,7 @@
 -- @column split_of: the window that this is a part of, where one question could not reach all of it; a part counts there; NULL = it is a whole
 -- @column attempt: how often it was tried, from 1; NULL = counted with the whole window
 -- @column load_id: the load that wrote it; NULL = it wrote none
--- @column load_no: the number of the load that read it, greater than those before; 0 = it was not numbered yet
+-- @column load_no: the number of the load that read it, greater than those before; 0 = it was not numbered yet; NULL = not known
 -- @column started_at: when the reading began, UTC
 -- @column finished_at: when it ended, UTC; NULL = it did not
 -- @column reason: why it is not simply complete: expired or not_authorized (unreachable); quota, auth, clock (the clock of the run or of the vendor is wrong), other (failed); short (fewer came than the vendor counts), missing (stored records did not come, and that is not believed), silent (nothing came while that was so); unsteady (its readings differed, all that came is stored), vendor_counts_more (its total is more than it lists); NULL = nothing of this
