@@ -209,8 +209,10 @@ def refusing(path: Path, purpose: Purpose) -> Iterator[None]:
 
 
 def _refusal(path: Path, purpose: Purpose, error: duckdb.Error) -> FileError:
-    if (who := _holder(path, fcntl.F_RDLCK)) is not None:
-        return HeldError(_held(path, purpose, who))
+    # A reader elsewhere keeps out who wants to write.
+    for kind_of_lock in (fcntl.F_RDLCK, fcntl.F_WRLCK):
+        if (who := _holder(path, kind_of_lock)) is not None:
+            return HeldError(_held(path, purpose, who))
     kind = type(error).__name__
     if isinstance(error, duckdb.ProgrammingError):
         found = (

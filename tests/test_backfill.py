@@ -279,8 +279,8 @@ def test_a_dry_run_tells_what_keeps_it_from_foretelling(empty: House) -> None:
     assert "check account_id, client_id and client_secret" in unwrapped(said.stderr)
     address = {"CALLHOUSE__SOURCES__ZOOM__BASE_URL": "nowhere"}
     said = empty.run(*order("--vendor", "zoom", "--dry-run"), **address)
-    assert said.returncode == 1
-    assert "base_url 'nowhere' is no http(s) address" in unwrapped(said.stderr)
+    assert said.returncode == 2
+    assert "base_url does not begin with https://" in unwrapped(said.stderr)
     assert "Traceback" not in said.stderr
 
 
@@ -301,8 +301,9 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(
 ) -> None:
     done = house.run("backfill", "--now", stamp(NOW), *arguments)
     assert done.returncode == 2
-    assert expected in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    *places, sentence = done.stderr.splitlines()
+    assert expected in sentence
+    assert len(places) <= 1
 
 
 def test_one_account_of_two_can_be_read(tmp_path: Path) -> None:
@@ -314,10 +315,10 @@ def test_one_account_of_two_can_be_read(tmp_path: Path) -> None:
         assert held == [("whippy", "second")]
 
 
-def ledger(account: str, start: str, state: str, error: str = "") -> dict[str, Any]:
+def ledger(account: str, start: str, state: str, reason: str = "") -> dict[str, Any]:
     moment = read_time(f"{start}T00:00:00Z")
     row = {"account": account, "stream": "calls", "window_start": moment}
-    return {**row, "state": state, "error": error}
+    return {**row, "state": state, "reason": reason or None, "error": reason}
 
 
 def test_a_stream_that_is_not_granted_takes_its_other_days_along_in_any_order() -> None:
@@ -325,8 +326,8 @@ def test_a_stream_that_is_not_granted_takes_its_other_days_along_in_any_order() 
     newest_first = day_windows("calls", "2026-11-01", "2026-11-06")[::-1]
     left = [(one, window) for window in newest_first for one in (main, second)]
     rows = [ledger("main", "2026-11-05", "complete")]
-    rows += [ledger("main", "2026-11-04", "unreachable", "no scope; grant it")]
-    rows += [ledger("second", "2026-11-05", "unreachable", "old, no longer served")]
+    rows += [ledger("main", "2026-11-04", "unreachable", "not_authorized")]
+    rows += [ledger("second", "2026-11-05", "unreachable", "expired")]
     rows += [ledger("second", "2026-11-04", "complete")]
     tally = Tally(ledger=rows)
     assert {(alias, start.day) for alias, _, start in lost(left, tally)} == {
