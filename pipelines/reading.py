@@ -11,7 +11,7 @@ what proves that.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from typing import TypeAlias, TypeVar
 
@@ -308,8 +308,15 @@ def _check_question(window: Window, pile: Pile) -> None:
 
 
 def _distance(window: Window, moment: datetime) -> timedelta:
-    """Return how far outside of a window a moment lies; 0 inside it."""
-    return max(window.start - moment, moment - window.end, timedelta())
+    """Return how far outside of the UTC days of a window a moment lies; 0 inside.
+
+    Some vendors are asked for whole days, whatever part of one is read.
+    """
+    first = window.start.astimezone(UTC).date()
+    last = (window.end - timedelta.resolution).astimezone(UTC).date()
+    start = datetime.combine(first, time(), UTC)
+    end = datetime.combine(last, time(), UTC) + DAY
+    return max(start - moment, moment - end, timedelta())
 
 
 def _parts(window: Window, count: int) -> list[Window]:
