@@ -156,13 +156,14 @@ def still_to_read(
     asked: list[Asked] = []
     for place in places:
         account, stream = place
+        own = _of(known, place)
         reads = run.of(place, reach(stream, now))
-        missing = _missing(raw, place, run, reads)
+        missing = _missing(raw, place, run, reads, own=own, confirmed=confirmed)
         if not missing and not reads.is_silent:
             continue
         sure = [one for one in missing if is_confirmed(one, confirmed)]
         rest = [one for one in missing if one not in sure]
-        doubt = doubt_of(rest, _of(known, place), reads)
+        doubt = doubt_of(rest, own, reads)
         if doubt:
             rest = []
         days = days_beside([*sure, *rest], reads)
@@ -201,7 +202,7 @@ def verdict_on(
         account, stream = place
         own = _of(known, place)
         reads = run.of(place, reach(stream, now))
-        missing = _missing(raw, place, run, reads)
+        missing = _missing(raw, place, run, reads, own=own, confirmed=confirmed)
         judgment = judge(missing, own, reads, confirmed)
         if account.alias in uncounted:
             judgment = judgment.put_off(confirmed)
@@ -256,8 +257,19 @@ def _closes(before: Row, after: Row) -> int:
 
 
 def _missing(
-    raw: Path, place: _Place, run: RunReads, reads: StreamReads
+    raw: Path,
+    place: _Place,
+    run: RunReads,
+    reads: StreamReads,
+    *,
+    own: Mapping[str, Suspicion],
+    confirmed: Interval | None,
 ) -> list[Missing]:
+    """Return the stored records that lie in what a run read, and did not come.
+
+    One that came from the window of a day beside, which this run did not read, is no
+    more than unasked for; where it is suspected or confirmed, that day is asked for.
+    """
     account, stream = place
     spans = [(account.alias, part) for part in reads.proven]
     if not spans:
@@ -265,7 +277,13 @@ def _missing(
     found: list[Lost] = missing_of(
         raw, stream, spans, run.seen(stream.table), run.first_load
     )
-    return [one.missing for one in found]
+    return [
+        one.missing
+        for one in found
+        if one.is_listed_here
+        or one.missing.record_id in own
+        or is_confirmed(one.missing, confirmed)
+    ]
 
 
 def _controls(

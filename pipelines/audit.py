@@ -194,15 +194,38 @@ def differences(windows: Sequence[HeldWindow], totals: Totals) -> Iterator[Diffe
 
 
 def to_read_again(
-    account: Account, windows: Sequence[HeldWindow], totals: Totals
+    account: Account,
+    held: Sequence[HeldWindow],
+    windows: Sequence[HeldWindow],
+    totals: Totals,
 ) -> list[Asked]:
-    """Return the windows that the vendor counts otherwise, to be read again."""
+    """Return the windows that the vendor counts otherwise, to be read again.
+
+    Where it counts fewer, the days beside are read too: a call at the edge of its day
+    can be listed by two windows, and no reading of one of them says that it is gone.
+    """
+    found: dict[tuple[str, datetime], HeldWindow] = {}
+    for difference in differences(windows, totals):
+        if difference.counted is None:
+            continue
+        for one in difference.windows:
+            found[one.stream.name, one.start] = one
+        if difference.counted < difference.expected:
+            found |= {
+                (one.stream.name, one.start): one
+                for one in held
+                if one.account == account.alias
+                and any(_are_beside(one, other) for other in difference.windows)
+            }
     return [
         (account, Window(one.start, one.end, one.stream.name, RECHECK))
-        for difference in differences(windows, totals)
-        if difference.counted is not None
-        for one in difference.windows
+        for one in found.values()
     ]
+
+
+def _are_beside(one: HeldWindow, other: HeldWindow) -> bool:
+    is_edge_shared = one.end == other.start or one.start == other.end
+    return is_edge_shared and one.stream.name == other.stream.name
 
 
 def uncounted(account: Account, counted: Counted) -> str:

@@ -94,18 +94,8 @@ class _Plain(HTTPConnection):
         return super().getresponse()
 
 
-class _Secure(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _watch(self)
-
-    def _tunnel(self) -> None:
-        _watch(self)
-        super()._tunnel()
-
-    def getresponse(self) -> Any:  # noqa: ANN401
-        _watch(self)
-        return super().getresponse()
+class _Secure(_Plain, HTTPSConnection):
+    """The same over TLS."""
 
 
 class Adapter(HTTPAdapter):

@@ -50,6 +50,8 @@ class Lost:
 
     account: str
     missing: Missing
+    is_listed_here: bool
+    """False: it came from the window of a day beside its own, which was not read."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def missing_of(
         warehouse.execute("set variable since = $1", [since])
         _select(warehouse, stream.table, query("unseen"))
         rows = warehouse.execute(query("missing")).fetchall()
-    return [Lost(account, Missing(record_id, at)) for account, record_id, at in rows]
+    return [Lost(account, Missing(key, at), here) for account, key, at, here in rows]
 
 
 def suspicions(raw_file: Path) -> list[Suspicion]:
@@ -190,7 +192,7 @@ def days_with_records(
         own.project("account, record_id").create_view("recent")
         _select(warehouse, table, "from recent")
         rows = warehouse.execute(query("days_with_records")).fetchall()
-        return [day for (day,) in rows]
+        return [day for (day,) in rows if day < until]
 
 
 def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
@@ -235,7 +237,7 @@ def _of_fresh(
 
 
 def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> None:
-    """Make the view ``records``: every version of the records that are asked for.
+    """Make the views ``records`` and ``newest`` of the records that are asked for.
 
     First only keys are read, of the whole table, for a record may have versions far
     apart in time. Their times then bound the scan that reads payloads.
@@ -247,6 +249,7 @@ def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> Non
     bounds = "false" if low is None else f"event_at between '{low}' and '{high}'"
     warehouse.table("stored").filter(bounds).create_view("bounded")
     warehouse.execute(query("records"))
+    warehouse.execute(query("newest"))
 
 
 def held(
@@ -271,6 +274,7 @@ def held_windows(raw_file: Path, stream: Stream) -> list[HeldWindow]:
         if not {stream.table, "load_windows"} <= _tables(warehouse):
             return []
         warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        warehouse.execute(query("newest"))
         warehouse.sql(query("latest")).create_view("latest")
         windows = warehouse.table("held.raw.load_windows")
         windows.filter(_equals("stream", stream.name)).create_view("windows")
@@ -286,6 +290,7 @@ def unbuilt(
         if stream.table not in _tables(warehouse):
             return []
         warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        warehouse.execute(query("newest"))
         for view, name in (("latest", "latest"), ("calls", stream.calls)):
             warehouse.sql(query(name)).create_view(view)
         with attached(warehouse, published, "published", PUBLISHED_FILE):

@@ -263,7 +263,7 @@ class _Run:
                 windows = affordable(account, chosen, own, now)
                 counted = count(account, windows, own, now, self.patience)
                 rows += counted.rows
-                wanted += to_read_again(account, windows, counted.totals)
+                wanted += to_read_again(account, held, windows, counted.totals)
                 note = uncounted(account, counted)
                 notes += [note] if note else []
                 if note or len(windows) < len(chosen):

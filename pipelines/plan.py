@@ -159,7 +159,9 @@ def plan(
         for part in split(gap)
     ]
     planned = [(window.start, window.end) for window in windows]
-    days = merge((day, min(day + DAY, until)) for day in map(_midnight, suspected))
+    days = merge(
+        (day, min(day + DAY, until)) for day in map(_midnight, suspected) if day < until
+    )
     return windows + [
         Window(*part, stream.name, RECHECK, 1 + known.attempts[part[0]])
         for day in days

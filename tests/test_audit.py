@@ -140,6 +140,35 @@ def test_a_call_that_moves_to_a_day_no_longer_read_is_never_marked_deleted(
     assert newest == [(True, settled)]
 
 
+@pytest.mark.parametrize(
+    "vendor", ["voximplant", pytest.param("zoom", marks=pytest.mark.soak)]
+)
+def test_a_settled_call_that_two_days_list_is_marked_when_it_is_gone(
+    sandbox: Sandbox, vendor: str, tmp_path: Path
+) -> None:
+    """The window that brought it need not be the one of its own day."""
+    now = NOW + 60 * DAY
+    control(sandbox, "clock", now=stamp(now))
+    config = configured(sandbox, vendor, tmp_path)
+    assert night(sandbox, config, now, audit=True).is_complete
+    with duckdb.connect(str(tmp_path / "raw" / f"{vendor}.duckdb")) as file:
+        file.execute("set TimeZone = 'UTC'")
+        ((edge,), *_) = file.execute(
+            f"select record_id from raw.{TABLES[vendor]} "
+            "where event_at::date != window_from::date and event_at > $1 "
+            "order by event_at",
+            [now - 7 * DAY],
+        ).fetchall()
+    control(sandbox, "removed", vendor=vendor, ids=[edge])
+    deleted = 0
+    for _ in range(WEEK + 2):
+        now += DAY
+        outcome = night(sandbox, config, now, audit=True)
+        assert outcome.is_complete, outcome.errors
+        deleted += outcome.deleted
+    assert (deleted, stored(tmp_path, vendor, edge)) == (1, 2)
+
+
 def window(days_ago: int, *, held: int = 5, inside: int = 5) -> HeldWindow:
     start = NOW.replace(hour=0) - days_ago * DAY
     read_at = start + 5 * DAY

@@ -91,13 +91,14 @@ class History:
     def truth(self, vendor: str) -> dict[Key, dict[str, Any]]:
         """Return every call that the vendor has now.
 
-        Some of those just before the loaded range are stored as well.
+        Some of those before the loaded range are stored as well: the days beside a
+        missing call are read too, and a day's list may have calls of the days beside.
         """
         answer = requests.get(
             f"{self.sandbox.url}/_sandbox/truth",
             params={
                 "vendor": vendor,
-                "since": stamp(START - DAY),
+                "since": stamp(START - 7 * DAY),
                 "until": stamp(self.now - LAG),
             },
             timeout=60,

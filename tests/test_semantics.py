@@ -1298,18 +1298,16 @@ def test_a_twin_call_that_lost_its_times_with_its_number_is_erased_for_good(
     later = "2026-03-06T12:00:00+00:00"
     wiped = {**TWIN[0], "depersonalized": True, "callingNumber": None}
     by_stream = {
-        "createdAt": [],
-        "billedAt": [],
-        "updatedAt": [{**wiped, "updatedAt": later, "billedAt": None}],
+        "createdAt": (TWIN[1]["createdAt"], [TWIN[1]]),
+        "billedAt": (later, []),
+        "updatedAt": (later, [{**wiped, "updatedAt": later, "billedAt": None}]),
     }
 
     def answer(path: str, body: bytes) -> Answer:
         form = dict(parse_qsl(urlsplit(path).query))
-        is_then = form.get("from", "") < later < form.get("to", "")
-        records = (
-            by_stream[form["dateField"]] if "dateField" in form and is_then else []
-        )
-        return listed("twin", records)(path, body)
+        when, records = by_stream.get(form.get("dateField", ""), ("", []))
+        is_then = form.get("from", "") < when < form.get("to", "")
+        return listed("twin", records if is_then else [])(path, body)
 
     erased = (
         "select is_erased, customer_number, cost_total, cost_status from fact_calls "

@@ -124,16 +124,19 @@ def test_a_page_that_the_ledger_never_knew_is_found_by_the_vendors_total(
 def test_a_call_deleted_long_ago_is_found_and_the_remedy_marks_it(
     house: House, vendor: str
 ) -> None:
-    """A vendor that counts fewer: the remedy asks its operator to confirm that."""
+    """A vendor that counts fewer: the remedy asks its operator to confirm that.
+
+    The call lies at an edge of its day, so the day beside it counts fewer as well.
+    """
     ((gone,),) = house.query(
         f"select min(vendor_call_id) from fact_calls where vendor = '{vendor}'"
         " and started_at::date = '2026-10-20'"
     )
     house.post("removed", {"vendor": vendor, "ids": [gone]})
     _, findings = verify(house, "--vendor", vendor)
-    (found,) = findings
-    assert (found["kind"], found["start"][:10]) == ("different", "2026-10-20")
-    assert "--confirm-deletions" in found["remedy"]
+    assert {one["kind"] for one in findings} == {"different"}
+    assert "2026-10-20" in {one["start"][:10] for one in findings}
+    assert all("--confirm-deletions" in one["remedy"] for one in findings)
     mend(house, findings)
     assert verify(house, "--vendor", vendor) == (0, [])
     deleted = house.query("select vendor_call_id from fact_calls where is_deleted")

@@ -1,17 +1,5 @@
 -- One row per record just read: whether it is as the newest stored version has it, and
 -- whether that one says that the record was deleted.
-with newest as (
-    select
-        account,
-        record_id,
-        payload
-    from records
-    qualify row_number() over (
-        partition by account, record_id
-        order by load_no desc, fetched_at desc
-    ) = 1
-)
-
 select
     fresh.position,
     hash(fresh.account, fresh.record_id) as key,

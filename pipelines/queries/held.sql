@@ -1,19 +1,6 @@
 -- One row per living record whose newest version lies in a window of event times.
 -- One that came from another day's window is left out: then windows do not go by the
 -- event time, and its absence from its own day alone is no reason to read again.
-with newest as (
-    select
-        record_id,
-        event_at,
-        window_from,
-        payload
-    from records
-    qualify row_number() over (
-        partition by account, record_id
-        order by load_no desc, fetched_at desc
-    ) = 1
-)
-
 select
     record_id,
     event_at

@@ -1,26 +1,14 @@
 -- One row per living record that a run has not seen: its newest version lies in what
 -- was read, and was not stored by that run. One that came from the window of the day
--- before or after is listed there, by a zone or a field of its vendor's own: it can be
--- missed only where that window was read.
-with newest as (
-    select
-        account,
-        record_id,
-        event_at,
-        window_from,
-        load_no,
-        payload
-    from records
-    qualify row_number() over (
-        partition by account, record_id
-        order by load_no desc, fetched_at desc
-    ) = 1
-)
-
+-- before or after may be listed only there, by a zone or a field of its vendor's own:
+-- then `is_listed_here` tells whether that window was read too.
 select
     newest.account,
     newest.record_id,
-    newest.event_at
+    newest.event_at,
+    listed.account is not null
+    or abs(date_diff('day', newest.window_from, newest.event_at)) != 1
+        as is_listed_here
 from newest
 semi join spans
     on
@@ -35,8 +23,4 @@ left join spans as listed
 where
     newest.payload is not null
     and newest.load_no < getvariable('since')
-    and (
-        listed.account is not null
-        or abs(date_diff('day', newest.window_from, newest.event_at)) != 1
-    )
 order by newest.account, newest.event_at, newest.record_id

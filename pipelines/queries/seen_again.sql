@@ -1,17 +1,4 @@
 -- The suspected records that came in a run: as they are stored, or stored by it.
-with newest as (
-    select
-        account,
-        record_id,
-        load_no,
-        payload
-    from records
-    qualify row_number() over (
-        partition by account, record_id
-        order by load_no desc, fetched_at desc
-    ) = 1
-)
-
 select
     suspected.account,
     suspected.record_id
