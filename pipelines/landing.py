@@ -11,20 +11,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
+from pipelines.copies import Copy
 from pipelines.http import Client
-from pipelines.reading import ALONE, READS, Fetch, Pile, Reader, Terms
+from pipelines.reading import ALONE, READS, Fetch, Package, Pile, Reader, Terms
 from pipelines.refusal import CLOCK, EXPIRED, NOT_AUTHORIZED, VendorError
 from pipelines.stream import Stream
 from pipelines.windows import Window
 
 FAILURES = 3
 """So many windows that fail in a row are not the windows' fault."""
+
+PIECE_BYTES = 4 * 1024 * 1024
 
 KEYS = {
     "records": ["account", "event_at", "record_id", "fetched_at"],
@@ -116,9 +120,11 @@ class Read:
     """One window of one account, read to its end or to its error."""
 
     stream: Stream
-    records: pa.Table
-    quarantine: pa.Table
+    records: Iterable[pa.Table]
+    quarantine: Iterable[pa.Table]
     ledger: pa.Table
+    bytes: int
+    """How long its records are together."""
 
 
 _Outcome: TypeAlias = tuple[Read, VendorError | None]
@@ -144,17 +150,20 @@ def landed(
     ``concurrency`` windows are read at the same time.
     """
     asked = list(windows)
+    package = terms.package or Package(most=None)
 
     def reads() -> Iterator[Read]:
         failed = 0
         for stream, fetch in fetches.items():
             reader = Reader(stream, account, fetch, terms)
-            own = [window for window in asked if window.stream == stream.name]
+            own = (window for window in asked if window.stream == stream.name)
+            taken = takewhile(lambda _: not package.is_full, own)
             for read, error in _in_order(
-                partial(_read, reader, client), own, concurrency
+                partial(_read, reader, client), taken, concurrency
             ):
                 if error is not None and not terms.keep_going:
                     raise error
+                package.bytes += read.bytes
                 yield read
                 if error is not None and _is_not_granted(stream, error):
                     break
@@ -162,6 +171,7 @@ def landed(
                     continue
                 failed = 0 if error is None else failed + 1
                 if error is not None and (error.stops_account or failed == FAILURES):
+                    package.gave_up.add(account)
                     return
 
     source = dlt.resource(reads, name="reads", selected=False)
@@ -169,7 +179,7 @@ def landed(
     return [
         *(_table(source, table, "records", _records_of(table)) for table in tables),
         _table(source, "quarantine", "quarantine", lambda read: read.quarantine),
-        _table(source, "load_windows", "load_windows", lambda read: read.ledger),
+        _table(source, "load_windows", "load_windows", lambda read: [read.ledger]),
     ]
 
 
@@ -192,17 +202,18 @@ def _numbered(rows: pa.Table, load_no: int) -> pa.Table:
     return rows.set_column(place, field, pa.array(numbers, field.type))
 
 
-def _records_of(table: str) -> Callable[[Read], pa.Table | None]:
-    return lambda read: read.records if read.stream.table == table else None
+def _records_of(table: str) -> Callable[[Read], Iterable[pa.Table]]:
+    return lambda read: read.records if read.stream.table == table else ()
 
 
 def _table(
-    source: DltResource, name: str, kind: str, part: Callable[[Read], pa.Table | None]
+    source: DltResource,
+    name: str,
+    kind: str,
+    part: Callable[[Read], Iterable[pa.Table]],
 ) -> DltResource:
     def rows(read: Read) -> Iterator[pa.Table]:
-        table = part(read)
-        if table is not None:
-            yield table
+        yield from part(read)
 
     return _hinted(dlt.transformer(name=name, data_from=source)(rows), kind)
 
@@ -301,6 +312,7 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
         _records(reader, pile, window, started),
         _quarantine(reader, pile, window, started),
         pa.Table.from_pylist([whole, *parts], schema=LEDGER),
+        pile.bytes,
     )
     return read, error
 
@@ -343,40 +355,57 @@ def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
 
 def _records(
     reader: Reader, pile: Pile, window: Window, fetched_at: datetime
-) -> pa.Table:
-    rows = [
-        {
-            "account": reader.account,
-            "record_id": record_id,
-            "event_at": event_at,
-            "window_from": window.start,
-            "fetched_at": fetched_at,
-            "payload": payload,
-            "load_no": reader.terms.load_no,
-        }
-        for record_id, (event_at, _, payload) in (pile.seen or pile.kept).items()
-    ]
-    return pa.Table.from_pylist(rows, schema=RECORDS)
+) -> Iterator[pa.Table]:
+    about = {
+        "account": reader.account,
+        "window_from": window.start,
+        "fetched_at": fetched_at,
+        "load_no": reader.terms.load_no,
+    }
+    rows = (
+        (copy, {**about, "record_id": record_id, "event_at": event_at})
+        for record_id, (event_at, _, copy) in (pile.seen or pile.kept).items()
+    )
+    return _pieces(rows, pile, RECORDS)
 
 
 def _quarantine(
     reader: Reader, pile: Pile, window: Window, fetched_at: datetime
-) -> pa.Table:
-    rows = [
-        {
-            "account": reader.account,
-            "stream": reader.stream.name,
-            "window_from": window.start,
-            "window_to": window.end,
-            "record_no": number,
-            "reason": reason,
-            "payload": payload,
-            "fetched_at": fetched_at,
-            "load_no": reader.terms.load_no,
-        }
-        for number, reason, payload in pile.refused
-    ]
-    return pa.Table.from_pylist(rows, schema=QUARANTINE)
+) -> Iterator[pa.Table]:
+    about = {
+        "account": reader.account,
+        "stream": reader.stream.name,
+        "window_from": window.start,
+        "window_to": window.end,
+        "fetched_at": fetched_at,
+        "load_no": reader.terms.load_no,
+    }
+    rows = (
+        (copy, {**about, "record_no": number, "reason": reason})
+        for number, reason, copy in pile.refused
+    )
+    return _pieces(rows, pile, QUARANTINE)
+
+
+def _pieces(
+    rows: Iterable[tuple[Copy, dict[str, Any]]], pile: Pile, schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """Yield tables of some MiB of payloads each, at least one, read as they are asked.
+
+    They bound what dlt, the parquet file and DuckDB hold at once.
+    """
+    piece: list[dict[str, Any]] = []
+    size, is_first = 0, True
+    for copy, row in rows:
+        if pile.copies is None:  # then there are no rows
+            break
+        piece.append({**row, "payload": pile.copies.text(copy)})
+        size += copy.length
+        if size >= PIECE_BYTES:
+            yield pa.Table.from_pylist(piece, schema=schema)
+            piece, size, is_first = [], 0, False
+    if piece or is_first:
+        yield pa.Table.from_pylist(piece, schema=schema)
 
 
 def _inside(stream: Stream, window: Window, pile: Pile) -> int | None:

@@ -339,7 +339,13 @@ def _equals(column: str, value: str) -> duckdb.Expression:
 @contextmanager
 def _opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a raw file to read; an empty database when there is none yet."""
-    with duckdb.connect() as connection:
+    config: Any = {
+        "temp_directory": f"{raw_file}.tmp",
+        "threads": 1,  # each would hold payloads of its own
+        # Payloads pass by on the left of each join; what is on the right is held.
+        "disabled_optimizers": "build_side_probe_side",
+    }
+    with duckdb.connect(config=config) as connection:
         connection.execute("set TimeZone = 'UTC'")
         if is_present(raw_file):
             attach(connection, raw_file, "held", RAW_FILE)

@@ -45,10 +45,10 @@ from pipelines.locks import Holder, in_turn, only_one
 from pipelines.migration import migrate
 from pipelines.news import Tally, watch
 from pipelines.opening import RAW_FILE, refuse_held
-from pipelines.outcome import Asked, Outcome, added, given_up, key, lost
+from pipelines.outcome import Asked, Outcome, added, key, key_of, lost
 from pipelines.plan import BACKFILL, PastRead, history_start, refuse_earlier
 from pipelines.quota import spent_today
-from pipelines.reading import Terms
+from pipelines.reading import Package, Terms
 from pipelines.sources import open_source, streams_of
 from pipelines.windows import Interval
 
@@ -68,7 +68,14 @@ DLT_SETTINGS = {
     "LOAD__DELETE_COMPLETED_JOBS": "true",
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
     "RESTORE_FROM_DESTINATION": "false",
+    # Each piece of a window is written before the next one is read from disk.
+    "EXTRACT__NEXT_ITEM_MODE": "fifo",
+    "DATA_WRITER__BUFFER_MAX_ITEMS": "1",
 }
+STORING = 96
+"""MiB of memory for DuckDB while it stores a load package of a common size."""
+CHECKPOINT = "checkpoint_threshold = '16 MiB'"
+"""dlt's own setting would keep far more of the log in memory."""
 
 Windows: TypeAlias = Sequence[HeldWindow]
 Reads: TypeAlias = Sequence[PastRead]
@@ -212,7 +219,7 @@ class _Run:
                     account.alias: spent_today(before, account.alias, self.clock())
                     for account in self.vendor.accounts
                 }
-                tally = load_batch(
+                tally, package = load_batch(
                     self.vendor,
                     self.warehouse,
                     batch,
@@ -222,11 +229,10 @@ class _Run:
                 )
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
-            answered = [one for one in batch if key(one) not in out_of_reach]
-            self.blocked |= given_up(answered, tally)
+            self.blocked |= package.gave_up
             left = [
                 one
-                for one in left[BATCH_WINDOWS:]
+                for one in [*_unasked(batch, tally), *left[BATCH_WINDOWS:]]
                 if key(one) not in out_of_reach and one[0].alias not in self.blocked
             ]
             self.outcome = added(self.outcome, tally, len(out_of_reach), before)
@@ -367,10 +373,13 @@ def load_batch(
     spent: Mapping[str, int],
     *,
     run: VendorRun | None = None,
-) -> Tally:
-    """Read windows and store them, their ledger and their quarantine as one load."""
+) -> tuple[Tally, Package]:
+    """Read windows and store them, their ledger and their quarantine as one load.
+
+    A package that is full takes no more of them: what is left has no ledger row.
+    """
     raw = raw_file(warehouse, vendor.name)
-    tally = Tally()
+    tally, package = Tally(), Package()
 
     def sources(load_no: int) -> list[Any]:
         found = []
@@ -382,6 +391,8 @@ def load_batch(
                 requests_today=spent[account.alias],
                 load_no=load_no,
                 run=run,
+                package=package,
+                folder=_work_folder(warehouse, vendor),
                 held=partial(held, raw),
             )
             built = open_source(
@@ -391,8 +402,19 @@ def load_batch(
             found.append(built)
         return found
 
-    _store(vendor, warehouse, sources)
-    return tally
+    _store(vendor, warehouse, sources, package)
+    return tally, package
+
+
+def _unasked(batch: Sequence[Asked], tally: Tally) -> list[Asked]:
+    """Return the windows that a package did not take."""
+    answered = {(*key_of(row), row["purpose"]) for row in tally.ledger}
+    return [one for one in batch if (*key(one), one[1].purpose) not in answered]
+
+
+def _work_folder(warehouse: Path, vendor: Vendor) -> Path:
+    """Return where dlt works; all of it is deleted before each load and after it."""
+    return warehouse / "dlt" / vendor.name
 
 
 def _next_load(vendor: Vendor, warehouse: Path) -> int:
@@ -404,36 +426,59 @@ def _next_load(vendor: Vendor, warehouse: Path) -> int:
         return next_load(raw)
 
 
+def _memory_for(package_bytes: int) -> int:
+    """Return the MiB that DuckDB may take to store a load package.
+
+    It holds all of a package when it commits. With more it would use more, and with
+    as much as there is, it keeps what it has read of the file as well.
+    """
+    return max(STORING, 16 + 2 * (package_bytes >> 20))
+
+
 def _store(
-    vendor: Vendor, warehouse: Path, data: Callable[[int], Sequence[Any]]
+    vendor: Vendor,
+    warehouse: Path,
+    data: Callable[[int], Sequence[Any]],
+    package: Package | None = None,
 ) -> None:
     """Store what dlt resources yield as one load package, all or nothing.
 
-    They are made for the number of the load.
+    They are made for the number of the load, and say in ``package`` how much it is.
     """
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415 - takes its settings when it is imported
+    from dlt.destinations.impl.duckdb.configuration import (  # noqa: PLC0415
+        DuckDbCredentials,
+    )
     from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
 
     raw = raw_file(warehouse, vendor.name)
     # Before the vendor is asked: what is read could not be stored.
     with in_turn(file_lock(warehouse, vendor.name)):
         refuse_held(raw, RAW_FILE)
-    work = warehouse / "dlt" / vendor.name
+    work = _work_folder(warehouse, vendor)
     load_no = _next_load(vendor, warehouse)
     shutil.rmtree(work, ignore_errors=True)
     pipeline = dlt.pipeline(
         vendor.name,
         pipelines_dir=str(work),
-        # Without the flag a merge deletes and inserts in two transactions.
-        destination=dlt.destinations.duckdb(str(raw), supports_transactions=True),
+        destination=dlt.destinations.duckdb(str(raw)),
         dataset_name="raw",
     )
     pipeline.extract(data(load_no), loader_file_format="parquet")
     pipeline.normalize()
+    settings = {
+        "threads": 1,
+        "memory_limit": f"{_memory_for(package.bytes if package else 0)}MiB",
+    }
+    destination = dlt.destinations.duckdb(
+        DuckDbCredentials(str(raw), global_config=settings, pragmas=[CHECKPOINT]),
+        # Without the flag a merge deletes and inserts in two transactions.
+        supports_transactions=True,
+    )
     with in_turn(file_lock(warehouse, vendor.name)):
         try:
-            pipeline.load(raise_on_failed_jobs=True)
+            pipeline.load(destination, raise_on_failed_jobs=True)
         except PipelineStepFailed:
             refuse_held(raw, RAW_FILE)
             raise

@@ -152,12 +152,6 @@ def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
     return {one for one in keys - answered if one in gone or one[:2] in refused}
 
 
-def given_up(asked: Iterable[Asked], tally: Tally) -> set[str]:
-    """Return the accounts whose source stopped before its last window."""
-    answered = {key_of(row) for row in tally.ledger}
-    return {one[0].alias for one in asked if key(one) not in answered}
-
-
 def key(asked: Asked) -> Key:
     """Return what tells a window of tonight from all others."""
     account, window = asked

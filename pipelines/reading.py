@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from pipelines.allowance import VendorRun
+from pipelines.copies import Copies, Copy
 from pipelines.paging import Page
 from pipelines.refusal import VendorError
 from pipelines.stream import Stream
@@ -26,8 +28,8 @@ from pipelines.windows import DAY, Interval, Window
 _T = TypeVar("_T")
 Fetch: TypeAlias = Callable[[Window], Iterable[Page]]
 Clock: TypeAlias = Callable[[], datetime]
-_Copy: TypeAlias = tuple[datetime, datetime | None, str]
-"""Event time, version, payload."""
+_Copy: TypeAlias = tuple[datetime, datetime | None, Copy]
+"""Event time, version, where the payload lies."""
 _Kept: TypeAlias = dict[str, _Copy]
 Held: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
 """From stream, account and window to the records stored of it: event times by id."""
@@ -42,8 +44,12 @@ MISPLACED = 5
 """So many records outside of the window, and more than inside it, are too many."""
 ANY_ZONE = timedelta(hours=14)
 """No time zone is further from UTC: what lies further outside was not asked for."""
-MOST_BYTES = 192 * 1024 * 1024
-"""Of one window's records, which stay in memory until the window has been read."""
+MOST_RECORDS = 250_000
+"""Of one reading of a window: their keys stay in memory until it has been read."""
+MOST_BYTES = 1024 * 1024 * 1024
+"""Of one reading of a window, on disk."""
+PACKAGE_BYTES = 24 * 1024 * 1024
+"""A load package that holds more takes no further window."""
 COUNTING_PAGES = 3
 """Where the first page has no total, the second or third may."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -60,6 +66,23 @@ def _nothing(_: Stream, __: str, ___: Window) -> Mapping[str, datetime]:
     return {}
 
 
+@dataclass
+class Package:
+    """How far a load package has come; all accounts of a vendor share it."""
+
+    most: int | None = PACKAGE_BYTES
+    """None: it takes all windows."""
+    bytes: int = 0
+    """How long the records are that it has got."""
+    gave_up: set[str] = field(default_factory=set)
+    """Accounts that are not to be asked any more in this run."""
+
+    @property
+    def is_full(self) -> bool:
+        """Return True if it takes no further window."""
+        return self.most is not None and self.bytes >= self.most
+
+
 @dataclass(frozen=True)
 class Terms:
     """What a loader tells a source besides the windows; alone, it needs none."""
@@ -73,6 +96,10 @@ class Terms:
     """The number of the load, greater than those before; None: nobody counts them."""
     run: VendorRun | None = None
     """What the run has gone through so far; None: a client counts for itself."""
+    package: Package | None = None
+    """What the load package has got so far; None: it takes all windows."""
+    folder: Path | None = None
+    """Where records wait until their window is read; None: with temporary files."""
     held: Held = _nothing
     counts_only: bool = False
     """Whether only the vendor's total is asked for; no record comes then."""
@@ -85,6 +112,8 @@ ALONE = Terms()
 class Pile:
     """Records of one window while its pages come in."""
 
+    copies: Copies | None = None
+    """Where their payloads lie; None before the first reading."""
     fetched: int = 0
     bytes: int = 0
     """How long these records are together."""
@@ -98,8 +127,8 @@ class Pile:
     """By record id."""
     seen: _Kept = field(default_factory=dict)
     """The same of all readings, where none can be relied on."""
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
-    """Record number, reason, payload."""
+    refused: list[tuple[int, str, Copy]] = field(default_factory=list)
+    """Record number, reason, where the payload lies."""
     parts: dict[Interval, int] = field(default_factory=dict)
     """Records by part, where the window was too much for one question."""
     missing: dict[str, datetime] = field(default_factory=dict)
@@ -145,9 +174,10 @@ class Reader:
         if self.terms.counts_only:
             return self._count(window)
         stored = self._held(window, now)
+        copies = Copies(self.terms.folder)
         piles: list[Pile] = []
         for _ in range(READS):
-            pile = self._drain(window, now)
+            pile = self._drain(window, now, copies)
             _compare(pile, stored)
             calm = not self._may_shift(window, pile, now)
             if pile.agrees and calm and not pile.missing:
@@ -159,11 +189,13 @@ class Reader:
         pile.seen = _newest(one.kept for one in piles)
         pile.is_steady = False
         if pile.is_short and not self.stream.total_is_exact and not window.ids:
-            pile = self._divided(window, pile, now)
+            pile = self._divided(window, pile, now, copies)
         _compare(pile, stored)
         return pile
 
-    def _divided(self, window: Window, pile: Pile, now: datetime) -> Pile:
+    def _divided(
+        self, window: Window, pile: Pile, now: datetime, copies: Copies
+    ) -> Pile:
         """Read a window in finer and finer parts, until these find nothing more.
 
         An estimated total may be wrong for ever, and a list may be cut short: where
@@ -173,7 +205,7 @@ class Reader:
         for count in DIVISIONS:
             before = len(found)
             for part in _parts(window, count):
-                one = self._drain(part, now)
+                one = self._drain(part, now, copies)
                 pile.fetched += one.fetched
                 found = _newest([found, one.kept])
             pile.kept = pile.seen = found
@@ -203,11 +235,11 @@ class Reader:
             return {}
         return self.terms.held(self.stream, self.account, window)
 
-    def _drain(self, window: Window, now: datetime) -> Pile:
-        pile = Pile()
+    def _drain(self, window: Window, now: datetime, copies: Copies) -> Pile:
+        pile = Pile(copies)
         for page in self.fetch(window):
             if page.starts_over:
-                pile = Pile()
+                pile = Pile(copies)
             # Of records asked for by id the vendor counts one request at a time.
             total = None if window.ids else page.total
             pile.moved |= pile.pages > 0 and total != pile.total
@@ -217,7 +249,7 @@ class Reader:
                 known = pile.parts.get(page.part, 0)
                 pile.parts[page.part] = known + len(page.records)
             for record in page.records:
-                self._add(pile, bytes(record), window, now)
+                self._add(pile, copies, bytes(record), window, now)
         if self.stream.bounded_by and pile.kept and not (pile.is_bounded or window.ids):
             raise VendorError(
                 f"{window}: no record came with {self.stream.bounded_by!r}, so nothing "
@@ -229,21 +261,23 @@ class Reader:
             _check_question(window, pile)
         return pile
 
-    def _add(self, pile: Pile, record: bytes, window: Window, now: datetime) -> None:
+    def _add(
+        self, pile: Pile, copies: Copies, record: bytes, window: Window, now: datetime
+    ) -> None:
         pile.fetched += 1
         pile.bytes += len(record)
-        if pile.bytes > MOST_BYTES:
+        if pile.distinct > MOST_RECORDS or pile.bytes > MOST_BYTES:
             raise VendorError(
-                f"{window} has more than {MOST_BYTES >> 20} MiB of records, more than "
-                "is kept in memory at once; have the vendor send fewer fields of a "
-                "record (fields in config.toml, where it has that key)"
+                f"{window} has more than {MOST_RECORDS:,} records or "
+                f"{MOST_BYTES >> 20} MiB, more than one window may hold, so its vendor "
+                "may be sending pages without end; the window is open"
             )
         try:
             record_id, event_at, keys = read_keys(self.stream, record, now)
-            payload = record.decode()
+            record.decode()
         except UNREADABLE as error:
-            payload = record.decode(errors="replace")
-            pile.refused.append((pile.fetched, reason_of(error), payload))
+            one = (pile.fetched, reason_of(error), copies.add(record))
+            pile.refused.append(one)
             return
         self._check_bound(pile, window, keys)
         if window.ids and record_id not in window.ids:
@@ -251,7 +285,8 @@ class Reader:
                 f"{window}: a record came that was not asked for, so the vendor did "
                 "not understand the question by id"
             )
-        copy = (event_at, self._time(keys, self.stream.version), payload)
+        version = self._time(keys, self.stream.version)
+        copy = (event_at, version, copies.add(record))
         pile.kept[record_id] = _newer(pile.kept.get(record_id), copy)
 
     def _time(self, keys: Mapping[str, msgspec.Raw], name: str) -> datetime | None:

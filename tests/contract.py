@@ -239,7 +239,7 @@ class Warehouse:
             if reference := REFERENCES.get(vendor):
                 asked.append((account, Window(window.start, window.end, reference)))
             spent = {account.alias: 0}
-            tally = load_batch(configured, self.folder, asked, lambda: moment, spent)
+            tally, _ = load_batch(configured, self.folder, asked, lambda: moment, spent)
         return next(line for line in tally.ledger if line["stream"] == wire.stream)
 
     def build(self, **settings: str | None) -> None:

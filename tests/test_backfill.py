@@ -16,7 +16,7 @@ from conftest import VENDORS, House, differences, open_house, stamp
 from pipelines.config import Account
 from pipelines.load import BATCH_WINDOWS
 from pipelines.news import Tally
-from pipelines.outcome import given_up, lost
+from pipelines.outcome import lost
 from pipelines.pace import duration, pace
 from pipelines.quota import days_needed
 from pipelines.windows import DAY, day_windows, read_time
@@ -337,8 +337,6 @@ def test_a_stream_that_is_not_granted_takes_its_other_days_along_in_any_order() 
         ("main", 1),
         ("second", 5),
     }
-    assert given_up(left[:4], tally) == set()
-    assert given_up(left[:6], tally) == {"main", "second"}
 
 
 def test_the_pace_is_told_as_people_speak_of_it() -> None:

@@ -19,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.night import MODELS
-from pipelines.windows import read_time
+from pipelines.windows import DAY, read_time
 from transforms.check import declared
 from transforms.dbt import Given, project
 from transforms.graph import Graph, read_graph
 
 NOW = read_time("2026-11-17T03:00:00Z")
+LATER = NOW + DAY / 24
 ROOT = Path(__file__).parents[1]
 DBT = ROOT / ".venv-dbt/bin/dbt"
 OURS = "'build_state', 'built_loads', 'data_dictionary', 'kept_vendors'"
@@ -60,12 +61,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         house.post("faults", {"vendor": "zoom", "kind": "malformed_record", "times": 1})
         night = house.night(NOW)
         assert night.returncode == 1, "the record kept aside is new"
+        missed = house.query(
+            "select vendor_call_id from fact_calls where vendor = 'twin' limit 1"
+        )
+        house.post("removed", {"vendor": "twin", "ids": [missed[0][0]]})
+        assert house.night(LATER, "--vendor", "twin").returncode == 0
         raw = house.folder / "warehouse/raw/whippy.duckdb"
         with duckdb.connect(str(raw)) as connection:
             connection.execute(READ_AGAIN)
-        built = house.run("transform", "--full", "--now", stamp(NOW))
+        built = house.run("transform", "--full", "--now", stamp(LATER))
         assert built.returncode == 0, built.stderr
-        exported = house.run("export", "dbt", "exported", "--now", stamp(NOW))
+        exported = house.run("export", "dbt", "exported", "--now", stamp(LATER))
         assert exported.returncode == 0, exported.stderr
         yield house
 

@@ -1,14 +1,26 @@
 -- The newest version of each record: of the latest load, a deletion included.
+-- Joined by their keys, so that nobody holds the payloads of all of them at once.
 create view newest as
+with latest_load as (
+    select
+        account,
+        record_id,
+        max(row(load_no, fetched_at, event_at)) as version
+    from records
+    group by account, record_id
+)
+
 select
-    account,
-    record_id,
-    event_at,
-    window_from,
-    load_no,
-    payload
+    records.account,
+    records.record_id,
+    records.event_at,
+    records.window_from,
+    records.load_no,
+    records.payload
 from records
-qualify row_number() over (
-    partition by account, record_id
-    order by load_no desc, fetched_at desc
-) = 1
+semi join latest_load
+    on
+        records.account = latest_load.account
+        and records.record_id = latest_load.record_id
+        and row(records.load_no, records.fetched_at, records.event_at)
+        = latest_load.version

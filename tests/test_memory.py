@@ -1,0 +1,125 @@
+"""However much a vendor sends, loading stays within its bound of memory."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from conftest import Answer, ScriptedVendor, scripted_vendor
+
+from pipelines.windows import DAY, read_time
+
+NOW = read_time("2026-11-17T03:00:00Z")
+MOST = 512 * 1024
+"""KiB of one vendor's load process, DuckDB and dlt included."""
+LOAD = """
+import sys
+from pathlib import Path
+from pipelines.config import read_config
+from pipelines.load import load
+from pipelines.windows import read_time
+import os
+
+config = read_config(Path("none"), os.environ)
+for _ in range(2):  # the second finds all of it stored
+    outcome = load(config.vendors[0], config, read_time(sys.argv[1]), lambda *_: None)
+    print(outcome.is_complete, outcome.changed, *outcome.errors, sep="; ")
+status = Path("/proc/self/status").read_text()
+print(next(line.split()[1] for line in status.splitlines() if "VmHWM" in line))
+"""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the vendor has of each day."""
+
+    pages: int
+    records: int
+    """Of a page."""
+    length: int
+    """Bytes of a record."""
+    days: int = 1
+    is_complete: bool = True
+
+    @property
+    def total(self) -> int:
+        return self.pages * self.records
+
+    def answer(self, path: str, body: bytes) -> Answer:
+        offset = int(dict(parse_qsl(urlsplit(path).query))["offset"])
+        day = read_time(json.loads(body)["after"]) + timedelta(seconds=1)
+        came = max(0, min(self.records, self.total - offset))
+        if day >= NOW - DAY / 2:  # the day that has just begun
+            return Answer(b'{"data": [], "total": 0}')
+        records = b",".join(
+            self.record(day, number) for number in range(offset, offset + came)
+        )
+        return Answer(b'{"data": [%s], "total": %d}' % (records, self.total))
+
+    def record(self, day: datetime, number: int) -> bytes:
+        at = day + timedelta(milliseconds=number)
+        start = f'{{"id": "{day:%d}-{number}", "created_at": "{at.isoformat()}", "x": "'
+        return start.encode() + b"x" * (self.length - len(start) - 2) + b'"}'
+
+
+KIB = 1024
+SENT = {
+    "windows of 8 MiB": Sent(8, 512, 2 * KIB, days=16),
+    "a page of 60 MiB": Sent(1, 30 * KIB, 2 * KIB),
+    "many small records": Sent(40, 4_999, 250),
+    "pages without end": Sent(100_000, 1000, KIB, is_complete=False),
+}
+LONG = {"a page of 60 MiB", "many small records"}
+
+
+@pytest.fixture
+def vendor() -> Iterator[ScriptedVendor]:
+    with scripted_vendor() as scripted:
+        yield scripted
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.soak if name in LONG else ())
+        for name in SENT
+    ],
+)
+def test_loading_stays_within_its_memory(
+    vendor: ScriptedVendor, tmp_path: Path, name: str
+) -> None:
+    sent = SENT[name]
+    vendor.always = sent.answer
+    key = "CALLHOUSE__SOURCES__WHIPPY__"
+    environment = {
+        **os.environ,
+        f"{key}ACCOUNTS__MAIN__API_KEY": "a-1",
+        f"{key}BASE_URL": vendor.url,
+        f"{key}REQUESTS_PER_SECOND": "1000",
+        f"{key}PAGE_SIZE": str(sent.records),
+        "CALLHOUSE__WAREHOUSE": str(tmp_path / "warehouse"),
+        "CALLHOUSE__HISTORY_DAYS": str(sent.days),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, NOW.isoformat()],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second, used = done.stdout.splitlines()
+    if sent.is_complete:
+        assert first == f"True; {sent.days * sent.total}"
+        assert second == "True; 0"
+    else:
+        assert "pages without end" in first
+    assert int(used) <= MOST, done.stdout
