@@ -31,7 +31,7 @@ from pipelines.windows import DAY, read_time
 HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "1"))
 CHOSEN = os.environ.get("CALLHOUSE_HISTORY", "")
 NUMBERS = [int(CHOSEN)] if CHOSEN else list(range(HISTORIES))
-EVENTFUL = 1 if HISTORIES == 1 else 6
+EVENTFUL = 1 if HISTORIES == 1 else 3
 """Nights of a history between the first one, which is healthy, and the last two."""
 
 START = read_time("2026-11-01T00:00:00Z")
