@@ -26,6 +26,12 @@ from pipelines.locks import LockedError
 from pipelines.opening import RAW_FILE, FileError, is_present, refuse_damaged
 from pipelines.outcome import Outcome
 from pipelines.plan import ClockError, Order
+from transforms.memory import machine
+
+ONE_LOAD = 160
+"""MiB that one vendor's process takes for itself while it loads."""
+THE_REST = 350
+"""MiB for the command, for the server that forks the loads, and for the sandbox."""
 
 
 def load_vendors(
@@ -37,17 +43,22 @@ def load_vendors(
     *,
     audit: bool = True,
 ) -> list[Outcome]:
-    """Load all vendors at once and return what became of each, in their order.
+    """Load vendors side by side and return what became of each, in their order.
 
-    Without an ``order``, what a run asks for, with an ``audit`` of older windows.
-    Whatever interrupts it ends the children, too.
+    All at once, where there is memory for it. Without an ``order``, what a run asks
+    for, with an ``audit`` of older windows. Whatever interrupts it ends the children,
+    too.
     """
     # Forked from one server that has imported dlt once: five imports cost seconds.
     context = get_context("forkserver")
     context.set_forkserver_preload(["pipelines.side_by_side", "dlt"])
     open_ends: dict[Any, tuple[str, Any]] = {}
+    outcomes: dict[str, Outcome] = {}
+    at_once = max(1, (machine() - THE_REST) // ONE_LOAD)
     try:
         for vendor in vendors:
+            while len(open_ends) >= at_once:
+                _listen(open_ends, outcomes, progress)
             receiving, sending = context.Pipe(duplex=False)
             child = context.Process(
                 target=_load_one,
@@ -58,7 +69,8 @@ def load_vendors(
             child.start()
             sending.close()
             open_ends[receiving] = vendor.name, child
-        outcomes = _outcomes(open_ends, progress)
+        while open_ends:
+            _listen(open_ends, outcomes, progress)
     except BaseException:
         # A load is as safe from this as from a power cut, and dlt would hear
         # nothing gentler before its step is done.
@@ -68,25 +80,25 @@ def load_vendors(
     return [outcomes[vendor.name] for vendor in vendors]
 
 
-def _outcomes(
-    open_ends: dict[Any, tuple[str, Any]], progress: Progress
-) -> dict[str, Outcome]:
-    outcomes: dict[str, Outcome] = {}
-    while open_ends:
-        for end in connection.wait(list(open_ends)):
-            name, child = open_ends[end]
-            try:
-                message = cast("Connection[Any, Any]", end).recv()
-            except EOFError:
-                child.join()
-                del open_ends[end]
-                outcomes.setdefault(name, _died(name, child.exitcode))
-                continue
-            if isinstance(message, Outcome):
-                outcomes[name] = message
-            else:
-                progress(*message)
-    return outcomes
+def _listen(
+    open_ends: dict[Any, tuple[str, Any]],
+    outcomes: dict[str, Outcome],
+    progress: Progress,
+) -> None:
+    """Wait until a child says something, and add what became of those that ended."""
+    for end in connection.wait(list(open_ends)):
+        name, child = open_ends[end]
+        try:
+            message = cast("Connection[Any, Any]", end).recv()
+        except EOFError:
+            child.join()
+            del open_ends[end]
+            outcomes.setdefault(name, _died(name, child.exitcode))
+            continue
+        if isinstance(message, Outcome):
+            outcomes[name] = message
+        else:
+            progress(*message)
 
 
 def _died(vendor: str, exitcode: int | None) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 import requests
-from conftest import VENDORS, stamp
+from conftest import FEW, stamp
 
 from pipelines.audit import differences, due
 from pipelines.config import Config, read_config
@@ -22,11 +22,6 @@ from pipelines.sandbox_process import Sandbox, running_sandbox
 from pipelines.sources import streams_of
 from pipelines.windows import DAY, read_time
 
-SOME = [
-    pytest.param(one, marks=() if one in {"twin", "whippy"} else pytest.mark.soak)
-    for one in VENDORS
-]
-"""A vendor with three lists of its calls and one with a single list; make soak: all."""
 NOW = read_time("2026-11-17T03:00:00Z")
 WEEK = 7
 (CALLS,) = streams_of("whippy")
@@ -88,7 +83,7 @@ def stored(folder: Path, vendor: str, record_id: str) -> int:
     return int(found[0][0])
 
 
-@pytest.mark.parametrize("vendor", SOME)
+@pytest.mark.parametrize("vendor", FEW)
 def test_a_call_listed_after_its_lookback_is_found_within_a_week(
     sandbox: Sandbox, vendor: str, tmp_path: Path
 ) -> None:
@@ -116,7 +111,7 @@ def test_a_call_listed_after_its_lookback_is_found_within_a_week(
     assert counted[0][0] > 0
 
 
-@pytest.mark.parametrize("vendor", SOME)
+@pytest.mark.parametrize("vendor", FEW)
 def test_a_call_that_moves_to_a_day_no_longer_read_is_never_marked_deleted(
     sandbox: Sandbox, vendor: str, tmp_path: Path
 ) -> None:

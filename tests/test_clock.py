@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 import pytest
 import requests
-from conftest import VENDORS, Answer, ScriptedVendor, stamp
+from conftest import FEW, Answer, ScriptedVendor, stamp
 from rated import Rated, whippy_call
 from raw_wire import raw_server
 
@@ -63,7 +63,7 @@ def stored(config: Config, sql: str) -> list[tuple[object, ...]]:
         return file.execute(sql).fetchall()
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", FEW)
 def test_a_night_ahead_of_its_vendor_is_refused_and_loses_nothing(
     sandbox: Sandbox,
     vendor: str,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from conftest import Answer, ScriptedVendor, scripted_vendor
+from conftest import CALLHOUSE, Answer, ScriptedVendor, scripted_vendor
 
 from pipelines.windows import DAY, read_time
 
@@ -123,3 +124,45 @@ def test_loading_stays_within_its_memory(
     else:
         assert "pages without end" in first
     assert int(used) <= MOST, done.stdout
+
+
+@pytest.fixture
+def small_machine() -> Iterator[Path]:
+    """Give a control group of 512 MiB, where such groups can be made."""
+    root = Path("/sys/fs/cgroup")
+    name = f"callhouse-{os.getpid()}"
+    for group, limit in (
+        (root / "memory" / name, "memory.limit_in_bytes"),
+        (root / name, "memory.max"),
+    ):
+        if not (group.parent / "cgroup.procs").exists():
+            continue
+        try:
+            group.mkdir()
+            (group / limit).write_text(str(MOST * KIB))
+        except OSError:
+            continue
+        yield group / "cgroup.procs"
+        while (group / "cgroup.procs").read_text():  # who forked the loads is ending
+            time.sleep(0.05)
+        group.rmdir()
+        return
+    pytest.skip("no group of bounded memory can be made here")
+
+
+@pytest.mark.soak
+def test_512_mib_are_enough_for_a_first_run(
+    small_machine: Path, tmp_path: Path
+) -> None:
+    """Of all processes together; one more would be killed."""
+    enter = 'echo $$ > "$0" && exec "$@"'
+    done = subprocess.run(
+        ["/bin/sh", "-c", enter, small_machine, CALLHOUSE, "run", "--sandbox"],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import VENDORS, House, open_house
+from conftest import FEW, VENDORS, House, open_house
 
 from pipelines.http import ATTEMPTS
 from pipelines.windows import read_time
@@ -77,7 +77,7 @@ SECRETS = {
 }
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", FEW)
 def test_a_wrong_credential_is_told_and_stops_its_vendor_only(
     house: House, nights: Iterator[datetime], vendor: str
 ) -> None:
@@ -99,13 +99,17 @@ def test_an_unreachable_host_is_told(house: House, nights: Iterator[datetime]) -
     ("vendor", "kind", "expected"),
     [
         ("twin", "html", "a web page or a redirect"),
-        ("zoom", "redirect", "a web page or a redirect"),
-        ("voximplant", "error200", "voximplant"),
+        pytest.param(
+            "zoom", "redirect", "a web page or a redirect", marks=pytest.mark.soak
+        ),
+        pytest.param("voximplant", "error200", "voximplant", marks=pytest.mark.soak),
         ("whippy", "error200", "sent 'errors' beside its answer"),
-        ("evovoice", "error200", "evovoice"),
+        pytest.param("evovoice", "error200", "evovoice", marks=pytest.mark.soak),
         ("zoom", "missing_key", "answered without 'voice_calls'"),
         ("twin", "renamed_key", "answered without 'items'"),
-        ("whippy", "null_records", "'data' in another shape"),
+        pytest.param(
+            "whippy", "null_records", "'data' in another shape", marks=pytest.mark.soak
+        ),
     ],
 )
 def test_an_answer_that_is_no_page_is_told_and_is_never_an_empty_page(
@@ -116,7 +120,7 @@ def test_an_answer_that_is_no_page_is_told_and_is_never_an_empty_page(
     assert outcome["windows"] < outcome["planned"]
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", FEW)
 def test_a_malformed_record_is_kept_aside_and_the_rest_of_its_page_loads(
     house: House, nights: Iterator[datetime], vendor: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import VENDORS, House, open_house
+from conftest import FEW, House, open_house
 
 from pipelines.windows import read_time
 
@@ -78,7 +78,7 @@ def test_a_warehouse_that_was_left_alone_agrees_with_all_its_vendors(
     assert verify(house) == (0, [])
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", FEW)
 def test_a_row_and_a_day_deleted_by_hand_are_named_and_mended_as_told(
     house: House, vendor: str
 ) -> None:
@@ -120,7 +120,9 @@ def test_a_page_that_the_ledger_never_knew_is_found_by_the_vendors_total(
     assert verify(house, "--vendor", "whippy") == (0, [])
 
 
-@pytest.mark.parametrize("vendor", ["voximplant", "zoom"])
+@pytest.mark.parametrize(
+    "vendor", ["voximplant", pytest.param("zoom", marks=pytest.mark.soak)]
+)
 def test_a_call_deleted_long_ago_is_found_and_the_remedy_marks_it(
     house: House, vendor: str
 ) -> None:

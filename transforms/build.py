@@ -15,6 +15,7 @@ from transforms import dictionary, functions, relations, state
 from transforms import raw as inputs
 from transforms.check import Check, check_model, check_query, quoted
 from transforms.graph import CALLS, given_only, read_graph, touches_in_turn
+from transforms.memory import build_settings
 from transforms.model import Column, Model
 from transforms.raw import TOUCHED, Raw, temporary
 
@@ -102,7 +103,8 @@ def build(
     build_file.parent.mkdir(parents=True, exist_ok=True)
     state.remove_other(build_file, unreadable)
     spill: dict[str, str | bool | int | float | list[str]] = {
-        "temp_directory": f"{build_file}.tmp"
+        "temp_directory": f"{build_file}.tmp",
+        **build_settings(),
     }
     # Closing without a commit is the rollback.
     with closing(duckdb.connect(config=spill)) as connection:
