@@ -29,6 +29,7 @@ FAILURES = 3
 """So many windows that fail in a row are not the windows' fault."""
 
 PIECE_BYTES = 4 * 1024 * 1024
+"""Payloads of one table that goes to dlt; a larger record is one by itself."""
 
 KEYS = {
     "records": ["account", "event_at", "record_id", "fetched_at"],

@@ -229,10 +229,15 @@ class _Run:
                 )
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
+            unasked = [
+                one for one in _unasked(batch, tally) if key(one) not in out_of_reach
+            ]
             self.blocked |= package.gave_up
+            if not package.is_full:  # then their source has ended before them
+                self.blocked |= {account.alias for account, _ in unasked}
             left = [
                 one
-                for one in [*_unasked(batch, tally), *left[BATCH_WINDOWS:]]
+                for one in [*unasked, *left[BATCH_WINDOWS:]]
                 if key(one) not in out_of_reach and one[0].alias not in self.blocked
             ]
             self.outcome = added(self.outcome, tally, len(out_of_reach), before)
