@@ -193,9 +193,9 @@ def _store_table(
 ) -> None:
     """Store versions of records, and erase in all what the vendor has erased."""
     name = f"raw.{stream.table}"
-    file.register("readable", _keys_of(readable))
+    file.register("wanted", _keys_of(readable))
     file.table(name).create_view("records", replace=True)
-    stored = file.execute(query("quarantine_versions")).to_arrow_table().cast(RECORDS)
+    stored = file.execute(query("held_versions")).to_arrow_table().cast(RECORDS)
     found = [row | {"is_stored": True} for row in stored.to_pylist()]
     found += [
         {

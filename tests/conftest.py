@@ -37,6 +37,14 @@ FEW = [
     for one in VENDORS
 ]
 """A vendor with three lists of its calls and one with a single list; make soak: all."""
+TABLES = {
+    "evovoice": "sessions",
+    "twin": "calls",
+    "voximplant": "call_sessions",
+    "whippy": "calls",
+    "zoom": "voice_calls",
+}
+"""Where a vendor's calls lie in its raw file."""
 LAG = timedelta(minutes=5)
 Row = dict[str, Any]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
+from conftest import TABLES
 
 from pipelines.config import Account, Config, Vendor
 from pipelines.fx import FxRate
@@ -16,13 +17,6 @@ from pipelines.rate_cards import RateCard
 from transforms.build import BuildResult
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)
-TABLES = {
-    "evovoice": "sessions",
-    "twin": "calls",
-    "voximplant": "call_sessions",
-    "whippy": "calls",
-    "zoom": "voice_calls",
-}
 COLUMNS = (
     "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"
     " fetched_at timestamptz, payload varchar, _dlt_load_id varchar, load_no bigint"

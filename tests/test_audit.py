@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 import requests
-from conftest import FEW, stamp
+from conftest import FEW, TABLES, stamp
 
 from pipelines.audit import differences, due
 from pipelines.config import Config, read_config
@@ -25,13 +25,6 @@ from pipelines.windows import DAY, read_time
 NOW = read_time("2026-11-17T03:00:00Z")
 WEEK = 7
 (CALLS,) = streams_of("whippy")
-TABLES = {
-    "evovoice": "sessions",
-    "twin": "calls",
-    "voximplant": "call_sessions",
-    "whippy": "calls",
-    "zoom": "voice_calls",
-}
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import FEW, House, open_house
+from conftest import FEW, TABLES, House, open_house
 
 from pipelines.windows import read_time
 
 FIRST = read_time("2026-10-13T03:00:00Z")
 NOW = read_time("2026-11-17T03:00:00Z")
-TABLES = {
-    "evovoice": "sessions",
-    "twin": "calls",
-    "voximplant": "call_sessions",
-    "whippy": "calls",
-    "zoom": "voice_calls",
-}
 
 
 @pytest.fixture(scope="module")
