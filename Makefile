@@ -25,7 +25,7 @@ run: setup ## load what is missing, build, publish (nothing configured: the sand
 	@$(BIN)/callhouse run --sandbox-if-unconfigured $(ARGS)
 
 check: setup ## format, lint, types, import contracts, SQL
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/queries pipelines/layouts
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/warehouse/queries pipelines/warehouse/layouts
 
 dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
 
@@ -36,7 +36,7 @@ soak: setup ## the tests that take longer, and forty invented histories
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history"
 
 docs: setup ## write the schema page, and the README's part on the vendors, from the code
-	@$(BIN)/python -m pipelines.docs
+	@$(BIN)/python -m pipelines.commands.write_docs
 
 COMPILE := $(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
 

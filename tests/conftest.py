@@ -17,8 +17,8 @@ import pytest
 import requests
 from hypothesis import settings
 
-from pipelines.sandbox_process import Sandbox, running_sandbox
-from pipelines.windows import read_time
+from pipelines.planning.windows import read_time
+from pipelines.sandbox.process import Sandbox, running_sandbox
 
 # How long an example takes is the machine's affair, not a property.
 settings.register_profile("untimed", deadline=None)

@@ -16,10 +16,10 @@ import duckdb
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pipelines.config import Account, Config, Vendor
-from pipelines.load import load_batch
-from pipelines.night import build_and_publish
-from pipelines.windows import Window, day_windows
+from pipelines.commands.run import build_and_publish
+from pipelines.config.loader import Account, Config, Vendor
+from pipelines.load.loader import load_batch
+from pipelines.planning.windows import Window, day_windows
 
 FOLDER = Path(__file__).parent / "contracts"
 BASES = ("full", "open", "seed")

@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 import duckdb
 from conftest import TABLES
 
-from pipelines.config import Account, Config, Vendor
-from pipelines.fx import FxRate
-from pipelines.night import build_and_publish
-from pipelines.rate_cards import RateCard
+from pipelines.commands.run import build_and_publish
+from pipelines.config.fx_rates import FxRate
+from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.rate_cards import RateCard
 from transforms.build import BuildResult
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)

@@ -12,15 +12,15 @@ import pytest
 import requests
 from conftest import FEW, TABLES, stamp
 
-from pipelines.audit import differences, due
-from pipelines.config import Config, read_config
-from pipelines.ledger import HeldWindow
-from pipelines.load import load
-from pipelines.outcome import Outcome
-from pipelines.plan import AUDIT, PastRead
-from pipelines.sandbox_process import Sandbox, running_sandbox
+from pipelines.config.loader import Config, read_config
+from pipelines.load.audit import differences, due
+from pipelines.load.loader import load
+from pipelines.load.result import Outcome
+from pipelines.planning.planner import AUDIT, PastRead
+from pipelines.planning.windows import DAY, read_time
+from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import streams_of
-from pipelines.windows import DAY, read_time
+from pipelines.warehouse.ledger import HeldWindow
 
 NOW = read_time("2026-11-17T03:00:00Z")
 WEEK = 7

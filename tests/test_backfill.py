@@ -13,13 +13,13 @@ import pytest
 import requests
 from conftest import VENDORS, House, differences, open_house, stamp
 
-from pipelines.config import Account
-from pipelines.load import BATCH_WINDOWS
-from pipelines.news import Tally
-from pipelines.outcome import lost
-from pipelines.pace import duration, pace
-from pipelines.quota import days_needed
-from pipelines.windows import DAY, day_windows, read_time
+from pipelines.commands.pace import duration, pace
+from pipelines.config.loader import Account
+from pipelines.load.change_detection import Tally
+from pipelines.load.loader import BATCH_WINDOWS
+from pipelines.load.result import lost
+from pipelines.planning.request_budget import days_needed
+from pipelines.planning.windows import DAY, day_windows, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 DAYS = 10

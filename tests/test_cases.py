@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from rated import Rated, Record
 
-from pipelines.rate_cards import read_rate_cards
-from pipelines.windows import read_time
+from pipelines.config.rate_cards import read_rate_cards
+from pipelines.planning.windows import read_time
 
 CASES = Path(__file__).parent / "cases"
 SEEDS = Path(__file__).parents[1] / "transforms/seeds"

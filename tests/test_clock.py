@@ -14,15 +14,16 @@ from conftest import FEW, Answer, ScriptedVendor, stamp
 from rated import Rated, whippy_call
 from raw_wire import raw_server
 
-from pipelines.allowance import VendorRun
-from pipelines.config import Config, read_config
-from pipelines.http import Client
-from pipelines.load import load
-from pipelines.outcome import Outcome
-from pipelines.refusal import CLOCK, VendorError
-from pipelines.sandbox_process import Sandbox, running_sandbox
+from pipelines.config.loader import Config, read_config
+from pipelines.extract.client import Client
+from pipelines.extract.errors import VendorError
+from pipelines.extract.rate_limit import VendorRun
+from pipelines.load.loader import load
+from pipelines.load.result import Outcome
+from pipelines.planning.reasons import CLOCK
+from pipelines.planning.windows import DAY, read_time
+from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import streams_of
-from pipelines.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 MINUTE = timedelta(minutes=1)

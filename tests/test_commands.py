@@ -13,11 +13,11 @@ import pytest
 from conftest import CALLHOUSE
 from typer.testing import CliRunner
 
-from pipelines import report
-from pipelines.cli import app
-from pipelines.config import config_folder
-from pipelines.failure import failure_of
-from pipelines.refusal import clean, escaped
+from pipelines.cli import report
+from pipelines.cli.app import app
+from pipelines.config.loader import config_folder
+from pipelines.extract.errors import clean, escaped
+from pipelines.load.failure import failure_of
 from transforms.state import LAYOUT, PROGRAM
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
-from pipelines.config import ALIAS, ConfigError, read_config
+from pipelines.config.loader import ALIAS, ConfigError, read_config
 from pipelines.sources import vendors
 
 ZOOM = {

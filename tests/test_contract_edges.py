@@ -22,9 +22,9 @@ from contract import (
     settings,
 )
 
-from pipelines.reading import Terms
+from pipelines.extract.window_reader import Terms
+from pipelines.planning.windows import day_windows
 from pipelines.sources import open_source
-from pipelines.windows import day_windows
 
 EDGES: list[Json] = json.loads((FOLDER / "edges.json").read_text("utf-8"))
 LONG = "x" * 1_000_000

@@ -12,8 +12,8 @@ import typer
 from conftest import VENDORS
 from typer.core import TyperGroup
 
-from pipelines import docs
-from pipelines.cli import app
+from pipelines.cli.app import app
+from pipelines.commands import write_docs as docs
 from pipelines.sources import source_of, streams_of, vendors
 from transforms.graph import lint
 from transforms.model import read_model

@@ -14,12 +14,12 @@ import duckdb
 import pytest
 from conftest import CALLHOUSE, House, open_house, stamp
 
-from pipelines.config import Account, Config, Vendor
-from pipelines.load import raw_file
-from pipelines.night import build_and_publish
-from pipelines.runs import Run, write_runs
-from pipelines.strip import strips
-from pipelines.windows import DAY, covers, read_time
+from pipelines.cli.calendar_strip import strips
+from pipelines.commands.run import build_and_publish
+from pipelines.config.loader import Account, Config, Vendor
+from pipelines.load.loader import raw_file
+from pipelines.planning.windows import DAY, covers, read_time
+from pipelines.warehouse.journal import Run, write_runs
 
 NOW = datetime(2026, 4, 1, 10, tzinfo=UTC)
 TODAY = "04-01 09:55"

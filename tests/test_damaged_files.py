@@ -23,11 +23,11 @@ from click.testing import Result
 from conftest import House, open_house, stamp
 from typer.testing import CliRunner
 
-from pipelines import locks
-from pipelines.cli import app
-from pipelines.locks import LockedError, in_turn, only_one
-from pipelines.publish import FOLDER, PublishError, folder_mode, publish
-from pipelines.windows import read_time
+from pipelines.cli.app import app
+from pipelines.planning.windows import read_time
+from pipelines.warehouse import locks
+from pipelines.warehouse.locks import LockedError, in_turn, only_one
+from pipelines.warehouse.publish import FOLDER, PublishError, folder_mode, publish
 
 NOW = read_time("2026-11-17T03:00:00Z")
 VENDORS = ("twin", "whippy")

@@ -18,8 +18,8 @@ from conftest import House, open_house, stamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.night import MODELS
-from pipelines.windows import DAY, read_time
+from pipelines.commands.run import MODELS
+from pipelines.planning.windows import DAY, read_time
 from transforms.check import declared
 from transforms.dbt import Given, project
 from transforms.graph import Graph, read_graph

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from pipelines.deletion import (
+from pipelines.planning.deletion import (
     FEW,
     Missing,
     StreamReads,
@@ -13,7 +13,7 @@ from pipelines.deletion import (
     days_beside,
     judge,
 )
-from pipelines.windows import DAY, Interval, read_time
+from pipelines.planning.windows import DAY, Interval, read_time
 
 MONDAY = read_time("2026-03-02T00:00:00Z")
 NIGHT = MONDAY + 4 * DAY + timedelta(hours=3)

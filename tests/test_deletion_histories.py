@@ -22,11 +22,11 @@ import pytest
 import requests
 from conftest import LAG, VENDORS, exact, stamp
 
-from pipelines.config import Config, read_config
-from pipelines.load import load
-from pipelines.night import build_and_publish
-from pipelines.sandbox_process import Sandbox, running_sandbox
-from pipelines.windows import DAY, read_time
+from pipelines.commands.run import build_and_publish
+from pipelines.config.loader import Config, read_config
+from pipelines.load.loader import load
+from pipelines.planning.windows import DAY, read_time
+from pipelines.sandbox.process import Sandbox, running_sandbox
 
 HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "1"))
 CHOSEN = os.environ.get("CALLHOUSE_HISTORY", "")

@@ -12,8 +12,8 @@ from click.testing import Result
 from conftest import House, Row, open_house
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.windows import DAY, read_time
+from pipelines.cli.app import app
+from pipelines.planning.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 VENDORS = ("twin", "voximplant", "zoom")

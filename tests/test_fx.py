@@ -11,10 +11,10 @@ from conftest import ScriptedVendor
 from rated import Rated, whippy_call
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.config import ConfigError, read_config
-from pipelines.fx import FX_RATES, FxRate, rates_of, read_fx_rates
-from pipelines.rate_cards import RateCard
+from pipelines.cli.app import app
+from pipelines.config.fx_rates import FX_RATES, FxRate, rates_of, read_fx_rates
+from pipelines.config.loader import ConfigError, read_config
+from pipelines.config.rate_cards import RateCard
 
 HEADER = "date,from_currency,to_currency,rate,source\n"
 HISTORY = """Date,USD,JPY,RUB,

@@ -6,12 +6,19 @@ from datetime import datetime
 import pytest
 from conftest import Answer, ScriptedVendor
 
-from pipelines import http
-from pipelines.http import Client
-from pipelines.paging import Listing, Page, by_offset, by_page, by_token, pages
-from pipelines.refusal import Refusal, VendorError, clean, seconds_to_wait
-from pipelines.sign_in import BearerToken, HeaderKey
-from pipelines.windows import read_time
+from pipelines.extract import client as http
+from pipelines.extract.auth import BearerToken, HeaderKey
+from pipelines.extract.client import Client
+from pipelines.extract.errors import Refusal, VendorError, clean, seconds_to_wait
+from pipelines.extract.pagination import (
+    Listing,
+    Page,
+    by_offset,
+    by_page,
+    by_token,
+    pages,
+)
+from pipelines.planning.windows import read_time
 
 NOW = read_time("2026-03-01T12:00:00Z")
 AT_ONCE = {"Retry-After": "0"}

@@ -28,13 +28,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pipelines.backfill import backfill
-from pipelines.config import Config, read_config
-from pipelines.load import load
-from pipelines.night import build_and_publish
-from pipelines.plan import Order
-from pipelines.sandbox_process import Sandbox, running_sandbox
-from pipelines.windows import DAY, read_time
+from pipelines.commands.run import build_and_publish
+from pipelines.config.loader import Config, read_config
+from pipelines.load.backfill import backfill
+from pipelines.load.loader import load
+from pipelines.planning.planner import Order
+from pipelines.planning.windows import DAY, read_time
+from pipelines.sandbox.process import Sandbox, running_sandbox
 
 HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "2"))
 START = read_time("2026-11-09T00:00:00Z")
@@ -167,7 +167,7 @@ class Histories(RuleBasedStateMachine):
     @rule(batches=st.integers(0, 3))
     def night_that_crashes(self, batches: int) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pipelines.load.BATCH_WINDOWS", 2)
+            patch.setattr("pipelines.load.loader.BATCH_WINDOWS", 2)
             self.ask(self.config, crash_after(batches))
 
     @rule(fault=st.sampled_from(BREAKS), after=st.integers(0, 6))
@@ -197,7 +197,7 @@ class Histories(RuleBasedStateMachine):
         if start >= self.now:
             return
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pipelines.load.BATCH_WINDOWS", 2)
+            patch.setattr("pipelines.load.loader.BATCH_WINDOWS", 2)
             self.ask(self.config, crash_after(batches), order)
 
     @rule()

@@ -18,17 +18,17 @@ import pytest
 from clients import client
 from conftest import House, exact, open_house, stamp
 
-from pipelines.publish import publish
-from pipelines.report import rows_of_sql
-from pipelines.windows import DAY, read_time
+from pipelines.planning.windows import DAY, read_time
+from pipelines.warehouse.publish import publish
+from pipelines.warehouse.published import rows_of_sql
 
 NOW = read_time("2026-11-17T03:00:00Z")
 HOOKED = """
 import os, signal, sys
 from datetime import datetime
 from pathlib import Path
-from pipelines.config import read_config
-from pipelines import load as loading
+from pipelines.config.loader import read_config
+from pipelines.load import loader as loading
 
 vendor, now, last = sys.argv[1], datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
 counted = 0
@@ -111,8 +111,8 @@ def test_a_load_killed_at_many_points_goes_on_each_time(
 PUBLISH = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.publish import publish
-from pipelines.windows import read_time
+from pipelines.warehouse.publish import publish
+from pipelines.planning.windows import read_time
 
 work, last, counted = Path(sys.argv[1]), int(sys.argv[2]), 0
 

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipelines import reading
-from pipelines.http import Client
-from pipelines.landing import landed
-from pipelines.paging import Page
-from pipelines.reading import Terms
-from pipelines.refusal import VendorError
-from pipelines.stream import Stream
-from pipelines.windows import DAY, Window, read_time
+from pipelines.extract import window_reader as reading
+from pipelines.extract.client import Client
+from pipelines.extract.errors import VendorError
+from pipelines.extract.pagination import Page
+from pipelines.extract.resources import landed
+from pipelines.extract.window_reader import Terms
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Window, read_time
 
 START = read_time("2026-03-01T00:00:00Z")
 WINDOW = Window(START, START + DAY, "calls")

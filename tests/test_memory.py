@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from conftest import CALLHOUSE, Answer, ScriptedVendor, scripted_vendor
 
-from pipelines.windows import DAY, read_time
+from pipelines.planning.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 MOST = 512 * 1024
@@ -22,9 +22,9 @@ MOST = 512 * 1024
 LOAD = """
 import sys
 from pathlib import Path
-from pipelines.config import read_config
-from pipelines.load import load
-from pipelines.windows import read_time
+from pipelines.config.loader import read_config
+from pipelines.load.loader import load
+from pipelines.planning.windows import read_time
 import os
 
 config = read_config(Path("none"), os.environ)

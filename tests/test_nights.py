@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from conftest import VENDORS, House, differences, open_house, stamp
 
-from pipelines.windows import read_time
+from pipelines.planning.windows import read_time
 
 FIRST = read_time("2026-11-17T03:00:00Z")
 FACTS = "select * from fact_calls order by call_key"

@@ -17,9 +17,9 @@ import duckdb
 import pytest
 from conftest import VENDORS, House, differences, open_house, stamp
 
-from pipelines.load import file_lock, raw_file
-from pipelines.migration import LAYOUT, migrate
-from pipelines.windows import DAY, read_time
+from pipelines.load.loader import file_lock, raw_file
+from pipelines.planning.windows import DAY, read_time
+from pipelines.warehouse.migration import LAYOUT, migrate
 from transforms import state
 
 STORED = Path(__file__).parent / "warehouses"
@@ -38,7 +38,7 @@ Rows = dict[str, Counter[tuple[str, ...]]]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipelines.migration import _take_steps, migrate
+from pipelines.warehouse.migration import _take_steps, migrate
 
 raw, lock, kill_at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 seen = 0

@@ -11,8 +11,8 @@ from clients import client
 from conftest import House, open_house, stamp
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.windows import DAY, read_time
+from pipelines.cli.app import app
+from pipelines.planning.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 VENDORS = ("--vendor", "twin", "--vendor", "whippy")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.plan import (
+from pipelines.planning.planner import (
     ClockError,
     Order,
     PastRead,
@@ -16,8 +16,8 @@ from pipelines.plan import (
     plan_backfill,
     refuse_earlier,
 )
-from pipelines.stream import Stream
-from pipelines.windows import (
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import (
     DAY,
     Interval,
     Window,

@@ -12,12 +12,12 @@ from clients import client
 from conftest import House, open_house
 from typer.testing import CliRunner
 
-from pipelines import night
-from pipelines.cli import app
-from pipelines.publish import FOLDER, PublishError, publish
-from pipelines.report import rows_of_sql
-from pipelines.runs import Run, read_runs, write_runs
-from pipelines.windows import read_time
+from pipelines.cli.app import app
+from pipelines.commands import run as night
+from pipelines.planning.windows import read_time
+from pipelines.warehouse.journal import Run, read_runs, write_runs
+from pipelines.warehouse.publish import FOLDER, PublishError, publish
+from pipelines.warehouse.published import rows_of_sql
 
 NOW = read_time("2026-11-17T03:00:00Z")
 BROKEN = """-- No call is longer than a minute: a check that fails.

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from conftest import House, Row, open_house
 
-from pipelines.windows import read_time
+from pipelines.planning.windows import read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 ONLY = ("--vendor", "zoom", "--vendor", "twin")

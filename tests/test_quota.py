@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 from conftest import Answer, House, ScriptedVendor, open_house
 
-from pipelines.allowance import Allowance, SpentError
-from pipelines.http import Client
-from pipelines.plan import PastRead
-from pipelines.quota import expected_requests, spent_today, warning
-from pipelines.refusal import VendorError
-from pipelines.stream import Stream
-from pipelines.windows import DAY, Window, read_time
+from pipelines.extract.client import Client
+from pipelines.extract.errors import VendorError
+from pipelines.extract.rate_limit import Allowance, SpentError
+from pipelines.planning.planner import PastRead
+from pipelines.planning.request_budget import expected_requests, spent_today, warning
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Window, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 MIDNIGHT = read_time("2026-11-17T00:00:00Z")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rated import NOW, Rated, Record, whippy_call
 
-from pipelines.rate_cards import RateCard
+from pipelines.config.rate_cards import RateCard
 
 HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "2"))
 

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 from conftest import House, open_house
 
-from pipelines.cli import app
-from pipelines.report import FIRST_QUERY
-from pipelines.windows import read_time
+from pipelines.cli.app import app
+from pipelines.cli.report import FIRST_QUERY
+from pipelines.planning.windows import read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")

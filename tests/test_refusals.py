@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from conftest import FEW, VENDORS, House, open_house
 
-from pipelines.http import ATTEMPTS
-from pipelines.windows import read_time
+from pipelines.extract.client import ATTEMPTS
+from pipelines.planning.windows import read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 COUNTS = "select vendor, count(*) from fact_calls group by 1 order by 1"

@@ -14,7 +14,7 @@ import requests
 from conftest import VENDORS
 from test_sandbox import KEYS, TWIN_FIELDS, Client
 
-from pipelines.sandbox_process import running_sandbox
+from pipelines.sandbox.process import running_sandbox
 
 NOW = datetime(2026, 3, 24, 3, tzinfo=UTC)
 DAY = "2026-03-19"

@@ -23,18 +23,18 @@ from conftest import VENDORS, Answer, Row, ScriptedVendor, scripted_vendor, stam
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pipelines.config import read_config
-from pipelines.http import Auth, Client
-from pipelines.load import load, raw_file
-from pipelines.night import build_and_publish
-from pipelines.outcome import Outcome
-from pipelines.paging import Page, in_halves
-from pipelines.plan import plan
-from pipelines.reading import Terms
-from pipelines.refusal import Refused, TooMuchError
-from pipelines.sandbox_process import Sandbox, running_sandbox
+from pipelines.commands.run import build_and_publish
+from pipelines.config.loader import read_config
+from pipelines.extract.client import Auth, Client
+from pipelines.extract.errors import Refused, TooMuchError
+from pipelines.extract.pagination import Page, in_halves
+from pipelines.extract.window_reader import Terms
+from pipelines.load.loader import load, raw_file
+from pipelines.load.result import Outcome
+from pipelines.planning.planner import plan
+from pipelines.planning.windows import DAY, Window, day_windows, read_time
+from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import evovoice, source_of, streams_of, twin, whippy
-from pipelines.windows import DAY, Window, day_windows, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 MONDAY = ("2026-11-16", "2026-11-17")

@@ -20,16 +20,16 @@ from conftest import (
 )
 from msgspec import Raw
 
-from pipelines.http import Client
-from pipelines.landing import landed
-from pipelines.paging import Listing, Page
-from pipelines.plan import PastRead, plan
-from pipelines.reading import Terms
-from pipelines.refusal import VendorError
-from pipelines.settle import PendingDay, days_in_doubt, settle_windows
+from pipelines.extract.client import Client
+from pipelines.extract.errors import VendorError
+from pipelines.extract.pagination import Listing, Page
+from pipelines.extract.resources import landed
+from pipelines.extract.window_reader import Terms
+from pipelines.planning.pending import PendingDay, days_in_doubt, settle_windows
+from pipelines.planning.planner import PastRead, plan
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import evovoice, twin, voximplant, zoom
-from pipelines.stream import Stream
-from pipelines.windows import DAY, Window, read_time
 
 FIRST = read_time("2026-12-03T00:06:00Z")
 NIGHTS = (0, 1, 3)

@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from conftest import Answer, ScriptedVendor
 
-from pipelines import http
-from pipelines.http import Client
-from pipelines.paging import RESTARTS
-from pipelines.reading import Terms
-from pipelines.sign_in import BearerToken
+from pipelines.extract import client as http
+from pipelines.extract.auth import BearerToken
+from pipelines.extract.client import Client
+from pipelines.extract.pagination import RESTARTS
+from pipelines.extract.window_reader import Terms
+from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import open_source, streams_of
-from pipelines.windows import DAY, Window, read_time
 
 START = read_time("2026-03-02T00:00:00Z")
 AT_ONCE = {"Retry-After": "0"}

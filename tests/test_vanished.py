@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from conftest import LAG, VENDORS, House, differences, open_house, stamp
 
-from pipelines.windows import DAY, read_time
+from pipelines.planning.windows import DAY, read_time
 
 NOW = read_time("2026-11-06T03:00:00Z")
 """A Friday; the history begins with a month, which EvoVoice loads whole."""

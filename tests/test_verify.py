@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from conftest import FEW, TABLES, House, open_house
 
-from pipelines.windows import read_time
+from pipelines.planning.windows import read_time
 
 FIRST = read_time("2026-10-13T03:00:00Z")
 NOW = read_time("2026-11-17T03:00:00Z")

@@ -11,11 +11,11 @@ from conftest import Answer, ScriptedVendor
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from pipelines.http import Client
-from pipelines.paging import Page
-from pipelines.refusal import VendorError
+from pipelines.extract.client import Client
+from pipelines.extract.errors import VendorError
+from pipelines.extract.pagination import Page
+from pipelines.planning.windows import Window
 from pipelines.sources import voximplant as vendor
-from pipelines.windows import Window
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -20,14 +20,14 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from raw_wire import RawServer, dripping, outlasted, raw_server
 from requests.auth import HTTPBasicAuth
 
-from pipelines import http
-from pipelines.allowance import VendorRun
-from pipelines.http import Client
-from pipelines.paging import Listing, by_offset, by_token, pages
-from pipelines.refusal import Refusal, VendorError
-from pipelines.sign_in import BearerToken, HeaderKey
+from pipelines.extract import client as http
+from pipelines.extract.auth import BearerToken, HeaderKey
+from pipelines.extract.client import Client
+from pipelines.extract.errors import Refusal, VendorError
+from pipelines.extract.pagination import Listing, by_offset, by_token, pages
+from pipelines.extract.rate_limit import VendorRun
+from pipelines.planning.windows import day_windows
 from pipelines.sources import evovoice, twin, voximplant, whippy, zoom
-from pipelines.windows import day_windows
 
 OK = b"HTTP/1.1 200 OK\r\n"
 PLAIN = b"Content-Type: application/json\r\n"

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.config import read_config
-from pipelines.night import build_and_publish
-from pipelines.publish import PUBLISHED
+from pipelines.cli.app import app
+from pipelines.commands.run import build_and_publish
+from pipelines.config.loader import read_config
+from pipelines.warehouse.publish import PUBLISHED
 
 Case = Mapping[str, Any]
 DATA = Path(__file__).with_name("wrong_inputs.toml")

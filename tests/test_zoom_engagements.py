@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import House, open_house, stamp
 
-from pipelines.windows import DAY, read_time
+from pipelines.planning.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 SCOPE = "contact_center:read:list_engagements:admin"

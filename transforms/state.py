@@ -25,7 +25,7 @@ _KEPT = "ops.kept_vendors"
 """Vendors whose calls a full build kept as they were, without their raw file."""
 LAYOUT = 1
 """Of the built tables, for whoever reads them: raise it when a table or column that
-``pipelines/queries`` asks for is new, or means something else."""
+``pipelines/warehouse/queries`` asks for is new, or means something else."""
 PROGRAM = f"callhouse {version('callhouse')}"
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from dlt.extract import DltSource
 
-from pipelines.reading import Terms
-from pipelines.stream import Stream
-from pipelines.windows import Window
+from pipelines.extract.window_reader import Terms
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import Window
 
 
 def vendors() -> tuple[str, ...]:

@@ -46,14 +46,21 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
-from pipelines.http import PATIENCE_SECONDS, Client
-from pipelines.landing import landed
-from pipelines.paging import Envelope, Listing, Page, by_page, checked, pages
-from pipelines.reading import ALONE, Terms
-from pipelines.refusal import Refusal, VendorError
-from pipelines.sign_in import BearerToken
-from pipelines.stream import Stream
-from pipelines.windows import DAY, Window, read_time
+from pipelines.extract.auth import BearerToken
+from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.errors import Refusal, VendorError
+from pipelines.extract.pagination import (
+    Envelope,
+    Listing,
+    Page,
+    by_page,
+    checked,
+    pages,
+)
+from pipelines.extract.resources import landed
+from pipelines.extract.window_reader import ALONE, Terms
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Window, read_time
 
 COOKIE_SECONDS = 86_400.0
 """No life is named: the cookies serve until they are refused."""
@@ -111,7 +118,7 @@ def evovoice(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one login's sessions and accounts (`pipelines.landing`).
+    """Load windows of one login's sessions and accounts (`extract.resources`).
 
     ``account_ids`` are the vendor's ids of the accounts to read, comma-separated.
     """

@@ -44,9 +44,10 @@ import msgspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import PATIENCE_SECONDS, Client
-from pipelines.landing import landed
-from pipelines.paging import (
+from pipelines.extract.auth import BearerToken
+from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.errors import Refusal, TooMuchError, VendorError
+from pipelines.extract.pagination import (
     Envelope,
     Listing,
     Page,
@@ -55,11 +56,10 @@ from pipelines.paging import (
     may_be_capped,
     pages,
 )
-from pipelines.reading import ALONE, Terms
-from pipelines.refusal import Refusal, TooMuchError, VendorError
-from pipelines.sign_in import BearerToken
-from pipelines.stream import Stream
-from pipelines.windows import DAY, Window, read_time
+from pipelines.extract.resources import landed
+from pipelines.extract.window_reader import ALONE, Terms
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Window, read_time
 
 TOKEN_SECONDS = 43_200
 """The life that the vendor's own example asks for."""
@@ -139,7 +139,7 @@ def twin(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one account's incoming calls (shapes: `pipelines.landing`).
+    """Load windows of one account's incoming calls (shapes: `extract.resources`).
 
     ``company_ids`` are separated by commas; empty asks for the login's own company.
     """

@@ -44,9 +44,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import PATIENCE_SECONDS, Client
-from pipelines.landing import landed
-from pipelines.paging import (
+from pipelines.extract.auth import BearerToken
+from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.errors import Refusal, TooMuchError, VendorError, clean
+from pipelines.extract.pagination import (
     Envelope,
     Listing,
     Page,
@@ -56,11 +57,10 @@ from pipelines.paging import (
     pages,
     promised,
 )
-from pipelines.reading import ALONE, Terms
-from pipelines.refusal import Refusal, TooMuchError, VendorError, clean
-from pipelines.sign_in import BearerToken
-from pipelines.stream import Stream
-from pipelines.windows import DAY, Window, read_time
+from pipelines.extract.resources import landed
+from pipelines.extract.window_reader import ALONE, Terms
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Window, read_time
 
 HISTORY = "/GetCallHistory"
 REACH = 10_000
@@ -120,7 +120,7 @@ def voximplant(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one account's call history (shapes: `pipelines.landing`)."""
+    """Load windows of one account's call history (shapes: `extract.resources`)."""
     client = Client(
         "voximplant",
         base_url,

@@ -38,9 +38,10 @@ import msgspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from pipelines.http import PATIENCE_SECONDS, Client
-from pipelines.landing import landed
-from pipelines.paging import (
+from pipelines.extract.auth import HeaderKey
+from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.errors import Refusal, TooMuchError, VendorError
+from pipelines.extract.pagination import (
     Envelope,
     Listing,
     Page,
@@ -49,11 +50,10 @@ from pipelines.paging import (
     may_be_capped,
     pages,
 )
-from pipelines.reading import ALONE, Terms
-from pipelines.refusal import Refusal, TooMuchError, VendorError
-from pipelines.sign_in import HeaderKey
-from pipelines.stream import Stream
-from pipelines.windows import DAY, Window, read_time
+from pipelines.extract.resources import landed
+from pipelines.extract.window_reader import ALONE, Terms
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Window, read_time
 
 SEARCH_SECONDS = 60
 """Twice what the vendor allows a search by default; deep offsets are slow."""
@@ -93,7 +93,7 @@ def whippy(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one organization's calls (shapes: `pipelines.landing`)."""
+    """Load windows of one organization's calls (shapes: `extract.resources`)."""
     client = Client(
         "whippy",
         base_url,

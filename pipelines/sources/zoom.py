@@ -42,14 +42,14 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
-from pipelines.http import PATIENCE_SECONDS, Client
-from pipelines.landing import landed
-from pipelines.paging import Listing, Page, by_token, pages, restarted
-from pipelines.reading import ALONE, Fetch, Terms
-from pipelines.refusal import Refusal
-from pipelines.sign_in import BearerToken
-from pipelines.stream import Stream
-from pipelines.windows import DAY, Window
+from pipelines.extract.auth import BearerToken
+from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.errors import Refusal
+from pipelines.extract.pagination import Listing, Page, by_token, pages, restarted
+from pipelines.extract.resources import landed
+from pipelines.extract.window_reader import ALONE, Fetch, Terms
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Window
 
 SECOND = timedelta(seconds=1)
 TOO_OLD = re.compile(
@@ -105,7 +105,7 @@ def zoom(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one account's call log (shapes: `pipelines.landing`).
+    """Load windows of one account's call log (shapes: `pipelines.extract.resources`).
 
     ``engagements`` reads the second list as well, where the app has its scope.
     """

@@ -24,7 +24,7 @@ from pathlib import Path
 import duckdb
 import requests
 
-from pipelines.sandbox_process import running_sandbox
+from pipelines.sandbox.process import running_sandbox
 
 FIRST = datetime(2026, 11, 17, 3, tzinfo=UTC)
 KEPT = ("raw", "build.duckdb", "calls.duckdb", "runs.jsonl", "origin")

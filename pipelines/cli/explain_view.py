@@ -1,0 +1,279 @@
+"""``callhouse explain``: one call's story on a terminal, or for a machine.
+
+Numbers and names stand in it on purpose, for who asks for one call wants to know them;
+they go to stdout and nowhere else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.cli.report import compact_table, plain, stdout
+from pipelines.commands.explain import Story, Version
+from pipelines.extract.errors import escaped
+from pipelines.warehouse.published import Row
+
+PARTS_OF_TIME = (
+    *("ring", "ivr", "queue", "talk", "hold", "wrap"),
+    *("bot", "ai", "transfer", "billed"),
+)
+FLAGS = ("abandoned", "voicemail", "transferred", "bot_handled", "recorded")
+SAID = ("language", "sentiment", "rating", "nps")
+_YES = {True: "yes", False: "no", None: None}
+EVENTS = {
+    "first": "first seen",
+    "changed": "changed",
+    "gone": "no longer listed by its vendor",
+    "back": "listed again",
+}
+
+
+def as_json(story: Story) -> Row:
+    """Return all of it for a machine, the vendor's records as they came."""
+    return {
+        "as_of": plain(story.as_of),
+        "call": _plain(story.call),
+        "unsettled": list(story.unsettled),
+        "legs": [_plain(row) for row in story.legs],
+        "costs": [_plain(row) for row in story.costs],
+        "agents": [_plain(row) for row in story.agents],
+        "queues": [_plain(row) for row in story.queues],
+        "versions": [
+            {
+                **_plain(asdict(one)),
+                "windows": [_plain(window) for window in one.windows],
+                "changes": [_plain(change) for change in one.changes],
+            }
+            for one in story.versions
+        ],
+        "records": {
+            table: msgspec.Raw(payload.encode())
+            for table, payload in story.records.items()
+        },
+    }
+
+
+def show_story(story: Story) -> None:
+    """Print it, the newest record of the vendor last."""
+    console = stdout()
+    console.print(_seen(story.call["call_key"], "bold"))
+    console.print(_facts(story))
+    if story.legs:
+        console.print(_legs(story))
+    if story.costs:
+        console.print(_costs(story))
+    console.print("\n[bold]What came, and when[/]")
+    if not story.has_raw:
+        console.print("The raw file of its vendor cannot be read here.")
+    for version in story.versions:
+        for line in _version(version):
+            console.print(line, soft_wrap=True)
+    for table, payload in story.records.items():
+        console.print(f"\n[bold]The vendor's record[/], newest, in raw.{table}")
+        pretty = msgspec.json.format(payload.encode(), indent=2).decode()
+        for text in pretty.splitlines():
+            console.print(_seen(text), soft_wrap=True)
+
+
+def _facts(story: Story) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, text in (*_parties(story), *_times(story), *_ends(story)):
+        if text:
+            grid.add_row(name, _seen(text))
+    return grid
+
+
+def _parties(story: Story) -> Iterator[tuple[str, str]]:
+    call = story.call
+    yield "direction", call["direction"]
+    kind, country = call["customer_number_kind"], call["country"]
+    yield "customer", _listed(call["customer_number"], kind, country)
+    yield "business", _listed(call["business_number"])
+    yield (
+        "agents",
+        _listed(*(one["agent_name"] or one["agent_key"] for one in story.agents)),
+    )
+    yield (
+        "queues",
+        _listed(*(one["queue_name"] or one["queue_key"] for one in story.queues)),
+    )
+    yield "part of", _listed(call["parent_call_key"])
+
+
+def _times(story: Story) -> Iterator[tuple[str, str]]:
+    call = story.call
+    for name in ("started", "answered", "ended"):
+        moment = call[f"{name}_at"]
+        text = _time(moment)
+        if moment is not None and story.time_zone != "UTC":
+            local = story.local_times[f"{name}_at"]
+            text += f" ({local:%Y-%m-%d %H:%M:%S} {story.time_zone})"
+        yield name, text
+    whole = _seconds(call["total_seconds"])
+    yield "lasted", _listed(whole and f"{whole} ({call['duration_basis']})")
+    parts = (
+        f"{part} {_seconds(call[f'{part}_seconds'])}"
+        for part in PARTS_OF_TIME
+        if call[f"{part}_seconds"] is not None
+    )
+    yield "of which", _listed(*parts)
+
+
+def _ends(story: Story) -> Iterator[tuple[str, str]]:
+    call = story.call
+    word = call["vendor_outcome"]
+    yield (
+        "outcome",
+        _listed(
+            f"{call['outcome']} (stage: {call['outcome_stage']})",
+            None if word is None else f"the vendor says {word!r}",
+            call["hangup_by"] and f"ended by {call['hangup_by']}",
+        ),
+    )
+    yield "was", _listed(*(one for one in FLAGS if call[f"is_{one}"]))
+    for name in SAID:
+        yield name, _listed(call[name])
+    yield "cost", _cost(call)
+    yield "settled", "no: " + "; ".join(story.unsettled) if story.unsettled else "yes"
+    if call["is_deleted"]:
+        seen = _time(call["last_loaded_at"])
+        yield "deleted", f"its vendor no longer lists it, found {seen}"
+    if call["is_erased"]:
+        yield "erased", "its vendor has depersonalised it"
+    yield "as of", _time(story.as_of)
+
+
+def _cost(call: Row) -> str:
+    how = f"{call['cost_source']}, {call['cost_status']}"
+    if call["cost_total"] is None:
+        return f"none known ({how})"
+    text = f"{_amount(call['cost_total'])} {call['currency']} ({how})"
+    if call["cost_reporting"] is not None and call["fx_rate"] != 1:
+        there = f"{_amount(call['cost_reporting'])} {call['reporting_currency']}"
+        text += f" = {there} at {_amount(call['fx_rate'])}"
+    return text
+
+
+def _legs(story: Story) -> Table:
+    return _filled(
+        "\nLegs, which overlap",
+        [
+            {
+                "leg": row["leg_no"],
+                "role": row["role"],
+                "direction": row["direction"],
+                "from": row["from_party"],
+                "to": row["to_party"],
+                "name": row["party_name"],
+                "UTC": row["started_at"] and f"{row['started_at']:%H:%M:%S}",
+                "seconds": _amount(row["total_seconds"]),
+                "connected": _YES[row["is_successful"]],
+                "result": row["vendor_result"],
+                "code": row["end_code"],
+                "cost": _money(row["cost"], row["currency"]),
+            }
+            for row in story.legs
+        ],
+        right=("leg", "seconds", "cost"),
+    )
+
+
+def _costs(story: Story) -> Table:
+    call = story.call
+    lines: list[Row] = [
+        {
+            "line": row["line_no"],
+            "component": row["component"],
+            "vendor's word": row["vendor_component"],
+            "origin": row["source"],
+            "quantity x unit price": _quantity(row),
+            "amount": _money(row["amount"], row["currency"]) or "not billed",
+            "counts": "yes" if row["is_leaf"] else "no, its parts or its twin do",
+        }
+        for row in story.costs
+    ]
+    lines += [
+        {"component": name, "amount": _money(call[column], call["currency"])}
+        for name, column in (
+            ("unallocated", "cost_unallocated"),
+            ("total", "cost_total"),
+        )
+    ]
+    return _filled("\nCost, line by line", lines, right=("line", "amount"))
+
+
+def _filled(title: str, rows: list[Row], right: tuple[str, ...]) -> Table:
+    """Return a table without the columns in which no row has anything."""
+    names = [name for name in rows[0] if any(row.get(name) for row in rows)]
+    table = compact_table(title, *names, right=right)
+    for row in rows:
+        table.add_row(*(_seen(row.get(name)) for name in names))
+    return table
+
+
+def _quantity(row: Row) -> str:
+    quantity, price = row["quantity"], row["unit_price"]
+    parts = [_amount(quantity), row["unit"] or ""]
+    amount = " ".join(part for part in parts if part)
+    if price is None:
+        return amount
+    return f"{amount} x {_money(price, row['currency'])}".strip()
+
+
+def _version(version: Version) -> Iterator[Text]:
+    yield _seen(f"{_time(version.fetched_at)}  {EVENTS[version.event]}")
+    windows = ", ".join(
+        f"{one['stream']} of {_span(one)} ({one['purpose']})" for one in version.windows
+    )
+    yield _seen(f"    raw.{version.table}, load {version.load_id}, {windows}", "dim")
+    for change in version.changes:
+        old, new = (_said(change[side]) for side in ("old", "new"))
+        said = "withheld" if change["is_withheld"] else f"{old} -> {new}"
+        yield _seen(f"    {change['field']}: {said}")
+
+
+def _said(value: str | None) -> str:
+    return "nothing" if value in {None, ""} else str(value)
+
+
+def _span(window: Row) -> str:
+    start, end = window["window_start"], window["window_end"]
+    shown = "%Y-%m-%d" if start.time() == end.time() == datetime.min.time() else None
+    return "..".join(f"{one:{shown or '%Y-%m-%d %H:%M'}}" for one in (start, end))
+
+
+def _plain(row: Row) -> Row:
+    return {key: plain(value) for key, value in row.items()}
+
+
+def _listed(*parts: object) -> str:
+    return ", ".join(str(part) for part in parts if part not in {None, False, ""})
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _seconds(seconds: Decimal | None) -> str:
+    return "" if seconds is None else f"{_amount(seconds)} s"
+
+
+def _money(amount: Decimal | None, currency: str | None) -> str:
+    return "" if amount is None else f"{_amount(amount)} {currency or ''}".strip()
+
+
+def _amount(amount: Decimal | None) -> str:
+    """Return it without the zeros of its type."""
+    return "" if amount is None else f"{amount.normalize():f}"
+
+
+def _seen(value: object, style: str = "") -> Text:
+    """Return a text of a vendor's with what would steer the terminal spelled out."""
+    return Text("" if value is None else escaped(str(value)), style)

@@ -1,0 +1,76 @@
+"""What a command is asked for, checked: which vendors, which accounts, which days."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from pipelines.config.loader import Config, ConfigError, Vendor
+from pipelines.planning.planner import Order
+from pipelines.planning.windows import DAY
+
+
+def vendors_named(
+    config: Config, names: Sequence[str] | None, aliases: Sequence[str] | None = None
+) -> list[Vendor]:
+    """Return the vendors of these names with the accounts of these; none means all.
+
+    Raises `ConfigError` for a name that is not configured.
+    """
+    known = {vendor.name: vendor for vendor in config.vendors}
+    for name in names or ():
+        _check("--vendor", name, known)
+    vendors = [known[name] for name in dict.fromkeys(names or known)]
+    if not aliases:
+        return vendors
+    accounts = {account.alias for vendor in vendors for account in vendor.accounts}
+    for alias in aliases:
+        _check("--account", alias, sorted(accounts))
+    chosen = (
+        replace(one, accounts=tuple(a for a in one.accounts if a.alias in aliases))
+        for one in vendors
+    )
+    return [vendor for vendor in chosen if vendor.accounts]
+
+
+def days_ordered(
+    first: datetime,
+    last: datetime | None,
+    now: datetime,
+    *,
+    is_forced: bool,
+    newest_first: bool,
+    confirms_deletions: bool = False,
+) -> Order:
+    """Return a backfill of two UTC days and those between; without a last, to today.
+
+    Raises `ConfigError` for days that are none, or have not come.
+    """
+    if confirms_deletions and not is_forced:
+        raise ConfigError(
+            "--confirm-deletions goes with --force: what is deleted shows only when "
+            "the days are read again"
+        )
+    if first > now:
+        raise ConfigError(
+            f"--from {first:%Y-%m-%d} lies in the future; it is {now:%Y-%m-%d} (UTC)"
+        )
+    last = now if last is None else last
+    if first > last:
+        raise ConfigError(
+            f"--from {first:%Y-%m-%d} lies after --to {last:%Y-%m-%d}; swap them"
+        )
+    end = min(last, now).replace(hour=0, minute=0, second=0, microsecond=0) + DAY
+    return Order(
+        first,
+        end,
+        is_forced=is_forced,
+        newest_first=newest_first,
+        confirms_deletions=confirms_deletions,
+    )
+
+
+def _check(option: str, name: str, known: Sequence[str] | dict[str, Vendor]) -> None:
+    if name not in known:
+        raise ConfigError(
+            f"{option} {name}: not configured; configured: {', '.join(known)}"
+        )

@@ -1,0 +1,247 @@
+"""``callhouse status``: what is held of every account, how far, and what is open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.cli.calendar_strip import strips
+from pipelines.cli.report import (
+    compact_table,
+    plain,
+    show_missing_rates,
+    stdout,
+)
+from pipelines.planning.windows import DAY
+from pipelines.warehouse.journal import read_runs
+from pipelines.warehouse.published import Row, rows_of
+
+WIDE = 120
+"""Columns of a file or a pipe: some months of days, and every table."""
+STALE = timedelta(hours=36)
+"""A nightly build is older only when one was missed."""
+GAPS = 8
+"""So many ranges of lacking days are named of an account, the newest first."""
+PENDING = {
+    "<1 d": "pending_under_1_day",
+    "1-7 d": "pending_1_to_7_days",
+    "7-30 d": "pending_7_to_30_days",
+    ">30 d": "pending_over_30_days",
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held of one account: its facts, its days and its streams."""
+
+    facts: Row
+    days: Sequence[Row]
+    """Each UTC day from the first asked for up to now's: day, state, records."""
+    streams: Sequence[Row]
+
+    @property
+    def name(self) -> str:
+        """Vendor and account."""
+        return f"{self.facts['vendor']} {self.facts['account']}"
+
+    def lacking(self, state: str) -> list[date]:
+        """Return the days before today that are in a state."""
+        past = self.days[:-1] if self.facts["is_configured"] else self.days
+        return [row["day"] for row in past if row["state"] == state]
+
+
+@dataclass(frozen=True)
+class Status:
+    """A published file, asked at a time that may be later than its build."""
+
+    as_of: datetime
+    now: datetime
+    accounts: Sequence[Held]
+    missing_rates: Sequence[Row] = ()
+    """Currencies of calls whose cost could not be converted."""
+    build_error: str | None = None
+    """Why the newest build failed, so that this is not its."""
+
+    @property
+    def windows_open(self) -> int:
+        """Windows that the next run must read because their last reading failed."""
+        return sum(row["windows_open"] for one in self.accounts for row in one.streams)
+
+
+def read_status(published: Path, now: datetime) -> Status:
+    """Ask a published file; days since it was built count as missing.
+
+    Only the journal beside it knows of a build that failed after it.
+    """
+    runs = read_runs(published.parent).to_pylist()
+    ((as_of,),) = (row.values() for row in rows_of(published, "status_clock"))
+    now = max(now, as_of)
+
+    def by_account(name: str) -> dict[tuple[str, str], list[Row]]:
+        found: dict[tuple[str, str], list[Row]] = {}
+        for row in rows_of(published, name, now):
+            found.setdefault((row["vendor"], row["account"]), []).append(row)
+        return found
+
+    days = by_account("status_days")
+    streams = by_account("status_streams")
+    accounts = [
+        Held(facts, days.get(key, []), streams.get(key, []))
+        for key, (facts,) in by_account("status_accounts").items()
+    ]
+    builds = [one for one in runs if one["command"] == "build"]
+    error = builds[-1]["error"] if builds and builds[-1]["started_at"] > as_of else None
+    return Status(as_of, now, accounts, rows_of(published, "missing_rates"), error)
+
+
+def as_json(status: Status) -> Row:
+    """Return all of it for a machine."""
+    return {
+        "as_of": plain(status.as_of),
+        "build_error": status.build_error,
+        "windows_open": status.windows_open,
+        "missing_rates": [_plain(row) for row in status.missing_rates],
+        "accounts": [
+            {
+                **_plain(one.facts),
+                "newest_settled_day": plain(_newest_settled(one)),
+                **{f"days_{s}": len(one.lacking(s)) for s in ("missing", "partial")},
+                "days": [
+                    {key: plain(row[key]) for key in ("day", "state", "records")}
+                    for row in one.days
+                ],
+                "streams": [_plain(row) for row in one.streams],
+            }
+            for one in status.accounts
+        ],
+    }
+
+
+def show_status(status: Status) -> None:
+    """Print it for the operator, as wide as the terminal is."""
+    console = stdout(WIDE)
+    age = status.now - status.as_of
+    late = f", [bold red]{age / DAY:.0f} days ago[/]" if age > STALE else ""
+    console.print(f"As of {status.as_of:%Y-%m-%d %H:%M} UTC{late}\n")
+    if status.build_error:
+        console.print("[bold red]The last build failed[/]", end=" ")
+        console.print(f"{status.build_error}\n", markup=False)
+    days = {one.name: one.days for one in status.accounts}
+    is_plain = not console.encoding.lower().startswith("utf")
+    last = status.now.date()
+    for line in strips(days, last, console.width, is_plain=is_plain):
+        console.print(line, no_wrap=True, overflow="crop")
+    console.print()
+    for one in status.accounts:
+        if lacks := _gaps(one):
+            console.print(f"[bold red]{escape(one.name)}[/] lacks {lacks}\n")
+    for table in (_accounts, _waiting, _streams):
+        console.print(table(status))
+        console.print()
+    show_missing_rates(console, status.missing_rates)
+    for one in status.accounts:
+        for row in one.streams:
+            if row["last_error"]:
+                console.print(f"[bold]{escape(one.name)} {row['stream']}[/]", end=" ")
+                console.print(row["last_error"], markup=False)
+
+
+def _gaps(one: Held) -> str:
+    """Name the ranges of days that are missing or partial, the newest first."""
+    ranges = [
+        f"{_range([day for _, day in run])} ({state})"
+        for state in ("missing", "partial", "unreachable")
+        for _, run in groupby(
+            enumerate(one.lacking(state)),
+            key=lambda pair: pair[1] - timedelta(days=pair[0]),
+        )
+    ]
+    ranges.sort(reverse=True)
+    more = len(ranges) - GAPS
+    return ", ".join(ranges[:GAPS]) + (f", and {more} more ranges" if more > 0 else "")
+
+
+def _range(days: Sequence[date]) -> str:
+    first, last = days[0], days[-1]
+    return f"{first}" if first == last else f"{first}..{last}"
+
+
+def _newest_settled(one: Held) -> date | None:
+    return max((row["day"] for row in one.days if row["is_settled"]), default=None)
+
+
+def _accounts(status: Status) -> Table:
+    names = ("account", "settled until", "missing", "partial", "quarantined")
+    title = "Days, the last run, and what is left of today's requests"
+    table = compact_table(title, *names, "last run", "quota left", right=names[2:])
+    for one in status.accounts:
+        facts = one.facts
+        missing, partial = (len(one.lacking(s)) for s in ("missing", "partial"))
+        run = f"{_time(facts['last_run_at'])} {facts['last_run_command']}"
+        outcome = facts["last_run_outcome"]
+        ended = outcome if outcome == "complete" else f"[bold red]{outcome}[/]"
+        limit = facts["daily_requests"]
+        table.add_row(
+            escape(one.name) + ("" if facts["is_configured"] else " (not configured)"),
+            str(_newest_settled(one) or "-"),
+            f"[bold red]{missing}[/]" if missing else "0",
+            f"[yellow]{partial}[/]" if partial else "0",
+            f"[yellow]{aside:,}[/]" if (aside := facts["quarantined"]) else "0",
+            f"{run} {ended}" if outcome else "-",
+            f"{facts['requests_left']:,} of {limit:,}" if limit else "no limit set",
+        )
+    return table
+
+
+def _waiting(status: Status) -> Table:
+    title = "Calls whose end or price is pending, by age; how late calls still changed"
+    columns = ("account", *PENDING, "99 % final in", "lookback", "justified")
+    table = compact_table(title, *columns, right=columns[1:])
+    for one in status.accounts:
+        facts = one.facts
+        final, days = facts["lag_p99_hours"], facts["lookback_days_justified"]
+        table.add_row(
+            escape(one.name),
+            *(f"{facts[name]:,}" for name in PENDING.values()),
+            "-" if final is None else f"{final:.1f} h",
+            f"{float(facts['lookback_days']):g} d",
+            "-" if days is None else f"{days} d",
+        )
+    return table
+
+
+def _streams(status: Status) -> Table:
+    names = ("account", "stream", "held from", "held until", "last read", "all checked")
+    counts = ("complete", "open")
+    table = compact_table("Windows of each stream", *names, *counts, right=counts)
+    for one in status.accounts:
+        for row in one.streams:
+            is_open = row["windows_open"]
+            table.add_row(
+                escape(one.name),
+                row["stream"],
+                _time(row["held_from"], "%Y-%m-%d"),
+                _time(row["held_until"], "%Y-%m-%d %H:%M"),
+                _time(row["last_read_at"]),
+                _since(row["checked_since"]),
+                f"{row['windows_complete']:,}",
+                f"[bold red]{is_open:,}[/]" if is_open else "0",
+            )
+    return table
+
+
+def _time(moment: datetime | None, shown: str = "%m-%d %H:%M") -> str:
+    return "-" if moment is None else moment.strftime(shown)
+
+
+def _since(moment: datetime | None) -> str:
+    """Say since when all windows of the last 90 days were read or counted."""
+    return "-" if moment is None else f"since {_time(moment)}"
+
+
+def _plain(row: Row) -> Row:
+    return {key: plain(value) for key, value in row.items()}

@@ -1,0 +1,255 @@
+"""``callhouse doctor``: whether each file of the warehouse is there, whole, and ours.
+
+It reads all of every file, asks no vendor and changes nothing; for what is wrong it
+names the remedy, and what it would cost to load a vendor's calls anew.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import duckdb
+
+from pipelines.commands.estimate import estimate
+from pipelines.commands.pace import duration
+from pipelines.commands.run import ORIGIN, ORIGINS
+from pipelines.config.loader import Config
+from pipelines.load.loader import file_lock, raw_file
+from pipelines.planning.planner import Order, PastRead
+from pipelines.planning.windows import DAY
+from pipelines.sources import streams_of, vendors
+from pipelines.warehouse.journal import JOURNAL, unreadable_lines
+from pipelines.warehouse.ledger import held_windows, query
+from pipelines.warehouse.locks import LockedError, in_turn
+from pipelines.warehouse.migration import LAYOUT, inspect
+from pipelines.warehouse.opening import (
+    BUILD_FILE,
+    PUBLISHED_FILE,
+    RAW_FILE,
+    FileError,
+    Purpose,
+    is_present,
+    log_of,
+    read,
+    refuse_damaged,
+    refusing,
+)
+from pipelines.warehouse.publish import PUBLISHED
+from transforms import state
+
+GOOD, ABSENT, EMPTY, IN_USE, WRONG = "good", "absent", "empty", "in use", "wrong"
+LISTED = ("_dlt_loads", "load_id")
+"""Where the loader lists its loads."""
+A_MOMENT = 10.0
+"""Seconds to wait for who uses a file, who is named then."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one file."""
+
+    file: str
+    state: str
+    """good, absent, empty, in use or wrong."""
+    layout: int | None = None
+    """The version of its tables; None where it has none, or could not be read."""
+    program: str | None = None
+    """Which version of the program wrote it, as far as the file says."""
+    problem: str | None = None
+    remedy: str | None = None
+    """What to do; None: nothing."""
+
+
+def examine(config: Config, now: datetime) -> list[Finding]:
+    """Return what was found of every file of the warehouse, and what to do."""
+    warehouse = config.warehouse
+    published = warehouse / PUBLISHED
+    built = _built_loads(warehouse / "build.duckdb") or _built_loads(published)
+    found = [_origin(warehouse / ORIGIN), _journal(warehouse)]
+    found += [_raw(config, name, built.get(name, set()), now) for name in vendors()]
+    found.append(_tables(warehouse / "build.duckdb", BUILD_FILE))
+    found.append(_tables(published, PUBLISHED_FILE))
+    return [*found, *_locks(warehouse / "locks")]
+
+
+def _origin(mark: Path) -> Finding:
+    if not mark.exists():
+        return Finding(str(mark), ABSENT)
+    if mark.is_dir():
+        return Finding(str(mark), WRONG, None, None, "it is a folder", "delete it")
+    said = mark.read_bytes().decode("utf-8", "replace").strip()
+    if said in ORIGINS:
+        return Finding(str(mark), GOOD)
+    problem = "it does not say whose calls these are"
+    remedy = f"the next load writes it anew; if you know, write {' or '.join(ORIGINS)}"
+    return Finding(str(mark), WRONG if said else EMPTY, None, None, problem, remedy)
+
+
+def _journal(warehouse: Path) -> Finding:
+    journal = warehouse / JOURNAL
+    if not is_present(journal):
+        return Finding(str(journal), EMPTY if journal.exists() else ABSENT)
+    try:
+        count = unreadable_lines(warehouse)
+    except (FileError, OSError) as error:
+        return Finding(str(journal), WRONG, problem=str(error), remedy="mend that")
+    if not count:
+        return Finding(str(journal), GOOD)
+    remedy = "the next load sets them aside"
+    return Finding(str(journal), WRONG, problem=f"{count} torn lines", remedy=remedy)
+
+
+def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
+    raw = raw_file(config.warehouse, name)
+    found = Finding(str(raw), GOOD)
+    anew = "restore it from a backup, or "
+    if not is_present(raw):
+        found = replace(found, state=EMPTY if raw.exists() else ABSENT)
+        if not built:
+            return found
+        problem = "it is gone, and the tables have calls of it"
+    else:
+        try:
+            with in_turn(
+                file_lock(config.warehouse, name), shared=True, patience=A_MOMENT
+            ):
+                refuse_damaged(raw, RAW_FILE)
+                stamp, lacks = inspect(raw)
+                missing = built - _loads(raw)
+                is_ours = stamp.layout == LAYOUT and not lacks
+                short = _short_windows(raw, name) if is_ours else 0
+        except LockedError as error:
+            remedy = "look again later"
+            return replace(found, state=IN_USE, problem=str(error), remedy=remedy)
+        except FileError as error:
+            problem = str(error)
+        else:
+            found = replace(found, layout=stamp.layout, program=stamp.program)
+            if lacks or short:
+                problem, remedy = _mended_later(name, lacks, short)
+                return replace(found, state=WRONG, problem=problem, remedy=remedy)
+            if stamp.layout > LAYOUT:
+                problem = f"its layout is newer than {LAYOUT}, the newest known here"
+                anew = "use the newer version, or "
+            elif missing:
+                problem = f"it lacks {len(missing)} of the loads that the tables have"
+            else:
+                return found
+        found = replace(found, state=WRONG)
+    return replace(found, problem=problem, remedy=anew + _reload(config, name, now))
+
+
+def _short_windows(raw: Path, name: str) -> int:
+    """Return how many windows have fewer records than came."""
+    return sum(
+        window.rows_held < window.rows_inside
+        for stream in streams_of(name)
+        if stream.is_by_own_time
+        for window in held_windows(raw, stream)
+    )
+
+
+def _mended_later(name: str, lacks: str, short: int) -> tuple[str, str]:
+    """Return what is wrong with a file that can be used, and what mends it."""
+    if lacks:
+        remedy = "the next load makes it anew, and asks again for what it said"
+        return f"it lacks {lacks}", remedy
+    problem = f"{short} windows have fewer records than came"
+    return problem, f"callhouse verify --vendor {name} says what mends them"
+
+
+def _tables(file: Path, purpose: Purpose) -> Finding:
+    """Examine a file of tables: what is wrong with one is mended by a build."""
+    if not is_present(file):
+        if not file.exists() and not log_of(file).exists():
+            return Finding(str(file), ABSENT)
+        remedy = "run: callhouse transform"
+        return Finding(str(file), EMPTY, problem="it has nothing in it", remedy=remedy)
+    try:
+        refuse_damaged(file, purpose)
+        stamp = state.read_stamp(file)
+    except FileError as error:
+        remedy = (
+            "delete the folder, and run: callhouse transform"
+            if file.is_dir()
+            else "run: callhouse transform"
+        )
+        return Finding(str(file), WRONG, problem=str(error), remedy=remedy)
+    if stamp is None or stamp.layout != state.LAYOUT:
+        problem = f"its layout is not {state.LAYOUT}, which this version makes"
+        remedy = "run: callhouse transform"
+        return Finding(str(file), WRONG, problem=problem, remedy=remedy)
+    return Finding(str(file), GOOD, stamp.layout, stamp.program)
+
+
+def _locks(folder: Path) -> Iterator[Finding]:
+    """Yield the locks that are no plain files."""
+    for lock in sorted(folder.glob("*.lock")):
+        if lock.is_symlink() or not lock.is_file():
+            problem = "a lock must be a plain file"
+            yield Finding(str(lock), WRONG, problem=problem, remedy="delete it")
+
+
+def _reload(config: Config, name: str, now: datetime) -> str:
+    """Return the command that loads a vendor anew, with what it would cost."""
+    reads = _published_reads(config.warehouse / PUBLISHED, name)
+    first = config.start or (now - timedelta(days=config.history_days)).date()
+    if reads:
+        first = min(read.interval[0] for read in reads).date()
+    command = (
+        f"move it away and load it anew with: callhouse backfill --vendor {name} "
+        f"--from {first} --forget-history"
+    )
+    configured = [one for one in config.vendors if one.name == name]
+    if not configured:
+        return f"{command} (once the vendor is configured)"
+    start = datetime.combine(first, time(), UTC)
+    order = Order(start, max(now, start + DAY), is_forced=True)
+    cost = estimate(configured[0], config, now, order, reads=reads)
+    windows = sum(stream.to_read for stream in cost.streams)
+    requests = sum(stream.requests for stream in cost.streams)
+    return (
+        f"{command} (about {windows:,} windows, {requests:,} requests and "
+        f"{duration(cost.seconds)}; what the vendor no longer serves is lost then)"
+    )
+
+
+def _published_reads(published: Path, name: str) -> list[PastRead]:
+    """Return what the published tables say of a vendor's windows; nothing, if none."""
+    if not is_present(published):
+        return []
+    try:
+        with read(published, PUBLISHED_FILE) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            connection.execute("set variable vendor = $1", [name])
+            rows = connection.execute(query("published_reads")).fetchall()
+    except FileError:
+        return []
+    return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
+
+
+def _built_loads(file: Path) -> dict[str, set[str]]:
+    """Return the loads that a built file was built from, by vendor."""
+    found: dict[str, set[str]] = {}
+    purpose = PUBLISHED_FILE if file.name == PUBLISHED else BUILD_FILE
+    # What keeps it from being read is told as that file's own finding.
+    with suppress(FileError):
+        if is_present(file):
+            with read(file, purpose) as connection:
+                for vendor, load in state.built_loads(connection):
+                    found.setdefault(vendor, set()).add(load)
+    return found
+
+
+def _loads(raw: Path) -> set[str]:
+    """Return every load that a raw file has a trace of, its log included."""
+    found: set[str] = set()
+    with refusing(raw, RAW_FILE), duckdb.connect(str(raw), read_only=True) as file:
+        columns = file.table_function("duckdb_columns").filter("schema_name = 'raw'")
+        for table, column in columns.project("table_name, column_name").fetchall():
+            if column == "_dlt_load_id" or (table, column) == LISTED:
+                rows = file.table(f'raw."{table}"').project(column).distinct()
+                found |= {load for (load,) in rows.fetchall()}
+    return found

@@ -1,0 +1,233 @@
+"""All that is known of one call: its facts, its lines, and every version of its record.
+
+The facts, and what changed, are those that are published; the versions stand in the raw
+file of its vendor. What a vendor has erased, or no longer tells, is no part of them.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import duckdb
+
+from pipelines.config.loader import Config, ConfigError
+from pipelines.load.loader import raw_file, reading
+from pipelines.sources import streams_of, vendors
+from pipelines.warehouse.ledger import query, versions
+from pipelines.warehouse.opening import PUBLISHED_FILE, read
+from pipelines.warehouse.publish import PUBLISHED
+from pipelines.warehouse.published import Row
+
+Event: TypeAlias = Literal["first", "changed", "gone", "back"]
+
+PARTS = 3
+"""Vendor, account and id: the parts of a call's key."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a record of the call."""
+
+    table: str
+    fetched_at: datetime
+    load_id: str
+    windows: Sequence[Row]
+    """In which it came: stream, purpose, window_start, window_end, state."""
+    event: Event
+    """Seen first, changed, gone from its vendor's list, or back on it."""
+    changes: Sequence[Row]
+    """What is other than in the version before, as ``ops.call_changes`` has it; nothing
+    of a version that is not built yet."""
+    load_no: int = 0
+    """The number of its load: of two versions, the newer one has the greater."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """One call."""
+
+    call: Row
+    """Its row of ``fact_calls``."""
+    legs: Sequence[Row]
+    costs: Sequence[Row]
+    agents: Sequence[Row]
+    queues: Sequence[Row]
+    as_of: datetime
+    time_zone: str
+    """In which ``call_date`` is."""
+    local_times: Row
+    """The times of ``call`` there, by DuckDB, whose zones decide ``call_date``."""
+    unsettled: Sequence[str]
+    """Why it may still change; nothing when it is settled."""
+    versions: Sequence[Version]
+    """The oldest first."""
+    records: Mapping[str, str]
+    """By raw table: the newest payload, as it came."""
+    has_raw: bool
+    """Whether the raw file of its vendor can be read here."""
+
+
+def explain(config: Config, call_key: str) -> Story:
+    """Gather the story of a call, once a load that is writing has finished.
+
+    Raises `ConfigError` for a key that no published call has; it names the nearest.
+    """
+    zone = config.reporting_time_zone
+    with _published(config.warehouse / PUBLISHED, call_key, zone) as tables:
+        found = _rows(_own(tables, "main.fact_calls", call_key))
+        if not found:
+            raise ConfigError(_unknown(tables, config.warehouse, call_key))
+        (call,) = found
+        legs = _rows(_own(tables, "main.fact_call_legs", call_key).order("leg_no"))
+        costs = _rows(_own(tables, "main.fact_call_costs", call_key).order("line_no"))
+        agents, queues = (
+            _rows(_own(tables, f"main.bridge_call_{who}", call_key).order("seq"))
+            for who in ("agents", "queues")
+        )
+        changes = _rows(_own(tables, "ops.call_changes", call_key).order("field"))
+        (horizon,) = _rows(tables.sql(query("horizon")))
+        (local_times,) = _rows(tables.sql(query("local_times")))
+    raw = raw_file(config.warehouse, call["vendor"])
+    has_raw = os.access(raw, os.R_OK)
+    held = _held(config.warehouse, call) if has_raw else {}
+    steps = [
+        step for table, rows in held.items() for step in _steps(table, rows, changes)
+    ]
+    newest = {table: _newest(rows) for table, rows in held.items()}
+    return Story(
+        call=call,
+        legs=legs,
+        costs=costs,
+        agents=agents,
+        queues=queues,
+        as_of=horizon["as_of"],
+        time_zone=zone,
+        local_times=local_times,
+        unsettled=tuple(_open(call, horizon["settle_after"], horizon["as_of"])),
+        versions=sorted(steps, key=lambda one: (one.load_no, one.fetched_at)),
+        records={table: text for table, text in newest.items() if text is not None},
+        has_raw=has_raw,
+    )
+
+
+@contextmanager
+def _published(
+    path: Path, call_key: str, zone: str
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published tables with the parts of a key, and the zone, as variables."""
+    parts = call_key.split(":", PARTS - 1)
+    vendor, account, call_id = parts if len(parts) == PARTS else ("", "", call_key)
+    given = {"call_key": call_key, "vendor": vendor, "time_zone": zone}
+    given |= {"account": account, "call_id": call_id}
+    with read(path, PUBLISHED_FILE) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for name, value in given.items():
+            connection.execute(f"set variable {name} = $1", [value])
+        yield connection
+
+
+def _own(
+    tables: duckdb.DuckDBPyConnection, name: str, call_key: str
+) -> duckdb.DuckDBPyRelation:
+    key = duckdb.ColumnExpression("call_key") == duckdb.ConstantExpression(call_key)
+    return tables.table(name).filter(key)
+
+
+def _rows(found: duckdb.DuckDBPyRelation) -> list[Row]:
+    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
+def _unknown(tables: duckdb.DuckDBPyConnection, warehouse: Path, call_key: str) -> str:
+    """Say in one sentence what is wrong with a key, and which may be meant."""
+    near = [key for (key,) in tables.sql(query("near_keys")).fetchall()]
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    parts = call_key.split(":", PARTS - 1)
+    if len(parts) < PARTS or not all(parts):
+        return (
+            f"{call_key!r} is no call's key, which is vendor:account:id as in "
+            f"fact_calls.call_key{meant}"
+        )
+    vendor, account, call_id = parts
+    if vendor not in vendors():
+        known = ", ".join(vendors())
+        return f"{call_key!r}: there is no vendor {vendor!r}, only {known}{meant}"
+    raw = raw_file(warehouse, vendor)
+    own = {"vendor": vendor, "account": account, "vendor_call_id": call_id}
+    if os.access(raw, os.R_OK) and any(_held(warehouse, own).values()):
+        return (
+            f"{call_key!r} is loaded and not in the published tables: it is no phone "
+            "call, or not built yet; run: callhouse transform"
+        )
+    return f"there is no call {call_key!r}{meant}"
+
+
+def _held(warehouse: Path, call: Row) -> dict[str, list[dict[str, Any]]]:
+    """Return the versions of the call's records, by raw table."""
+    vendor = call["vendor"]
+    names: dict[str, set[str]] = {}
+    for stream in streams_of(vendor):
+        if not stream.is_reference:
+            names.setdefault(stream.table, set()).add(stream.name)
+    with reading(warehouse, vendor) as raw:
+        found = {
+            table: versions(raw, table, call["account"], call["vendor_call_id"])
+            for table in names
+        }
+    return {
+        table: [
+            {**row, "windows": _of(names[table], row["windows"])}
+            for row in found[table]
+        ]
+        for table in found
+    }
+
+
+def _of(streams: set[str], windows: Sequence[Row]) -> list[Row]:
+    """Leave out windows of streams that fill another table."""
+    return [window for window in windows if window["stream"] in streams]
+
+
+def _newest(rows: Sequence[Row]) -> str | None:
+    """Return the payload to show."""
+    told = [str(row["payload"]) for row in rows if row["payload"] is not None]
+    return told[-1] if told else None
+
+
+def _steps(
+    table: str, rows: Sequence[Row], changes: Sequence[Row]
+) -> Iterator[Version]:
+    event: Event = "first"
+    for row in rows:
+        if row["payload"] is None:
+            event = "gone"
+        found = [
+            change
+            for change in changes
+            if (change["record"], change["seen_at"]) == (table, row["fetched_at"])
+        ]
+        came = (row["fetched_at"], row["load_id"], tuple(row["windows"]))
+        yield Version(table, *came, event, found, row["load_no"])
+        event = "back" if event == "gone" else "changed"
+
+
+def _open(call: Row, settle_after: timedelta | None, as_of: datetime) -> Iterator[str]:
+    """Say what keeps a call from being settled, as ``fact_calls`` judges it."""
+    if call["is_settled"]:
+        return
+    if (
+        call["ended_at"] is None
+        and call["total_seconds"] is None
+        and call["outcome"] in {"in_progress", "unknown"}
+    ):
+        yield "it has not ended yet"
+    if call["cost_status"] in {"pending", "partial"}:
+        yield f"its cost is {call['cost_status']}"
+    if call["started_at"] is None:
+        yield "when it started is not known"
+    elif settle_after is not None and call["started_at"] + settle_after > as_of:
+        until = call["started_at"] + settle_after
+        yield f"it may still change until {until:%Y-%m-%d %H:%M} UTC"

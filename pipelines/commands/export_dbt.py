@@ -1,0 +1,75 @@
+"""A folder that another tool goes on with: the models as a dbt project."""
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from pipelines.commands.run import MODELS, given_to_models
+from pipelines.config.loader import Config, ConfigError
+from pipelines.load.loader import raw_file
+from transforms.dbt import Given, project
+from transforms.graph import read_graph
+from transforms.raw import attach
+
+MARK = ".callhouse-export"
+"""Lists the files of an export, which the next one may overwrite or delete."""
+
+
+def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
+    """Write a dbt project into ``folder``; return how many files it has.
+
+    Raises ConfigError, and writes nothing, when ``folder`` holds anything but an
+    earlier export, or when nothing has been loaded yet.
+    """
+    _refuse_occupied(folder)
+    with given_to_models(config, now) as given:
+        raw, context = given.raw, given.context
+        if given.unreadable:
+            raise ConfigError("; ".join(given.unreadable.values()))
+        if not raw:
+            raise ConfigError(
+                f"nothing is loaded in {config.warehouse} yet; run: callhouse run"
+            )
+        graph = read_graph(MODELS, context)
+        with closing(duckdb.connect()) as connection:
+            files = attach(connection, raw, graph)
+        raw_folder = raw_file(config.warehouse, "").parent.resolve()
+        facts = Given(
+            context=context,
+            raw_folder=Path(os.path.relpath(raw_folder, folder.resolve())).as_posix(),
+            vendors=files.vendors,
+            stored=files.stored,
+        )
+        written = project(graph, facts)
+    _write(folder, written)
+    return len(written)
+
+
+def _refuse_occupied(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; name a folder to export to")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise ConfigError(
+            f"{folder} holds other files than an export's; name a new or empty folder"
+        )
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files and delete those of the last export that are no more."""
+    # What dbt builds here has calls in it, and it asks for no mode.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mark = folder / MARK
+    before = set(mark.read_text("utf-8").splitlines()) if mark.exists() else set()
+    # Whatever happens from here on, the next export knows all that may be there.
+    mark.write_text("\n".join(sorted(before | files.keys())) + "\n", "utf-8")
+    for name in sorted(before - files.keys()):
+        (folder / name).unlink(missing_ok=True)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    mark.write_text("\n".join(sorted(files)) + "\n", "utf-8")

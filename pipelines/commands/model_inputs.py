@@ -1,0 +1,155 @@
+"""What the models are told beside the raw files: clock, accounts, streams, prices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipelines.config.fx_rates import FxRate, rates_of
+from pipelines.config.loader import SETTLE_AFTER, Account, Config, RateCard, Vendor
+from pipelines.sources import default_of, streams_of
+from pipelines.warehouse.ledger import past_reads
+
+
+@dataclass(frozen=True)
+class _Known:
+    """An account to tell of."""
+
+    vendor: Vendor
+    account: Account
+    is_configured: bool
+
+
+def told(config: Config, now: datetime, raw: Mapping[str, Path]) -> dict[str, pa.Table]:
+    """Return the tables ``config.<name>``; ``raw`` names the files of the vendors."""
+    known = _known(config, raw)
+    return {
+        "callhouse": _house(config, now),
+        "accounts": _accounts(known),
+        "streams": _streams(known),
+        "rate_cards": _rate_cards(config.rate_cards),
+        "fx_rates": _fx_rates(rates_of(config.fx_rates)),
+    }
+
+
+def _known(config: Config, raw: Mapping[str, Path]) -> list[_Known]:
+    """Return the configured accounts, and those that are loaded but no longer are."""
+    known = [
+        _Known(vendor, account, is_configured=True)
+        for vendor in config.vendors
+        for account in vendor.accounts
+    ]
+    configured = {(one.vendor.name, one.account.alias) for one in known}
+    known += [
+        _Known(
+            Vendor(name, (), lookback=None, settle_after=SETTLE_AFTER),
+            Account(name, alias, {}),
+            is_configured=False,
+        )
+        for name, path in raw.items()
+        for alias in sorted({read.account for read in past_reads(path)})
+        if (name, alias) not in configured
+    ]
+    return known
+
+
+def _house(config: Config, now: datetime) -> pa.Table:
+    fields: dict[str, pa.DataType] = {
+        "now": pa.timestamp("us", tz="UTC"),
+        "reporting_time_zone": pa.string(),
+        "reporting_currency": pa.string(),
+        "service_level_seconds": pa.int64(),
+    }
+    row = {
+        "now": now,
+        "reporting_time_zone": config.reporting_time_zone,
+        "reporting_currency": config.reporting_currency,
+        "service_level_seconds": config.service_level_seconds,
+    }
+    return pa.Table.from_pylist([row], schema=pa.schema(fields))
+
+
+def _accounts(known: Sequence[_Known]) -> pa.Table:
+    fields: dict[str, pa.DataType] = {
+        "vendor": pa.string(),
+        "account": pa.string(),
+        "currency": pa.string(),
+        "time_zone": pa.string(),
+        "region": pa.string(),
+        "decimal_separator": pa.string(),
+        "settle_after": pa.duration("us"),
+    }
+    rows: list[dict[str, object]] = [
+        {
+            "vendor": one.vendor.name,
+            "account": one.account.alias,
+            "currency": one.account.currency,
+            "time_zone": one.account.time_zone,
+            "region": one.account.region,
+            "decimal_separator": one.account.decimal_separator,
+            "settle_after": one.vendor.settle_after,
+        }
+        for one in known
+    ]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _streams(known: Sequence[_Known]) -> pa.Table:
+    """Return how each stream is planned; no limit of requests is NULL."""
+    flags = ("is_configured", "is_optional", "is_reference", "is_by_event_time")
+    spans = ("lookback", "lag", "settle_after")
+    fields: dict[str, pa.DataType] = {
+        **dict.fromkeys(("vendor", "account", "stream"), pa.string()),
+        **dict.fromkeys(flags, pa.bool_()),
+        **dict.fromkeys(spans, pa.duration("us")),
+        "daily_requests": pa.int64(),
+    }
+    rows: list[dict[str, object]] = [
+        {
+            "vendor": one.vendor.name,
+            "account": one.account.alias,
+            "stream": stream.name,
+            "is_configured": one.is_configured,
+            "is_optional": stream.is_optional,
+            "is_reference": stream.is_reference,
+            "is_by_event_time": stream.is_by_own_time,
+            "lookback": stream.lookback_or(one.vendor.lookback),
+            "lag": stream.lag,
+            "settle_after": one.vendor.settle_after,
+            "daily_requests": one.account.settings.get(
+                "daily_requests", default_of(one.vendor.name, "daily_requests")
+            )
+            or None,
+        }
+        for one in known
+        for stream in streams_of(one.vendor.name)
+    ]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
+    text, amount = pa.string(), pa.decimal128(18, 6)
+    fields: dict[str, pa.DataType] = {
+        **dict.fromkeys(("vendor", "account", "direction", "component"), text),
+        "unit": text,
+        **dict.fromkeys(("increment", "minimum", "unit_price"), amount),
+        **dict.fromkeys(("base_cost", "allowance"), amount),
+        "currency": text,
+        **dict.fromkeys(("valid_from", "valid_to"), pa.date32()),
+        "overrides": pa.bool_(),
+    }
+    schema = pa.schema(fields)
+    return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)
+
+
+def _fx_rates(rates: Sequence[FxRate]) -> pa.Table:
+    columns: dict[str, tuple[pa.DataType, list[object]]] = {
+        "date": (pa.date32(), [one.date for one in rates]),
+        "from_currency": (pa.string(), [one.from_currency for one in rates]),
+        "to_currency": (pa.string(), [one.to_currency for one in rates]),
+        "rate": (pa.decimal128(19, 10), [one.rate for one in rates]),
+        "source": (pa.string(), [one.source for one in rates]),
+    }
+    return pa.table({name: pa.array(v, kind) for name, (kind, v) in columns.items()})

@@ -1,0 +1,321 @@
+"""Records that could not be read: what there is, and another try with the present code.
+
+A record in quarantine is known by its bytes: the same bytes of the same account and
+stream are one record, however often they came.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.config.loader import ConfigError
+from pipelines.extract.errors import escaped
+from pipelines.extract.resources import RECORDS
+from pipelines.extract.window_reader import UNREADABLE, read_keys, reason_of
+from pipelines.load.erasure import Erased, blanked, marked
+from pipelines.load.loader import LAST_BREATH, file_lock, raw_file, run_lock
+from pipelines.planning.stream import Stream
+from pipelines.sources import streams_of, vendors
+from pipelines.warehouse.ledger import query
+from pipelines.warehouse.locks import in_turn, only_one
+from pipelines.warehouse.opening import RAW_FILE, is_present, refusing
+
+READABLE = "can be read now; store it with: callhouse quarantine retry"
+REPLACEMENT = "\ufffd"
+"""Stands for bytes that were not UTF-8, and are lost."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """One record in quarantine, and what the present code makes of it."""
+
+    vendor: str
+    account: str
+    stream: str
+    payload: str
+    first_reason: str
+    """Why it could not be read when it came last."""
+    is_open: bool
+    """The last complete reading of its window still had it."""
+    sightings: Sequence[Mapping[str, Any]]
+    """Window, time and load of each reading that had it, the oldest first."""
+    reason: str
+    """Why it cannot be read; `READABLE` when it can."""
+    record_id: str = ""
+    event_at: datetime | None = None
+
+    @property
+    def first_seen(self) -> datetime:
+        """Return the time of the first reading that had it."""
+        first: datetime = self.sightings[0]["fetched_at"]
+        return first
+
+    @property
+    def last_seen(self) -> datetime:
+        """Return the time of the last reading that had it."""
+        last: datetime = self.sightings[-1]["fetched_at"]
+        return last
+
+
+@dataclass(frozen=True)
+class Retried:
+    """What a retry did for one vendor."""
+
+    vendor: str
+    stored: int
+    """Records that could be read and left the quarantine."""
+    left: Sequence[Unreadable]
+    """Records that still cannot be read."""
+
+
+def unreadable(
+    warehouse: Path, names: Iterable[str] | None, accounts: Iterable[str] | None
+) -> list[Unreadable]:
+    """Return what is in quarantine, the oldest first.
+
+    Without names, of every vendor and account. Raises `ConfigError` for a vendor that
+    there is not.
+    """
+    found: list[Unreadable] = []
+    for vendor in _vendors(names):
+        raw = raw_file(warehouse, vendor)
+        with in_turn(file_lock(warehouse, vendor), shared=True):
+            if is_present(raw):
+                with _opened(raw, read_only=True) as file, refusing(raw, RAW_FILE):
+                    found += _records(file, vendor, accounts)
+    return sorted(found, key=lambda one: (one.first_seen, one.vendor))
+
+
+def by_reason(found: Iterable[Unreadable]) -> list[dict[str, Any]]:
+    """Return counts and times by vendor, account and reason, without any payload."""
+    groups: dict[tuple[str, str, str], list[Unreadable]] = {}
+    for one in found:
+        groups.setdefault((one.vendor, one.account, one.reason), []).append(one)
+    return [
+        {
+            "vendor": vendor,
+            "account": account,
+            "reason": reason,
+            "records": len(group),
+            "open": sum(one.is_open for one in group),
+            "first_seen": min(one.first_seen for one in group),
+            "last_seen": max(one.last_seen for one in group),
+        }
+        for (vendor, account, reason), group in sorted(groups.items())
+    ]
+
+
+def shown(found: Sequence[Unreadable], numbers: Iterable[int]) -> Iterator[str]:
+    """Yield records with their bytes, ready for a terminal; without numbers, all.
+
+    Raises `ConfigError` for a number that none has.
+    """
+    wanted = set(numbers)
+    if unknown := wanted - set(range(1, len(found) + 1)):
+        raise ConfigError(
+            f"there is no record {min(unknown)} in quarantine, only {len(found)}; "
+            "see: callhouse quarantine show"
+        )
+    for number, one in enumerate(found, start=1):
+        if not wanted or number in wanted:
+            state = "open" if one.is_open else "no longer listed"
+            yield (
+                f"{number}: {one.vendor} {one.account} {one.stream}, {state}, seen "
+                f"{one.first_seen:%Y-%m-%d %H:%M} to {one.last_seen:%Y-%m-%d %H:%M} UTC"
+            )
+            yield f"  {escaped(one.reason)}"
+            yield f"  {escaped(one.payload)}"
+
+
+def retry(
+    warehouse: Path, names: Iterable[str] | None, accounts: Iterable[str] | None
+) -> list[Retried]:
+    """Store what the present code can read, as it was when it came.
+
+    All of a vendor's records move in one transaction. Raises `LockedError`, before
+    anything is done, while a vendor is being loaded.
+    """
+    chosen = [one for one in _vendors(names) if is_present(raw_file(warehouse, one))]
+    with ExitStack() as locks:
+        for vendor in chosen:
+            lock, what = run_lock(warehouse, vendor), f"loading {vendor}"
+            locks.enter_context(only_one(lock, what, patience=LAST_BREATH))
+        return [_retry(warehouse, vendor, accounts) for vendor in chosen]
+
+
+def _retry(warehouse: Path, vendor: str, accounts: Iterable[str] | None) -> Retried:
+    raw = raw_file(warehouse, vendor)
+    with (
+        in_turn(file_lock(warehouse, vendor)),
+        _opened(raw, read_only=False) as file,
+        refusing(raw, RAW_FILE),
+    ):
+        found = _records(file, vendor, accounts)
+        readable = [one for one in found if one.event_at is not None]
+        if readable:
+            file.begin()
+            _store(file, vendor, readable)
+            file.commit()  # closing without it is the rollback
+    left = [one for one in found if one.event_at is None]
+    return Retried(vendor, len(readable), left)
+
+
+def _store(
+    file: duckdb.DuckDBPyConnection, vendor: str, readable: Sequence[Unreadable]
+) -> None:
+    """Move records out of the quarantine, as one more load of the raw file."""
+    load_id = str(time.time())  # as dlt makes them
+    file.execute("set variable load_id = $1", [load_id])
+    file.execute(query("quarantine_load"))
+    for table in {stream.table for stream in streams_of(vendor)}:
+        streams = {s.name: s for s in streams_of(vendor) if s.table == table}
+        own = [one for one in readable if one.stream in streams]
+        if own:
+            _store_table(file, streams[own[0].stream], own, load_id)
+    file.register("readable", _keys_of(readable))
+    file.execute(query("quarantine_recount"))
+    file.execute(query("quarantine_remove"))
+
+
+def _store_table(
+    file: duckdb.DuckDBPyConnection,
+    stream: Stream,
+    readable: Sequence[Unreadable],
+    load_id: str,
+) -> None:
+    """Store versions of records, and erase in all what the vendor has erased."""
+    name = f"raw.{stream.table}"
+    file.register("wanted", _keys_of(readable))
+    file.table(name).create_view("records", replace=True)
+    stored = file.execute(query("held_versions")).to_arrow_table().cast(RECORDS)
+    found = [row | {"is_stored": True} for row in stored.to_pylist()]
+    found += [
+        {
+            "account": one.account,
+            "record_id": one.record_id,
+            "event_at": one.event_at,
+            "payload": one.payload,
+            "is_stored": False,
+            **sighting,
+        }
+        for one in readable
+        for sighting in one.sightings
+    ]
+    found.sort(
+        key=lambda row: (row["load_no"], row["fetched_at"], not row["is_stored"])
+    )
+    newest = {(row["account"], row["record_id"]): row for row in found}
+    last = pa.Table.from_pylist(list(newest.values()), schema=RECORDS)
+    versions = pa.Table.from_pylist(found, schema=RECORDS)
+    erased = Erased(
+        stream, frozenset(marked(stream, versions)), blanked(stream, last)
+    ).applied(versions)
+    before: dict[tuple[str, str], str | None] = {}
+    news = []
+    for row, payload in zip(found, erased["payload"].to_pylist(), strict=True):
+        known = row["account"], row["record_id"]
+        if row["is_stored"] and payload != row["payload"]:
+            file.table(name).update(
+                {"payload": duckdb.ConstantExpression(payload)}, condition=_is(row)
+            )
+        elif not row["is_stored"] and before.get(known, "") != payload:
+            news.append(row | {"payload": payload, "_dlt_load_id": load_id})
+        before[known] = payload
+    schema = RECORDS.append(pa.field("_dlt_load_id", pa.string()))
+    columns = file.table(name).columns
+    fresh = file.from_arrow(pa.Table.from_pylist(news, schema=schema))
+    fresh.select(*columns).insert_into(name)
+
+
+def _is(row: Mapping[str, Any]) -> duckdb.Expression:
+    """Return the condition that a stored version is this one."""
+    condition = duckdb.ConstantExpression(value=True)
+    for name in ("account", "record_id", "event_at", "fetched_at"):
+        condition &= duckdb.ColumnExpression(name) == duckdb.ConstantExpression(
+            row[name]
+        )
+    return condition
+
+
+def _keys_of(readable: Iterable[Unreadable]) -> pa.Table:
+    names = ("account", "stream", "payload", "record_id", "event_at")
+    rows = [{name: getattr(one, name) for name in names} for one in readable]
+    texts = [pa.field(name, pa.string()) for name in names[:-1]]
+    return pa.Table.from_pylist(rows, pa.schema([*texts, RECORDS.field("event_at")]))
+
+
+def _records(
+    file: duckdb.DuckDBPyConnection, vendor: str, accounts: Iterable[str] | None
+) -> list[Unreadable]:
+    """Read the quarantine of a raw file, and each of its records once more."""
+    tables = _tables(file)
+    if not {"quarantine", "load_windows", "_dlt_loads"} <= tables:
+        return []
+    wanted = set(accounts or ())
+    streams = {one.name: one for one in streams_of(vendor) if one.table in tables}
+    return [
+        Unreadable(
+            vendor,
+            account,
+            stream,
+            payload,
+            reason,
+            is_open,
+            sightings,
+            *_read(streams.get(stream), payload, sightings[0]["fetched_at"]),
+        )
+        for account, stream, payload, reason, is_open, sightings in file.execute(
+            query("quarantine")
+        ).fetchall()
+        if not wanted or account in wanted
+    ]
+
+
+def _read(
+    stream: Stream | None, payload: str, fetched_at: datetime
+) -> tuple[str, str, datetime | None]:
+    """Return the reason, the id and the event time of a record."""
+    if stream is None:
+        return "its stream is not read any more", "", None
+    if REPLACEMENT in payload:
+        return "bytes that were not UTF-8 came; a later reading may bring it", "", None
+    try:
+        record_id, event_at, _ = read_keys(stream, payload.encode(), fetched_at)
+    except UNREADABLE as error:
+        return reason_of(error), "", None
+    return READABLE, record_id, event_at
+
+
+def left_by_reason(left: Iterable[Unreadable]) -> Counter[str]:
+    """Count the records that still cannot be read, by reason."""
+    return Counter(one.reason for one in left)
+
+
+def _vendors(names: Iterable[str] | None) -> list[str]:
+    chosen = list(dict.fromkeys(names or vendors()))
+    for name in chosen:
+        if name not in vendors():
+            raise ConfigError(
+                f"--vendor {name}: not a vendor; there are: {', '.join(vendors())}"
+            )
+    return chosen
+
+
+def _opened(raw: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    with refusing(raw, RAW_FILE):
+        file = duckdb.connect(str(raw), read_only=read_only)
+    file.execute("set TimeZone = 'UTC'")
+    return file
+
+
+def _tables(file: duckdb.DuckDBPyConnection) -> set[str]:
+    found = file.table_function("duckdb_tables").filter("schema_name = 'raw'")
+    return {name for (name,) in found.select("table_name").fetchall()}

@@ -1,0 +1,443 @@
+"""The configuration: two TOML files and the environment, read once, typed, strict.
+
+``config.toml`` holds what may be shown, ``secrets.toml`` what may not, and variables
+named ``CALLHOUSE__SOURCES__<VENDOR>__<KEY>`` override both. What a vendor may be
+told is what its source function takes as parameters; anything else is refused with
+the nearest key named, because a misspelt key is a setting that silently is not set.
+"""
+
+import grp
+import inspect
+import os
+import pwd
+import re
+import stat
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import duckdb
+import msgspec
+from phonenumbers import SUPPORTED_REGIONS
+
+from pipelines.config.fx_rates import CURRENCY, FX_RATES, FxRate
+from pipelines.config.rate_cards import RateCard, read_rate_cards
+from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
+from pipelines.extract.address import trouble_with
+from pipelines.sources import source_of, vendors
+
+__all__ = ["Account", "Config", "ConfigError", "RateCard", "Vendor", "read_config"]
+
+PREFIX = "CALLHOUSE__"
+DEFAULT_ALIAS = "main"
+SUPPLIED = frozenset({"windows", "account", "terms"})
+"""Parameters of a source that the loader fills, not the configuration."""
+ACCOUNT_KEYS: Mapping[str, Any] = {
+    **dict.fromkeys(("currency", "time_zone", "region", "decimal_separator"), str)
+}
+VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
+ZERO = frozenset(
+    {"daily_requests", "lookback_days", "settle_days", "keep_snapshots", "engagements"}
+)
+"""Settings for which 0, or false, says something."""
+MOST, MOST_DAYS = 10**9, 36_500
+"""Above them, a number is a slip, and a date would have no room for the days."""
+DAYS = frozenset({"history_days", "lookback_days", "settle_days"})
+CURRENCIES = frozenset({"currency", "reporting_currency"})
+UNUSABLE = frozenset("'%?=")
+"""What dlt ends a name at, decodes, or takes for a parameter or a partition."""
+SENT_IN_HEADERS = frozenset({"api_key"})
+"""Settings that are sent as they are, where nothing but ASCII can be sent."""
+ALIAS = re.compile(r"[\w.-]+")
+"""What an account may be called: ``vendor:account:id`` names each call, so that a
+colon would give two calls one key."""
+SETTLE_AFTER = timedelta(days=7)
+"""A call is asked for until it is this old; what is known of it then is final."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One login at one vendor."""
+
+    vendor: str
+    alias: str
+    settings: Mapping[str, Any] = field(repr=False)
+    """The source's arguments, credentials among them: never shown."""
+    currency: str | None = None
+    time_zone: str | None = None
+    region: str | None = None
+    """ISO alpha-2 of the country whose national form its phone numbers have."""
+    decimal_separator: str | None = None
+    """What an amount such as 1,019 has before its decimals, where a text is one."""
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One vendor with the accounts that have their credentials."""
+
+    name: str
+    accounts: tuple[Account, ...]
+    lookback: timedelta | None
+    """As configured; `Stream.lookback_or` says where it holds."""
+    settle_after: timedelta
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that a run is told."""
+
+    warehouse: Path
+    vendors: tuple[Vendor, ...]
+    start: date | None = None
+    history_days: int = 30
+    reporting_time_zone: str = "UTC"
+    reporting_currency: str = "USD"
+    service_level_seconds: int = 20
+    keep_snapshots: int = 3
+    published_mode: int = 0o640
+    """Who may read what is published."""
+    rate_cards: tuple[RateCard, ...] = ()
+    is_as_of: bool = True
+    """Whether a run is given its time, and does not take the machine's."""
+    fx_rates: Path | tuple[FxRate, ...] = field(default=(), repr=False, compare=False)
+    """Their table, which `fx_rates.rates_of` reads for a build only; or rates."""
+
+
+@dataclass(frozen=True)
+class _General:
+    """The section ``[callhouse]``."""
+
+    start: date | None = None
+    history_days: int = 30
+    warehouse: str = "warehouse"
+    reporting_time_zone: str = "UTC"
+    reporting_currency: str = "USD"
+    service_level_seconds: int = 20
+    keep_snapshots: int = 3
+    published_mode: str = "0640"
+
+
+_Settings = dict[tuple[str, ...], Setting]
+
+
+def read_config(
+    folder: Path = Path("config"), environment: Mapping[str, str] = os.environ
+) -> Config:
+    """Read the whole configuration; vendors without any credential are left out.
+
+    Raises `ConfigError` for an unknown key, a value of the wrong type, credentials
+    that are given in part, and secrets that others can read.
+    """
+    settings: _Settings = {}
+    for name in ("config.toml", "secrets.toml"):
+        if (folder / name).exists():
+            settings |= _file(folder / name)
+    settings |= _environment(environment)
+    general = _general(settings)
+    section = _vendors(settings)
+    configured = tuple(one for one in map(section, vendors()) if one.accounts)
+    aliases = {one.name: [own.alias for own in one.accounts] for one in configured}
+    return Config(
+        warehouse=_warehouse(settings, general.warehouse),
+        vendors=configured,
+        start=general.start,
+        history_days=general.history_days,
+        reporting_time_zone=general.reporting_time_zone,
+        reporting_currency=general.reporting_currency,
+        service_level_seconds=general.service_level_seconds,
+        keep_snapshots=general.keep_snapshots,
+        published_mode=_mode(settings, general.published_mode),
+        rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
+        fx_rates=folder / FX_RATES if (folder / FX_RATES).exists() else (),
+    )
+
+
+def config_folder(named: Path | None, own: Path) -> Path:
+    """Return the whole path of the configuration: named, `config` here, or the user's.
+
+    Where there is none, that of `config` here: all may come from the environment.
+    Raises `ConfigError` for a named folder that is missing.
+    """
+    if named is not None:
+        if not named.is_dir():
+            what = "is not a folder" if named.exists() else "does not exist"
+            raise ConfigError(
+                f"--config, or CALLHOUSE_CONFIG: {named.absolute()} {what}; name the "
+                "folder of config.toml and secrets.toml"
+            )
+        return named.absolute()
+    here = Path("config").absolute()
+    return own if own.is_dir() and not here.is_dir() else here
+
+
+def _file(path: Path) -> _Settings:
+    """Read a file that nobody else can have written.
+
+    Who can write it can have the credentials sent to an address of their own.
+    """
+    status = path.stat()
+    if path.name == "secrets.toml":
+        if status.st_uid != os.geteuid():
+            owner = f"user {status.st_uid}"
+            raise ConfigError(
+                f"{path} belongs to {owner}, not to the user who runs this; own it"
+            )
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(f"{path} can be read by others; run: chmod 600 {path}")
+    for one in (path.parent, path):
+        if _others_can_write(one.stat()):
+            raise ConfigError(
+                f"{one} can be written by others, who could have your credentials sent "
+                f"to an address of theirs; run: chmod go-w {one}"
+            )
+    return dict(_flatten(read_toml(path), str(path), ()))
+
+
+def _others_can_write(status: os.stat_result) -> bool:
+    """Return True if users other than the owner can.
+
+    Where each user has a group of the same name, that group is nobody else.
+    """
+    if not status.st_mode & stat.S_IWGRP:
+        return bool(status.st_mode & stat.S_IWOTH)
+    try:
+        owner, group = pwd.getpwuid(status.st_uid), grp.getgrgid(status.st_gid)
+    except KeyError:
+        return True
+    is_private = owner.pw_name == group.gr_name and not group.gr_mem
+    return not is_private or bool(status.st_mode & stat.S_IWOTH)
+
+
+def _flatten(
+    table: Mapping[str, Any], place: str, above: tuple[str, ...]
+) -> Iterable[tuple[tuple[str, ...], Setting]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, place, (*above, key))
+        else:
+            section = ".".join(above)
+            yield (*above, key), Setting(value, f"{place}: [{section}] {key}")
+
+
+def _environment(environment: Mapping[str, str]) -> _Settings:
+    found: _Settings = {}
+    for name, value in environment.items():
+        if name.startswith(PREFIX):
+            path = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            full = path if path[0] == "sources" else ("callhouse", *path)
+            found[full] = Setting(value, f"environment: {name}")
+    return found
+
+
+def _general(settings: _Settings) -> _General:
+    kinds = get_type_hints(_General)
+    given = {}
+    for path, setting in settings.items():
+        nearest(path[0], ("callhouse", "sources"), setting)
+        if path[0] == "callhouse":
+            key = nearest(".".join(path[1:]), kinds, setting)
+            given[key] = _typed(setting, kinds[key], key)
+    general = _General(**given)
+    if general.reporting_time_zone not in _time_zones():
+        zone = general.reporting_time_zone
+        raise ConfigError(
+            f"{settings['callhouse', 'reporting_time_zone'].place}: {zone!r} is no "
+            "time zone; use a name such as Europe/Berlin"
+        )
+    return general
+
+
+def _mode(settings: _Settings, text: str) -> int:
+    """Return who may read what is published, from octal digits as chmod takes them."""
+    if re.fullmatch(r"0?6[04][04]", text):
+        return int(text, 8)
+    setting = settings.get(("callhouse", "published_mode"))
+    place = setting.place if setting else "[callhouse] published_mode"
+    raise ConfigError(
+        f"{place}: {text!r} is not a mode of a file that others only read; write "
+        '"0600", "0640" or "0644"'
+    )
+
+
+def _warehouse(settings: _Settings, text: str) -> Path:
+    """Return the folder of the warehouse, under which dlt and DuckDB can work.
+
+    Raises `ConfigError` with the character that they cannot have in a path.
+    """
+    setting = settings.get(("callhouse", "warehouse"))
+    place = setting.place if setting else "[callhouse] warehouse"
+    try:
+        path = Path(text).expanduser()
+        whole = str(path.absolute())
+        whole.encode()
+    except (RuntimeError, UnicodeEncodeError, FileNotFoundError):
+        raise ConfigError(
+            f"{place}: {text!r} cannot be used as a folder; write its whole path, in "
+            "UTF-8"
+        ) from None
+    for one in whole:
+        if one in UNUSABLE or unicodedata.category(one) == "Cc":
+            raise ConfigError(
+                f"{place}: the path {whole!r} has the character {one!r}, with which "
+                "dlt cannot load into a file; name a folder without it"
+            )
+    # DuckDB takes what stands before a colon for the name of an extension.
+    return Path(whole) if ":" in text else path
+
+
+def _vendors(settings: _Settings) -> Any:  # noqa: ANN401
+    """Return a function from a vendor's name to its section, all names checked."""
+    sections: dict[str, _Settings] = {name: {} for name in vendors()}
+    for path, setting in settings.items():
+        if path[0] == "sources":
+            name = nearest(path[1] if len(path) > 1 else "", sections, setting)
+            sections[name][path[2:]] = setting
+    return lambda name: _vendor(name, sections[name])
+
+
+def _vendor(name: str, section: _Settings) -> Vendor:
+    parameters = {
+        key: parameter
+        for key, parameter in inspect.signature(
+            source_of(name), eval_str=True
+        ).parameters.items()
+        if key not in SUPPLIED
+    }
+    kinds = {key: parameter.annotation for key, parameter in parameters.items()}
+    needed = [
+        key
+        for key, parameter in parameters.items()
+        if parameter.default is inspect.Parameter.empty
+    ]
+    shared: dict[str, Any] = {}
+    aliases: dict[str, dict[str, Any]] = {}
+    for path, setting in section.items():
+        if path[:1] == ("accounts",) and len(path) == 3:  # noqa: PLR2004
+            _refuse_alias(path[1], setting)
+            key = nearest(path[2], {**kinds, **ACCOUNT_KEYS}, setting)
+            kind = {**kinds, **ACCOUNT_KEYS}[key]
+            aliases.setdefault(path[1], {})[key] = _typed(setting, kind, key)
+        else:
+            known = {**kinds, **ACCOUNT_KEYS, **VENDOR_KEYS}
+            key = nearest(".".join(path), known, setting)
+            shared[key] = _typed(setting, known[key], key)
+    lookback, settle = (shared.pop(key, None) for key in VENDOR_KEYS)
+    if not aliases and any(key in shared for key in needed):
+        aliases = {DEFAULT_ALIAS: {}}
+    accounts = (
+        _account(name, alias, {**shared, **own}, needed)
+        for alias, own in sorted(aliases.items())
+    )
+    return Vendor(
+        name,
+        tuple(account for account in accounts if account is not None),
+        None if lookback is None else timedelta(days=lookback),
+        SETTLE_AFTER if settle is None else timedelta(days=settle),
+    )
+
+
+def _refuse_alias(alias: str, setting: Setting) -> None:
+    if not ALIAS.fullmatch(alias):
+        raise ConfigError(
+            f"{setting.place}: an account cannot be called {alias!r}, for its name is "
+            "a part of the keys of its calls; use letters, digits, _, - and . only"
+        )
+
+
+def _account(
+    vendor: str, alias: str, given: dict[str, Any], needed: list[str]
+) -> Account | None:
+    own = {key: given.pop(key, None) for key in ACCOUNT_KEYS}
+    missing = [key for key in needed if not given.get(key)]
+    if len(missing) == len(needed):
+        return None
+    if missing:
+        where = f"sources.{vendor}.accounts.{alias}"
+        names = (f"{PREFIX}{where}.{key}".replace(".", "__").upper() for key in missing)
+        raise ConfigError(
+            f"{vendor} is half configured: account {alias!r} lacks "
+            f"{', '.join(missing)}; set it in config/secrets.toml under [{where}] or "
+            f"as {', '.join(names)}"
+        )
+    return Account(vendor, alias, given, **own)
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """Return the zones that the models can use: DuckDB has a table of its own."""
+    with duckdb.connect() as connection:
+        zones = connection.table_function("pg_timezone_names").project("name")
+        return frozenset(name for (name,) in zones.fetchall())
+
+
+def _text(place: str, key: str, text: str) -> str:
+    """Return a text without the line end that a paste or a mounted secret leaves.
+
+    No word of it is in an error: it may be a secret.
+    """
+    if key.endswith("_url") and (trouble := trouble_with(text)):
+        raise ConfigError(f"{place}: {key} {trouble}")
+    if key == "path" and not re.fullmatch(r"/[^\s?#\\]*", text):
+        raise ConfigError(f"{place}: {key} must begin with / and have no ?, # or space")
+    text = text.strip("\r\n") if key == "password" else text.strip()
+    if key == "private_key":
+        return text
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
+        raise ConfigError(
+            f"{place}: {key} has a line break or another control character in it; "
+            "copy it again"
+        )
+    if key in SENT_IN_HEADERS and not text.isascii():
+        raise ConfigError(
+            f"{place}: {key} has a character in it that no such key has; copy it again"
+        )
+    return text
+
+
+def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
+    value = setting.value
+    if isinstance(value, Decimal):
+        value = float(value)
+    try:
+        found = msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        # msgspec names types, never the value: it may be a secret.
+        raise ConfigError(f"{setting.place}: {error}") from None
+    if isinstance(found, str):
+        found = _text(setting.place, key, found)
+    if key == "time_zone" and found not in _time_zones():
+        raise ConfigError(
+            f"{setting.place}: {found!r} is no IANA time zone; write one like "
+            "Europe/Berlin"
+        )
+    if key == "region" and found not in SUPPORTED_REGIONS:
+        near = get_close_matches(found.upper(), [*SUPPORTED_REGIONS], 1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(
+            f"{setting.place}: {found!r} is no region; write ISO 3166-1 alpha-2, as DE"
+            f"{hint}"
+        )
+    if key == "decimal_separator" and found not in {".", ","}:
+        raise ConfigError(
+            f"{setting.place}: {found!r} is not a decimal separator; write '.' or ','"
+        )
+    if key in CURRENCIES and not CURRENCY.fullmatch(found):
+        raise ConfigError(
+            f"{setting.place}: {found!r} is not a currency; write its ISO 4217 code, "
+            "such as 'USD'"
+        )
+    if isinstance(found, int | float) and not (
+        found > 0 or (found == 0 and key in ZERO)
+    ):
+        least = "0 or more" if key in ZERO else "more than 0"
+        raise ConfigError(f"{setting.place}: {key} must be {least}")
+    most = MOST_DAYS if key in DAYS else MOST
+    if isinstance(found, int | float) and found > most:
+        raise ConfigError(f"{setting.place}: {key} must be {most:,} or less")
+    return found

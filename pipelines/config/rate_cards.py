@@ -1,0 +1,158 @@
+"""Prices that the operator knows of, for vendors that give none; checked strictly.
+
+A card that matches no call is a price that silently is not counted.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import get_type_hints
+
+import msgspec
+
+from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
+from pipelines.sources import vendors
+
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    "vendor": tuple(vendors()),
+    "direction": ("inbound", "outbound"),
+    "component": (
+        "telephony",
+        "transfer",
+        "bot",
+        "ai_llm",
+        "ai_tts",
+        "ai_stt",
+        "ai_platform",
+        "recording",
+        "transcription",
+        "other",
+    ),
+    "unit": ("second", "minute", "call"),
+}
+DAY = timedelta(days=1)
+SMALLEST = Decimal("0.000001")
+MOST = 10**12
+"""What money and seconds have room for: DECIMAL(18, 6)."""
+
+
+@dataclass(frozen=True)
+class RateCard:
+    """The price of one component of an account's calls in one direction.
+
+    Increment and minimum are seconds; the allowance is units of a UTC month that cost
+    nothing, and the base cost is paid once in it. Both days are UTC days and count.
+    """
+
+    vendor: str
+    account: str
+    direction: str
+    component: str
+    unit: str
+    increment: Decimal
+    unit_price: Decimal
+    currency: str
+    valid_from: date
+    minimum: Decimal = Decimal(0)
+    base_cost: Decimal = Decimal(0)
+    allowance: Decimal = Decimal(0)
+    valid_to: date | None = None
+    overrides: bool = False
+    """Counts even where the vendor gives a price itself."""
+
+    def is_valid(self, day: date) -> bool:
+        """Tell whether it prices the calls of a day."""
+        return self.valid_from <= day and (
+            self.valid_to is None or day <= self.valid_to
+        )
+
+
+def read_rate_cards(
+    path: Path, accounts: Mapping[str, Collection[str]]
+) -> tuple[RateCard, ...]:
+    """Read every ``[[rate_card]]``; ``accounts`` are the configured ones by vendor.
+
+    Raises `ConfigError` for what matches no call or means nothing.
+    """
+    if not path.exists():
+        return ()
+    given = read_toml(path)
+    for key in given:
+        nearest(key, ("rate_card",), Setting(None, str(path)))
+    cards = tuple(_cards(path, given.get("rate_card", []), accounts))
+    _refuse_twins(path, cards)
+    _refuse_two_currencies(path, cards)
+    return cards
+
+
+def _cards(
+    path: Path, given: object, accounts: Mapping[str, Collection[str]]
+) -> Iterator[RateCard]:
+    cards = given if isinstance(given, list) else [given]
+    for number, one in enumerate(cards, start=1):
+        place = f"{path}: rate_card {number}"
+        for key in one if isinstance(one, dict) else ():
+            nearest(key, get_type_hints(RateCard), Setting(None, f"{place} {key}"))
+        try:
+            card = msgspec.convert(one, RateCard)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{place}: {error}") from None
+        for key, known in KNOWN.items():
+            nearest(getattr(card, key), known, Setting(None, f"{place} {key}"))
+        if aliases := accounts.get(card.vendor, ()):
+            nearest(card.account, aliases, Setting(None, f"{place} account"))
+        for key, wrong in _oddities(card):
+            raise ConfigError(f"{place} {key}: {wrong}")
+        yield card
+
+
+def _oddities(card: RateCard) -> Iterator[tuple[str, str]]:
+    if not re.fullmatch("[A-Z]{3}", card.currency):
+        yield "currency", f"{card.currency!r} is no ISO 4217 code such as 'USD'"
+    for key in ("increment", "minimum", "unit_price", "base_cost", "allowance"):
+        amount: Decimal = getattr(card, key)
+        if not amount.is_finite() or not 0 <= amount < MOST:
+            yield key, "must be 0 or more"
+        elif amount != amount.quantize(SMALLEST):
+            yield key, f"has more decimals than {SMALLEST}"
+    if not card.increment:
+        yield "increment", "must be more than 0 seconds"
+    if card.valid_to is not None and card.valid_to < card.valid_from:
+        yield "valid_to", f"lies before valid_from, {card.valid_from}"
+
+
+def _refuse_twins(path: Path, cards: Sequence[RateCard]) -> None:
+    """Refuse a second card from the same day on: neither would be the later one."""
+    first: dict[tuple[str, str, str, str, date], int] = {}
+    for number, card in enumerate(cards, start=1):
+        of = (card.vendor, card.account, card.direction, card.component)
+        if (twin := first.setdefault((*of, card.valid_from), number)) != number:
+            raise ConfigError(
+                f"{path}: rate_card {number} valid_from: rate_card {twin} prices the "
+                f"same from {card.valid_from} on; delete one or give it another day"
+            )
+
+
+def _refuse_two_currencies(path: Path, cards: Sequence[RateCard]) -> None:
+    """Refuse cards that would give one call costs in two currencies."""
+    ends = {one.valid_to + DAY for one in cards if one.valid_to not in {None, date.max}}
+    for day in sorted({one.valid_from for one in cards} | ends):
+        latest: dict[tuple[str, str, str], dict[str, tuple[int, RateCard]]] = {}
+        for number, one in sorted(
+            enumerate(cards, start=1), key=lambda pair: pair[1].valid_from
+        ):
+            if one.is_valid(day):
+                calls = (one.vendor, one.account, one.direction)
+                latest.setdefault(calls, {})[one.component] = (number, one)
+        for found in latest.values():
+            (number, card), *others = sorted(found.values(), key=lambda pair: pair[0])
+            for other, differing in others:
+                if differing.currency != card.currency:
+                    raise ConfigError(
+                        f"{path}: rate_card {other} currency: rate_card {number} has "
+                        f"{card.currency} for the same calls on {day}; a call's costs "
+                        "need one currency"
+                    )

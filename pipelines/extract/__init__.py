@@ -1,0 +1,1 @@
+"""HTTP, pages and windows: how a vendor is read, and what goes to dlt."""

@@ -1,0 +1,435 @@
+"""From a vendor's pages to the three tables that every load writes together.
+
+The records as they came, byte for byte, beside the keys they are found by; one
+ledger row per window; and the records that could not be read, with the reason. They
+leave in one dlt load package, so a window is never marked done without its calls.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import takewhile
+from typing import Any, TypeAlias
+
+import dlt
+import pyarrow as pa
+from dlt.extract import DltResource
+
+from pipelines.extract.client import Client
+from pipelines.extract.copies import Copy
+from pipelines.extract.errors import VendorError
+from pipelines.extract.window_reader import (
+    ALONE,
+    READS,
+    Fetch,
+    Package,
+    Pile,
+    Reader,
+    Terms,
+)
+from pipelines.planning.reasons import (
+    CLOCK,
+    COUNTS_MORE,
+    EXPIRED,
+    MISSING,
+    NOT_AUTHORIZED,
+    SHORT,
+    UNSTEADY,
+)
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import Window
+
+FAILURES = 3
+"""So many windows that fail in a row are not the windows' fault."""
+
+PIECE_BYTES = 4 * 1024 * 1024
+"""Payloads of one table that goes to dlt; a larger record is one by itself."""
+
+KEYS = {
+    "records": ["account", "event_at", "record_id", "fetched_at"],
+    "quarantine": ["account", "stream", "window_from", "record_no", "fetched_at"],
+    "load_windows": ["account", "stream", "window_start", "window_end", "started_at"],
+    "absences": ["account", "record", "record_id", "read_at"],
+}
+"""Time stands before the id, so that a merge touches recent row groups only."""
+
+
+def _schema(kind: str, **columns: pa.DataType) -> pa.Schema:
+    keys = KEYS[kind]
+    return pa.schema(
+        pa.field(name, type_, nullable=name not in keys)
+        for name, type_ in columns.items()
+    )
+
+
+_TEXT, _COUNT = pa.string(), pa.int64()
+_TIME: pa.DataType = pa.timestamp("us", tz="UTC")
+RECORDS = _schema(
+    "records",
+    account=_TEXT,
+    record_id=_TEXT,
+    event_at=_TIME,
+    window_from=_TIME,
+    fetched_at=_TIME,
+    payload=_TEXT,
+    load_no=_COUNT,
+)
+QUARANTINE = _schema(
+    "quarantine",
+    account=_TEXT,
+    stream=_TEXT,
+    window_from=_TIME,
+    window_to=_TIME,
+    record_no=_COUNT,
+    reason=_TEXT,
+    payload=_TEXT,
+    fetched_at=_TIME,
+    load_no=_COUNT,
+)
+LEDGER = _schema(
+    "load_windows",
+    account=_TEXT,
+    stream=_TEXT,
+    window_start=_TIME,
+    window_end=_TIME,
+    purpose=_TEXT,
+    state=_TEXT,
+    rows_fetched=_COUNT,
+    rows_distinct=_COUNT,
+    rows_inside=_COUNT,
+    rows_quarantined=_COUNT,
+    vendor_total=_COUNT,
+    requests=_COUNT,
+    retries=_COUNT,
+    rows_vanished=_COUNT,
+    rows_known=_COUNT,
+    split_of=_TEXT,
+    attempt=_COUNT,
+    started_at=_TIME,
+    finished_at=_TIME,
+    reason=_TEXT,
+    error=_TEXT,
+    load_no=_COUNT,
+)
+ABSENCES = _schema(
+    "absences",
+    account=_TEXT,
+    record=_TEXT,
+    record_id=_TEXT,
+    read_at=_TIME,
+    event_at=_TIME,
+    since=_TIME,
+    state=_TEXT,
+    load_no=_COUNT,
+)
+"""What runs found out about stored records that were not listed: one row per record
+and change of mind. ``state`` is suspected (missing once, believably), doubted (missing
+in a reading that is not believed), deleted, present, or lapsed (its vendor can no
+longer prove either)."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """One window of one account, read to its end or to its error."""
+
+    stream: Stream
+    records: Iterable[pa.Table]
+    quarantine: Iterable[pa.Table]
+    ledger: pa.Table
+    bytes: int
+    """How long its records are together."""
+
+
+_Outcome: TypeAlias = tuple[Read, VendorError | None]
+
+
+def landed(
+    account: str,
+    windows: Iterable[Window],
+    client: Client,
+    fetches: Mapping[Stream, Fetch],
+    terms: Terms = ALONE,
+    *,
+    concurrency: int = 1,
+) -> list[DltResource]:
+    """Turn windows into dlt resources: one per raw table, the ledger, the quarantine.
+
+    Streams are read in the order of ``fetches``, each window drained before it is
+    handed on, so that no vendor's page token waits for a database. A window that
+    fails raises `VendorError`; on terms that say ``keep_going`` it is written into
+    the ledger as failed and the next one is tried, unless the error concerns the
+    whole account. An optional stream that is not granted is unreachable, and the next
+    stream is read; so is a window that its vendor no longer serves, and the next one.
+    ``concurrency`` windows are read at the same time.
+    """
+    asked = list(windows)
+    package = terms.package or Package(most=None)
+
+    def reads() -> Iterator[Read]:
+        failed = 0
+        for stream, fetch in fetches.items():
+            reader = Reader(stream, account, fetch, terms)
+            own = (window for window in asked if window.stream == stream.name)
+            taken = takewhile(lambda _: not package.is_full, own)
+            for read, error in _in_order(
+                partial(_read, reader, client), taken, concurrency
+            ):
+                if error is not None and not terms.keep_going:
+                    raise error
+                package.bytes += read.bytes
+                yield read
+                if error is not None and _is_not_granted(stream, error):
+                    break
+                if error is not None and error.is_gone:
+                    continue
+                failed = 0 if error is None else failed + 1
+                if error is not None and (error.stops_account or failed == FAILURES):
+                    package.gave_up.add(account)
+                    return
+
+    source = dlt.resource(reads, name="reads", selected=False)
+    tables = dict.fromkeys(stream.table for stream in fetches)
+    return [
+        *(_table(source, table, "records", _records_of(table)) for table in tables),
+        _table(source, "quarantine", "quarantine", lambda read: read.quarantine),
+        _table(source, "load_windows", "load_windows", lambda read: [read.ledger]),
+    ]
+
+
+def stored_at_once(tables: Mapping[str, pa.Table], load_no: int) -> list[DltResource]:
+    """Return dlt resources that store ready rows, by table, in one package.
+
+    A row that says of no load that it is its own is of load ``load_no``.
+    """
+    return [
+        _hinted(dlt.resource([_numbered(rows, load_no)], name=name), name)
+        for name, rows in tables.items()
+        if rows.num_rows
+    ]
+
+
+def _numbered(rows: pa.Table, load_no: int) -> pa.Table:
+    place = rows.schema.get_field_index("load_no")
+    numbers = [load_no if one is None else one for one in rows["load_no"].to_pylist()]
+    field = rows.schema.field(place)
+    return rows.set_column(place, field, pa.array(numbers, field.type))
+
+
+def _records_of(table: str) -> Callable[[Read], Iterable[pa.Table]]:
+    return lambda read: read.records if read.stream.table == table else ()
+
+
+def _table(
+    source: DltResource,
+    name: str,
+    kind: str,
+    part: Callable[[Read], Iterable[pa.Table]],
+) -> DltResource:
+    def rows(read: Read) -> Iterator[pa.Table]:
+        yield from part(read)
+
+    return _hinted(dlt.transformer(name=name, data_from=source)(rows), kind)
+
+
+def _hinted(resource: DltResource, kind: str) -> DltResource:
+    # The only disposition that a killed and repeated load cannot duplicate; rows
+    # come without duplicates, so dlt need not sort whole payloads for them.
+    disposition: Any = {
+        "disposition": "merge",
+        "strategy": "delete-insert",
+        "deduplicated": True,
+    }
+    keys = KEYS.get(kind, KEYS["records"])
+    resource.apply_hints(write_disposition=disposition, primary_key=keys)
+    return resource
+
+
+def _in_order(
+    read: Callable[[Window], _Outcome], windows: Iterable[Window], at_once: int
+) -> Iterator[_Outcome]:
+    """Read some windows at the same time; no more are held than are read at once."""
+    if at_once == 1:
+        yield from map(read, windows)
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        reading: deque[Future[_Outcome]] = deque()
+        try:
+            for window in windows:
+                reading.append(pool.submit(read, window))
+                if len(reading) == at_once:
+                    yield reading.popleft().result()
+            while reading:
+                yield reading.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
+    """Read one window, and say in the ledger what became of it."""
+    started = reader.terms.clock()
+    requests, retries = client.sent, client.retries
+    pile, error, state, reason = Pile(), None, "complete", None
+    try:
+        pile = reader.read(window, started)
+        state, reason = _state_of(pile, reader)
+        window = _reached(window, reader, started)
+    except VendorError as failure:
+        no_scope = _is_not_granted(reader.stream, failure)
+        error, reason = failure, NOT_AUTHORIZED if no_scope else failure.reason
+        state = "unreachable" if reason in {EXPIRED, NOT_AUTHORIZED} else "failed"
+    if reason == SHORT:
+        error = VendorError(
+            f"{window} has {pile.total} records by the vendor's count, but sent "
+            f"{pile.distinct} in {READS} readings; it is read again next time"
+        )
+    about = {
+        "account": reader.account,
+        "stream": reader.stream.name,
+        "purpose": window.purpose,
+        "state": state,
+        "reason": reason,
+        "attempt": window.attempt,
+        "load_no": reader.terms.load_no,
+        "started_at": started,
+        "finished_at": reader.terms.clock(),
+    }
+    whole = {
+        **about,
+        "window_start": window.start,
+        "window_end": window.end,
+        "rows_fetched": pile.fetched,
+        "rows_distinct": len(pile.kept),
+        "rows_inside": _inside(reader.stream, window, pile),
+        "rows_quarantined": len(pile.refused),
+        "rows_vanished": len(pile.missing),
+        "rows_known": pile.known,
+        "vendor_total": pile.total,
+        "requests": client.sent - requests,
+        "retries": client.retries - retries,
+        "error": None if error is None else str(error),
+    }
+    # A part's requests are counted with its whole, and of what was asked a second
+    # beyond its bounds it has copies: it has neither requests nor a distinct number.
+    parts = [
+        {
+            **about,
+            "window_start": start,
+            "window_end": end,
+            "rows_fetched": fetched,
+            "split_of": f"{window.start:%Y-%m-%dT%H:%MZ}/{window.end:%Y-%m-%dT%H:%MZ}",
+        }
+        for (start, end), fetched in sorted(pile.parts.items())
+    ]
+    read = Read(
+        reader.stream,
+        _records(reader, pile, window, started),
+        _quarantine(reader, pile, window, started),
+        pa.Table.from_pylist([whole, *parts], schema=LEDGER),
+        pile.bytes,
+    )
+    return read, error
+
+
+def _reached(window: Window, reader: Reader, started: datetime) -> Window:
+    """Return what of a window had come by the vendor's own clock.
+
+    What is still to come there has not been read. Raises `VendorError` where that is
+    all of it.
+    """
+    run = reader.terms.run
+    if run is None or window.ids:
+        return window
+    theirs = started - run.behind
+    until = theirs.replace(second=0, microsecond=0)
+    if until <= window.start:
+        raise VendorError(
+            f"{window} has not begun by the vendor's clock, which says "
+            f"{theirs:%Y-%m-%d %H:%M:%S}Z while the run's says "
+            f"{started:%Y-%m-%d %H:%M:%S}Z; it is read again in the next run",
+            reason=CLOCK,
+        )
+    return replace(window, end=min(window.end, until))
+
+
+def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
+    """Return the state of a window that was read to its end, and the reason for it."""
+    if reader.terms.counts_only:
+        return "counted", None
+    if pile.is_short:
+        return "partial", SHORT
+    if pile.counts_more:
+        return "complete", COUNTS_MORE
+    if not pile.is_steady:
+        return "complete", UNSTEADY
+    if pile.missing:  # until the whole run says what became of the records
+        return "partial", MISSING
+    return "complete", None
+
+
+def _records(
+    reader: Reader, pile: Pile, window: Window, fetched_at: datetime
+) -> Iterator[pa.Table]:
+    about = {
+        "account": reader.account,
+        "window_from": window.start,
+        "fetched_at": fetched_at,
+        "load_no": reader.terms.load_no,
+    }
+    rows = (
+        (copy, {**about, "record_id": record_id, "event_at": event_at})
+        for record_id, (event_at, _, copy) in (pile.seen or pile.kept).items()
+    )
+    return _pieces(rows, pile, RECORDS)
+
+
+def _quarantine(
+    reader: Reader, pile: Pile, window: Window, fetched_at: datetime
+) -> Iterator[pa.Table]:
+    about = {
+        "account": reader.account,
+        "stream": reader.stream.name,
+        "window_from": window.start,
+        "window_to": window.end,
+        "fetched_at": fetched_at,
+        "load_no": reader.terms.load_no,
+    }
+    rows = (
+        (copy, {**about, "record_no": number, "reason": reason})
+        for number, reason, copy in pile.refused
+    )
+    return _pieces(rows, pile, QUARANTINE)
+
+
+def _pieces(
+    rows: Iterable[tuple[Copy, dict[str, Any]]], pile: Pile, schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """Yield tables of some MiB of payloads each, at least one, read as they are asked.
+
+    They bound what dlt, the parquet file and DuckDB hold at once.
+    """
+    piece: list[dict[str, Any]] = []
+    size, is_first = 0, True
+    for copy, row in rows:
+        if pile.copies is None:  # then there are no rows
+            break
+        piece.append({**row, "payload": pile.copies.text(copy)})
+        size += copy.length
+        if size >= PIECE_BYTES:
+            yield pa.Table.from_pylist(piece, schema=schema)
+            piece, size, is_first = [], 0, False
+    if piece or is_first:
+        yield pa.Table.from_pylist(piece, schema=schema)
+
+
+def _inside(stream: Stream, window: Window, pile: Pile) -> int | None:
+    """Count what lies in the window by its own time, not a second beyond."""
+    if not stream.is_by_own_time or window.ids:
+        return None
+    return sum(window.start <= at < window.end for at, _, _ in pile.kept.values())
+
+
+def _is_not_granted(stream: Stream, error: VendorError) -> bool:
+    return stream.is_optional and error.lacks_scope

@@ -1,0 +1,489 @@
+"""What a run does about stored records that it did not see.
+
+After its windows are read it asks for what is still needed to judge: a window that is
+known to hold records, and the days beside. Then it stores the verdict as one load
+package: the deleted records, the suspicions that the next run goes on with, and the
+state of the windows that lacked records.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.config.loader import Account, Vendor
+from pipelines.extract.resources import ABSENCES, LEDGER, RECORDS
+from pipelines.load.change_detection import Tally
+from pipelines.load.result import Asked, Outcome, key, key_of
+from pipelines.planning.deletion import (
+    Judgment,
+    Missing,
+    StreamReads,
+    Suspicion,
+    WindowRead,
+    days_beside,
+    doubt_of,
+    is_confirmed,
+    judge,
+    most_at_once,
+)
+from pipelines.planning.planner import RECHECK, SETTLE, reach
+from pipelines.planning.reasons import EXPIRED, MISSING, SILENT
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Interval, Window, subtract
+from pipelines.sources import streams_of
+from pipelines.warehouse.ledger import (
+    Keys,
+    Lost,
+    days_with_records,
+    missing_of,
+    seen_again,
+    suspicions,
+)
+
+CONTROLS = 3
+"""So many windows that hold records are asked for, to see whether they still do."""
+SILENCE = (
+    "no window that holds records still had any, so the vendor may be answering "
+    "nothing at all"
+)
+ROUNDS = 8
+"""The days beside a window may miss records too, and ask for the days beside them."""
+
+EVER_SO_SHORT = timedelta.resolution
+
+Row: TypeAlias = dict[str, Any]
+_Place: TypeAlias = tuple[Account, Stream]
+
+
+@dataclass
+class RunReads:
+    """What a run has read so far of one vendor."""
+
+    since: datetime
+    """When the run began."""
+    first_load: int
+    """Whatever is stored under this number, or a greater one, came since then."""
+    rows: list[Row] = field(default_factory=list)
+    """The ledger row of each window."""
+    same: dict[str, list[Keys]] = field(default_factory=dict)
+    """By table: the records that came as they are stored."""
+    controlled: set[tuple[str, str]] = field(default_factory=set)
+    """Accounts and streams of which windows that hold records were asked for."""
+
+    @property
+    def last_load(self) -> int:
+        """Return the number of the last load: what is stored later was not read yet."""
+        return max((row["load_no"] for row in self.rows), default=self.first_load)
+
+    def add(self, tally: Tally) -> None:
+        """Add a load package."""
+        self.rows += tally.ledger
+        for table, keys in tally.same.items():
+            self.same.setdefault(table, []).extend(keys)
+
+    def seen(self, table: str) -> Keys:
+        """Return the records of a table that came as they are stored."""
+        return np.concatenate([np.empty(0, np.uint64), *self.same.get(table, [])])
+
+    def of(self, place: _Place, until: datetime) -> StreamReads:
+        """Return what was read of one account's stream, as far as it proves absence."""
+        account, stream = place
+        rows = [
+            row
+            for row in self.rows
+            if (row["account"], row["stream"]) == (account.alias, stream.name)
+        ]
+        return StreamReads(
+            tuple(
+                WindowRead(
+                    (row["window_start"], row["window_end"]),
+                    row["started_at"],
+                    row["rows_inside"],
+                    row["rows_known"],
+                )
+                for row in rows
+                if _proves(stream, row)
+            ),
+            until,
+            tuple(
+                (row["window_start"], row["window_end"])
+                for row in rows
+                if row["reason"] == EXPIRED
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run found out about records that it did not see."""
+
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    """What is to be stored, as one load package."""
+    windows: int = 0
+    """How many windows it closes, less those that it opens."""
+    proven: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
+    """By account: when the calls were that are marked deleted by proof."""
+    deleted: int = 0
+    errors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def places_of(vendor: Vendor) -> list[_Place]:
+    """Return the accounts' streams whose readings can show what a vendor deleted."""
+    return [
+        (account, stream)
+        for account in vendor.accounts
+        for stream in streams_of(vendor.name)
+        if stream.proves_absence
+    ]
+
+
+def still_to_read(
+    raw: Path,
+    places: Sequence[_Place],
+    run: RunReads,
+    now: datetime,
+    confirmed: Interval | None,
+) -> list[Asked]:
+    """Return the windows that a run must read as well before it can judge."""
+    known = suspicions(raw)
+    read = {key_of(row) for row in run.rows if row["purpose"] != SETTLE}
+    asked: list[Asked] = []
+    for place in places:
+        account, stream = place
+        own = _of(known, place)
+        reads = run.of(place, reach(stream, now))
+        missing = _missing(raw, place, run, reads, own=own, confirmed=confirmed)
+        if not missing and not reads.is_silent:
+            continue
+        sure = [one for one in missing if is_confirmed(one, confirmed)]
+        rest = [one for one in missing if one not in sure]
+        doubt = doubt_of(rest, own, reads)
+        if doubt:
+            rest = []
+        days = days_beside([*sure, *rest], reads)
+        if doubt == "no_control" or reads.is_silent:
+            days += _controls(raw, place, run, reads)
+        windows = [Window(*day, stream.name, RECHECK) for day in sorted(set(days))]
+        asked += [
+            (account, window)
+            for window in windows
+            if key((account, window)) not in read and stream.lists_all(window, now)
+        ]
+    return asked
+
+
+def verdict_on(
+    raw: Path,
+    places: Sequence[_Place],
+    run: RunReads,
+    now: datetime,
+    confirmed: Interval | None,
+    *,
+    uncounted: Collection[str] = (),
+) -> Verdict:
+    """Return what is proven, suspected or doubted of what the run did not see.
+
+    What lies in the span ``confirmed`` and is not listed is deleted, as its operator
+    says. Of accounts in ``uncounted`` nothing is proven: a call may have moved into a
+    window that nobody could count.
+    """
+    known = suspicions(raw)
+    verdict = Verdict()
+    absences: list[Row] = []
+    gone: dict[str, list[Row]] = {}
+    rows: list[Row] = []
+    for place in places:
+        account, stream = place
+        own = _of(known, place)
+        reads = run.of(place, reach(stream, now))
+        missing = _missing(raw, place, run, reads, own=own, confirmed=confirmed)
+        judgment = judge(missing, own, reads, confirmed)
+        if account.alias in uncounted:
+            judgment = judgment.put_off(confirmed)
+        absences += _changes(place, judgment, own, reads)
+        absences += _ended(raw, place, own, run, now)
+        gone.setdefault(stream.table, []).extend(
+            _tombstone(account, one, reads) | {"load_no": run.last_load}
+            for one in judgment.deleted
+        )
+        changed = list(_states(place, judgment, run))
+        rows += [after for _, after in changed]
+        verdict = replace(
+            verdict,
+            windows=verdict.windows + sum(_closes(*pair) for pair in changed),
+            deleted=verdict.deleted + len(judgment.deleted),
+            proven={
+                **verdict.proven,
+                account.alias: [
+                    one.event_at
+                    for one in judgment.deleted
+                    if not is_confirmed(one, confirmed)
+                ],
+            },
+            errors=(*verdict.errors, *_errors(place, judgment)),
+            notes=(*verdict.notes, *_notes(place, judgment)),
+        )
+    tables = {
+        table: pa.Table.from_pylist(found, schema=RECORDS)
+        for table, found in gone.items()
+        if found
+    }
+    absences = [row | {"load_no": run.last_load} for row in absences]
+    tables["absences"] = pa.Table.from_pylist(absences, schema=ABSENCES)
+    tables["load_windows"] = pa.Table.from_pylist(rows, schema=LEDGER)
+    full = {name: table for name, table in tables.items() if table.num_rows}
+    return replace(verdict, tables=full)
+
+
+def with_verdict(outcome: Outcome, verdict: Verdict) -> Outcome:
+    """Add what a whole run says of the records that it did not see."""
+    return replace(
+        outcome,
+        windows=outcome.windows + verdict.windows,
+        deleted=outcome.deleted + verdict.deleted,
+        errors=(*outcome.errors, *verdict.errors),
+        notes=(*outcome.notes, *verdict.notes),
+    )
+
+
+def _closes(before: Row, after: Row) -> int:
+    return int(after["state"] == "complete") - int(before["state"] == "complete")
+
+
+def _missing(
+    raw: Path,
+    place: _Place,
+    run: RunReads,
+    reads: StreamReads,
+    *,
+    own: Mapping[str, Suspicion],
+    confirmed: Interval | None,
+) -> list[Missing]:
+    """Return the stored records that lie in what a run read, and did not come.
+
+    One that came from the window of a day beside, which this run did not read, is no
+    more than unasked for; where it is suspected or confirmed, that day is asked for.
+    """
+    account, stream = place
+    spans = [(account.alias, part) for part in reads.proven]
+    if not spans:
+        return []
+    found: list[Lost] = missing_of(
+        raw, stream, spans, run.seen(stream.table), run.first_load
+    )
+    return [
+        one.missing
+        for one in found
+        if one.is_listed_here
+        or one.missing.record_id in own
+        or is_confirmed(one.missing, confirmed)
+    ]
+
+
+def _controls(
+    raw: Path, place: _Place, run: RunReads, reads: StreamReads
+) -> list[Interval]:
+    """Return the newest days that hold records and were not read in the run, once."""
+    account, stream = place
+    if (account.alias, stream.name) in run.controlled:
+        return []
+    run.controlled.add((account.alias, stream.name))
+    days = days_with_records(raw, stream.table, account.alias, reads.until)
+    return [
+        (day, min(day + DAY, reads.until))
+        for day in days
+        if subtract((day, min(day + DAY, reads.until)), reads.proven)
+    ][:CONTROLS]
+
+
+def _of(known: Iterable[Suspicion], place: _Place) -> dict[str, Suspicion]:
+    account, stream = place
+    return {
+        one.record_id: one
+        for one in known
+        if (one.account, one.table) == (account.alias, stream.table)
+    }
+
+
+def _proves(stream: Stream, row: Row) -> bool:
+    """Return True if a reading shows what its window does not have.
+
+    A question about single records, a list that would not stand still, one that is
+    short of its total and one with an unreadable record do not.
+    """
+    is_complete = row["state"] == "complete" and row["reason"] is None
+    is_whole = is_complete or row["reason"] == MISSING
+    window = Window(row["window_start"], row["window_end"], stream.name)
+    return (
+        is_whole
+        and row["rows_inside"] is not None
+        and not row["rows_quarantined"]
+        and stream.lists_all(window, row["started_at"])
+    )
+
+
+def _changes(
+    place: _Place,
+    judgment: Judgment,
+    own: dict[str, Suspicion],
+    reads: StreamReads,
+) -> Iterator[Row]:
+    """Yield what changes in what is thought of the missing records."""
+    states = {
+        "deleted": judgment.deleted,
+        "suspected": judgment.suspected,
+        "doubted": judgment.doubted,
+    }
+    for state, found in states.items():
+        for one in found:
+            before = own.get(one.record_id)
+            is_known = before is not None and (before.is_believed or state == "doubted")
+            if state == "deleted" or not is_known:
+                yield _absence(place, one, reads.started_at(one.event_at), state)
+
+
+def _ended(
+    raw: Path,
+    place: _Place,
+    own: dict[str, Suspicion],
+    run: RunReads,
+    now: datetime,
+) -> Iterator[Row]:
+    """Yield the suspicions that are refuted, or that nothing can prove any more."""
+    _, stream = place
+    if not own:
+        return
+    seen = seen_again(
+        raw, stream.table, list(own.values()), run.seen(stream.table), run.first_load
+    )
+    expired = [
+        (row["window_start"], row["window_end"])
+        for row in run.rows
+        if row["stream"] == stream.name and row["reason"] == EXPIRED
+    ]
+    for one in own.values():
+        missing = Missing(one.record_id, one.event_at)
+        moment = (one.event_at, one.event_at + EVER_SO_SHORT)
+        is_late = not stream.lists_all(Window(*moment, stream.name), now)
+        if (one.account, one.record_id) in seen:
+            yield _absence(place, missing, now, "present")
+        elif is_late or not subtract(moment, expired):
+            yield _absence(place, missing, now, "lapsed")
+
+
+def _absence(place: _Place, one: Missing, read_at: datetime, state: str) -> Row:
+    account, stream = place
+    return {
+        "account": account.alias,
+        "record": stream.table,
+        "record_id": one.record_id,
+        "read_at": read_at,
+        "event_at": one.event_at,
+        "since": read_at,
+        "state": state,
+    }
+
+
+def _tombstone(account: Account, one: Missing, reads: StreamReads) -> Row:
+    """Return the version of a record that says that its vendor has deleted it."""
+    started_at = reads.started_at(one.event_at)
+    day = one.event_at.astimezone(UTC).replace(hour=0, minute=0, second=0)
+    return {
+        "account": account.alias,
+        "record_id": one.record_id,
+        "event_at": one.event_at,
+        "window_from": day.replace(microsecond=0),
+        "fetched_at": started_at,
+        "payload": None,
+    }
+
+
+def _states(
+    place: _Place, judgment: Judgment, run: RunReads
+) -> Iterator[tuple[Row, Row]]:
+    """Yield the ledger rows that the verdict changes, before and after.
+
+    Where records are missing and that is not believed, an empty answer is not
+    believed either: what was read for the first time then may be lost for ever.
+    """
+    account, stream = place
+    is_silent = judgment.doubt in {"no_control", "too_many"}
+    for row in run.rows:
+        if row["account"] != account.alias:
+            continue
+        is_own = row["stream"] == stream.name and _proves(stream, row)
+        inside = [
+            one
+            for one in judgment.doubted
+            if is_own and row["window_start"] <= one.event_at < row["window_end"]
+        ]
+        if inside:
+            opened = {"state": "partial", "reason": MISSING}
+            opened["error"] = _doubted_window(row, len(inside), judgment)
+            if row["purpose"] == SETTLE:  # an open window, now
+                opened["purpose"] = RECHECK
+            yield row, row | opened
+        elif is_silent and _is_empty(row):
+            error = f"{row['window_start']:%Y-%m-%d}: nothing came, and {SILENCE}"
+            yield row, row | {"state": "partial", "reason": SILENT, "error": error}
+        elif is_own and row["reason"] == MISSING:
+            yield row, row | {"state": "complete", "reason": None, "error": None}
+
+
+def _is_empty(row: Row) -> bool:
+    """Return True if a whole window was read and nothing came."""
+    is_window = bool(row["state"] == "complete" and row["purpose"] != SETTLE)
+    return is_window and not row["rows_fetched"]
+
+
+def _doubted_window(row: Row, count: int, judgment: Judgment) -> str:
+    return (
+        f"{row['window_start']:%Y-%m-%d}: {count} stored records did "
+        f"not come, and {_why(judgment)}; nothing is marked deleted, the window is "
+        "read again in the next run"
+    )
+
+
+def _why(judgment: Judgment) -> str:
+    missing = len(judgment.doubted)
+    if judgment.doubt == "too_many":
+        most = most_at_once(judgment.stored)
+        return (
+            f"{missing} of {judgment.stored} missing at once are more than the {most} "
+            "that are believed"
+        )
+    if judgment.doubt == "no_control":
+        return SILENCE
+    return "the days beside them could not be read"
+
+
+def _errors(place: _Place, judgment: Judgment) -> Iterator[str]:
+    if not judgment.doubted:
+        return
+    account, stream = place
+    times = [one.event_at for one in judgment.doubted]
+    first, last = (f"{at.astimezone(UTC):%Y-%m-%d}" for at in (min(times), max(times)))
+    days = first if first == last else f"{first} to {last}"
+    yield (
+        f"{account.alias}, {stream.name}: {len(times)} stored records of {days} "
+        f"did not come, and {_why(judgment)}; nothing is marked deleted, these "
+        "windows stay open and the next run reads them again. If the vendor really "
+        "deleted them: callhouse backfill --force --confirm-deletions --vendor "
+        f"{account.vendor} --from {first} --to {last}"
+    )
+
+
+def _notes(place: _Place, judgment: Judgment) -> Iterator[str]:
+    if judgment.suspected:
+        account, stream = place
+        yield (
+            f"{account.alias}, {stream.name}: {len(judgment.suspected)} stored records "
+            "did not come; they are marked deleted when a run at least 20 hours later "
+            "misses them too"
+        )

@@ -1,0 +1,71 @@
+"""One vendor's backfill: a range of days, batch by batch, between the nights' turns.
+
+It has the vendor to itself for a batch at a time, so that pace and quota hold, and
+lets a night that waits go first. What is done is in the ledger: the same order given
+again goes on from there.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.config.loader import Config, Vendor
+from pipelines.load.loader import (
+    Progress,
+    ask,
+    clock_from,
+    known_reads,
+    run_lock,
+    turn_lock,
+)
+from pipelines.load.result import Outcome
+from pipelines.load.work_plan import backlog
+from pipelines.planning.planner import BACKFILL, Order, refuse_earlier
+from pipelines.warehouse.locks import A_RUN, Holder, in_turn, only_one
+
+
+def backfill(
+    vendor: Vendor, config: Config, now: datetime, order: Order, progress: Progress
+) -> Outcome:
+    """Load what one vendor's plan for a range asks for.
+
+    Raises `ClockError`; what the vendor does wrong is in the outcome.
+    """
+    began = time.monotonic()
+    warehouse, clock = config.warehouse, clock_from(now)
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        with _batch_turn(vendor, warehouse, progress):
+            yield
+
+    reads = known_reads(warehouse, vendor.name)
+    refuse_earlier(clock(), reads, vendor.name)
+    agenda = backlog(vendor, order, now, reads)
+    as_of = now if config.is_as_of else None
+    outcome = ask(vendor, warehouse, agenda, clock, progress, turn=turn, as_of=as_of)
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+@contextmanager
+def _batch_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator[None]:
+    """Have the vendor to oneself for a batch, after every night that waits for it."""
+
+    def told(holder: Holder) -> None:
+        said = f"waits until the run that loads {vendor.name} ends ({holder})"
+        progress(vendor.name, 0, 0, 0, said)
+
+    # Free again at once: only who is not a backfill may wait with it.
+    with in_turn(turn_lock(warehouse, vendor.name)):
+        pass
+    with only_one(
+        run_lock(warehouse, vendor.name),
+        f"loading {vendor.name}",
+        patience=A_RUN,
+        told=told,
+        purpose=BACKFILL,
+    ):
+        yield

@@ -1,0 +1,123 @@
+"""What of a load is news: a record that is as it was held is not stored again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.load import erasure
+from pipelines.load.erasure import Erased, Known
+from pipelines.planning.stream import Stream
+from pipelines.sources import streams_of
+from pipelines.warehouse.ledger import (
+    Compared,
+    Keys,
+    compared,
+    held_marked,
+    held_versions,
+    in_quarantine,
+)
+
+
+@dataclass
+class Tally:
+    """What passes by while dlt takes it."""
+
+    ledger: list[dict[str, Any]] = field(default_factory=list)
+    changed: int = 0
+    restored: int = 0
+    """Records that were deleted and are listed again."""
+    same: dict[str, list[Keys]] = field(default_factory=dict)
+    """By table: what came as it is stored, and so is not stored again."""
+    seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """Digest of each record of this package, by table, account and record id."""
+    unreadable: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Why each record new in quarantine is there, by account, stream and payload."""
+    cleaned: set[tuple[str, str, str]] = field(default_factory=set)
+    """Records whose held versions this package replaces: again would be twice."""
+
+
+def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: ANN401
+    """Count what passes, and hold back records that are as they were."""
+
+    def note(table: pa.Table) -> pa.Table:
+        tally.ledger += [row for row in table.to_pylist() if not row["split_of"]]
+        return table
+
+    for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
+        if stream.table in source.resources:
+            source.resources[stream.table].add_map(_news_only(stream, raw, tally))
+    source.resources["load_windows"].add_map(note)
+    source.resources["quarantine"].add_map(_new_in_quarantine(raw, tally))
+
+
+def _new_in_quarantine(raw: Path, tally: Tally) -> Callable[[pa.Table], pa.Table]:
+    """Note records that cannot be read and were not there before; all are stored."""
+
+    def note(fresh: pa.Table) -> pa.Table:
+        known = in_quarantine(raw, fresh) if fresh.num_rows else set()
+        for row in fresh.to_pylist():
+            one = row["account"], row["stream"], row["payload"]
+            if one not in known:
+                tally.unreadable[one] = row["reason"]
+        return fresh
+
+    return note
+
+
+def _news_only(
+    stream: Stream, raw: Path, tally: Tally
+) -> Callable[[pa.Table], pa.Table]:
+    def keep(fresh: pa.Table) -> pa.Table:
+        lost = _marked(stream, raw, fresh)
+        fresh = Erased(stream, lost, {}).applied(fresh)
+        found = compared(raw, stream.table, fresh)
+        tally.same.setdefault(stream.table, []).append(found.same)
+        news = _news(fresh, stream.table, found, tally)
+        tally.changed += news.num_rows
+        erased = Erased(stream, lost, erasure.blanked(stream, news))
+        return pa.concat_tables([news, _older_ones_cleaned(erased, raw, tally, fresh)])
+
+    return keep
+
+
+def _marked(stream: Stream, raw: Path, fresh: pa.Table) -> frozenset[Known]:
+    """Return the records that are erased, by what came now or was held before."""
+    if not stream.erased_mark or not fresh.num_rows:
+        return frozenset()
+    marked = erasure.marked(stream, fresh) | held_marked(raw, stream, fresh)
+    return frozenset(marked)
+
+
+def _older_ones_cleaned(
+    erased: Erased, raw: Path, tally: Tally, fresh: pa.Table
+) -> pa.Table:
+    """Return the held versions that say too much; the load's merge replaces them."""
+    table = erased.stream.table
+    suspects = {one for one in erased.suspects if (table, *one) not in tally.cleaned}
+    tally.cleaned |= {(table, *one) for one in suspects}
+    held = held_versions(raw, erased.stream, fresh, suspects) if suspects else None
+    if held is None:
+        return fresh.slice(0, 0)
+    return erased.changed(held).cast(fresh.schema)
+
+
+def _news(fresh: pa.Table, table: str, found: Compared, tally: Tally) -> pa.Table:
+    """Keep what differs from the last sight of it, in this package or before it."""
+    news = []
+    columns = (fresh[name].to_pylist() for name in ("account", "record_id", "payload"))
+    for position, (account, record_id, payload) in enumerate(
+        zip(*columns, strict=True)
+    ):
+        key, digest = (table, account, record_id), hash(payload)
+        if key in tally.seen:
+            is_new = tally.seen[key] != digest
+        else:
+            is_new = position in found.differing
+            tally.restored += position in found.restored
+        tally.seen[key] = digest
+        if is_new:
+            news.append(position)
+    return fresh.take(pa.array(news, pa.int64()))

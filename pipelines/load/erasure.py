@@ -1,0 +1,120 @@
+"""What a vendor has erased of a person is erased here: in every version of the record.
+
+A vendor either marks such a record, or only blanks what it had said. The rest of a
+version stays byte for byte, so that what the call cost and how it went is still told.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import pyarrow as pa
+
+from pipelines.planning.stream import Stream
+
+_Keys = dict[str, msgspec.Raw]
+_NOTHING = msgspec.Raw(b"null")
+_BLANK = {b"null", b'""'}
+Known = tuple[str, str]
+"""Account and record id."""
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What a stream's records of a load must lose, and who of the held ones."""
+
+    stream: Stream
+    marked: frozenset[Known]
+    """Nothing personal of theirs is kept, be it in a copy that comes late."""
+    blanked: Mapping[Known, str]
+    """Their newest payload, to which older ones are made alike."""
+
+    @property
+    def suspects(self) -> set[Known]:
+        """Return the records of which older versions may say too much."""
+        return {*self.marked, *self.blanked}
+
+    def applied(self, versions: pa.Table) -> pa.Table:
+        """Return all versions, none of which says too much."""
+        if not self.suspects:
+            return versions
+        payloads = [self._clean(row) for row in versions.to_pylist()]
+        place = versions.schema.get_field_index("payload")
+        column = pa.array(payloads, pa.string())
+        return versions.set_column(place, versions.schema.field(place), column)
+
+    def changed(self, versions: pa.Table) -> pa.Table:
+        """Return the versions that did say too much, without that."""
+        clean = self.applied(versions)
+        pairs = zip(clean["payload"], versions["payload"], strict=True)
+        return clean.filter(pa.array([new != old for new, old in pairs], pa.bool_()))
+
+    def _clean(self, row: Mapping[str, object]) -> str | None:
+        known, payload = (str(row["account"]), str(row["record_id"])), row["payload"]
+        if not isinstance(payload, str):
+            return None
+        if known in self.marked:
+            return _replaced(self.stream, payload, {})
+        if known in self.blanked:
+            return _replaced(self.stream, payload, _keys(self.blanked[known]))
+        return payload
+
+
+def marked(stream: Stream, records: pa.Table) -> set[Known]:
+    """Return the records of a table that are marked as depersonalised."""
+    return {known for known, payload in _listed(records) if _is_marked(stream, payload)}
+
+
+def blanked(stream: Stream, records: pa.Table) -> dict[Known, str]:
+    """Return the payload of each record in which something personal is blank."""
+    if not stream.personal:
+        return {}
+    return {
+        known: payload
+        for known, payload in _listed(records)
+        if payload is not None and _blank(stream, _keys(payload))
+    }
+
+
+def _is_marked(stream: Stream, payload: str | None) -> bool:
+    """Tell whether the vendor says that it has depersonalised the record."""
+    if not stream.erased_mark or payload is None:
+        return False
+    if not re.search(rf'"{stream.erased_mark}"\s*:\s*true', payload):
+        return False
+    return bytes(_keys(payload).get(stream.erased_mark, _NOTHING)) == b"true"
+
+
+def _listed(records: pa.Table) -> Iterable[tuple[Known, str | None]]:
+    columns = (records[c].to_pylist() for c in ("account", "record_id", "payload"))
+    for account, record_id, payload in zip(*columns, strict=True):
+        yield (account, record_id), payload
+
+
+def _keys(payload: str) -> _Keys:
+    return msgspec.json.decode(payload, type=_Keys)
+
+
+def _blank(stream: Stream, keys: _Keys) -> set[str]:
+    return {
+        name for name in stream.personal if name in keys and bytes(keys[name]) in _BLANK
+    }
+
+
+def _replaced(stream: Stream, payload: str, newest: _Keys) -> str:
+    """Make what is personal in a payload like the newest, or null."""
+    keys = _keys(payload)
+    lost = {
+        name
+        for name in _blank(stream, newest)
+        if bytes(keys.get(name, _NOTHING)) not in _BLANK
+    }
+    if newest and not lost:
+        return payload
+    wanted = {
+        name: newest.get(name, _NOTHING) for name in stream.personal if name in keys
+    }
+    if all(bytes(keys[name]) == bytes(value) for name, value in wanted.items()):
+        return payload
+    return msgspec.json.encode(keys | wanted).decode()

@@ -1,0 +1,496 @@
+"""One vendor's night: plan, read, land, in batches that a kill cannot tear.
+
+Runs in a process of its own. The raw file is the only state: dlt's working folder
+is emptied first (a killed dlt can leave it unusable for good), pending packages are
+never resumed, and what is done is what the ledger in the raw file says.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from pipelines.config.loader import Account, Config, Vendor
+from pipelines.extract.rate_limit import VendorRun
+from pipelines.extract.resources import LEDGER, stored_at_once
+from pipelines.extract.window_reader import Package, Terms
+from pipelines.load.absences import (
+    ROUNDS,
+    RunReads,
+    Verdict,
+    places_of,
+    still_to_read,
+    verdict_on,
+    with_verdict,
+)
+from pipelines.load.audit import (
+    affordable,
+    around,
+    comparable,
+    count,
+    due,
+    to_read_again,
+    uncounted,
+)
+from pipelines.load.change_detection import Tally, watch
+from pipelines.load.result import Asked, Outcome, added, key, key_of, lost
+from pipelines.load.work_plan import Agenda, agenda, settled
+from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
+from pipelines.planning.request_budget import spent_today
+from pipelines.planning.windows import Interval
+from pipelines.sources import open_source, streams_of
+from pipelines.warehouse.ledger import (
+    HeldWindow,
+    held,
+    held_windows,
+    next_load,
+    past_reads,
+)
+from pipelines.warehouse.locks import Holder, in_turn, only_one
+from pipelines.warehouse.migration import migrate
+from pipelines.warehouse.opening import RAW_FILE, refuse_held
+
+BATCH_WINDOWS = 16
+"""Windows of one load package: what a kill can cost, against a second a package."""
+
+LAST_BREATH = 20.0
+"""Seconds that the children of a killed run may take to notice and die."""
+
+A_BATCH = 900.0
+"""Seconds that a night waits for the batch of a backfill: far more than one takes."""
+
+DLT_SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "CRITICAL",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",
+    "RESTORE_FROM_DESTINATION": "false",
+    # Each piece of a window is written before the next one is read from disk.
+    "EXTRACT__NEXT_ITEM_MODE": "fifo",
+    "DATA_WRITER__BUFFER_MAX_ITEMS": "1",
+}
+STORING = 96
+"""MiB of memory for DuckDB while it stores a load package of a common size."""
+CHECKPOINT = "checkpoint_threshold = '16 MiB'"
+"""dlt's own setting would keep far more of the log in memory."""
+
+Windows: TypeAlias = Sequence[HeldWindow]
+Reads: TypeAlias = Sequence[PastRead]
+Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
+"""From an account, its windows that can be counted and its ledger: what to count."""
+Progress = Callable[[str, int, int, int, str], None]
+"""Told (vendor, windows done, windows planned, records so far, a note or "").
+
+Where nothing is planned, the note alone is told.
+"""
+
+
+def raw_file(warehouse: Path, vendor: str) -> Path:
+    """Return the path of a vendor's own file."""
+    return warehouse / "raw" / f"{vendor}.duckdb"
+
+
+def file_lock(warehouse: Path, vendor: str) -> Path:
+    """Return the lock that its writer and its readers take in turn."""
+    return warehouse / "locks" / f"{vendor}.file.lock"
+
+
+@contextmanager
+def reading(warehouse: Path, vendor: str) -> Iterator[Path]:
+    """Give a vendor's raw file in our layout, while nobody writes it.
+
+    Raises `pipelines.warehouse.migration.LayoutError` for a file of a newer program.
+    """
+    raw, lock = raw_file(warehouse, vendor), file_lock(warehouse, vendor)
+    migrate(raw, lock)
+    with in_turn(lock, shared=True):
+        yield raw
+
+
+def run_lock(warehouse: Path, vendor: str) -> Path:
+    """Return the lock of who asks a vendor: one at a time, for pace and quota."""
+    return warehouse / "locks" / f"{vendor}.run.lock"
+
+
+def turn_lock(warehouse: Path, vendor: str) -> Path:
+    """Return the lock of who is to be the next to ask a vendor."""
+    return warehouse / "locks" / f"{vendor}.turn.lock"
+
+
+def load(
+    vendor: Vendor,
+    config: Config,
+    now: datetime,
+    progress: Progress,
+    *,
+    audit: bool = True,
+) -> Outcome:
+    """Load all that one vendor's plan asks for, and audit older windows.
+
+    Raises `LockedError` when the vendor is being loaded already, and
+    `ClockError`; what the vendor does wrong is in the outcome.
+    """
+    began = time.monotonic()
+    warehouse = config.warehouse
+    clock = clock_from(now)
+    with _night_turn(vendor, warehouse, progress):
+        raw = raw_file(warehouse, vendor.name)
+        reads = known_reads(warehouse, vendor.name)
+        refuse_earlier(clock(), reads, vendor.name)
+        since = history_start(config.start, config.history_days, now, reads)
+        with reading(warehouse, vendor.name):
+            tonight = agenda(vendor, raw, since, now, reads)
+        as_of = now if config.is_as_of else None
+        outcome = ask(
+            vendor, warehouse, tonight, clock, progress, audit=audit, as_of=as_of
+        )
+        with reading(warehouse, vendor.name):
+            outcome = replace(outcome, settled=settled(tonight, raw))
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+def clock_from(now: datetime) -> Callable[[], datetime]:
+    """Return a clock that shows ``now`` and goes on from there."""
+    began = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - began)
+
+
+def known_reads(warehouse: Path, vendor: str) -> list[PastRead]:
+    """Return the ledger of a vendor, waiting for who is writing it."""
+    with reading(warehouse, vendor) as raw:
+        return past_reads(raw)
+
+
+@contextmanager
+def _night_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator[None]:
+    """Have the vendor to oneself for a night, also while a backfill is going on.
+
+    Who holds the turn lock is the next: without it a backfill that asks for its next
+    batch at once would always be quicker.
+    """
+
+    def patience(holder: Holder) -> float:
+        return A_BATCH if holder.purpose == BACKFILL else LAST_BREATH
+
+    def told(holder: Holder) -> None:
+        if holder.purpose == BACKFILL:
+            said = f"waits until a batch of a backfill is in ({holder})"
+            progress(vendor.name, 0, 0, 0, said)
+
+    what = f"loading {vendor.name}"
+    with ExitStack() as locks:
+        next_one = turn_lock(warehouse, vendor.name)
+        with only_one(next_one, what, patience=LAST_BREATH):
+            lock = run_lock(warehouse, vendor.name)
+            locks.enter_context(only_one(lock, what, patience=patience, told=told))
+        yield
+
+
+@dataclass
+class _Run:
+    """One vendor's questions, asked in batches; what came of them so far."""
+
+    vendor: Vendor
+    warehouse: Path
+    clock: Callable[[], datetime]
+    progress: Progress
+    turn: Callable[[], AbstractContextManager[None]]
+    """Each batch is asked within a turn."""
+    outcome: Outcome
+    reads: RunReads
+    patience: VendorRun
+    """How long the run has waited for the vendor, over all batches."""
+    blocked: set[str] = field(default_factory=set)
+    """Accounts that are not asked any more, since that is pointless in this run."""
+
+    def ask(self, asked: Sequence[Asked], note: str = "") -> None:
+        """Ask in batches, but nothing more of who refused."""
+        self.outcome = replace(self.outcome, planned=self.outcome.planned + len(asked))
+        self._show(note)
+        left = [one for one in asked if one[0].alias not in self.blocked]
+        while left:
+            batch = left[:BATCH_WINDOWS]
+            with self.turn():
+                before = known_reads(self.warehouse, self.vendor.name)
+                spent = {
+                    account.alias: spent_today(before, account.alias, self.clock())
+                    for account in self.vendor.accounts
+                }
+                tally, package = load_batch(
+                    self.vendor,
+                    self.warehouse,
+                    batch,
+                    self.clock,
+                    spent,
+                    run=self.patience,
+                )
+            self.reads.add(tally)
+            out_of_reach = lost(left, tally)
+            unasked = [
+                one for one in _unasked(batch, tally) if key(one) not in out_of_reach
+            ]
+            self.blocked |= package.gave_up
+            if not package.is_full:  # then their source has ended before them
+                self.blocked |= {account.alias for account, _ in unasked}
+            left = [
+                one
+                for one in [*unasked, *left[BATCH_WINDOWS:]]
+                if key(one) not in out_of_reach and one[0].alias not in self.blocked
+            ]
+            self.outcome = added(self.outcome, tally, len(out_of_reach), before)
+            self._add_notes(self.patience.warnings)
+            self._show("")
+
+    def audit(self, choose: Choice) -> set[str]:
+        """Count older windows, and read again what their vendor counts otherwise.
+
+        Return the accounts of which not all chosen windows could be counted.
+        """
+        now = self.reads.since
+        raw = raw_file(self.warehouse, self.vendor.name)
+        lock = file_lock(self.warehouse, self.vendor.name)
+        wanted: list[Asked] = []
+        rows: list[dict[str, Any]] = []
+        notes: list[str] = []
+        failed: set[str] = set()
+        with self.turn():
+            with in_turn(lock, shared=True):
+                held = [
+                    window
+                    for stream in streams_of(self.vendor.name)
+                    if stream.is_by_own_time
+                    for window in held_windows(raw, stream)
+                ]
+                past = past_reads(raw)
+            for account in self.vendor.accounts:
+                own = [read for read in past if read.account == account.alias]
+                chosen = choose(account, comparable(self.vendor, account, held), own)
+                if account.alias in self.blocked:
+                    failed |= {account.alias} if chosen else set()
+                    continue
+                windows = affordable(account, chosen, own, now)
+                counted = count(account, windows, own, now, self.patience)
+                rows += counted.rows
+                wanted += to_read_again(account, held, windows, counted.totals)
+                note = uncounted(account, counted)
+                notes += [note] if note else []
+                if note or len(windows) < len(chosen):
+                    failed.add(account.alias)
+            if rows:
+                table = pa.Table.from_pylist(rows, schema=LEDGER)
+                counts = {"load_windows": table}
+                _store(self.vendor, self.warehouse, partial(stored_at_once, counts))
+        requests = sum(row["requests"] for row in rows)
+        self.outcome = replace(self.outcome, requests=self.outcome.requests + requests)
+        self._add_notes(notes)
+        if wanted:
+            self.ask(wanted)
+        return failed
+
+    def judge(self, confirmed: Interval | None) -> None:
+        """Read what is needed to judge the stored records that did not come; do so.
+
+        A call may have moved to a day that is not read any more: before one is marked
+        deleted, the windows around it are counted, and what has more is read.
+        """
+        verdict = self._verdict(confirmed)
+        if any(verdict.proven.values()):
+            proven = verdict.proven
+
+            def choose(account: Account, windows: Windows, _: Reads) -> Windows:
+                return around(windows, proven.get(account.alias, ()), self.reads.since)
+
+            verdict = self._verdict(confirmed, self.audit(choose))
+        if verdict.tables:
+            rows = partial(stored_at_once, verdict.tables)
+            with self.turn():
+                _store(self.vendor, self.warehouse, rows)
+        self.outcome = with_verdict(self.outcome, verdict)
+        if verdict.windows:
+            self._show("")
+
+    def _verdict(
+        self, confirmed: Interval | None, uncounted: Collection[str] = ()
+    ) -> Verdict:
+        raw = raw_file(self.warehouse, self.vendor.name)
+        lock = file_lock(self.warehouse, self.vendor.name)
+        now = self.reads.since
+        places = [
+            place
+            for place in places_of(self.vendor)
+            if place[0].alias not in self.blocked
+        ]
+        for _ in range(ROUNDS):
+            with in_turn(lock, shared=True):
+                more = still_to_read(raw, places, self.reads, now, confirmed)
+            if not more:
+                break
+            self.ask(more)
+        with in_turn(lock, shared=True):
+            return verdict_on(
+                raw, places, self.reads, now, confirmed, uncounted=uncounted
+            )
+
+    def _add_notes(self, notes: Sequence[str]) -> None:
+        all_of_them = dict.fromkeys([*self.outcome.notes, *notes])
+        self.outcome = replace(self.outcome, notes=tuple(all_of_them))
+
+    def _show(self, note: str) -> None:
+        done = self.outcome
+        self.progress(self.vendor.name, done.windows, done.planned, done.records, note)
+
+
+def ask(
+    vendor: Vendor,
+    warehouse: Path,
+    agenda: Agenda,
+    clock: Callable[[], datetime],
+    progress: Progress,
+    *,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    audit: bool = False,
+    as_of: datetime | None = None,
+) -> Outcome:
+    """Ask all that is on the agenda, and judge what was stored and did not come.
+
+    ``audit`` also asks for the vendor's counts of older windows; ``as_of`` is the time
+    that the run was given, if it was.
+    """
+    outcome = Outcome(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
+    reads = RunReads(clock(), _next_load(vendor, warehouse))
+    patience = VendorRun(clock, as_of)
+    run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads, patience)
+    run.ask(agenda.windows, "; ".join(agenda.warnings))
+    if audit:
+        run.audit(lambda _, windows, past: due(windows, past, reads.since))
+    run.judge(agenda.confirmed)
+    return run.outcome
+
+
+def load_batch(
+    vendor: Vendor,
+    warehouse: Path,
+    asked: Sequence[Asked],
+    clock: Callable[[], datetime],
+    spent: Mapping[str, int],
+    *,
+    run: VendorRun | None = None,
+) -> tuple[Tally, Package]:
+    """Read windows and store them, their ledger and their quarantine as one load.
+
+    A package that is full takes no more of them: what is left has no ledger row.
+    """
+    raw = raw_file(warehouse, vendor.name)
+    tally, package = Tally(), Package()
+
+    def sources(load_no: int) -> list[Any]:
+        found = []
+        for account in vendor.accounts:
+            windows = [window for owner, window in asked if owner is account]
+            terms = Terms(
+                clock,
+                keep_going=True,
+                requests_today=spent[account.alias],
+                load_no=load_no,
+                run=run,
+                package=package,
+                folder=_work_folder(warehouse, vendor),
+                held=partial(held, raw),
+            )
+            built = open_source(
+                vendor.name, account.alias, account.settings, windows, terms
+            )
+            watch(built, vendor.name, raw, tally)
+            found.append(built)
+        return found
+
+    _store(vendor, warehouse, sources, package)
+    return tally, package
+
+
+def _unasked(batch: Sequence[Asked], tally: Tally) -> list[Asked]:
+    """Return the windows that a package did not take."""
+    answered = {(*key_of(row), row["purpose"]) for row in tally.ledger}
+    return [one for one in batch if (*key(one), one[1].purpose) not in answered]
+
+
+def _work_folder(warehouse: Path, vendor: Vendor) -> Path:
+    """Return where dlt works; all of it is deleted before each load and after it."""
+    return warehouse / "dlt" / vendor.name
+
+
+def _next_load(vendor: Vendor, warehouse: Path) -> int:
+    """Take the number of a vendor's next load."""
+    raw, lock = raw_file(warehouse, vendor.name), file_lock(warehouse, vendor.name)
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    migrate(raw, lock, create=True)
+    with in_turn(lock):
+        return next_load(raw)
+
+
+def _memory_for(package_bytes: int) -> int:
+    """Return the MiB that DuckDB may take to store a load package.
+
+    It holds all of a package when it commits. With more it would use more, and with
+    as much as there is, it keeps what it has read of the file as well.
+    """
+    return max(STORING, 16 + 2 * (package_bytes >> 20))
+
+
+def _store(
+    vendor: Vendor,
+    warehouse: Path,
+    data: Callable[[int], Sequence[Any]],
+    package: Package | None = None,
+) -> None:
+    """Store what dlt resources yield as one load package, all or nothing.
+
+    They are made for the number of the load, and say in ``package`` how much it is.
+    """
+    os.environ.update(DLT_SETTINGS)
+    import dlt  # noqa: PLC0415 - takes its settings when it is imported
+    from dlt.destinations.impl.duckdb.configuration import (  # noqa: PLC0415
+        DuckDbCredentials,
+    )
+    from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
+
+    raw = raw_file(warehouse, vendor.name)
+    # Before the vendor is asked: what is read could not be stored.
+    with in_turn(file_lock(warehouse, vendor.name)):
+        refuse_held(raw, RAW_FILE)
+    work = _work_folder(warehouse, vendor)
+    load_no = _next_load(vendor, warehouse)
+    shutil.rmtree(work, ignore_errors=True)
+    pipeline = dlt.pipeline(
+        vendor.name,
+        pipelines_dir=str(work),
+        destination=dlt.destinations.duckdb(str(raw)),
+        dataset_name="raw",
+    )
+    pipeline.extract(data(load_no), loader_file_format="parquet")
+    pipeline.normalize()
+    settings = {
+        "threads": 1,
+        "memory_limit": f"{_memory_for(package.bytes if package else 0)}MiB",
+    }
+    destination = dlt.destinations.duckdb(
+        DuckDbCredentials(str(raw), global_config=settings, pragmas=[CHECKPOINT]),
+        # Without the flag a merge deletes and inserts in two transactions.
+        supports_transactions=True,
+    )
+    with in_turn(file_lock(warehouse, vendor.name)):
+        try:
+            pipeline.load(destination, raise_on_failed_jobs=True)
+        except PipelineStepFailed:
+            refuse_held(raw, RAW_FILE)
+            raise
+    shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,171 @@
+"""All that one vendor is asked: every account's plan, then what is pending.
+
+Or, of a backfill, what of its range is not held.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.config.loader import Account, Vendor
+from pipelines.planning.deletion import Suspicion
+from pipelines.planning.pending import days_in_doubt, settle_windows
+from pipelines.planning.planner import Order, PastRead, plan, plan_backfill
+from pipelines.planning.request_budget import expected_requests, spent_today, warning
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import Interval, Window
+from pipelines.sources import default_of, streams_of
+from pipelines.warehouse.ledger import pending, suspicions
+
+_Call = tuple[str, str, str]
+"""Table, account and record id."""
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """What is asked, in this order."""
+
+    windows: tuple[tuple[Account, Window], ...]
+    waiting: frozenset[_Call] = frozenset()
+    """The calls that are asked for because they are pending."""
+    spans: tuple[tuple[Stream, Interval], ...] = ()
+    """Where they stand."""
+    warnings: tuple[str, ...] = ()
+    confirmed: Interval | None = None
+    """Of which its operator knows that what the vendor does not list is deleted."""
+
+
+def agenda(
+    vendor: Vendor, raw: Path, since: datetime, now: datetime, reads: Sequence[PastRead]
+) -> Agenda:
+    """Return the questions of a night that begins ``now``."""
+    planned: list[tuple[Account, Window]] = []
+    late: list[tuple[Account, Window]] = []
+    waiting: set[_Call] = set()
+    spans: list[tuple[Stream, Interval]] = []
+    suspected = suspicions(raw)
+    for account in vendor.accounts:
+        own = [read for read in reads if read.account == account.alias]
+        streams = streams_for(account)
+        windows = [
+            window
+            for stream in streams
+            for window in plan(
+                stream,
+                since,
+                now,
+                own,
+                vendor.lookback,
+                suspected=_times(suspected, account, stream),
+            )
+        ]
+        planned += [(account, window) for window in windows]
+        for stream in streams:
+            days = days_in_doubt(
+                stream,
+                now,
+                own,
+                windows,
+                lookback=vendor.lookback,
+                horizon=vendor.settle_after,
+            )
+            if not days:
+                continue
+            spans.append((stream, (days[0][0], days[-1][1])))
+            found = [
+                day
+                for day in pending(raw, *spans[-1])
+                if day.account == account.alias and (day.start, day.end) in days
+            ]
+            waiting |= {
+                (stream.table, account.alias, one) for day in found for one in day.ids
+            }
+            page_size = account.settings.get("page_size", stream.page_size)
+            again = settle_windows(stream, found, own, page_size)
+            late += [(account, window) for window in again]
+    asked = (*planned, *late)
+    warnings = tuple(_quota_warnings(vendor, asked, now, reads))
+    return Agenda(asked, frozenset(waiting), tuple(spans), warnings)
+
+
+def _times(
+    suspected: Sequence[Suspicion], account: Account, stream: Stream
+) -> list[datetime]:
+    """Return when the calls were that an earlier run missed in a stream."""
+    place = (account.alias, stream.table)
+    return [
+        one.event_at
+        for one in suspected
+        if stream.proves_absence and (one.account, one.table) == place
+    ]
+
+
+def backlog(
+    vendor: Vendor, order: Order, now: datetime, reads: Sequence[PastRead]
+) -> Agenda:
+    """Return the questions of a backfill: days in order, every stream of each."""
+    planned = [
+        (account, window)
+        for account in vendor.accounts
+        for stream in streams_for(account)
+        for window in plan_backfill(
+            stream,
+            order,
+            now,
+            [read for read in reads if read.account == account.alias],
+            vendor.lookback,
+        )
+    ]
+    planned.sort(key=lambda asked: asked[1].start, reverse=order.newest_first)
+    warnings = [*_month_notes(vendor, order)]
+    warnings += _quota_warnings(vendor, planned, now, reads)
+    confirmed = (order.start, order.end) if order.confirms_deletions else None
+    return Agenda(tuple(planned), warnings=tuple(warnings), confirmed=confirmed)
+
+
+def _month_notes(vendor: Vendor, order: Order) -> Iterator[str]:
+    by_month = any(stream.whole_months for stream in streams_of(vendor.name))
+    if by_month and order.start.day > 1:
+        yield (
+            f"read from {order.start.replace(day=1):%Y-%m-%d} on, since a price "
+            "depends on the other calls of its month"
+        )
+
+
+def streams_for(account: Account) -> list[Stream]:
+    """Return what is read of an account: all that is not optional and turned off."""
+    return [
+        stream
+        for stream in streams_of(account.vendor)
+        if not stream.is_optional or account.settings.get(stream.name, True)
+    ]
+
+
+def _quota_warnings(
+    vendor: Vendor,
+    asked: Sequence[tuple[Account, Window]],
+    now: datetime,
+    reads: Sequence[PastRead],
+) -> Iterator[str]:
+    for account in vendor.accounts:
+        own = [read for read in reads if read.account == account.alias]
+        windows = [window for owner, window in asked if owner is account]
+        limit = account.settings.get(
+            "daily_requests", default_of(vendor.name, "daily_requests")
+        )
+        spent = spent_today(own, account.alias, now)
+        expected = expected_requests(streams_of(vendor.name), windows, own)
+        if said := warning(limit, spent, expected):
+            yield said
+
+
+def settled(agenda: Agenda, raw: Path) -> int:
+    """Return how many of the calls that were waited for wait for nothing any more."""
+    still = {
+        (stream.table, day.account, one)
+        for stream, span in agenda.spans
+        for day in pending(raw, stream, span)
+        for one in day.ids
+    }
+    return len(agenda.waiting - still)

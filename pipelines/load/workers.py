@@ -1,0 +1,165 @@
+"""Vendors loaded side by side, each in a process of its own.
+
+One vendor's slowness, crash or failure neither delays nor harms another. A child
+dies with its parent, however that dies, so that a killed run leaves no lock behind.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from multiprocessing import (
+    active_children,
+    connection,
+    get_context,
+    parent_process,
+)
+from multiprocessing.connection import Connection
+from typing import Any, cast
+
+from pipelines.config.loader import Config, Vendor
+from pipelines.load.backfill import backfill
+from pipelines.load.failure import failure_of
+from pipelines.load.loader import Progress, load, raw_file
+from pipelines.load.result import Outcome
+from pipelines.planning.planner import ClockError, Order
+from pipelines.warehouse.locks import LockedError
+from pipelines.warehouse.opening import RAW_FILE, FileError, is_present, refuse_damaged
+from transforms.memory import machine
+
+ONE_LOAD = 160
+"""MiB that one vendor's process takes for itself while it loads."""
+THE_REST = 350
+"""MiB for the command, for the server that forks the loads, and for the sandbox."""
+
+
+def load_vendors(
+    vendors: Sequence[Vendor],
+    config: Config,
+    now: datetime,
+    progress: Progress,
+    order: Order | None = None,
+    *,
+    audit: bool = True,
+) -> list[Outcome]:
+    """Load vendors side by side and return what became of each, in their order.
+
+    All at once, where there is memory for it. Without an ``order``, what a run asks
+    for, with an ``audit`` of older windows. Whatever interrupts it ends the children,
+    too.
+    """
+    # Forked from one server that has imported dlt once: five imports cost seconds.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["pipelines.load.workers", "dlt"])
+    open_ends: dict[Any, tuple[str, Any]] = {}
+    outcomes: dict[str, Outcome] = {}
+    at_once = max(1, (machine() - THE_REST) // ONE_LOAD)
+    try:
+        for vendor in vendors:
+            while len(open_ends) >= at_once:
+                _listen(open_ends, outcomes, progress)
+            receiving, sending = context.Pipe(duplex=False)
+            child = context.Process(
+                target=_load_one,
+                args=(sending, vendor, config, now, order),
+                kwargs={"audit": audit},
+                name=vendor.name,
+            )
+            child.start()
+            sending.close()
+            open_ends[receiving] = vendor.name, child
+        while open_ends:
+            _listen(open_ends, outcomes, progress)
+    except BaseException:
+        # A load is as safe from this as from a power cut, and dlt would hear
+        # nothing gentler before its step is done.
+        for started in active_children():
+            started.kill()
+        raise
+    return [outcomes[vendor.name] for vendor in vendors]
+
+
+def _listen(
+    open_ends: dict[Any, tuple[str, Any]],
+    outcomes: dict[str, Outcome],
+    progress: Progress,
+) -> None:
+    """Wait until a child says something, and add what became of those that ended."""
+    for end in connection.wait(list(open_ends)):
+        name, child = open_ends[end]
+        try:
+            message = cast("Connection[Any, Any]", end).recv()
+        except EOFError:
+            child.join()
+            del open_ends[end]
+            outcomes.setdefault(name, _died(name, child.exitcode))
+            continue
+        if isinstance(message, Outcome):
+            outcomes[name] = message
+        else:
+            progress(*message)
+
+
+def _died(vendor: str, exitcode: int | None) -> Outcome:
+    sentence = (
+        f"the process that loaded {vendor} died (exit code {exitcode}); "
+        "what it had stored stays, the next run goes on from there"
+    )
+    return Outcome(vendor, errors=(sentence,))
+
+
+def _load_one(
+    sending: Connection,
+    vendor: Vendor,
+    config: Config,
+    now: datetime,
+    order: Order | None,
+    *,
+    audit: bool,
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    os.umask(0o077)  # raw files hold phone numbers
+
+    def progress(name: str, done: int, planned: int, records: int, note: str) -> None:
+        sending.send((name, done, planned, records, note))
+
+    try:
+        if order is None:
+            outcome = load(vendor, config, now, progress, audit=audit)
+        else:
+            outcome = backfill(vendor, config, now, order, progress)
+    except (LockedError, ClockError, FileError) as error:
+        outcome = Outcome(vendor.name, errors=(str(error),))
+    except Exception as error:  # noqa: BLE001 - becomes this vendor's outcome
+        if damage := _damage(vendor, config):
+            sending.send(Outcome(vendor.name, errors=(damage,)))
+            return
+        failure = failure_of(error)
+        sentence = f"{vendor.name}: {failure.sentence}"
+        outcome = Outcome(
+            vendor.name, errors=(sentence,), is_blocked=failure.is_of_system
+        )
+    sending.send(outcome)
+
+
+def _damage(vendor: Vendor, config: Config) -> str:
+    """Return what is wrong with a vendor's raw file; "": nothing, all can be read.
+
+    Blocks that cannot be read show only when something of them is asked for.
+    """
+    raw = raw_file(config.warehouse, vendor.name)
+    try:
+        if is_present(raw):
+            refuse_damaged(raw, RAW_FILE)
+    except FileError as error:
+        return str(error)
+    return ""
+
+
+def _die_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

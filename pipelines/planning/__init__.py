@@ -1,0 +1,1 @@
+"""Windows, streams and what to ask for: arithmetic without input or output."""

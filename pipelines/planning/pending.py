@@ -1,0 +1,111 @@
+"""Which old calls to read again: what is still pending after its lookback. Pure.
+
+The rule is the lookback's with a longer time: a day is final by one complete read that
+began a settle horizon after its end. Until then its pending calls, and only they, are
+asked for again every night: by their ids where that takes no more requests than
+reading the day, else by reading the day.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pendulum
+
+from pipelines.planning.planner import SETTLE, PastRead
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY, Interval, Window, split, subtract
+
+
+@dataclass(frozen=True)
+class PendingDay:
+    """A UTC day of one account's table in which calls are pending."""
+
+    account: str
+    start: datetime
+    records: int
+    """How many records the day has, pending or not."""
+    ids: tuple[str, ...]
+    """Those pending."""
+
+    @property
+    def end(self) -> datetime:
+        """The next midnight."""
+        return self.start + DAY
+
+
+def days_in_doubt(
+    stream: Stream,
+    now: datetime,
+    reads: Iterable[PastRead],
+    planned: Iterable[Window],
+    *,
+    lookback: timedelta | None,
+    horizon: timedelta,
+) -> list[Interval]:
+    """Return the UTC days of which pending calls are asked for tonight.
+
+    ``reads`` and ``planned``, tonight's windows, are one account's. A day that is
+    read tonight anyway is left out: what is pending in it then is known only after.
+    """
+    complete = [
+        read for read in reads if (read.stream, read.state) == (stream.name, "complete")
+    ]
+    if not stream.pending or not complete:
+        return []
+    begin = min(read.interval[0] for read in complete)
+    again = stream.lookback_or(lookback)
+    end = _midnight(now - max(again, stream.lag))
+    known = [
+        read.interval
+        for read in complete
+        if read.started_at >= read.interval[1] + horizon
+    ]
+    known += [(one.start, one.end) for one in planned if one.stream == stream.name]
+    if begin >= end:
+        return []
+    parts = (part for gap in subtract((begin, end), known) for part in split(gap))
+    days = sorted({_midnight(start) for start, _ in parts})
+    return [(day, day + DAY) for day in days]
+
+
+def settle_windows(
+    stream: Stream,
+    pending: Iterable[PendingDay],
+    reads: Iterable[PastRead],
+    page_size: int,
+) -> list[Window]:
+    """Return the questions about one account's pending calls, a window a day."""
+    asked = [
+        read.interval[0]
+        for read in reads
+        if (read.stream, read.purpose) == (stream.name, SETTLE)
+    ]
+    return [
+        Window(
+            day.start,
+            day.end,
+            stream.name,
+            SETTLE,
+            1 + asked.count(day.start),
+            day.ids if _is_cheaper_by_id(stream, day, page_size) else (),
+        )
+        for day in pending
+    ]
+
+
+def _is_cheaper_by_id(stream: Stream, day: PendingDay, page_size: int) -> bool:
+    if not stream.ids_per_request:
+        return False
+    requests, pages = (
+        -(-count // size)
+        for count, size in (
+            (len(day.ids), stream.ids_per_request),
+            (day.records, page_size),
+        )
+    )
+    return requests <= pages
+
+
+def _midnight(moment: datetime) -> datetime:
+    return pendulum.instance(moment).in_timezone("UTC").start_of("day")

@@ -1,0 +1,280 @@
+"""What to fetch: from the clock and the ledger to windows with a purpose. Pure.
+
+One rule makes nightly, catch-up, retry and lookback: a window is settled by one
+complete read that began a lookback after its end. Whatever of the asked history is
+not settled is read tonight. So a missed week, a failed window and a killed run need
+no case of their own, and a lookback counts from the last success by itself.
+
+A backfill is the same rule over another range. A night reads again what a backfill
+read too early to be settled, and otherwise keeps to its own history: a range that
+was backfilled in part is a backfill's to finish.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import pendulum
+
+from pipelines.planning.reasons import CLOCK
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import (
+    CLOCKS_APART,
+    DAY,
+    Interval,
+    Window,
+    merge,
+    split,
+    subtract,
+)
+
+SETTLE = "settle"
+"""The purpose of a question about a day's pending calls: it covers no window."""
+BACKFILL = "backfill"
+AUDIT = "audit"
+"""The purpose of a question for a window's total alone."""
+NO_READINGS = frozenset({SETTLE, AUDIT})
+RECHECK = "recheck"
+"""The purpose of a window that is read because stored records of it were missing."""
+FRESH = DAY
+"""What was read less than this ago is not read again by a backfill that goes on."""
+
+
+class ClockError(Exception):
+    """The clock says an earlier time than the ledger has seen."""
+
+
+@dataclass(frozen=True)
+class PastRead:
+    """A row of the ledger: what is known of a window that was asked for before."""
+
+    account: str
+    stream: str
+    interval: Interval
+    purpose: str
+    state: str
+    started_at: datetime
+    requests: int = 0
+    records: int = 0
+    seconds: float = 0.0
+    """How long it took."""
+    reason: str | None = None
+    """Why it is not simply complete."""
+    load_no: int = 0
+    """The load that stored it: a later one has a greater number."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A backfill as it was asked for: a range, and in which way to read it."""
+
+    start: datetime
+    end: datetime
+    is_forced: bool = False
+    """Read also what is settled, and what its vendor no longer served."""
+    newest_first: bool = True
+    confirms_deletions: bool = False
+    """Its operator knows that what the vendor does not list of it is deleted."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the ledger says of one account's stream; each list merged."""
+
+    covered: list[Interval]
+    """Read to the end, whenever that was."""
+    settled: list[Interval]
+    """Read to the end a lookback after it, or no longer served: nothing to ask for."""
+    fresh: list[Interval]
+    """Read to the end within the last day."""
+    open: list[Interval]
+    attempts: Counter[datetime]
+
+
+def history_start(
+    configured: date | None, days: int, now: datetime, reads: Sequence[PastRead]
+) -> datetime:
+    """Return where the history begins: as configured, or where it once began.
+
+    Without a configured start the first night decides, and later nights keep to it,
+    so that an outage longer than ``days`` leaves no hole. Outside of their history
+    nights only look back, so a lookback does not tell where it began.
+    """
+    if configured is not None:
+        return pendulum.datetime(configured.year, configured.month, configured.day)
+    first = (
+        pendulum.instance(now).in_timezone("UTC").start_of("day").subtract(days=days)
+    )
+    loaded = [r.interval[0] for r in reads if r.purpose in {"nightly", "retry"}]
+    return min([first, *loaded])
+
+
+def refuse_earlier(now: datetime, reads: Iterable[PastRead], vendor: str) -> None:
+    """Raise `ClockError` if the clock lies before the newest reading of a vendor.
+
+    A few minutes are no matter, for loads are numbered. A reading that was refused for
+    its clock says nothing of the time.
+    """
+    times = (read.started_at for read in reads if read.reason != CLOCK)
+    newest = max(times, default=now)
+    if newest - now > CLOCKS_APART:
+        raise ClockError(
+            f"{vendor} is not loaded: the clock says {now:%Y-%m-%d %H:%M:%S}Z, but it "
+            f"was loaded at {newest:%Y-%m-%d %H:%M:%S}Z; set this machine's clock or "
+            "--now right and run again"
+        )
+
+
+def plan(
+    stream: Stream,
+    start: datetime,
+    now: datetime,
+    reads: Sequence[PastRead],
+    lookback: timedelta | None = None,
+    *,
+    suspected: Iterable[datetime] = (),
+) -> list[Window]:
+    """Return the windows of one account's stream to read now, oldest first.
+
+    ``reads`` are that account's; ``lookback`` is the vendor's setting; ``suspected``
+    are times of stored records that an earlier run missed, and their days are read
+    again after the others.
+    """
+    known = _known(stream, now, reads, lookback)
+    if stream.is_reference:
+        return [_whole(stream, now, known, "nightly")]
+    until = reach(stream, now)
+    start = _beginning(stream, start)
+    before = [
+        (begin, min(end, start, until))
+        for begin, end in known.covered
+        if begin < min(start, until)
+    ]
+    windows = [
+        Window(*part, stream.name, _purpose(part, known), 1 + known.attempts[part[0]])
+        for whole in [*before, (start, until)]
+        for gap in subtract(whole, _touching(known.settled, whole))
+        for part in split(gap)
+    ]
+    planned = [(window.start, window.end) for window in windows]
+    days = merge(
+        (day, min(day + DAY, until)) for day in map(_midnight, suspected) if day < until
+    )
+    return windows + [
+        Window(*part, stream.name, RECHECK, 1 + known.attempts[part[0]])
+        for day in days
+        for gap in subtract(day, planned)
+        for part in split(gap)
+    ]
+
+
+def _midnight(moment: datetime) -> datetime:
+    return pendulum.instance(moment).in_timezone("UTC").start_of("day")
+
+
+def plan_backfill(
+    stream: Stream,
+    order: Order,
+    now: datetime,
+    reads: Sequence[PastRead],
+    lookback: timedelta | None = None,
+) -> list[Window]:
+    """Return the windows of a range to read now, of one account's stream.
+
+    None of it that is settled, or was read within the last day; all of it, where the
+    order is forced. Each is a UTC day or what of it has come by ``now``.
+    """
+    known = _known(stream, now, reads, lookback)
+    held = [] if order.is_forced else merge([*known.settled, *known.fresh])
+    if stream.is_reference:
+        whole = _whole(stream, now, known, BACKFILL)
+        today = (whole.start, whole.start + timedelta(minutes=1))
+        return [] if _covers(held, today) else [whole]
+    windows = [
+        Window(*part, stream.name, BACKFILL, 1 + known.attempts[part[0]])
+        for part in days_of(stream, order, now)
+        if not _covers(held, part)
+    ]
+    return windows[::-1] if order.newest_first else windows
+
+
+def days_of(stream: Stream, order: Order, now: datetime) -> Iterator[Interval]:
+    """Yield the days that an order asks of a stream and that have come by ``now``."""
+    whole = (_beginning(stream, order.start), min(order.end, reach(stream, now)))
+    return split(whole)
+
+
+def reach(stream: Stream, now: datetime) -> pendulum.DateTime:
+    """Return until when a stream can be asked for, a whole minute."""
+    return pendulum.instance(now - stream.lag).in_timezone("UTC").start_of("minute")
+
+
+def _beginning(stream: Stream, start: datetime) -> datetime:
+    if not stream.whole_months:
+        return start
+    return pendulum.instance(start).in_timezone("UTC").start_of("month")
+
+
+def _whole(stream: Stream, now: datetime, known: _Known, purpose: str) -> Window:
+    """Return the window of a reference, which has no time of its own."""
+    until = reach(stream, now)
+    midnight = until.start_of("day")
+    attempt = 1 + known.attempts[midnight]
+    end = until + timedelta(minutes=1)
+    return Window(midnight, end, stream.name, purpose, attempt)
+
+
+def _known(
+    stream: Stream, now: datetime, reads: Sequence[PastRead], lookback: timedelta | None
+) -> _Known:
+    own = [read for read in reads if read.stream == stream.name]
+    own = [read for read in own if read.purpose not in NO_READINGS]
+    again = stream.lookback_or(lookback)
+    complete = [read for read in own if read.state == "complete"]
+    settled = [
+        read.interval
+        for read in complete
+        if read.started_at >= read.interval[1] + again
+    ]
+    return _Known(
+        covered=merge(read.interval for read in complete),
+        settled=merge([*settled, *_gone(stream, own)]),
+        fresh=merge(r.interval for r in complete if now - r.started_at < FRESH),
+        open=merge(read.interval for read in own if read.state != "complete"),
+        attempts=Counter(read.interval[0] for read in own),
+    )
+
+
+def _gone(stream: Stream, own: Sequence[PastRead]) -> list[Interval]:
+    """Return the windows that the vendor no longer serves, by its last word on each.
+
+    An optional stream is asked for again: it may be granted by now.
+    """
+    if stream.is_optional:
+        return []
+    last = {
+        read.interval: read.state
+        for read in sorted(own, key=lambda read: (read.load_no, read.started_at))
+    }
+    return [interval for interval, state in last.items() if state == "unreachable"]
+
+
+def _purpose(part: Interval, known: _Known) -> str:
+    if _covers(known.covered, part):
+        return "lookback"
+    return "retry" if _touching(known.open, part) else "nightly"
+
+
+def _covers(merged: Sequence[Interval], part: Interval) -> bool:
+    """Tell whether one of the merged intervals has the whole of a part."""
+    at = bisect_right(merged, part[0], key=lambda interval: interval[0])
+    return at > 0 and merged[at - 1][1] >= part[1]
+
+
+def _touching(merged: Sequence[Interval], part: Interval) -> Sequence[Interval]:
+    """Return those of the merged intervals that share an instant with a part."""
+    first = bisect_right(merged, part[0], key=lambda interval: interval[1])
+    last = bisect_right(merged, part[1], key=lambda interval: interval[0])
+    return [one for one in merged[first:last] if one[0] < part[1]]

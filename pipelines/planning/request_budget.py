@@ -1,0 +1,73 @@
+"""A quota of requests a day: what is spent of it, and what a plan will need. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import pendulum
+
+from pipelines.planning.planner import SETTLE, PastRead
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import Window
+
+
+def spent_today(reads: Iterable[PastRead], account: str, now: datetime) -> int:
+    """Return the requests that an account has made since the last UTC midnight.
+
+    Those of a run that was killed before it stored them are not known.
+    """
+    midnight = pendulum.instance(now).in_timezone("UTC").start_of("day")
+    return sum(
+        read.requests
+        for read in reads
+        if read.account == account and read.started_at >= midnight
+    )
+
+
+def expected_requests(
+    streams: Iterable[Stream], windows: Sequence[Window], reads: Sequence[PastRead]
+) -> int:
+    """Return about how many requests an account's windows take, at least one each.
+
+    A window takes what the stream's windows took before.
+    """
+    expected = 0
+    for stream in streams:
+        own = [window for window in windows if window.stream == stream.name]
+        by_id = [
+            -(-len(window.ids) // stream.ids_per_request)
+            for window in own
+            if window.ids
+        ]
+        past = [
+            read.requests
+            for read in reads
+            if read.stream == stream.name
+            and read.state == "complete"
+            and read.purpose != SETTLE
+        ]
+        seen = {read.state for read in reads if read.stream == stream.name}
+        # One that is not granted is asked once a night, whether it is by now.
+        whole = min(len(own), 1) if seen == {"unreachable"} else len(own) - len(by_id)
+        mean = sum(past) / len(past) if past else 1.0
+        expected += sum(by_id) + max(whole, round(whole * mean))
+    return expected
+
+
+def days_needed(limit: int, spent: int, requests: int) -> int:
+    """Return on how many UTC days, from today on, a quota lets the requests through."""
+    left = max(0, limit - spent)
+    if not limit or requests <= left:
+        return 1 if requests else 0
+    return 1 + -(-(requests - left) // limit)
+
+
+def warning(limit: int, spent: int, expected: int) -> str:
+    """Say that the plan needs more than is left; "" where it does not."""
+    left = max(0, limit - spent)
+    if not limit or expected <= left:
+        return ""
+    return (
+        f"this needs about {expected} requests, and {left} are left of the "
+        f"{limit} a day (daily_requests, until 00:00 UTC); what does not fit stays "
+        "open, and the next run after that goes on from there"
+    )

@@ -1,0 +1,1 @@
+"""What lies in a warehouse folder: raw files, locks, journal, published tables."""

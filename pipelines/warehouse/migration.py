@@ -1,0 +1,168 @@
+"""Files of another version: a raw file is brought to our layout, others are refused.
+
+A raw file cannot be made again, so each change of its tables is a file of SQL in
+``warehouse/layouts``, and the file says how many of them it has had. To add a column,
+add a file there; to add a table, nothing: the loader makes it. What is built of the
+raw files has a layout as well, and is simply built again.
+"""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from pipelines.warehouse.locks import in_turn, tell
+from pipelines.warehouse.opening import (
+    PUBLISHED_FILE,
+    RAW_FILE,
+    FileError,
+    is_present,
+    private,
+    read,
+    refuse_cut,
+    refusing,
+    set_log_aside,
+)
+from transforms import state
+from transforms.state import PROGRAM, Stamp
+
+STEPS = sorted(
+    one.name
+    for one in files("pipelines.warehouse.layouts").iterdir()
+    if one.name[:1].isdigit()
+)
+LAYOUT = len(STEPS)
+"""The layout of the raw files that this program writes."""
+UNSTAMPED = Stamp(0, "an older callhouse")
+_OURS: set[tuple[Path, int]] = set()
+"""Files, by path and inode, seen in our layout: a night asks dozens of times."""
+
+
+class LayoutError(FileError):
+    """A file is of another version; the sentence says which, and what to do."""
+
+
+def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
+    """Bring a raw file to our layout in one transaction, once nobody uses it.
+
+    With ``create``, a file that does not exist is made, so that it says its layout
+    from its first load on. Raises `LayoutError` for a file of a newer program.
+    """
+    is_there = is_present(raw_file)
+    if not is_there and not create:
+        return
+    if is_there and (raw_file, raw_file.stat().st_ino) in _OURS:
+        return
+    found, lacks = UNSTAMPED, ""
+    if is_there:
+        with in_turn(lock, shared=True):
+            found, lacks = inspect(raw_file)
+    if found.layout == LAYOUT and not lacks:
+        _OURS.add((raw_file, raw_file.stat().st_ino))
+        return
+    _refuse_newer(raw_file, found)
+    if is_there and not os.access(raw_file, os.W_OK):
+        raise LayoutError(
+            f"{raw_file} has layout {found.layout}, written by "
+            f"{found.program}, and must be brought to layout {LAYOUT}; run: callhouse "
+            "transform, as the user who may write it"
+        )
+    with in_turn(lock), private():
+        if not is_present(raw_file):
+            set_log_aside(raw_file)
+        with refusing(raw_file, RAW_FILE):
+            connection = duckdb.connect(str(raw_file))
+        with connection, refusing(raw_file, RAW_FILE):
+            # Another process may have been quicker.
+            _take_steps(connection, _stamp_in(connection) or UNSTAMPED)
+            if lacks := _lacking(connection):
+                connection.execute(_sql("mend.sql"))
+                tell(
+                    f"{raw_file} lacks {lacks}; it is made anew, and what it said of "
+                    "windows is asked for again: callhouse status names the days"
+                )
+
+
+def refuse_other_tables(published: Path) -> None:
+    """Raise `LayoutError` for published tables that another layout of models made."""
+    with read(published, PUBLISHED_FILE) as connection:
+        found = state.stamp_in(connection)
+    if found is None or found.layout < state.LAYOUT:
+        written = UNSTAMPED if found is None else found
+        raise LayoutError(
+            f"{published} was built by {written.program} and has layout "
+            f"{written.layout}, not {state.LAYOUT}; run: callhouse transform"
+        )
+    if found.layout > state.LAYOUT:
+        raise LayoutError(_newer(published, found, state.LAYOUT))
+
+
+def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
+    if found.layout >= LAYOUT:
+        return
+    connection.execute("set TimeZone = 'UTC'")
+    connection.begin()
+    # A first load that was killed may have left a file without its tables.
+    if _has(connection, "raw", "load_windows"):
+        for step in STEPS[found.layout :]:
+            connection.execute(_sql(step))
+    connection.execute("set variable layout = $1", [LAYOUT])
+    connection.execute("set variable program = $1", [PROGRAM])
+    connection.execute(_sql("stamp.sql"))
+    connection.commit()
+
+
+def inspect(raw_file: Path) -> tuple[Stamp, str]:
+    """Return the layout of a raw file, and which tables it should have and lacks."""
+    with refusing(raw_file, RAW_FILE):
+        connection = duckdb.connect(str(raw_file), read_only=True)
+    with connection, refusing(raw_file, RAW_FILE):
+        refuse_cut(connection, raw_file, RAW_FILE)
+        return _stamp_in(connection) or UNSTAMPED, _lacking(connection)
+
+
+def _lacking(connection: duckdb.DuckDBPyConnection) -> str:
+    """Name the tables of a raw file that a load made and that are gone.
+
+    The loader would not make them again: it believes what it wrote down of them.
+    """
+    if not _has(connection, "raw", "load_windows") and not _has(
+        connection, "raw", "_dlt_version"
+    ):
+        return ""
+    if not _has(connection, "raw", "_dlt_loads"):
+        return "raw._dlt_loads"
+    if not _has(connection, "raw", "_dlt_version"):
+        return ""  # the loader makes this one by itself, and then all others
+    rows = connection.execute(_sql("lacking.sql")).fetchall()
+    return ", ".join(f"raw.{name}" for (name,) in rows)
+
+
+def _stamp_in(connection: duckdb.DuckDBPyConnection) -> Stamp | None:
+    if not _has(connection, "callhouse", "layout"):
+        return None
+    row = connection.execute(_sql("found.sql")).fetchone()
+    return None if row is None else Stamp(*row)
+
+
+def _has(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    found = connection.execute(_sql("has.sql"), [schema, table]).fetchone()
+    return found is not None
+
+
+def _refuse_newer(file: Path, found: Stamp) -> None:
+    if found.layout > LAYOUT:
+        raise LayoutError(_newer(file, found, LAYOUT))
+
+
+def _newer(file: Path, found: Stamp, ours: int) -> str:
+    return (
+        f"{file} has layout {found.layout}, written by {found.program}, and this is "
+        f"{PROGRAM}, which knows layouts up to {ours}; use the newer version, nothing "
+        "was changed here"
+    )
+
+
+def _sql(name: str) -> str:
+    return files("pipelines.warehouse.layouts").joinpath(name).read_text("utf-8")

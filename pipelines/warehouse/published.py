@@ -1,0 +1,59 @@
+"""The published tables, asked by our own queries and by anybody's."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.warehouse.ledger import query
+from pipelines.warehouse.opening import PUBLISHED_FILE, opened, read
+
+Row = dict[str, Any]
+"""Values by column."""
+
+
+def rows_of(published: Path, name: str, now: datetime | None = None) -> list[Row]:
+    """Run one of ``pipelines/warehouse/queries`` over a published file.
+
+    Raises `FileError` for a file that cannot be opened or read.
+    """
+    with read(published, PUBLISHED_FILE) as connection:
+        return _rows(connection, query(name), now)
+
+
+def rows_of_sql(published: Path, sql: str, now: datetime | None = None) -> list[Row]:
+    """Run a query over a published file, times in UTC, nothing outside in reach.
+
+    Raises `FileError` for a file that cannot be opened, and what
+    DuckDB raises for a query that it refuses.
+    """
+    with opened(published, PUBLISHED_FILE) as connection:
+        return _rows(connection, sql, now)
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, now: datetime | None
+) -> list[Row]:
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set variable now = $1::timestamptz", [now])
+    result = connection.execute(sql)
+    names = _distinct(column[0] for column in result.description or [])
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Return names with a number after one that comes again, as DuckDB's tables have.
+
+    Otherwise the second of two columns would be lost.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        number, own = 0, name
+        while own in found:
+            number += 1
+            own = f"{name}_{number}"
+        found[own] = None
+    return list(found)
