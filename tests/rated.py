@@ -14,7 +14,7 @@ from pipelines.commands.run import build_and_publish
 from pipelines.config.fx_rates import FxRate
 from pipelines.config.loader import Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
-from transforms.build import BuildResult
+from transforms.runner.build import BuildResult
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)
 COLUMNS = (

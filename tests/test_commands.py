@@ -18,7 +18,8 @@ from pipelines.cli.app import app
 from pipelines.config.loader import config_folder
 from pipelines.extract.errors import clean, escaped
 from pipelines.load.failure import failure_of
-from transforms.state import LAYOUT, PROGRAM
+from pipelines.warehouse import published
+from transforms.runner.build_state import LAYOUT, PROGRAM
 
 ROOT = Path(__file__).parent.parent
 HOSTILE = "\x1b[2J\u202eЖюль 王伟\x9b\u2066[/]:smile:"
@@ -199,7 +200,7 @@ def test_an_unexpected_error_is_one_line_and_a_report(
         raise LookupError(f"no {NUMBER} with token=abc")
 
     monkeypatch.chdir(warehouse)
-    monkeypatch.setattr(report, "rows_of_sql", broken)
+    monkeypatch.setattr(published, "rows_of_sql", broken)
     done = CliRunner().invoke(app, ["query", "select 1"])
     assert done.exit_code == 70
     (file,) = reports.iterdir()

@@ -15,8 +15,8 @@ from typer.core import TyperGroup
 from pipelines.cli.app import app
 from pipelines.commands import write_docs as docs
 from pipelines.sources import source_of, streams_of, vendors
-from transforms.graph import lint
-from transforms.model import read_model
+from transforms.runner.graph import lint
+from transforms.runner.model import read_model
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "transforms/models"

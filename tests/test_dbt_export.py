@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from pipelines.commands.run import MODELS
 from pipelines.planning.windows import DAY, read_time
-from transforms.check import declared
-from transforms.dbt import Given, project
-from transforms.graph import Graph, read_graph
+from transforms.export.dbt import Given, project
+from transforms.runner.checks import declared
+from transforms.runner.graph import Graph, read_graph
 
 NOW = read_time("2026-11-17T03:00:00Z")
 LATER = NOW + DAY / 24

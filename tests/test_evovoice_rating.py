@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from transforms import functions
+from transforms.runner import functions
 
 STAGING = Path(__file__).parents[1] / "transforms/models/staging"
 SEEDS = Path(__file__).parents[1] / "transforms/seeds"

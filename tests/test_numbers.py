@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from transforms import numbers
-from transforms.numbers import Kind, read_number
+from transforms.runner import phone_numbers as numbers
+from transforms.runner.phone_numbers import Kind, read_number
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "transforms/models/staging/numbers.sql"

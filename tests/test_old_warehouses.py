@@ -20,7 +20,7 @@ from conftest import VENDORS, House, differences, open_house, stamp
 from pipelines.load.loader import file_lock, raw_file
 from pipelines.planning.windows import DAY, read_time
 from pipelines.warehouse.migration import LAYOUT, migrate
-from transforms import state
+from transforms.runner import build_state as state
 
 STORED = Path(__file__).parent / "warehouses"
 COMMITS = ("68a0dcf", "304c909", "aa884e9", "97892e8", "273d7f5")

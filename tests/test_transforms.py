@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.build import BuildResult, build
-from transforms.check import CheckFailed
-from transforms.graph import lint
-from transforms.sql import ModelError
-from transforms.state import HistoryError
+from transforms.runner.build import BuildResult, build
+from transforms.runner.build_state import HistoryError
+from transforms.runner.checks import CheckFailed
+from transforms.runner.graph import lint
+from transforms.runner.parsing import ModelError
 
 FACTS = ("main.fact_calls", "main.fact_call_costs", "main.daily_calls")
 MODELS = {

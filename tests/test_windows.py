@@ -18,7 +18,7 @@ from pipelines.planning.windows import (
     split,
     subtract,
 )
-from transforms import functions
+from transforms.runner import functions
 
 EPOCH = read_time("2026-03-01T00:00:00+00:00")
 minutes = st.integers(0, 60 * 24 * 40)

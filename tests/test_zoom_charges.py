@@ -10,7 +10,7 @@ from contract import Warehouse, example
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.model import read_model
+from transforms.runner.model import read_model
 
 MODELS = Path("transforms/models")
 

@@ -691,8 +691,8 @@ def _refusals() -> Iterator[None]:
     from pipelines.warehouse.locks import LockedError  # noqa: PLC0415
     from pipelines.warehouse.opening import FileError  # noqa: PLC0415
     from pipelines.warehouse.publish import PublishError  # noqa: PLC0415
-    from transforms.check import CheckFailed  # noqa: PLC0415
-    from transforms.sql import ModelError  # noqa: PLC0415
+    from transforms.runner.checks import CheckFailed  # noqa: PLC0415
+    from transforms.runner.parsing import ModelError  # noqa: PLC0415
 
     try:
         yield

@@ -37,7 +37,7 @@ from pipelines.warehouse.opening import (
     refusing,
 )
 from pipelines.warehouse.publish import PUBLISHED
-from transforms import state
+from transforms.runner import build_state
 
 GOOD, ABSENT, EMPTY, IN_USE, WRONG = "good", "absent", "empty", "in use", "wrong"
 LISTED = ("_dlt_loads", "load_id")
@@ -169,7 +169,7 @@ def _tables(file: Path, purpose: Purpose) -> Finding:
         return Finding(str(file), EMPTY, problem="it has nothing in it", remedy=remedy)
     try:
         refuse_damaged(file, purpose)
-        stamp = state.read_stamp(file)
+        stamp = build_state.read_stamp(file)
     except FileError as error:
         remedy = (
             "delete the folder, and run: callhouse transform"
@@ -177,8 +177,8 @@ def _tables(file: Path, purpose: Purpose) -> Finding:
             else "run: callhouse transform"
         )
         return Finding(str(file), WRONG, problem=str(error), remedy=remedy)
-    if stamp is None or stamp.layout != state.LAYOUT:
-        problem = f"its layout is not {state.LAYOUT}, which this version makes"
+    if stamp is None or stamp.layout != build_state.LAYOUT:
+        problem = f"its layout is not {build_state.LAYOUT}, which this version makes"
         remedy = "run: callhouse transform"
         return Finding(str(file), WRONG, problem=problem, remedy=remedy)
     return Finding(str(file), GOOD, stamp.layout, stamp.program)
@@ -238,7 +238,7 @@ def _built_loads(file: Path) -> dict[str, set[str]]:
     with suppress(FileError):
         if is_present(file):
             with read(file, purpose) as connection:
-                for vendor, load in state.built_loads(connection):
+                for vendor, load in build_state.built_loads(connection):
                     found.setdefault(vendor, set()).add(load)
     return found
 

@@ -11,9 +11,9 @@ import duckdb
 from pipelines.commands.run import MODELS, given_to_models
 from pipelines.config.loader import Config, ConfigError
 from pipelines.load.loader import raw_file
-from transforms.dbt import Given, project
-from transforms.graph import read_graph
-from transforms.raw import attach
+from transforms.export.dbt import Given, project
+from transforms.runner.graph import read_graph
+from transforms.runner.inputs import attach
 
 MARK = ".callhouse-export"
 """Lists the files of an export, which the next one may overwrite or delete."""

@@ -38,8 +38,8 @@ from pipelines.warehouse.opening import (
     refusing,
 )
 from pipelines.warehouse.publish import PUBLISHED, folder_mode, publish
-from transforms.build import BuildResult, build
-from transforms.state import HistoryError
+from transforms.runner.build import BuildResult, build
+from transforms.runner.build_state import HistoryError
 
 MODELS = Path(transforms.__file__).parent / "models"
 ORIGIN = "origin"

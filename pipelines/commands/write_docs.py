@@ -17,10 +17,10 @@ from pipelines.config.loader import SETTLE_AFTER, Config
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
-from transforms.build import build
-from transforms.graph import read_graph
-from transforms.lineage_picture import picture
-from transforms.schema_page import page, types
+from transforms.export.lineage_picture import picture
+from transforms.export.schema_page import page, types
+from transforms.runner.build import build
+from transforms.runner.graph import read_graph
 
 README = Path("README.md")
 SCHEMA, PICTURE = Path("transforms/SCHEMA.md"), Path("transforms/schema.svg")

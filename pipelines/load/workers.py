@@ -26,7 +26,7 @@ from pipelines.load.result import Outcome
 from pipelines.planning.planner import ClockError, Order
 from pipelines.warehouse.locks import LockedError
 from pipelines.warehouse.opening import RAW_FILE, FileError, is_present, refuse_damaged
-from transforms.memory import machine
+from transforms.runner.memory import machine
 
 ONE_LOAD = 160
 """MiB that one vendor's process takes for itself while it loads."""

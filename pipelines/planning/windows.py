@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import pendulum
 
-from transforms import times
+from transforms.runner import times
 
 Interval: TypeAlias = tuple[datetime, datetime]
 """``(start, end)``, both aware; the end is not part of it."""

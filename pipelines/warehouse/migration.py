@@ -24,8 +24,8 @@ from pipelines.warehouse.opening import (
     refusing,
     set_log_aside,
 )
-from transforms import state
-from transforms.state import PROGRAM, Stamp
+from transforms.runner import build_state
+from transforms.runner.build_state import PROGRAM, Stamp
 
 STEPS = sorted(
     one.name
@@ -87,15 +87,15 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
 def refuse_other_tables(published: Path) -> None:
     """Raise `LayoutError` for published tables that another layout of models made."""
     with read(published, PUBLISHED_FILE) as connection:
-        found = state.stamp_in(connection)
-    if found is None or found.layout < state.LAYOUT:
+        found = build_state.stamp_in(connection)
+    if found is None or found.layout < build_state.LAYOUT:
         written = UNSTAMPED if found is None else found
         raise LayoutError(
             f"{published} was built by {written.program} and has layout "
-            f"{written.layout}, not {state.LAYOUT}; run: callhouse transform"
+            f"{written.layout}, not {build_state.LAYOUT}; run: callhouse transform"
         )
-    if found.layout > state.LAYOUT:
-        raise LayoutError(_newer(published, found, state.LAYOUT))
+    if found.layout > build_state.LAYOUT:
+        raise LayoutError(_newer(published, found, build_state.LAYOUT))
 
 
 def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from transforms.check import quoted
+from transforms.runner.checks import quoted
 
 _MAGIC = slice(8, 12), b"DUCK"
 _VERSION = slice(12, 20)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
-from transforms.sql import (
+from transforms.runner.parsing import (
     ModelError,
     Reference,
     columns_of,

@@ -7,9 +7,9 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
-from transforms.graph import Graph
-from transforms.model import Model
-from transforms.sql import query
+from transforms.runner.graph import Graph
+from transforms.runner.model import Model
+from transforms.runner.parsing import query
 
 _Source: TypeAlias = tuple[str, str]
 """Union and column."""

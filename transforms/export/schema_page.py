@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from transforms.graph import Graph
-from transforms.lineage import origins
-from transforms.model import Column, Model
+from transforms.runner.graph import Graph
+from transforms.runner.lineage import origins
+from transforms.runner.model import Column, Model
 
 ROOMS = {
     "facts": "Facts, legs, costs and bridges: one row per call, or per part of one",

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import cache
 from graphlib import TopologicalSorter
 
-from transforms.graph import Graph
-from transforms.lineage import edges
+from transforms.runner.graph import Graph
+from transforms.runner.lineage import edges
 
 WIDTH, HEIGHT, GAP, ROW = 170, 20, 70, 28
 """Of a box, between columns, and from a box to the one below, in pixels."""

@@ -14,10 +14,10 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
-from transforms import relations
-from transforms.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
-from transforms.graph import TOMBSTONES, VANISHED, VERSIONS, Graph
-from transforms.model import FOLDERS, Model
+from transforms.export.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
+from transforms.runner import functions, input_sql
+from transforms.runner.graph import TOMBSTONES, VANISHED, VERSIONS, Graph
+from transforms.runner.model import FOLDERS, Model
 
 STATIC = Path(__file__).parent / "dbt_project"
 _MARK = "\x00"
@@ -46,16 +46,16 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
         for path in sorted(STATIC.rglob("*"))
         if path.is_file()
     }
-    for name in ("functions", "numbers", "times"):
-        file = Path(__file__).parent / f"{name}.py"
-        texts[f"transforms/{file.name}"] = file.read_text("utf-8")
+    for name in ("functions", "phone_numbers", "times"):
+        file = Path(functions.__file__).with_name(f"{name}.py")
+        texts[f"transforms/runner/{file.name}"] = file.read_text("utf-8")
     texts["profiles.yml"] = yaml(profile(given.raw_folder, given.vendors))
     texts["models/raw/sources.yml"] = yaml(sources(given.stored))
     for name, sql in _raw(graph, given, names).items():
         texts[f"models/raw/{names[name]}.sql"] = _aliased(name, names, sql)
     for name, members in graph.unions.items():
         parts = {one.vendor: _ref(names[one.table]) for one in members}
-        sql = relations.united(relations.of_vendors(parts))
+        sql = input_sql.united(input_sql.of_vendors(parts))
         texts[f"models/staging/{names[name]}.sql"] = _aliased(name, names, sql)
     for model in graph.models:
         path = f"models/{_folder(model)}/{names[model.table]}.sql"
@@ -79,7 +79,7 @@ def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
         *graph.unions,
         *(f"seeds.{path.stem}" for path in graph.seeds),
         *(f"config.{name}" for name in config),
-        *relations.LEDGERS,
+        *input_sql.LEDGERS,
         VANISHED,
         VERSIONS,
         TOMBSTONES,
@@ -108,14 +108,14 @@ def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]
         }
 
     found = {
-        name: relations.ledger(name, held(table))
-        for name, table in relations.LEDGERS.items()
+        name: input_sql.ledger(name, held(table))
+        for name, table in input_sql.LEDGERS.items()
     }
-    found[VANISHED] = relations.vanished(
-        relations.gone(vendor, _source(vendor, table))
+    found[VANISHED] = input_sql.vanished(
+        input_sql.gone(vendor, _source(vendor, table))
         for vendor, table in sorted(graph.records & set(given.stored))
     )
-    found[TOMBSTONES] = relations.tombstones(
+    found[TOMBSTONES] = input_sql.tombstones(
         {
             (vendor, table): _source(vendor, table)
             for vendor, table in sorted(graph.records & set(given.stored))
@@ -123,8 +123,8 @@ def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]
     )
     for vendor, table in sorted(graph.records | graph.registers):
         place = held(table).get(vendor)
-        found[f"raw.{vendor}__{table}"] = relations.versions(place)
-    found[VERSIONS] = relations.every_version(
+        found[f"raw.{vendor}__{table}"] = input_sql.versions(place)
+    found[VERSIONS] = input_sql.every_version(
         {(v, t): _ref(names[f"raw.{v}__{t}"]) for v, t in sorted(graph.records)}
     )
     return found
@@ -161,7 +161,7 @@ def _seeds(graph: Graph, names: Mapping[str, str]) -> dict[str, bytes]:
         for path in graph.seeds:
             name = names[f"seeds.{path.stem}"]
             files[f"seeds/{name}.csv"] = path.read_bytes()
-            types = _types(connection, relations.seed(path))
+            types = _types(connection, input_sql.seed(path))
             config: Yaml = {"column_types": types, "alias": path.stem}
             seeds.append({"name": name, "config": config})
     files["seeds/schema.yml"] = yaml({"seeds": seeds}).encode()

@@ -1,4 +1,4 @@
-"""The functions that models call beside those of DuckDB: numbers.py and times.py."""
+"""The functions that models call beside DuckDB's: phone_numbers.py and times.py."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from pyarrow import compute
 
-from transforms import numbers, times
+from transforms.runner import phone_numbers, times
 
 READ_TIME = "read_time"
 """What models call: (text, zone) to a moment in UTC, or NULL."""
@@ -21,7 +21,7 @@ _EARLIEST = pa.scalar(datetime(1970, 1, 1, tzinfo=UTC), _MOMENTS)
 
 def register(connection: DuckDBPyConnection) -> None:
     """Give a connection every function that models call."""
-    numbers.register(connection)
+    phone_numbers.register(connection)
     connection.create_function(
         READ_TIME,
         _read_times,
@@ -34,7 +34,7 @@ def register(connection: DuckDBPyConnection) -> None:
 
 def version() -> str:
     """Name all that decides what a text is read as."""
-    digest = hashlib.sha256(numbers.version().encode())
+    digest = hashlib.sha256(phone_numbers.version().encode())
     for file in (__file__, times.__file__):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()

@@ -7,7 +7,7 @@ The night gives them what it touched, an export all there is; the text is the sa
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from transforms.check import quoted
+from transforms.runner.checks import quoted
 
 _RECORDS = (
     "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"

@@ -13,12 +13,19 @@ from pathlib import Path
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from transforms import relations
-from transforms.check import quoted
-from transforms.graph import TOMBSTONES, VANISHED, VERSIONS, Graph, is_raw, raw_table
-from transforms.graph import TOUCHED as TOUCHED_VERSIONS
-from transforms.model import NAME
-from transforms.sql import ModelError
+from transforms.runner import input_sql
+from transforms.runner.checks import quoted
+from transforms.runner.graph import (
+    TOMBSTONES,
+    VANISHED,
+    VERSIONS,
+    Graph,
+    is_raw,
+    raw_table,
+)
+from transforms.runner.graph import TOUCHED as TOUCHED_VERSIONS
+from transforms.runner.model import NAME
+from transforms.runner.parsing import ModelError
 
 _RESERVED = {
     "build",
@@ -72,16 +79,16 @@ def attach(
 
 def unite_ledgers(raw: Raw) -> dict[str, str]:
     """Make one relation of each vendor's ledgers; return where each stands."""
-    for name, table in relations.LEDGERS.items():
+    for name, table in input_sql.LEDGERS.items():
         held = {
             vendor: _stored(vendor, table)
             for vendor in raw.vendors
             if (vendor, table) in raw.stored
         }
         raw.connection.execute(
-            f'create temp table "{name}" as {relations.ledger(name, held)}'
+            f'create temp table "{name}" as {input_sql.ledger(name, held)}'
         )
-    return {name: temporary(name) for name in relations.LEDGERS}
+    return {name: temporary(name) for name in input_sql.LEDGERS}
 
 
 def give(raw: Raw, context: Mapping[str, pa.Table]) -> dict[str, str]:
@@ -95,7 +102,7 @@ def give(raw: Raw, context: Mapping[str, pa.Table]) -> dict[str, str]:
     for path in raw.graph.seeds:
         names.append(f"seeds.{path.stem}")
         raw.connection.execute(
-            f'create temp table "{names[-1]}" as {relations.seed(path)}'
+            f'create temp table "{names[-1]}" as {input_sql.seed(path)}'
         )
     return {name: temporary(name) for name in names}
 
@@ -125,7 +132,7 @@ def without(raw: Raw, vendors: Collection[str]) -> Raw:
 
 def listed_loads(raw: Raw, vendor: str) -> set[str]:
     """Return the loads that the loader wrote down in a vendor's raw file."""
-    table = relations.LEDGERS["raw.loads"]
+    table = input_sql.LEDGERS["raw.loads"]
     if (vendor, table) not in raw.stored:
         return set()
     found = raw.connection.execute(f"select load_id from {_stored(vendor, table)}")
@@ -147,7 +154,7 @@ def changed_registers(
             ids = ", ".join(map(quoted, sorted(new.get((vendor, table), ()))))
             if not model.is_reference or not ids:
                 continue
-            rows = f'select {relations.NAMES} from "{vendor}".raw."{table}"'
+            rows = f'select {input_sql.NAMES} from "{vendor}".raw."{table}"'
             then, now = (temporary(f"{when}.{model.table}") for when in ("then", "now"))
             for view, only in (
                 (then, f" where _dlt_load_id not in ({ids})"),
@@ -256,7 +263,7 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
         places[name] = temporary(name)
         stored = _stored(vendor, table)
         is_there = (vendor, table) in raw.stored
-        rows = relations.versions(stored if is_there else None)
+        rows = input_sql.versions(stored if is_there else None)
         if not is_there:
             raw.connection.execute(f'create temp table "{name}" as {rows}')
         elif vendor in whole or (vendor, table) in raw.graph.registers:
@@ -272,7 +279,7 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
         for vendor, table in sorted(raw.graph.records)
     }
     raw.connection.execute(
-        f'create temp view "{VERSIONS}" as {relations.every_version(all_of)}'
+        f'create temp view "{VERSIONS}" as {input_sql.every_version(all_of)}'
     )
     return places | {VERSIONS: temporary(VERSIONS)}
 
@@ -280,12 +287,12 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
 def _show_vanished(raw: Raw) -> str:
     """Make one relation of the touched records whose last version has no payload."""
     gone = [
-        f"from ({relations.gone(vendor, _stored(vendor, table))})"
+        f"from ({input_sql.gone(vendor, _stored(vendor, table))})"
         f" semi join ({_touched(vendor)}) using (account, record_id)"
         for vendor, table in sorted(raw.graph.records & raw.stored)
     ]
     raw.connection.execute(
-        f'create temp table "{VANISHED}" as {relations.vanished(gone)}'
+        f'create temp table "{VANISHED}" as {input_sql.vanished(gone)}'
     )
     return temporary(VANISHED)
 
@@ -298,7 +305,7 @@ def _show_tombstones(raw: Raw) -> str:
         for vendor, table in sorted(raw.graph.records & raw.stored)
     }
     raw.connection.execute(
-        f'create temp table "{TOMBSTONES}" as {relations.tombstones(found)}'
+        f'create temp table "{TOMBSTONES}" as {input_sql.tombstones(found)}'
     )
     return temporary(TOMBSTONES)
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from transforms.check import never_null
-from transforms.model import Model
+from transforms.runner.checks import never_null
+from transforms.runner.model import Model
 
 Yaml: TypeAlias = str | bool | Sequence["Yaml"] | Mapping[str, "Yaml"]
 _JINJA = re.compile(r"\{[{%#]")

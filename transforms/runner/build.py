@@ -11,13 +11,12 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from transforms import dictionary, functions, relations, state
-from transforms import raw as inputs
-from transforms.check import Check, check_model, check_query, quoted
-from transforms.graph import CALLS, given_only, read_graph, touches_in_turn
-from transforms.memory import build_settings
-from transforms.model import Column, Model
-from transforms.raw import TOUCHED, Raw, temporary
+from transforms.runner import build_state, data_dictionary, functions, input_sql, inputs
+from transforms.runner.checks import Check, check_model, check_query, quoted
+from transforms.runner.graph import CALLS, given_only, read_graph, touches_in_turn
+from transforms.runner.inputs import TOUCHED, Raw, temporary
+from transforms.runner.memory import build_settings
+from transforms.runner.model import Column, Model
 
 _STRANGE = Check(
     "one of tonight's calls", f"call_key not in (select call_key from {TOUCHED})", ()
@@ -99,9 +98,9 @@ def build(
     """
     started = perf_counter()
     graph = read_graph(models, context)
-    stamp = state.fingerprint(graph, context)
+    stamp = build_state.fingerprint(graph, context)
     build_file.parent.mkdir(parents=True, exist_ok=True)
-    state.remove_other(build_file, unreadable)
+    build_state.remove_other(build_file, unreadable)
     spill: dict[str, str | bool | int | float | list[str]] = {
         "temp_directory": f"{build_file}.tmp",
         **build_settings(),
@@ -113,10 +112,10 @@ def build(
         connection.execute(f"attach {quoted(str(build_file))} as build; use build")
         raw = inputs.attach(connection, raw_files, graph)
         connection.begin()
-        state.prepare(connection)
+        build_state.prepare(connection)
         loads = inputs.load_ids(raw)
-        lacking = state.lacking(raw, loads)
-        kept = state.kept_of(raw)
+        lacking = build_state.lacking(raw, loads)
+        kept = build_state.kept_of(raw)
         cause = "asked for" if full else mended
         if forget_history:
             forgotten = {*lacking, *kept} - {*unreadable}
@@ -128,7 +127,7 @@ def build(
             loads = inputs.load_ids(raw)
             kept |= {*lacking}
         places = inputs.unite_ledgers(raw) | inputs.give(raw, context)
-        reason, new = state.recall(raw, loads, stamp, cause)
+        reason, new = build_state.recall(raw, loads, stamp, cause)
         night = _Night(raw, bool(reason), kept, places)
         first = given_only(graph)
         for model in first:
@@ -144,12 +143,15 @@ def build(
             with _named(model):
                 _run_check(night, model)
         if reason:
-            state.drop_others(connection, night.rows)
-            dictionary.write_dictionary(connection, graph)
+            build_state.drop_others(connection, night.rows)
+            data_dictionary.write_dictionary(connection, graph)
             _comment(
-                connection, dictionary.TABLE, dictionary.SENTENCE, dictionary.COLUMNS
+                connection,
+                data_dictionary.TABLE,
+                data_dictionary.SENTENCE,
+                data_dictionary.COLUMNS,
             )
-        state.remember(connection, loads, stamp, full=bool(reason), kept=kept)
+        build_state.remember(connection, loads, stamp, full=bool(reason), kept=kept)
         touched = connection.execute(
             f"select vendor, count(*) from {TOUCHED} group by all order by all"
         ).fetchall()
@@ -168,7 +170,7 @@ def build(
 
 
 def _touch(
-    raw: Raw, places: Mapping[str, str], reason: str | None, new: state.Loads
+    raw: Raw, places: Mapping[str, str], reason: str | None, new: build_state.Loads
 ) -> frozenset[str]:
     """Touch all that must be computed; return the vendors of which that is all."""
     raw.connection.execute(
@@ -213,10 +215,10 @@ def _unite(night: _Night) -> None:
         if name not in night.places and all(
             one.table in night.places for one in members
         ):
-            parts = relations.of_vendors(
+            parts = input_sql.of_vendors(
                 {one.vendor: temporary(one.table) for one in members}
             )
-            union = relations.united(parts)
+            union = input_sql.united(parts)
             night.connection.execute(f'create temp view "{name}" as {union}')
             night.places[name] = temporary(name)
 
@@ -239,7 +241,7 @@ def _apply(night: _Night, model: Model) -> None:
     table, built = model.table, _built(model.table)
     execute = night.connection.execute
     if night.is_full or model.kind == "table":
-        rows = state.take_over(night.connection, table, built, night.kept)
+        rows = build_state.take_over(night.connection, table, built, night.kept)
         execute(f"create or replace table {table} as {rows}")
         _comment(night.connection, table, model.sentence, model.columns)
     else:

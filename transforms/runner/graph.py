@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from transforms.model import NAME, Model, read_model
-from transforms.sql import ModelError, Reference, nearest
+from transforms.runner.model import NAME, Model, read_model
+from transforms.runner.parsing import ModelError, Reference, nearest
 
 VANISHED = "raw.vanished"
 """The touched records that their vendor no longer lists."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from transforms.model import Model
-from transforms.sql import ModelError, columns_of, nearest
+from transforms.runner.model import Model
+from transforms.runner.parsing import ModelError, columns_of, nearest
 
 SHOWN = 20
 """So many bad rows are enough to see what is wrong."""

@@ -3,9 +3,9 @@
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from transforms.graph import Graph
-from transforms.lineage import origins
-from transforms.model import Column, Model
+from transforms.runner.graph import Graph
+from transforms.runner.lineage import origins
+from transforms.runner.model import Column, Model
 
 TABLE = "ops.data_dictionary"
 SENTENCE = "One row per column of an analyst table, from the headers of the models."

@@ -3,7 +3,7 @@
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
-from transforms.functions import register
+from transforms.runner.functions import register
 
 
 class Plugin(BasePlugin):

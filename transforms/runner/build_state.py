@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from transforms import functions
-from transforms.check import quoted
-from transforms.graph import CALLS, Graph, config_kept
-from transforms.raw import Raw, listed_loads
+from transforms.runner import functions
+from transforms.runner.checks import quoted
+from transforms.runner.graph import CALLS, Graph, config_kept
+from transforms.runner.inputs import Raw, listed_loads
 
 Loads: TypeAlias = Mapping[tuple[str, str], frozenset[str]]
 """Load ids by vendor and table."""

@@ -1,0 +1,1 @@
+"""The models in other forms: a dbt project, the schema page."""

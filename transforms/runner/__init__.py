@@ -1,0 +1,1 @@
+"""From SQL files to tables: reads the models, orders them, runs and checks them."""
