@@ -10,5 +10,5 @@ class Plugin(BasePlugin):
     """What profiles.yml names."""
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Give a connection the functions of ``transforms/functions.py``."""
+        """Give a connection the functions of ``transforms/runner/functions.py``."""
         register(conn)

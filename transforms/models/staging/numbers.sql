@@ -1,5 +1,5 @@
 -- One row per number of tonight's calls as its vendor writes it, so that each is read
--- once: phone_number() is the function of transforms/numbers.py.
+-- once: phone_number() is the function of transforms/runner/phone_numbers.py.
 -- @key vendor, account, number
 -- @not_null kind
 -- @accepted kind: e164, sip, internal, anonymous, unknown
