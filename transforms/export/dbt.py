@@ -44,7 +44,8 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
     texts = {
         path.relative_to(STATIC).as_posix(): path.read_text("utf-8")
         for path in sorted(STATIC.rglob("*"))
-        if path.is_file()
+        # An installer compiles what it finds, this too.
+        if path.is_file() and path.parent.name != "__pycache__"
     }
     for name in ("functions", "phone_numbers", "times"):
         file = Path(functions.__file__).with_name(f"{name}.py")
