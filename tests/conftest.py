@@ -25,8 +25,11 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 LONGEST = [
-    *("nights", "backfill", "refusals", "interleavings", "dbt_export", "semantics"),
-    *("vanished", "settle", "verify", "kills", "contract_edges", "zoom_engagements"),
+    *("vanished", "dbt_export", "verify", "backfill", "refusals", "old_warehouses"),
+    *("nights", "quarantine", "memory", "deletion_histories", "settle", "semantics"),
+    *("interleavings", "audit", "zoom_engagements", "kills", "opening", "clock"),
+    *("explain", "quota", "contract_edges", "damaged_files", "coverage", "publish"),
+    *("readme", "commands", "cases", "rating", "installed", "fx", "transforms", "wire"),
 ]
 """Test files that are dealt to the workers first, so that none is left for the end."""
 

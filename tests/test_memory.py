@@ -74,7 +74,7 @@ SENT = {
     "windows of 8 MiB": Sent(8, 512, 2 * KIB, days=16),
     "a page of 60 MiB": Sent(1, 30 * KIB, 2 * KIB),
     "many small records": Sent(40, 4_999, 250),
-    "pages without end": Sent(100_000, 1000, KIB, is_complete=False),
+    "pages without end": Sent(100_000, 9_999, 110, is_complete=False),
 }
 LONG = {"a page of 60 MiB", "many small records"}
 
