@@ -117,6 +117,7 @@ def test_loading_stays_within_its_memory(
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 3, done.stdout
     first, second, used = done.stdout.splitlines()
     if sent.is_complete:
         assert first == f"True; {sent.days * sent.total}"
