@@ -1288,6 +1288,26 @@ def payloads(house: House, vendor: str, table: str, record: str) -> list[str]:
     return [payload for (payload,) in rows]
 
 
+def test_many_large_calls_that_twin_erases_at_once_are_erased_in_every_version(
+    tmp_path: Path, scripted: ScriptedVendor
+) -> None:
+    """One load then replaces far more than what came."""
+    built = house(tmp_path, scripted_environment(scripted.url))
+
+    def calls(number: int, *, erased: bool) -> list[Row]:
+        at = f"2026-03-01T09:{20 + number}:00+00:00"
+        text = None if erased else f"{ERASED} {number} " + "x" * 1_000_000
+        changed = {"updatedAt": at, "messagesAsString": text, "depersonalized": erased}
+        return [{**TWIN[0], **changed, "callId": f"c{one}"} for one in range(40)]
+
+    for number in range(5):
+        scripted.always = listed("twin", calls(number, erased=number == 4))
+        assert built.night("twin", EVENING + number * DAY / 24).errors == ()
+    versions = payloads(built, "twin", "calls", "c7")
+    assert len(versions) == 5
+    assert not any(ERASED in one for one in versions)
+
+
 def test_a_twin_call_that_lost_its_times_with_its_number_is_erased_for_good(
     tmp_path: Path, scripted: ScriptedVendor
 ) -> None:

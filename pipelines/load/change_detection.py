@@ -26,6 +26,10 @@ class Tally:
     """What passes by while dlt takes it."""
 
     ledger: list[dict[str, Any]] = field(default_factory=list)
+    bytes: int = 0
+    """How long the tables are that are stored, older versions of records included."""
+    largest: int = 0
+    """Bytes of the largest record among them."""
     changed: int = 0
     restored: int = 0
     """Records that were deleted and are listed again."""
@@ -62,6 +66,7 @@ def _new_in_quarantine(raw: Path, tally: Tally) -> Callable[[pa.Table], pa.Table
             one = row["account"], row["stream"], row["payload"]
             if one not in known:
                 tally.unreadable[one] = row["reason"]
+        _measure(fresh, tally)
         return fresh
 
     return note
@@ -78,9 +83,18 @@ def _news_only(
         news = _news(fresh, stream.table, found, tally)
         tally.changed += news.num_rows
         erased = Erased(stream, lost, erasure.blanked(stream, news))
-        return pa.concat_tables([news, _older_ones_cleaned(erased, raw, tally, fresh)])
+        cleaned = _older_ones_cleaned(erased, raw, tally, fresh)
+        stored = pa.concat_tables([news, cleaned])
+        _measure(stored, tally)
+        return stored
 
     return keep
+
+
+def _measure(stored: pa.Table, tally: Tally) -> None:
+    tally.bytes += stored.nbytes
+    lengths = [len(text or "") for text in stored["payload"].to_pylist()]
+    tally.largest = max([tally.largest, *lengths])
 
 
 def _marked(stream: Stream, raw: Path, fresh: pa.Table) -> frozenset[Known]:

@@ -80,6 +80,8 @@ DLT_SETTINGS = {
 }
 STORING = 96
 """MiB of memory for DuckDB while it stores a load package of a common size."""
+LARGE = 32 * 1024
+"""Bytes of a record above which memory is not limited."""
 CHECKPOINT = "checkpoint_threshold = '16 MiB'"
 """dlt's own setting would keep far more of the log in memory."""
 
@@ -413,7 +415,7 @@ def load_batch(
             found.append(built)
         return found
 
-    _store(vendor, warehouse, sources, package)
+    _store(vendor, warehouse, sources, lambda: _limit_for(tally))
     return tally, package
 
 
@@ -437,24 +439,27 @@ def _next_load(vendor: Vendor, warehouse: Path) -> int:
         return next_load(raw)
 
 
-def _memory_for(package_bytes: int) -> int:
-    """Return the MiB that DuckDB may take to store a load package.
+def _limit_for(tally: Tally) -> dict[str, str]:
+    """Return DuckDB's setting of memory for storing a load package; {}: no limit.
 
-    It holds all of a package when it commits. With more it would use more, and with
-    as much as there is, it keeps what it has read of the file as well.
+    It holds all of a package when it commits. With more it would use more, but large
+    records it must be able to hold at once, or it fails in the midst of a checkpoint.
     """
-    return max(STORING, 16 + 2 * (package_bytes >> 20))
+    if tally.largest > LARGE:
+        return {}
+    return {"memory_limit": f"{max(STORING, 16 + 2 * (tally.bytes >> 20))}MiB"}
 
 
 def _store(
     vendor: Vendor,
     warehouse: Path,
     data: Callable[[int], Sequence[Any]],
-    package: Package | None = None,
+    limit: Callable[[], dict[str, str]] = dict,
 ) -> None:
     """Store what dlt resources yield as one load package, all or nothing.
 
-    They are made for the number of the load, and say in ``package`` how much it is.
+    They are made for the number of the load; ``limit`` returns DuckDB's setting of
+    memory, once all of it has been read.
     """
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415 - takes its settings when it is imported
@@ -478,12 +483,13 @@ def _store(
     )
     pipeline.extract(data(load_no), loader_file_format="parquet")
     pipeline.normalize()
-    settings = {
-        "threads": 1,
-        "memory_limit": f"{_memory_for(package.bytes if package else 0)}MiB",
-    }
+
     destination = dlt.destinations.duckdb(
-        DuckDbCredentials(str(raw), global_config=settings, pragmas=[CHECKPOINT]),
+        DuckDbCredentials(
+            str(raw),
+            global_config={"threads": 1, **limit()},
+            pragmas=[CHECKPOINT],
+        ),
         # Without the flag a merge deletes and inserts in two transactions.
         supports_transactions=True,
     )
