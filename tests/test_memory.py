@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,12 +12,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import duckdb
 import pytest
 from conftest import CALLHOUSE, Answer, ScriptedVendor, scripted_vendor
 
 from pipelines.planning.windows import DAY, read_time
+from pipelines.sources import streams_of
 
 NOW = read_time("2026-11-17T03:00:00Z")
+WHIPPY = streams_of("whippy")[0].table
 MOST = 512 * 1024
 """KiB of one vendor's load process, DuckDB and dlt included."""
 LOAD = """
@@ -74,9 +78,25 @@ SENT = {
     "windows of 8 MiB": Sent(8, 512, 2 * KIB, days=16),
     "a page of 60 MiB": Sent(1, 30 * KIB, 2 * KIB),
     "many small records": Sent(40, 4_999, 250),
+    "a window of 290 MiB": Sent(24, 4_999, 2_500),
     "pages without end": Sent(100_000, 9_999, 110, is_complete=False),
 }
-LONG = {"a page of 60 MiB", "many small records"}
+LONG = {"a page of 60 MiB", "many small records", "a window of 290 MiB"}
+KILLED = """
+import os
+import signal
+from pipelines.load import loader
+
+store, packages = loader._store, []
+
+def killed(*given):
+    packages.append(given)
+    if len(packages) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    store(*given)
+
+loader._store = killed
+"""
 
 
 @pytest.fixture
@@ -96,26 +116,7 @@ def test_loading_stays_within_its_memory(
     vendor: ScriptedVendor, tmp_path: Path, name: str
 ) -> None:
     sent = SENT[name]
-    vendor.always = sent.answer
-    key = "CALLHOUSE__SOURCES__WHIPPY__"
-    environment = {
-        **os.environ,
-        f"{key}ACCOUNTS__MAIN__API_KEY": "a-1",
-        f"{key}BASE_URL": vendor.url,
-        f"{key}REQUESTS_PER_SECOND": "1000",
-        f"{key}PAGE_SIZE": str(sent.records),
-        "CALLHOUSE__WAREHOUSE": str(tmp_path / "warehouse"),
-        "CALLHOUSE__HISTORY_DAYS": str(sent.days),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, NOW.isoformat()],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    done = load(vendor, sent, tmp_path, LOAD)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 3, done.stdout
     first, second, used = done.stdout.splitlines()
@@ -125,6 +126,56 @@ def test_loading_stays_within_its_memory(
     else:
         assert "pages without end" in first
     assert int(used) <= MOST, done.stdout
+
+
+def test_a_window_of_several_packages_survives_a_kill(
+    vendor: ScriptedVendor, tmp_path: Path
+) -> None:
+    """What a killed run stored of a window is not the window: it is read again."""
+    sent = Sent(16, 1_001, 4 * KIB)
+    done = load(vendor, sent, tmp_path, KILLED + LOAD)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    stored = f"select count(*), count(distinct record_id) from raw.{WHIPPY}"
+    ledger = "select state, reason from raw.load_windows where rows_fetched > 0"
+    raw = tmp_path / "warehouse" / "raw" / "whippy.duckdb"
+    with duckdb.connect(str(raw)) as file:
+        begun = file.execute(stored).fetchall()[0][0]
+        assert 0 < begun < sent.total
+        assert file.execute(ledger).fetchall() == [("partial", "begun")]
+    done = load(vendor, sent, tmp_path, LOAD)
+    first, second, _ = done.stdout.splitlines()
+    assert first == f"True; {sent.total - begun}"
+    assert second == "True; 0"
+    with duckdb.connect(str(raw)) as file:
+        assert file.execute(stored).fetchall() == [(sent.total, sent.total)]
+        states = file.execute(f"{ledger} order by load_no").fetchall()
+        assert states[:2] == [("partial", "begun"), ("complete", None)]
+
+
+def load(
+    vendor: ScriptedVendor, sent: Sent, folder: Path, program: str
+) -> subprocess.CompletedProcess[str]:
+    """Return the end of a process that loads what a vendor sends."""
+    vendor.always = sent.answer
+    key = "CALLHOUSE__SOURCES__WHIPPY__"
+    environment = {
+        **os.environ,
+        f"{key}ACCOUNTS__MAIN__API_KEY": "a-1",
+        f"{key}BASE_URL": vendor.url,
+        f"{key}REQUESTS_PER_SECOND": "1000",
+        f"{key}PAGE_SIZE": str(sent.records),
+        "CALLHOUSE__WAREHOUSE": str(folder / "warehouse"),
+        "CALLHOUSE__HISTORY_DAYS": str(sent.days),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", program, NOW.isoformat()],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
 
 
 @pytest.fixture

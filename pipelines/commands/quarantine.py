@@ -26,7 +26,7 @@ from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.ledger import query
 from pipelines.warehouse.locks import in_turn, only_one
-from pipelines.warehouse.opening import RAW_FILE, is_present, refusing
+from pipelines.warehouse.opening import RAW_FILE, is_present, refusing, writing
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
 REPLACEMENT = "\ufffd"
@@ -89,7 +89,7 @@ def unreadable(
         raw = raw_file(warehouse, vendor)
         with in_turn(file_lock(warehouse, vendor), shared=True):
             if is_present(raw):
-                with _opened(raw, read_only=True) as file, refusing(raw, RAW_FILE):
+                with _opened(raw) as file, refusing(raw, RAW_FILE):
                     found += _records(file, vendor, accounts)
     return sorted(found, key=lambda one: (one.first_seen, one.vendor))
 
@@ -155,9 +155,10 @@ def _retry(warehouse: Path, vendor: str, accounts: Iterable[str] | None) -> Retr
     raw = raw_file(warehouse, vendor)
     with (
         in_turn(file_lock(warehouse, vendor)),
-        _opened(raw, read_only=False) as file,
+        writing(raw) as file,
         refusing(raw, RAW_FILE),
     ):
+        file.execute("set TimeZone = 'UTC'")
         found = _records(file, vendor, accounts)
         readable = [one for one in found if one.event_at is not None]
         if readable:
@@ -309,9 +310,9 @@ def _vendors(names: Iterable[str] | None) -> list[str]:
     return chosen
 
 
-def _opened(raw: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _opened(raw: Path) -> duckdb.DuckDBPyConnection:
     with refusing(raw, RAW_FILE):
-        file = duckdb.connect(str(raw), read_only=read_only)
+        file = duckdb.connect(str(raw), read_only=True)
     file.execute("set TimeZone = 'UTC'")
     return file
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import takewhile
+from itertools import chain, islice, takewhile, zip_longest
 from typing import Any, TypeAlias
 
 import dlt
@@ -25,12 +25,14 @@ from pipelines.extract.window_reader import (
     ALONE,
     READS,
     Fetch,
+    Kept,
     Package,
     Pile,
     Reader,
     Terms,
 )
 from pipelines.planning.reasons import (
+    BEGUN,
     CLOCK,
     COUNTS_MORE,
     EXPIRED,
@@ -44,6 +46,12 @@ from pipelines.planning.windows import Window
 
 FAILURES = 3
 """So many windows that fail in a row are not the windows' fault."""
+
+ALL = Package(most=None)
+ONLY_BEGUN = (
+    "the run ended while the records of this window were being stored; it is read "
+    "again in the next run"
+)
 
 PIECE_BYTES = 4 * 1024 * 1024
 """Payloads of one table that goes to dlt; a larger record is one by itself."""
@@ -132,8 +140,8 @@ longer prove either)."""
 
 
 @dataclass(frozen=True)
-class Read:
-    """One window of one account, read to its end or to its error."""
+class Portion:
+    """What one load package gets of a window: all of it, unless that is too much."""
 
     stream: Stream
     records: Iterable[pa.Table]
@@ -143,7 +151,17 @@ class Read:
     """How long its records are together."""
 
 
-_Outcome: TypeAlias = tuple[Read, VendorError | None]
+@dataclass(frozen=True)
+class Read:
+    """One window of one account, read to its end or to its error."""
+
+    window: Window
+    portions: deque[Portion]
+    """What is still to be stored of it; its ledger row is in the last one."""
+    error: VendorError | None
+
+
+_Rows: TypeAlias = Iterator[tuple[Copy, dict[str, Any]]]
 
 
 def landed(
@@ -163,24 +181,35 @@ def landed(
     the ledger as failed and the next one is tried, unless the error concerns the
     whole account. An optional stream that is not granted is unreachable, and the next
     stream is read; so is a window that its vendor no longer serves, and the next one.
-    ``concurrency`` windows are read at the same time.
+    ``concurrency`` windows are read at the same time. What a full package does not
+    take of a window is the beginning of the next package.
     """
     asked = list(windows)
-    package = terms.package or Package(most=None)
+    package = terms.package or replace(ALL)
+    begun: list[Read] = package.begun.pop(account, [])
+    begun_windows = [read.window for read in begun]
 
-    def reads() -> Iterator[Read]:
+    def reads() -> Iterator[Portion]:
         failed = 0
         for stream, fetch in fetches.items():
             reader = Reader(stream, account, fetch, terms)
             own = (window for window in asked if window.stream == stream.name)
-            taken = takewhile(lambda _: not package.is_full, own)
-            for read, error in _in_order(
-                partial(_read, reader, client), taken, concurrency
+            fresh = (window for window in own if window not in begun_windows)
+            taken = takewhile(lambda _: not package.is_full, fresh)
+            for read in chain(
+                (read for read in begun if read.window.stream == stream.name),
+                _in_order(partial(_read, reader, client), taken, concurrency),
             ):
+                error = read.error
                 if error is not None and not terms.keep_going:
                     raise error
-                package.bytes += read.bytes
-                yield read
+                while read.portions and not package.is_full:
+                    portion = read.portions.popleft()
+                    package.bytes += portion.bytes
+                    yield portion
+                if read.portions:
+                    package.begun.setdefault(account, []).append(read)
+                    continue
                 if error is not None and _is_not_granted(stream, error):
                     break
                 if error is not None and error.is_gone:
@@ -194,8 +223,8 @@ def landed(
     tables = dict.fromkeys(stream.table for stream in fetches)
     return [
         *(_table(source, table, "records", _records_of(table)) for table in tables),
-        _table(source, "quarantine", "quarantine", lambda read: read.quarantine),
-        _table(source, "load_windows", "load_windows", lambda read: [read.ledger]),
+        _table(source, "quarantine", "quarantine", lambda part: part.quarantine),
+        _table(source, "load_windows", "load_windows", lambda part: [part.ledger]),
     ]
 
 
@@ -218,18 +247,18 @@ def _numbered(rows: pa.Table, load_no: int) -> pa.Table:
     return rows.set_column(place, field, pa.array(numbers, field.type))
 
 
-def _records_of(table: str) -> Callable[[Read], Iterable[pa.Table]]:
-    return lambda read: read.records if read.stream.table == table else ()
+def _records_of(table: str) -> Callable[[Portion], Iterable[pa.Table]]:
+    return lambda part: part.records if part.stream.table == table else ()
 
 
 def _table(
     source: DltResource,
     name: str,
     kind: str,
-    part: Callable[[Read], Iterable[pa.Table]],
+    rows_of: Callable[[Portion], Iterable[pa.Table]],
 ) -> DltResource:
-    def rows(read: Read) -> Iterator[pa.Table]:
-        yield from part(read)
+    def rows(portion: Portion) -> Iterator[pa.Table]:
+        yield from rows_of(portion)
 
     return _hinted(dlt.transformer(name=name, data_from=source)(rows), kind)
 
@@ -248,14 +277,14 @@ def _hinted(resource: DltResource, kind: str) -> DltResource:
 
 
 def _in_order(
-    read: Callable[[Window], _Outcome], windows: Iterable[Window], at_once: int
-) -> Iterator[_Outcome]:
+    read: Callable[[Window], Read], windows: Iterable[Window], at_once: int
+) -> Iterator[Read]:
     """Read some windows at the same time; no more are held than are read at once."""
     if at_once == 1:
         yield from map(read, windows)
         return
     with ThreadPoolExecutor(at_once) as pool:
-        reading: deque[Future[_Outcome]] = deque()
+        reading: deque[Future[Read]] = deque()
         try:
             for window in windows:
                 reading.append(pool.submit(read, window))
@@ -267,9 +296,9 @@ def _in_order(
             pool.shutdown(cancel_futures=True)
 
 
-def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
+def _read(reader: Reader, client: Client, asked: Window) -> Read:
     """Read one window, and say in the ledger what became of it."""
-    started = reader.terms.clock()
+    started, window = reader.terms.clock(), asked
     requests, retries = client.sent, client.retries
     pile, error, state, reason = Pile(), None, "complete", None
     try:
@@ -323,14 +352,41 @@ def _read(reader: Reader, client: Client, window: Window) -> _Outcome:
         }
         for (start, end), fetched in sorted(pile.parts.items())
     ]
-    read = Read(
-        reader.stream,
-        _records(reader, pile, window, started),
-        _quarantine(reader, pile, window, started),
-        pa.Table.from_pylist([whole, *parts], schema=LEDGER),
-        pile.bytes,
+    records = _records(reader, pile, window, started)
+    refused = _quarantine(reader, pile, window, started)
+    most = (reader.terms.package or ALL).most
+    cuts = list(
+        zip_longest(
+            _cut([copy for *_, copy in _newest_of(pile).values()], most),
+            _cut([copy for *_, copy in pile.refused], most),
+            fillvalue=(0, 0),
+        )
     )
-    return read, error
+    begun = {**whole, "state": "partial", "reason": BEGUN, "error": ONLY_BEGUN}
+    portions = deque(
+        Portion(
+            reader.stream,
+            _pieces(islice(records, kept), pile, RECORDS),
+            _pieces(islice(refused, unread), pile, QUARANTINE),
+            pa.Table.from_pylist(
+                [begun] if number < len(cuts) else [whole, *parts], schema=LEDGER
+            ),
+            kept_bytes + unread_bytes,
+        )
+        for number, ((kept, kept_bytes), (unread, unread_bytes)) in enumerate(cuts, 1)
+    )
+    return Read(asked, portions, error)
+
+
+def _cut(copies: Iterable[Copy], most: int | None) -> list[tuple[int, int]]:
+    """Return how many copies go into each package, and their bytes."""
+    cuts, count, size = [], 0, 0
+    for copy in copies:
+        if most is not None and count and size + copy.length > most:
+            cuts.append((count, size))
+            count = size = 0
+        count, size = count + 1, size + copy.length
+    return [*cuts, (count, size)]
 
 
 def _reached(window: Window, reader: Reader, started: datetime) -> Window:
@@ -369,25 +425,25 @@ def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
     return "complete", None
 
 
-def _records(
-    reader: Reader, pile: Pile, window: Window, fetched_at: datetime
-) -> Iterator[pa.Table]:
+def _newest_of(pile: Pile) -> Kept:
+    """Return what is stored of a window that was read."""
+    return pile.seen or pile.kept
+
+
+def _records(reader: Reader, pile: Pile, window: Window, fetched_at: datetime) -> _Rows:
     about = {
         "account": reader.account,
         "window_from": window.start,
         "fetched_at": fetched_at,
         "load_no": reader.terms.load_no,
     }
-    rows = (
-        (copy, {**about, "record_id": record_id, "event_at": event_at})
-        for record_id, (event_at, _, copy) in (pile.seen or pile.kept).items()
-    )
-    return _pieces(rows, pile, RECORDS)
+    for record_id, (event_at, _, copy) in _newest_of(pile).items():
+        yield copy, {**about, "record_id": record_id, "event_at": event_at}
 
 
 def _quarantine(
     reader: Reader, pile: Pile, window: Window, fetched_at: datetime
-) -> Iterator[pa.Table]:
+) -> _Rows:
     about = {
         "account": reader.account,
         "stream": reader.stream.name,
@@ -396,16 +452,11 @@ def _quarantine(
         "fetched_at": fetched_at,
         "load_no": reader.terms.load_no,
     }
-    rows = (
-        (copy, {**about, "record_no": number, "reason": reason})
-        for number, reason, copy in pile.refused
-    )
-    return _pieces(rows, pile, QUARANTINE)
+    for number, reason, copy in pile.refused:
+        yield copy, {**about, "record_no": number, "reason": reason}
 
 
-def _pieces(
-    rows: Iterable[tuple[Copy, dict[str, Any]]], pile: Pile, schema: pa.Schema
-) -> Iterator[pa.Table]:
+def _pieces(rows: _Rows, pile: Pile, schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield tables of some MiB of payloads each, at least one, read as they are asked.
 
     They bound what dlt, the parquet file and DuckDB hold at once.

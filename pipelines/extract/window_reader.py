@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -30,7 +30,7 @@ Fetch: TypeAlias = Callable[[Window], Iterable[Page]]
 Clock: TypeAlias = Callable[[], datetime]
 _Copy: TypeAlias = tuple[datetime, datetime | None, Copy]
 """Event time, version, where the payload lies."""
-_Kept: TypeAlias = dict[str, _Copy]
+Kept: TypeAlias = dict[str, _Copy]
 Held: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
 """From stream, account and window to the records stored of it: event times by id."""
 
@@ -76,6 +76,8 @@ class Package:
     """How long the records are that it has got."""
     gave_up: set[str] = field(default_factory=set)
     """Accounts that are not to be asked any more in this run."""
+    begun: dict[str, list[Any]] = field(default_factory=dict)
+    """By account, windows of which the next package stores the rest."""
 
     @property
     def is_full(self) -> bool:
@@ -123,9 +125,9 @@ class Pile:
     """The vendor's total changed between two pages: what came may have holes."""
     is_bounded: bool = False
     """A record has the time that the window is on."""
-    kept: _Kept = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
     """By record id."""
-    seen: _Kept = field(default_factory=dict)
+    seen: Kept = field(default_factory=dict)
     """The same of all readings, where none can be relied on."""
     refused: list[tuple[int, str, Copy]] = field(default_factory=list)
     """Record number, reason, where the payload lies."""
@@ -401,8 +403,8 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
-def _newest(readings: Iterable[_Kept]) -> _Kept:
-    union: _Kept = {}
+def _newest(readings: Iterable[Kept]) -> Kept:
+    union: Kept = {}
     for kept in readings:
         for record_id, found in kept.items():
             union[record_id] = _newer(union.get(record_id), found)

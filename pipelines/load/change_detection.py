@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipelines.load import erasure
 from pipelines.load.erasure import Erased, Known
+from pipelines.planning.reasons import BEGUN
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of
 from pipelines.warehouse.ledger import (
@@ -47,7 +48,11 @@ def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: A
     """Count what passes, and hold back records that are as they were."""
 
     def note(table: pa.Table) -> pa.Table:
-        tally.ledger += [row for row in table.to_pylist() if not row["split_of"]]
+        tally.ledger += [
+            row
+            for row in table.to_pylist()
+            if not row["split_of"] and row["reason"] != BEGUN
+        ]
         return table
 
     for stream in {stream.table: stream for stream in streams_of(vendor)}.values():

@@ -56,7 +56,7 @@ from pipelines.warehouse.ledger import (
 )
 from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
-from pipelines.warehouse.opening import RAW_FILE, refuse_held
+from pipelines.warehouse.opening import RAW_FILE, refuse_held, writing
 
 BATCH_WINDOWS = 16
 """Windows of one load package: what a kill can cost, against a second a package."""
@@ -81,9 +81,7 @@ DLT_SETTINGS = {
 STORING = 96
 """MiB of memory for DuckDB while it stores a load package of a common size."""
 LARGE = 32 * 1024
-"""Bytes of a record above which memory is not limited."""
-CHECKPOINT = "checkpoint_threshold = '16 MiB'"
-"""dlt's own setting would keep far more of the log in memory."""
+"""Bytes of a record above which DuckDB has no limit: with one it would fail."""
 
 Windows: TypeAlias = Sequence[HeldWindow]
 Reads: TypeAlias = Sequence[PastRead]
@@ -211,6 +209,8 @@ class _Run:
     reads: RunReads
     patience: VendorRun
     """How long the run has waited for the vendor, over all batches."""
+    begun: dict[str, list[Any]] = field(default_factory=dict)
+    """By account, windows that were read and are not wholly stored."""
     blocked: set[str] = field(default_factory=set)
     """Accounts that are not asked any more, since that is pointless in this run."""
 
@@ -234,6 +234,7 @@ class _Run:
                     self.clock,
                     spent,
                     run=self.patience,
+                    begun=self.begun,
                 )
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
@@ -386,13 +387,15 @@ def load_batch(
     spent: Mapping[str, int],
     *,
     run: VendorRun | None = None,
+    begun: dict[str, list[Any]] | None = None,
 ) -> tuple[Tally, Package]:
     """Read windows and store them, their ledger and their quarantine as one load.
 
-    A package that is full takes no more of them: what is left has no ledger row.
+    A package that is full takes no more of them: what is left has no ledger row, or
+    is ``begun``, and goes on with the next package.
     """
     raw = raw_file(warehouse, vendor.name)
-    tally, package = Tally(), Package()
+    tally, package = Tally(), Package(begun={} if begun is None else begun)
 
     def sources(load_no: int) -> list[Any]:
         found = []
@@ -484,16 +487,15 @@ def _store(
     pipeline.extract(data(load_no), loader_file_format="parquet")
     pipeline.normalize()
 
-    destination = dlt.destinations.duckdb(
-        DuckDbCredentials(
-            str(raw),
-            global_config={"threads": 1, **limit()},
-            pragmas=[CHECKPOINT],
-        ),
-        # Without the flag a merge deletes and inserts in two transactions.
-        supports_transactions=True,
-    )
-    with in_turn(file_lock(warehouse, vendor.name)):
+    with (
+        in_turn(file_lock(warehouse, vendor.name)),
+        writing(raw, {"threads": 1, **limit()}) as file,
+    ):
+        destination = dlt.destinations.duckdb(
+            DuckDbCredentials(file),
+            # Without the flag a merge deletes and inserts in two transactions.
+            supports_transactions=True,
+        )
         try:
             pipeline.load(destination, raise_on_failed_jobs=True)
         except PipelineStepFailed:

@@ -1,12 +1,12 @@
 """What a vendor's raw file holds: windows asked for before, records as last seen."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -25,8 +25,12 @@ from pipelines.warehouse.opening import (
     attached,
     is_present,
     refusing,
+    writing,
 )
 
+_T = TypeVar("_T")
+MEMORY = (96, 144, 216, 324)
+"""MiB that DuckDB may use for a question, one after the other until it is enough."""
 _TIME = pa.timestamp("us", tz="UTC")
 Keys = npt.NDArray[np.uint64]
 """DuckDB's hashes of (account, record id): eight bytes a record."""
@@ -81,9 +85,7 @@ def next_load(raw_file: Path) -> int:
 
     A clock can go back, and so can the names that dlt makes of it.
     """
-    with refusing(raw_file, RAW_FILE):
-        file = duckdb.connect(str(raw_file))
-    with file:
+    with writing(raw_file) as file:
         (number,) = file.execute(query("next_load")).fetchall()[0]
         return int(number)
 
@@ -116,7 +118,7 @@ def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
         numbered = fresh.append_column("position", pa.array(range(fresh.num_rows)))
         warehouse.register("fresh", numbered)
         _select(warehouse, table, "from fresh")
-        found = warehouse.execute(query("changed")).fetchnumpy()
+        found = _fetched(warehouse, "changed", lambda rows: rows.fetchnumpy())
     is_same, was_deleted = found["is_same"], found["was_deleted"]
     return Compared(
         frozenset(found["position"][~is_same].tolist()),
@@ -154,7 +156,7 @@ def missing_of(
         warehouse.register("seen", pa.table({"key": seen}))
         warehouse.execute("set variable since = $1", [since])
         _select(warehouse, stream.table, query("unseen"))
-        rows = warehouse.execute(query("missing")).fetchall()
+        rows = _rows(warehouse, "missing")
     return [Lost(account, Missing(key, at), here) for account, key, at, here in rows]
 
 
@@ -179,7 +181,7 @@ def seen_again(
         warehouse.register("seen", pa.table({"key": seen}))
         warehouse.execute("set variable since = $1", [since])
         _select(warehouse, table, "from suspected")
-        return set(warehouse.execute(query("seen_again")).fetchall())
+        return set(_rows(warehouse, "seen_again"))
 
 
 def days_with_records(
@@ -193,7 +195,7 @@ def days_with_records(
         own = stored.filter(_equals("account", account))
         own.project("account, record_id").create_view("recent")
         _select(warehouse, table, "from recent")
-        rows = warehouse.execute(query("days_with_records")).fetchall()
+        rows = _rows(warehouse, "days_with_records")
         return [day for (day,) in rows if day < until]
 
 
@@ -203,7 +205,7 @@ def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
         if "quarantine" not in _tables(warehouse):
             return set()
         warehouse.register("fresh", fresh)
-        return set(warehouse.execute(query("in_quarantine")).fetchall())
+        return set(_rows(warehouse, "in_quarantine"))
 
 
 def held_marked(
@@ -235,7 +237,7 @@ def _of_fresh(
         warehouse.register("fresh", fresh)
         _select(warehouse, stream.table, "select account, record_id from fresh")
         warehouse.register("wanted", asked)
-        return warehouse.execute(query(name)).to_arrow_table()
+        return _fetched(warehouse, name, lambda found: found.to_arrow_table())
 
 
 def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> None:
@@ -267,7 +269,7 @@ def held(
         warehouse.execute("set variable low = $1::timestamptz", [window.start])
         warehouse.execute("set variable high = $1::timestamptz", [window.end])
         _select(warehouse, stream.table, "select account, record_id from inside")
-        return dict(warehouse.execute(query("held")).fetchall())
+        return dict(_rows(warehouse, "held"))
 
 
 def held_windows(raw_file: Path, stream: Stream) -> list[HeldWindow]:
@@ -280,8 +282,8 @@ def held_windows(raw_file: Path, stream: Stream) -> list[HeldWindow]:
         warehouse.sql(query("latest")).create_view("latest")
         windows = warehouse.table("held.raw.load_windows")
         windows.filter(_equals("stream", stream.name)).create_view("windows")
-        found = warehouse.execute(query("held_windows"))
-        return [HeldWindow(stream, *row) for row in found.fetchall()]
+        found = _rows(warehouse, "held_windows")
+        return [HeldWindow(stream, *row) for row in found]
 
 
 def unbuilt(
@@ -298,7 +300,7 @@ def unbuilt(
         with attached(warehouse, published, "published", PUBLISHED_FILE):
             facts = warehouse.table("published.main.fact_calls")
             facts.filter(_equals("vendor", vendor)).create_view("facts")
-            return warehouse.execute(query("unbuilt")).fetchall()
+            return _rows(warehouse, "unbuilt")
 
 
 def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
@@ -311,8 +313,10 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
         stored.filter(bounds).create_view("inside")
         _select(warehouse, stream.table, "select account, record_id from inside")
         warehouse.sql(query("latest")).filter(bounds).create_view("latest")
-        warehouse.sql(query(stream.pending)).create_view("pending")
-        rows = warehouse.execute(query("pending_days")).fetchall()
+        # Apart from the next question, so that only one of them holds payloads.
+        found = _fetched(warehouse, stream.pending, lambda rows: rows.to_arrow_table())
+        warehouse.register("pending", found)
+        rows = _rows(warehouse, "pending_days")
     return [
         PendingDay(account, start, records, tuple(ids))
         for account, start, records, ids in rows
@@ -354,6 +358,32 @@ def _opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             if _tables(connection):  # a first load may have been killed before any
                 connection.execute("set search_path = 'memory.main,held.raw'")
         yield connection
+
+
+def _rows(warehouse: duckdb.DuckDBPyConnection, name: str) -> list[Any]:
+    """Return all rows of a query."""
+    return _fetched(warehouse, name, lambda found: found.fetchall())
+
+
+def _fetched(
+    warehouse: duckdb.DuckDBPyConnection,
+    name: str,
+    fetch: Callable[[duckdb.DuckDBPyConnection], _T],
+) -> _T:
+    """Return what a query finds, with as much memory as its records need.
+
+    DuckDB works on 2,048 of them at once and caches what it has read: without a limit
+    it would take what there is, and with one it fails where records are very large.
+    """
+    ((most,),) = warehouse.execute("select current_setting('memory_limit')").fetchall()
+    try:
+        for limit in MEMORY:
+            warehouse.execute(f"set memory_limit = '{limit}MiB'")
+            with suppress(duckdb.OutOfMemoryException):
+                return fetch(warehouse.execute(query(name)))
+    finally:
+        warehouse.execute(f"set memory_limit = '{most}'")
+    return fetch(warehouse.execute(query(name)))
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:

@@ -23,6 +23,7 @@ from pipelines.warehouse.opening import (
     refuse_cut,
     refusing,
     set_log_aside,
+    writing,
 )
 from transforms.runner import build_state
 from transforms.runner.build_state import PROGRAM, Stamp
@@ -71,9 +72,7 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
     with in_turn(lock), private():
         if not is_present(raw_file):
             set_log_aside(raw_file)
-        with refusing(raw_file, RAW_FILE):
-            connection = duckdb.connect(str(raw_file))
-        with connection, refusing(raw_file, RAW_FILE):
+        with writing(raw_file) as connection, refusing(raw_file, RAW_FILE):
             # Another process may have been quicker.
             _take_steps(connection, _stamp_in(connection) or UNSTAMPED)
             if lacks := _lacking(connection):

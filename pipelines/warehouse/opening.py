@@ -9,11 +9,12 @@ import fcntl
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
@@ -22,6 +23,11 @@ from transforms.runner.checks import quoted
 _MAGIC = slice(8, 12), b"DUCK"
 _VERSION = slice(12, 20)
 """Where a DuckDB file has its mark and the version of its storage."""
+ROW_GROUP = 2048
+"""Records that DuckDB compresses together: of 122,880, its own number, it would hold
+the payloads of all when it merges small row groups, far beyond its limit."""
+CHECKPOINT = "set checkpoint_threshold = '16 MiB'"
+"""dlt's own setting would keep far more of the log in memory."""
 _HEADERS = 3 * 4096
 """Bytes of a DuckDB file before its first block."""
 _LOCK_FIELDS = {"darwin": ("qqihh", ("start", "len", "pid", "type", "whence"))}
@@ -170,6 +176,28 @@ def attached(
             connection.execute(f"attach {quoted(str(place))} as {name} (read_only)")
         yield
         connection.execute(f"detach {name}")
+
+
+@contextmanager
+def writing(
+    raw: Path, settings: Mapping[str, Any] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a raw file to write it, in row groups of which memory can hold one.
+
+    ``settings`` are DuckDB's. Raises as `opened` does.
+    """
+    with duckdb.connect(config=dict(settings or {})) as connection:
+        # Whoever takes another connection of this one, as dlt does, finds the file
+        # under the name of the first database, which cannot be left by its own user.
+        for step in ("attach ':memory:' as other", "use other", "detach memory"):
+            connection.execute(step)
+        with refusing(raw, RAW_FILE):
+            connection.execute(
+                f"attach {quoted(str(raw))} as memory (row_group_size {ROW_GROUP})"
+            )
+        for step in ("use memory", "detach other", CHECKPOINT):
+            connection.execute(step)
+        yield connection
 
 
 def refuse_held(path: Path, purpose: Purpose) -> None:

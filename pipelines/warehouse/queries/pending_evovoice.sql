@@ -1,11 +1,16 @@
 -- Voice sessions that have not ended; chats and faxes are no calls.
+with opened as (
+    select
+        account,
+        record_id,
+        json_extract_string(payload, ['$.channel', '$.ended', '$.dateCompleted']) as found
+    from latest
+)
+
 select
     account,
     record_id
-from latest
+from opened
 where
-    json_extract_string(payload, '$.channel') in ('Voice', '0')
-    and not coalesce(
-        try_cast(json_extract_string(payload, '$.ended') as boolean),
-        json_extract_string(payload, '$.dateCompleted') is not null
-    )
+    found[1] in ('Voice', '0')
+    and not coalesce(try_cast(found[2] as boolean), found[3] is not null)

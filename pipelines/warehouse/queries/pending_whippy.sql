@@ -1,12 +1,18 @@
 -- Calls without a duration, which have not ended, or without their analysis.
+-- All paths at once: a payload is parsed once, and memory is taken once.
+with opened as (
+    select
+        account,
+        record_id,
+        json_extract_string(
+            payload,
+            ['$.duration', '$.duration_ms', '$.metadata.duration', '$.voicemail']
+        ) as found
+    from latest
+)
+
 select
     account,
     record_id
-from latest
-where
-    coalesce(
-        json_extract_string(payload, '$.duration'),
-        json_extract_string(payload, '$.duration_ms'),
-        json_extract_string(payload, '$.metadata.duration')
-    ) is null
-    or json_extract_string(payload, '$.voicemail') is null
+from opened
+where coalesce(found[1], found[2], found[3]) is null or found[4] is null

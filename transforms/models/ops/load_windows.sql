@@ -1,7 +1,7 @@
 -- One row per reading of a window of a vendor stream.
 -- @key vendor, account, stream, window_start, window_end, started_at
 -- @accepted state: complete, partial, failed, unreachable, counted
--- @accepted reason: expired, not_authorized, quota, auth, clock, other, short, missing, silent, unsteady, vendor_counts_more
+-- @accepted reason: expired, not_authorized, quota, auth, clock, other, short, missing, silent, unsteady, vendor_counts_more, begun
 -- @not_null purpose, state
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
@@ -25,7 +25,7 @@
 -- @column load_no: the number of the load that read it, greater than those before; 0 = it was not numbered yet; NULL = not known
 -- @column started_at: when the reading began, UTC
 -- @column finished_at: when it ended, UTC; NULL = it did not
--- @column reason: why it is not simply complete: expired or not_authorized (unreachable); quota, auth, clock (the clock of the run or of the vendor is wrong), other (failed); short (fewer came than the vendor counts), missing (stored records did not come, and that is not believed), silent (nothing came while that was so); unsteady (its readings differed, all that came is stored), vendor_counts_more (its total is more than it lists); NULL = nothing of this
+-- @column reason: why it is not simply complete: expired or not_authorized (unreachable); quota, auth, clock (the clock of the run or of the vendor is wrong), other (failed); short (fewer came than the vendor counts), missing (stored records did not come, and that is not believed), silent (nothing came while that was so); unsteady (its readings differed, all that came is stored), vendor_counts_more (its total is more than it lists), begun (the run ended while its records were being stored); NULL = nothing of this
 -- @column error: why it failed, without personal data; NULL = it did not
 select
     windows.vendor,
