@@ -13,13 +13,16 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import duckdb
+import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipelines.commands.run import build_and_publish
 from pipelines.config.loader import Account, Config, Vendor
+from pipelines.extract.source import SourceSettings
 from pipelines.load.loader import load_batch
 from pipelines.planning.windows import Window, day_windows
+from pipelines.sources import settings_of
 
 FOLDER = Path(__file__).parent / "contracts"
 BASES = ("full", "open", "seed")
@@ -186,8 +189,8 @@ def page(vendor: str, records: Sequence[bytes], wire: Wire | None = None) -> byt
     return b'{"%s":[%s],%s' % (wire.records.encode(), listed, envelope[1:])
 
 
-def settings(vendor: str, url: str, others: Mapping[str, Json]) -> Row:
-    """Return the arguments of a vendor's source."""
+def settings(vendor: str, url: str, others: Mapping[str, Json]) -> SourceSettings:
+    """Return the settings of a vendor's account."""
     given: Row = {
         **WIRES[vendor].settings,
         "base_url": url,
@@ -202,7 +205,7 @@ def settings(vendor: str, url: str, others: Mapping[str, Json]) -> Row:
     if vendor == "evovoice":
         owners = [path.rpartition("/")[2] for path in others]
         given["account_ids"] = ",".join([OWNER, *owners])
-    return given
+    return msgspec.convert(given, settings_of(vendor))
 
 
 @dataclass
@@ -250,7 +253,7 @@ class Warehouse:
         accounts = [
             Vendor(
                 name,
-                (Account(name, "main", {}, **settings),),
+                (Account(name, "main", **settings),),
                 None,
                 timedelta(days=7),
             )

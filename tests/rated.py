@@ -67,7 +67,7 @@ class Rated:
         vendors = tuple(
             Vendor(
                 name,
-                tuple(Account(name, alias, {}) for alias in aliases),
+                tuple(Account(name, alias) for alias in aliases),
                 None,
                 timedelta(days=7),
             )

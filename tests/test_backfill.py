@@ -322,7 +322,7 @@ def ledger(account: str, start: str, state: str, reason: str = "") -> dict[str, 
 
 
 def test_a_stream_that_is_not_granted_takes_its_other_days_along_in_any_order() -> None:
-    main, second = (Account("zoom", alias, {}) for alias in ("main", "second"))
+    main, second = (Account("zoom", alias) for alias in ("main", "second"))
     newest_first = day_windows("calls", "2026-11-01", "2026-11-06")[::-1]
     left = [(one, window) for window in newest_first for one in (main, second)]
     rows = [ledger("main", "2026-11-05", "complete")]

@@ -93,7 +93,7 @@ def test_the_folder_of_a_home_is_found(
 def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
     (vendor,) = read_config(tmp_path, ZOOM).vendors
     assert vendor.name == "zoom"
-    assert vendor.accounts[0].settings["client_secret"] == "canary-secret"
+    assert vendor.accounts[0].settings.client_secret == "canary-secret"
 
 
 def test_a_vendor_has_the_accounts_of_its_file_and_the_environment_wins(
@@ -106,7 +106,7 @@ def test_a_vendor_has_the_accounts_of_its_file_and_the_environment_wins(
         ("main", None),
         ("second", "EUR"),
     ]
-    assert vendor.accounts[0].settings["api_key"] == "from-environment"
+    assert vendor.accounts[0].settings.api_key == "from-environment"
 
 
 def test_a_half_configured_vendor_names_every_missing_key(tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_an_address_of_one_host_is_taken(tmp_path: Path, address: str) -> None:
     write(tmp_path, "config.toml", f'[sources.whippy]\nbase_url = "{address}"\n')
     write(tmp_path, "secrets.toml", SECRETS)
     (vendor,) = read_config(tmp_path, {}).vendors
-    assert vendor.accounts[0].settings["base_url"] == address
+    assert vendor.accounts[0].settings.base_url == address
 
 
 def test_a_path_cannot_move_the_host(tmp_path: Path) -> None:
@@ -385,15 +385,15 @@ def test_a_key_loses_the_line_end_that_came_with_it(
         }.items()
     }
     whippy, zoom = read_config(tmp_path, pasted).vendors
-    assert whippy.accounts[0].settings == {"api_key": "k3y"}
-    assert zoom.accounts[0].settings["client_secret"] == "canary-secret"
+    assert whippy.accounts[0].settings.api_key == "k3y"
+    assert zoom.accounts[0].settings.client_secret == "canary-secret"
 
 
 def test_a_password_keeps_its_blanks(tmp_path: Path) -> None:
     given = {"EMAIL": "e", "PASSWORD": " p w \n"}
     twin = {f"CALLHOUSE__SOURCES__TWIN__{key}": value for key, value in given.items()}
     (vendor,) = read_config(tmp_path, twin).vendors
-    assert vendor.accounts[0].settings["password"] == " p w "
+    assert vendor.accounts[0].settings.password == " p w "
 
 
 @pytest.mark.parametrize(

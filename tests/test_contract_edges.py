@@ -22,9 +22,10 @@ from contract import (
     settings,
 )
 
+from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.windows import day_windows
-from pipelines.sources import open_source
+from pipelines.sources import connect
 
 EDGES: list[Json] = json.loads((FOLDER / "edges.json").read_text("utf-8"))
 LONG = "x" * 1_000_000
@@ -225,7 +226,8 @@ def read(vendor: str, body: bytes) -> tuple[Row, int]:
         terms = Terms(lambda: NOW, keep_going=True)
         windows = day_windows(wire.stream, wire.day, "2026-03-03")[:1]
         given = settings(vendor, url, {})
-        resources = open_source(vendor, "main", given, windows, terms).resources
+        source = connect(vendor, given, terms)
+        resources = dlt_source("main", windows, source, terms).resources
         tables: dict[str, list[Row]] = {}
         for name in ("load_windows", wire.table):
             rows = list(resources[name])

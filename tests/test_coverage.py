@@ -17,6 +17,7 @@ from conftest import CALLHOUSE, House, open_house, stamp
 from pipelines.cli.calendar_strip import strips
 from pipelines.commands.run import build_and_publish
 from pipelines.config.loader import Account, Config, Vendor
+from pipelines.extract.source import SourceSettings
 from pipelines.load.loader import raw_file
 from pipelines.planning.windows import DAY, covers, read_time
 from pipelines.warehouse.journal import Run, write_runs
@@ -247,7 +248,8 @@ class Warehouse:
         )
 
     def configure(self, vendor: str, *aliases: str, **settings: int) -> None:
-        accounts = tuple(Account(vendor, alias, settings) for alias in aliases)
+        given = SourceSettings(**settings)
+        accounts = tuple(Account(vendor, alias, given) for alias in aliases)
         self.vendors[vendor] = Vendor(vendor, accounts, None, timedelta(days=7))
 
     def _write(self, vendor: str, table: str, shape: str, rows: list[Any]) -> None:

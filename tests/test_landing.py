@@ -12,7 +12,8 @@ from pipelines.extract import window_reader as reading
 from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
 from pipelines.extract.pagination import Page
-from pipelines.extract.resources import landed
+from pipelines.extract.resources import resources_of
+from pipelines.extract.source import Endpoint, Source
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
@@ -49,11 +50,10 @@ def read(
         return dict.fromkeys(held, START + DAY / 2)
 
     client = Client("acme", "http://127.0.0.1:9")
-    resources = landed(
+    resources = resources_of(
         "main",
         [WINDOW],
-        client,
-        {stream: fetch},
+        Source(client, [Endpoint(stream, fetch)]),
         Terms(lambda: clock, keep_going=go_on, held=known),
     )
     left_copy = list(readings)

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 import duckdb
+import msgspec
 import pytest
 import requests
 from conftest import VENDORS, Answer, Row, ScriptedVendor, scripted_vendor, stamp
@@ -28,13 +29,14 @@ from pipelines.config.loader import read_config
 from pipelines.extract.client import Auth, Client
 from pipelines.extract.errors import Refused, TooMuchError
 from pipelines.extract.pagination import Page, in_halves
+from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms
 from pipelines.load.loader import load, raw_file
 from pipelines.load.result import Outcome
 from pipelines.planning.planner import plan
 from pipelines.planning.windows import DAY, Window, day_windows, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
-from pipelines.sources import evovoice, source_of, streams_of, twin, whippy
+from pipelines.sources import connect, evovoice, streams_of, twin, whippy
 
 NOW = read_time("2026-11-17T03:00:00Z")
 MONDAY = ("2026-11-16", "2026-11-17")
@@ -81,13 +83,9 @@ def read(
         one for one in read_config(NO_CONFIG, environment).vendors if one.name == vendor
     )
     (account,) = configured.accounts
-    given = {**account.settings, **settings}
-    source = source_of(vendor)(
-        windows=list(windows),
-        account="main",
-        terms=Terms(lambda: now, keep_going=True),
-        **given,
-    )
+    given = msgspec.structs.replace(account.settings, **settings)
+    terms = Terms(lambda: now, keep_going=True)
+    source = dlt_source("main", windows, connect(vendor, given, terms), terms)
     reading = Reading()
     for table in source:
         kinds = {"state": reading.ledger, "record_no": reading.quarantine}

@@ -23,7 +23,8 @@ from msgspec import Raw
 from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
 from pipelines.extract.pagination import Listing, Page
-from pipelines.extract.resources import landed
+from pipelines.extract.resources import resources_of
+from pipelines.extract.source import Endpoint, Source
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.pending import PendingDay, days_in_doubt, settle_windows
 from pipelines.planning.planner import PastRead, plan
@@ -305,9 +306,9 @@ def test_another_record_than_those_asked_for_fails_the_question(
     record = json.dumps({"id": found, "at": "2026-03-02T10:00:00Z"}).encode()
     page = Page([Raw(record)], total=5)
     window = DAY_WINDOW("calls", ids=("a", "c"))
-    fetches = {CALLS: lambda _: [page]}
+    source = Source(client(scripted), [Endpoint(CALLS, lambda _: [page])])
     terms = Terms(keep_going=True)
-    *_, ledger = landed("main", [window], client(scripted), fetches, terms)
+    *_, ledger = resources_of("main", [window], source, terms)
     ((row,),) = (table.to_pylist() for table in ledger)
     assert row["state"] == state
     assert row["vendor_total"] is None

@@ -13,9 +13,10 @@ from pipelines.extract import client as http
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
 from pipelines.extract.pagination import RESTARTS
+from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.windows import DAY, Window, read_time
-from pipelines.sources import open_source, streams_of
+from pipelines.sources import connect, streams_of
 
 START = read_time("2026-03-02T00:00:00Z")
 AT_ONCE = {"Retry-After": "0"}
@@ -51,7 +52,7 @@ def read(
         Window(START + n * DAY, START + (n + 1) * DAY, stream) for n in range(days)
     ]
     terms = Terms(lambda: START + 9 * DAY, keep_going=True)
-    source = open_source(vendor, "main", settings, windows, terms)
+    source = dlt_source("main", windows, connect(vendor, settings, terms), terms)
     rows: dict[str, list[dict[str, Any]]] = {"load_windows": [], "records": []}
     for table in source:
         kind = "load_windows" if "state" in table.column_names else "records"

@@ -26,8 +26,9 @@ from pipelines.extract.client import Client
 from pipelines.extract.errors import Refusal, VendorError
 from pipelines.extract.pagination import Listing, by_offset, by_token, pages
 from pipelines.extract.rate_limit import VendorRun
+from pipelines.extract.resources import dlt_source
 from pipelines.planning.windows import day_windows
-from pipelines.sources import evovoice, twin, voximplant, whippy, zoom
+from pipelines.sources import connect, evovoice, twin, voximplant, whippy, zoom
 
 OK = b"HTTP/1.1 200 OK\r\n"
 PLAIN = b"Content-Type: application/json\r\n"
@@ -505,11 +506,10 @@ def test_no_key_is_left_in_what_the_loader_writes_of_a_failure(
     """dlt keeps the error of a run, with its texts, in trace.pickle."""
     with raw_server() as server:
         server.send = lambda: [b"HTTP/1.1 401 x\r\nContent-Length: 2\r\n\r\n{}"]
-        source = whippy.whippy(
-            windows=day_windows("calls", "2026-03-01", "2026-03-02"),
-            api_key=key,
-            base_url=f"http://127.0.0.1:{server.port}",
-        )
+        windows = day_windows("calls", "2026-03-01", "2026-03-02")
+        address = f"http://127.0.0.1:{server.port}"
+        settings = {"api_key": key, "base_url": address}
+        source = dlt_source("main", windows, connect("whippy", settings))
         pipeline = dlt.pipeline(
             "whippy",
             pipelines_dir=str(tmp_path / "dlt"),

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from pipelines.config.loader import Account, Config, Vendor
 from pipelines.extract.errors import VendorError
+from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms
 from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads, raw_file
 from pipelines.load.work_plan import backlog, streams_for
@@ -27,7 +28,7 @@ from pipelines.planning.planner import (
 from pipelines.planning.request_budget import days_needed, spent_today
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window
-from pipelines.sources import default_of, open_source
+from pipelines.sources import connect
 from pipelines.warehouse.opening import is_present
 
 A_PACKAGE = 1.5
@@ -187,8 +188,8 @@ def _count(
     if not windows:
         return {}
     terms = Terms(clock, keep_going=True, requests_today=spent, counts_only=True)
-    source = open_source(
-        account.vendor, account.alias, account.settings, windows, terms
+    source = dlt_source(
+        account.alias, windows, connect(account.vendor, account.settings, terms), terms
     )
     counted: dict[str, list[Mapping[str, Any]]] = {}
     for table in source.with_resources("load_windows"):
@@ -219,7 +220,7 @@ def _stream(
         records = fmean(read.records for read in past)
     elif known:
         based_on = f"the vendor's total of {len(known)} days"
-        page = account.settings.get("page_size", stream.page_size)
+        page = account.settings.page_size
         requests = fmean(max(1, -(-total // page)) for total in known)
         records = fmean(known)
     elif states == {"unreachable"}:
@@ -248,13 +249,13 @@ def _seconds_per_request(
     ]
     requests = sum(number for _, number in asked)
     measured = sum(seconds for seconds, _ in asked) / requests if requests else 0.0
-    return max(measured, 1 / float(_setting(account, "requests_per_second")))
+    return max(measured, 1 / account.settings.requests_per_second)
 
 
 def _account(
     account: Account, requests: int, pace: float, spent: int
 ) -> AccountEstimate:
-    limit = int(_setting(account, "daily_requests"))
+    limit = account.settings.daily_requests
     return AccountEstimate(
         account.vendor,
         account.alias,
@@ -264,7 +265,3 @@ def _account(
         spent_today=spent,
         days=days_needed(limit, spent, requests),
     )
-
-
-def _setting(account: Account, name: str) -> Any:  # noqa: ANN401
-    return account.settings.get(name, default_of(account.vendor, name))

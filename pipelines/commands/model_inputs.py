@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines.config.fx_rates import FxRate, rates_of
 from pipelines.config.loader import SETTLE_AFTER, Account, Config, RateCard, Vendor
-from pipelines.sources import default_of, streams_of
+from pipelines.sources import streams_of
 from pipelines.warehouse.ledger import past_reads
 
 
@@ -45,7 +45,7 @@ def _known(config: Config, raw: Mapping[str, Path]) -> list[_Known]:
     known += [
         _Known(
             Vendor(name, (), lookback=None, settle_after=SETTLE_AFTER),
-            Account(name, alias, {}),
+            Account(name, alias),
             is_configured=False,
         )
         for name, path in raw.items()
@@ -118,10 +118,7 @@ def _streams(known: Sequence[_Known]) -> pa.Table:
             "lookback": stream.lookback_or(one.vendor.lookback),
             "lag": stream.lag,
             "settle_after": one.vendor.settle_after,
-            "daily_requests": one.account.settings.get(
-                "daily_requests", default_of(one.vendor.name, "daily_requests")
-            )
-            or None,
+            "daily_requests": one.account.settings.daily_requests or None,
         }
         for one in known
         for stream in streams_of(one.vendor.name)

@@ -2,12 +2,11 @@
 
 ``config.toml`` holds what may be shown, ``secrets.toml`` what may not, and variables
 named ``CALLHOUSE__SOURCES__<VENDOR>__<KEY>`` override both. What a vendor may be
-told is what its source function takes as parameters; anything else is refused with
+told are the fields of its source's `Settings`; anything else is refused with
 the nearest key named, because a misspelt key is a setting that silently is not set.
 """
 
 import grp
-import inspect
 import os
 import pwd
 import re
@@ -20,7 +19,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import duckdb
 import msgspec
@@ -30,22 +29,18 @@ from pipelines.config.fx_rates import CURRENCY, FX_RATES, FxRate
 from pipelines.config.rate_cards import RateCard, read_rate_cards
 from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
 from pipelines.extract.address import trouble_with
-from pipelines.sources import source_of, vendors
+from pipelines.extract.source import SourceSettings, ZeroOrMore
+from pipelines.sources import settings_of, vendors
 
 __all__ = ["Account", "Config", "ConfigError", "RateCard", "Vendor", "read_config"]
 
 PREFIX = "CALLHOUSE__"
 DEFAULT_ALIAS = "main"
-SUPPLIED = frozenset({"windows", "account", "terms"})
-"""Parameters of a source that the loader fills, not the configuration."""
 ACCOUNT_KEYS: Mapping[str, Any] = {
     **dict.fromkeys(("currency", "time_zone", "region", "decimal_separator"), str)
 }
-VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": float, "settle_days": float}
-ZERO = frozenset(
-    {"daily_requests", "lookback_days", "settle_days", "keep_snapshots", "engagements"}
-)
-"""Settings for which 0, or false, says something."""
+_Days = Annotated[float, msgspec.Meta(ge=0)]
+VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": _Days, "settle_days": _Days}
 MOST, MOST_DAYS = 10**9, 36_500
 """Above them, a number is a slip, and a date would have no room for the days."""
 DAYS = frozenset({"history_days", "lookback_days", "settle_days"})
@@ -67,8 +62,9 @@ class Account:
 
     vendor: str
     alias: str
-    settings: Mapping[str, Any] = field(repr=False)
-    """The source's arguments, credentials among them: never shown."""
+    settings: SourceSettings = field(default_factory=SourceSettings)
+    """The vendor's own, credentials among them; those of nobody where the account is
+    loaded and no longer configured."""
     currency: str | None = None
     time_zone: str | None = None
     region: str | None = None
@@ -119,7 +115,7 @@ class _General:
     reporting_time_zone: str = "UTC"
     reporting_currency: str = "USD"
     service_level_seconds: int = 20
-    keep_snapshots: int = 3
+    keep_snapshots: ZeroOrMore = 3
     published_mode: str = "0640"
 
 
@@ -236,7 +232,7 @@ def _environment(environment: Mapping[str, str]) -> _Settings:
 
 
 def _general(settings: _Settings) -> _General:
-    kinds = get_type_hints(_General)
+    kinds = get_type_hints(_General, include_extras=True)
     given = {}
     for path, setting in settings.items():
         nearest(path[0], ("callhouse", "sources"), setting)
@@ -302,19 +298,9 @@ def _vendors(settings: _Settings) -> Any:  # noqa: ANN401
 
 
 def _vendor(name: str, section: _Settings) -> Vendor:
-    parameters = {
-        key: parameter
-        for key, parameter in inspect.signature(
-            source_of(name), eval_str=True
-        ).parameters.items()
-        if key not in SUPPLIED
-    }
-    kinds = {key: parameter.annotation for key, parameter in parameters.items()}
-    needed = [
-        key
-        for key, parameter in parameters.items()
-        if parameter.default is inspect.Parameter.empty
-    ]
+    fields = msgspec.structs.fields(settings_of(name))
+    kinds = {one.name: one.type for one in fields}
+    needed = [one.name for one in fields if one.required]
     shared: dict[str, Any] = {}
     aliases: dict[str, dict[str, Any]] = {}
     for path, setting in section.items():
@@ -365,7 +351,7 @@ def _account(
             f"{', '.join(missing)}; set it in config/secrets.toml under [{where}] or "
             f"as {', '.join(names)}"
         )
-    return Account(vendor, alias, given, **own)
+    return Account(vendor, alias, settings_of(vendor)(**given), **own)
 
 
 @cache
@@ -404,6 +390,7 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     value = setting.value
     if isinstance(value, Decimal):
         value = float(value)
+    kind, *more = get_args(kind) if get_origin(kind) is Annotated else [kind]
     try:
         found = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -432,12 +419,17 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
             f"{setting.place}: {found!r} is not a currency; write its ISO 4217 code, "
             "such as 'USD'"
         )
-    if isinstance(found, int | float) and not (
-        found > 0 or (found == 0 and key in ZERO)
-    ):
-        least = "0 or more" if key in ZERO else "more than 0"
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        _check_number(setting, key, found, may_be_zero=bool(more))
+    return found
+
+
+def _check_number(
+    setting: Setting, key: str, found: float, *, may_be_zero: bool
+) -> None:
+    if not (found > 0 or (found == 0 and may_be_zero)):
+        least = "0 or more" if may_be_zero else "more than 0"
         raise ConfigError(f"{setting.place}: {key} must be {least}")
     most = MOST_DAYS if key in DAYS else MOST
-    if isinstance(found, int | float) and found > most:
+    if found > most:
         raise ConfigError(f"{setting.place}: {key} must be {most:,} or less")
-    return found

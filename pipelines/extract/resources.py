@@ -16,15 +16,15 @@ from typing import Any, TypeAlias
 
 import dlt
 import pyarrow as pa
-from dlt.extract import DltResource
+from dlt.extract import DltResource, DltSource
 
 from pipelines.extract.client import Client
 from pipelines.extract.copies import Copy
 from pipelines.extract.errors import VendorError
+from pipelines.extract.source import Source
 from pipelines.extract.window_reader import (
     ALONE,
     READS,
-    Fetch,
     Kept,
     Package,
     Pile,
@@ -164,25 +164,37 @@ class Read:
 _Rows: TypeAlias = Iterator[tuple[Copy, dict[str, Any]]]
 
 
-def landed(
+def dlt_source(
     account: str,
     windows: Iterable[Window],
-    client: Client,
-    fetches: Mapping[Stream, Fetch],
+    source: Source,
     terms: Terms = ALONE,
-    *,
-    concurrency: int = 1,
+) -> DltSource:
+    """Return a dlt source that reads windows of one account and yields Arrow tables.
+
+    It has one resource per raw table, the ledger and the quarantine
+    (the schemas above). It takes nothing from dlt's own configuration.
+    """
+    named = dlt.source(resources_of, name=source.client.vendor)
+    return named(account, list(windows), source, terms)
+
+
+def resources_of(
+    account: str,
+    windows: Iterable[Window],
+    source: Source,
+    terms: Terms = ALONE,
 ) -> list[DltResource]:
     """Turn windows into dlt resources: one per raw table, the ledger, the quarantine.
 
-    Streams are read in the order of ``fetches``, each window drained before it is
+    Endpoints are read in their order, each window drained before it is
     handed on, so that no vendor's page token waits for a database. A window that
     fails raises `VendorError`; on terms that say ``keep_going`` it is written into
     the ledger as failed and the next one is tried, unless the error concerns the
     whole account. An optional stream that is not granted is unreachable, and the next
     stream is read; so is a window that its vendor no longer serves, and the next one.
-    ``concurrency`` windows are read at the same time. What a full package does not
-    take of a window is the beginning of the next package.
+    ``source.concurrency`` windows are read at the same time. What a full package does
+    not take of a window is the beginning of the next package.
     """
     asked = list(windows)
     package = terms.package or replace(ALL)
@@ -191,14 +203,17 @@ def landed(
 
     def reads() -> Iterator[Portion]:
         failed = 0
-        for stream, fetch in fetches.items():
-            reader = Reader(stream, account, fetch, terms)
+        for endpoint in source.endpoints:
+            stream = endpoint.stream
+            reader = Reader(stream, account, endpoint.fetch, terms)
             own = (window for window in asked if window.stream == stream.name)
             fresh = (window for window in own if window not in begun_windows)
             taken = takewhile(lambda _: not package.is_full, fresh)
             for read in chain(
                 (read for read in begun if read.window.stream == stream.name),
-                _in_order(partial(_read, reader, client), taken, concurrency),
+                _in_order(
+                    partial(_read, reader, source.client), taken, source.concurrency
+                ),
             ):
                 error = read.error
                 if error is not None and not terms.keep_going:
@@ -219,12 +234,12 @@ def landed(
                     package.gave_up.add(account)
                     return
 
-    source = dlt.resource(reads, name="reads", selected=False)
-    tables = dict.fromkeys(stream.table for stream in fetches)
+    portions = dlt.resource(reads, name="reads", selected=False)
+    tables = dict.fromkeys(one.stream.table for one in source.endpoints)
     return [
-        *(_table(source, table, "records", _records_of(table)) for table in tables),
-        _table(source, "quarantine", "quarantine", lambda part: part.quarantine),
-        _table(source, "load_windows", "load_windows", lambda part: [part.ledger]),
+        *(_table(portions, table, "records", _records_of(table)) for table in tables),
+        _table(portions, "quarantine", "quarantine", lambda part: part.quarantine),
+        _table(portions, "load_windows", "load_windows", lambda part: [part.ledger]),
     ]
 
 
@@ -252,7 +267,7 @@ def _records_of(table: str) -> Callable[[Portion], Iterable[pa.Table]]:
 
 
 def _table(
-    source: DltResource,
+    portions: DltResource,
     name: str,
     kind: str,
     rows_of: Callable[[Portion], Iterable[pa.Table]],
@@ -260,7 +275,7 @@ def _table(
     def rows(portion: Portion) -> Iterator[pa.Table]:
         yield from rows_of(portion)
 
-    return _hinted(dlt.transformer(name=name, data_from=source)(rows), kind)
+    return _hinted(dlt.transformer(name=name, data_from=portions)(rows), kind)
 
 
 def _hinted(resource: DltResource, kind: str) -> DltResource:

@@ -12,14 +12,17 @@ from itertools import groupby
 from math import ceil
 from typing import Any, TypeAlias
 
+import msgspec
+
 from pipelines.config.loader import Account, Vendor
 from pipelines.extract.rate_limit import VendorRun
+from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms
 from pipelines.load.result import Asked
 from pipelines.planning.planner import AUDIT, RECHECK, PastRead
 from pipelines.planning.request_budget import spent_today
 from pipelines.planning.windows import DAY, Window
-from pipelines.sources import default_of, open_source
+from pipelines.sources import connect
 from pipelines.warehouse.ledger import HeldWindow
 
 RECENT = 90 * DAY
@@ -135,9 +138,7 @@ def affordable(
     now: datetime,
 ) -> Sequence[HeldWindow]:
     """Return as many windows as the quota of the day leaves, half of it for reading."""
-    limit = account.settings.get(
-        "daily_requests", default_of(account.vendor, "daily_requests")
-    )
+    limit = account.settings.daily_requests
     left = max(0, limit - spent_today(reads, account.alias, now)) // 2
     return windows[:left] if limit else windows
 
@@ -155,21 +156,22 @@ def count(
     """
     if not windows:
         return Counted({})
-    source = open_source(
-        account.vendor,
+    options = Terms(
+        lambda: now,
+        keep_going=True,
+        requests_today=spent_today(reads, account.alias, now),
+        run=run,
+        counts_only=True,
+    )
+    settings = msgspec.structs.replace(account.settings, page_size=1)
+    counted = dlt_source(
         account.alias,
-        {**account.settings, "page_size": 1},
         [Window(one.start, one.end, one.stream.name, AUDIT) for one in windows],
-        Terms(
-            lambda: now,
-            keep_going=True,
-            requests_today=spent_today(reads, account.alias, now),
-            run=run,
-            counts_only=True,
-        ),
+        connect(account.vendor, settings, options),
+        options,
     )
     rows = [
-        row for table in source.resources["load_windows"] for row in table.to_pylist()
+        row for table in counted.resources["load_windows"] for row in table.to_pylist()
     ]
     totals = {(row["stream"], row["window_start"]): row["vendor_total"] for row in rows}
     return Counted(totals, tuple(rows))

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from pipelines.config.loader import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
-from pipelines.extract.resources import LEDGER, stored_at_once
+from pipelines.extract.resources import LEDGER, dlt_source, stored_at_once
 from pipelines.extract.window_reader import Package, Terms
 from pipelines.load.absences import (
     ROUNDS,
@@ -46,7 +46,7 @@ from pipelines.load.work_plan import Agenda, agenda, settled
 from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
 from pipelines.planning.request_budget import spent_today
 from pipelines.planning.windows import Interval
-from pipelines.sources import open_source, streams_of
+from pipelines.sources import connect, streams_of
 from pipelines.warehouse.ledger import (
     HeldWindow,
     held,
@@ -411,9 +411,8 @@ def load_batch(
                 folder=_work_folder(warehouse, vendor),
                 held=partial(held, raw),
             )
-            built = open_source(
-                vendor.name, account.alias, account.settings, windows, terms
-            )
+            source = connect(vendor.name, account.settings, terms)
+            built = dlt_source(account.alias, windows, source, terms)
             watch(built, vendor.name, raw, tally)
             found.append(built)
         return found

@@ -15,7 +15,7 @@ from pipelines.planning.planner import Order, PastRead, plan, plan_backfill
 from pipelines.planning.request_budget import expected_requests, spent_today, warning
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Interval, Window
-from pipelines.sources import default_of, streams_of
+from pipelines.sources import streams_of
 from pipelines.warehouse.ledger import pending, suspicions
 
 _Call = tuple[str, str, str]
@@ -81,8 +81,7 @@ def agenda(
             waiting |= {
                 (stream.table, account.alias, one) for day in found for one in day.ids
             }
-            page_size = account.settings.get("page_size", stream.page_size)
-            again = settle_windows(stream, found, own, page_size)
+            again = settle_windows(stream, found, own, account.settings.page_size)
             late += [(account, window) for window in again]
     asked = (*planned, *late)
     warnings = tuple(_quota_warnings(vendor, asked, now, reads))
@@ -138,7 +137,7 @@ def streams_for(account: Account) -> list[Stream]:
     return [
         stream
         for stream in streams_of(account.vendor)
-        if not stream.is_optional or account.settings.get(stream.name, True)
+        if not stream.is_optional or getattr(account.settings, stream.name, True)
     ]
 
 
@@ -151,9 +150,7 @@ def _quota_warnings(
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
         windows = [window for owner, window in asked if owner is account]
-        limit = account.settings.get(
-            "daily_requests", default_of(vendor.name, "daily_requests")
-        )
+        limit = account.settings.daily_requests
         spent = spent_today(own, account.alias, now)
         expected = expected_requests(streams_of(vendor.name), windows, own)
         if said := warning(limit, spent, expected):

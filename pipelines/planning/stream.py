@@ -59,8 +59,6 @@ class Stream:
     version, they are blanked in all of them."""
     erased_mark: str = ""
     """The key that is true once the vendor has depersonalised a record."""
-    page_size: int = 100
-    """How many records a page has, unless configured: what a day costs to read."""
 
     def lookback_or(self, configured: timedelta | None) -> timedelta:
         """Return the lookback where a vendor's setting, if any, asks for another."""

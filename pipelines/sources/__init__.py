@@ -1,65 +1,69 @@
 """One module per vendor: how its API is read, and nothing else.
 
-A module is found by being here: its name, its ``@dlt.source`` function, its section
-of the configuration and its raw file are the same word.
+A module is found by being here: its name, its section of the configuration and its raw
+file are the same word. It has three parts: `Settings`, what an account can be
+configured with; `STREAMS`, what is listed; and `connect`, which returns a
+`pipelines.extract.source.Source` for one account.
 """
 
 import importlib
-import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
+from types import ModuleType
 from typing import Any
 
-from dlt.extract import DltSource
+import msgspec
 
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.source import Source, SourceSettings
+from pipelines.extract.window_reader import ALONE, Terms
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import Window
+
+PARTS = ("Settings", "STREAMS", "connect")
 
 
+class SourceError(Exception):
+    """A vendor's module lacks a part; the sentence says which."""
+
+
+@cache
 def vendors() -> tuple[str, ...]:
     """Return the names of all vendors, in order of the alphabet."""
     return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
 
 
-def source_of(vendor: str) -> Callable[..., Any]:
-    """Return a vendor's source function; its parameters are its configuration."""
-    module = importlib.import_module(f"{__name__}.{vendor}")
-    source: Callable[..., Any] = getattr(module, vendor)
+def streams_of(vendor: str) -> tuple[Stream, ...]:
+    """Return what a vendor lists, in the order it is read."""
+    streams: tuple[Stream, ...] = _module(vendor).STREAMS
+    return streams
+
+
+def settings_of(vendor: str) -> type[SourceSettings]:
+    """Return the class of what an account of a vendor can be configured with."""
+    settings: type[SourceSettings] = _module(vendor).Settings
+    return settings
+
+
+def connect(
+    vendor: str, settings: SourceSettings | Mapping[str, Any], options: Terms = ALONE
+) -> Source:
+    """Return the source of one account of a vendor; nothing is asked yet.
+
+    Settings as a mapping are checked; msgspec's `ValidationError` names the key.
+    """
+    if not isinstance(settings, SourceSettings):
+        settings = msgspec.convert(settings, settings_of(vendor))
+    source: Source = _module(vendor).connect(settings, options)
     return source
 
 
-def open_source(
-    vendor: str,
-    account: str,
-    settings: Mapping[str, Any],
-    windows: Iterable[Window],
-    terms: Terms,
-) -> DltSource:
-    """Return a vendor's source for one account, every parameter told.
-
-    dlt looks for a parameter that is not told in its own configuration, and there
-    ``path`` is the environment's PATH.
-    """
-    source = source_of(vendor)
-    defaults = {
-        parameter.name: parameter.default
-        for parameter in inspect.signature(source).parameters.values()
-        if parameter.default is not inspect.Parameter.empty
-    }
-    told = {"account": account, "windows": list(windows), "terms": terms}
-    opened: DltSource = source(**{**defaults, **settings, **told})
-    return opened
-
-
-def default_of(vendor: str, parameter: str) -> Any:  # noqa: ANN401
-    """Return what a source takes for a parameter that is not configured."""
-    return inspect.signature(source_of(vendor)).parameters[parameter].default
-
-
-def streams_of(vendor: str) -> tuple[Stream, ...]:
-    """Return what a vendor lists, in the order it is read."""
-    streams: tuple[Stream, ...] = importlib.import_module(
-        f"{__name__}.{vendor}"
-    ).STREAMS
-    return streams
+@cache
+def _module(vendor: str) -> ModuleType:
+    module = importlib.import_module(f"{__name__}.{vendor}")
+    for part in PARTS:
+        if not hasattr(module, part):
+            raise SourceError(
+                f"pipelines/sources/{vendor}.py has no {part}; a source has "
+                f"{', '.join(PARTS)}, as docs/add-a-vendor.md says"
+            )
+    return module

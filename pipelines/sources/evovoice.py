@@ -40,14 +40,11 @@ from functools import partial
 from typing import Literal
 from urllib.parse import quote
 
-import dlt
 import msgspec
-from dlt.common.typing import TSecretStrValue
-from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
 from pipelines.extract.auth import BearerToken
-from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.client import Auth, Client
 from pipelines.extract.errors import Refusal, VendorError
 from pipelines.extract.pagination import (
     Envelope,
@@ -57,8 +54,8 @@ from pipelines.extract.pagination import (
     checked,
     pages,
 )
-from pipelines.extract.resources import landed
-from pipelines.extract.window_reader import ALONE, Terms
+from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
+from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 
@@ -101,54 +98,36 @@ ACCOUNTS = Stream(
 STREAMS = (SESSIONS, ARCHIVED_SESSIONS, ACCOUNTS)
 
 
-@dlt.source(name="evovoice")
-def evovoice(
-    *,
-    windows: Iterable[Window],
-    username: str,
-    password: TSecretStrValue,
-    account_ids: str,
-    account: str = "main",
-    base_url: str = "https://evovoice.io",
-    login: Literal["basic", "cookie"] = "basic",
-    page_size: int = 100,
-    requests_per_second: float = 4.0,
-    concurrency: int = 1,
-    daily_requests: int = 0,
-    patience_seconds: float = PATIENCE_SECONDS,
-    terms: Terms = ALONE,
-) -> list[DltResource]:
-    """Load windows of one login's sessions and accounts (`extract.resources`).
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one login can be configured with."""
 
-    ``account_ids`` are the vendor's ids of the accounts to read, comma-separated.
-    """
+    username: str
+    password: str
+    account_ids: str
+    """The vendor's ids of the accounts to read, comma-separated."""
+    base_url: str = "https://evovoice.io"
+    login: Literal["basic", "cookie"] = "basic"
+
+
+def connect(settings: Settings, options: Terms) -> Source:
+    """Return the source of one login's sessions and accounts."""
+    name, password = settings.username, settings.password
     # As bytes: requests would write text as Latin-1, or fail to.
-    basic = HTTPBasicAuth(username.encode(), password.encode())
-    sign_in = Client("evovoice", base_url, refused=_refused, is_sign_in=True)
-    cookie = BearerToken(
-        partial(_cookies, sign_in, username, password),
-        header="Cookie",
-        scheme="",
-        shared="login",
-    )
-    client = Client(
-        "evovoice",
-        base_url,
-        cookie if login == "cookie" else basic,
-        requests_per_second=requests_per_second,
-        daily_requests=daily_requests,
-        requests_today=terms.requests_today,
-        patience_seconds=patience_seconds,
-        run=terms.run,
-        refused=_refused,
-    )
-    listed = partial(sessions, client, page_size, account_ids)
-    fetches = {
-        SESSIONS: partial(listed, archived=False),
-        ARCHIVED_SESSIONS: partial(listed, archived=True),
-        ACCOUNTS: partial(accounts, client, account_ids),
-    }
-    return landed(account, windows, client, fetches, terms, concurrency=concurrency)
+    auth: Auth = HTTPBasicAuth(name.encode(), password.encode())
+    if settings.login == "cookie":
+        sign_in = Client(
+            "evovoice", settings.base_url, refused=_refused, is_sign_in=True
+        )
+        cookies = partial(_cookies, sign_in, name, password)
+        auth = BearerToken(cookies, header="Cookie", scheme="", shared="login")
+    client = client_of("evovoice", settings, options, auth, _refused)
+    listed = partial(sessions, client, settings.page_size, settings.account_ids)
+    endpoints = [
+        Endpoint(SESSIONS, partial(listed, archived=False)),
+        Endpoint(ARCHIVED_SESSIONS, partial(listed, archived=True)),
+        Endpoint(ACCOUNTS, partial(accounts, client, settings.account_ids)),
+    ]
+    return Source(client, endpoints, settings.concurrency)
 
 
 def sessions(

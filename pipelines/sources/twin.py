@@ -39,13 +39,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
-import dlt
 import msgspec
-from dlt.common.typing import TSecretStrValue
-from dlt.extract import DltResource
 
 from pipelines.extract.auth import BearerToken
-from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.client import Client
 from pipelines.extract.errors import Refusal, TooMuchError, VendorError
 from pipelines.extract.pagination import (
     Envelope,
@@ -56,8 +53,8 @@ from pipelines.extract.pagination import (
     may_be_capped,
     pages,
 )
-from pipelines.extract.resources import landed
-from pipelines.extract.window_reader import ALONE, Terms
+from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
+from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 
@@ -102,7 +99,6 @@ def _stream(name: str, bounded_by: str, **more: Any) -> Stream:  # noqa: ANN401
         version="updatedAt",
         bounded_by=bounded_by,
         lookback=DAY,
-        page_size=1000,
         personal=PERSONAL,
         erased_mark="depersonalized",
         **more,
@@ -118,62 +114,44 @@ BILLED_CALLS = _stream("billed_calls", "billedAt", lists_all_for=timedelta())
 STREAMS = (CREATED_CALLS, UPDATED_CALLS, BILLED_CALLS)
 
 
-@dlt.source(name="twin")
-def twin(
-    *,
-    windows: Iterable[Window],
-    email: str,
-    password: TSecretStrValue,
-    account: str = "main",
-    base_url: str = "https://analyse.twin24.ai/api/v1",
-    path: str = "/search/incoming/calls",
-    login_url: str = "https://iam.twin24.ai/api/v1/auth/login",
-    date_field_parameter: str = "dateField",
-    id_parameter: str = "callId",
-    fields: str = FIELDS,
-    company_ids: str = "",
-    page_size: int = 1000,
-    requests_per_second: float = 2.0,
-    concurrency: int = 1,
-    daily_requests: int = 0,
-    patience_seconds: float = PATIENCE_SECONDS,
-    terms: Terms = ALONE,
-) -> list[DltResource]:
-    """Load windows of one account's incoming calls (shapes: `extract.resources`).
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one login can be configured with."""
 
-    ``company_ids`` are separated by commas; empty asks for the login's own company.
-    """
-    sign_in = Client("twin", login_url, is_sign_in=True)
-    client = Client(
-        "twin",
-        base_url,
-        BearerToken(partial(_token, sign_in, email, password), shared="login"),
-        requests_per_second=requests_per_second,
-        daily_requests=daily_requests,
-        requests_today=terms.requests_today,
-        patience_seconds=patience_seconds,
-        run=terms.run,
-        refused=_refused,
-    )
+    email: str
+    password: str
+    base_url: str = "https://analyse.twin24.ai/api/v1"
+    path: str = "/search/incoming/calls"
+    login_url: str = "https://iam.twin24.ai/api/v1/auth/login"
+    date_field_parameter: str = "dateField"
+    id_parameter: str = "callId"
+    fields: str = FIELDS
+    company_ids: str = ""
+    """Separated by commas; empty asks for the login's own company."""
+    page_size: int = 1000
+    requests_per_second: float = 2.0
+
+
+def connect(settings: Settings, options: Terms) -> Source:
+    """Return the source of one account's incoming calls."""
+    sign_in = Client("twin", settings.login_url, is_sign_in=True)
+    token = partial(_token, sign_in, settings.email, settings.password)
+    auth = BearerToken(token, shared="login")
+    client = client_of("twin", settings, options, auth, _refused)
+    companies = [part.strip() for part in settings.company_ids.split(",") if part]
     params: dict[str, Any] = {
-        "companyIds[]": [part.strip() for part in company_ids.split(",") if part],
+        "companyIds[]": companies,
         "sort": "+startedAt",
-        "limit": page_size,
+        "limit": settings.page_size,
         "offset": 0,
     }
-    listing = Listing(path, records="items", total="count", params=params)
-    wanted = Fields(fields)
-    fetches = {
-        stream: partial(
-            calls,
-            client,
-            listing.moved({date_field_parameter: stream.bounded_by}),
-            wanted,
-            id_parameter,
-        )
-        for stream in STREAMS
-    }
-    return landed(account, windows, client, fetches, terms, concurrency=concurrency)
+    listing = Listing(settings.path, records="items", total="count", params=params)
+    wanted = Fields(settings.fields)
+    endpoints = []
+    for stream in STREAMS:
+        dated = listing.moved({settings.date_field_parameter: stream.bounded_by})
+        fetch = partial(calls, client, dated, wanted, settings.id_parameter)
+        endpoints.append(Endpoint(stream, fetch))
+    return Source(client, endpoints, settings.concurrency)
 
 
 @dataclass

@@ -29,23 +29,20 @@ Docs: vendors/voximplant.md; seeds/voximplant-get-call-history.txt
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import dlt
 import jwt
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from dlt.common.typing import TSecretStrValue
-from dlt.extract import DltResource
 
 from pipelines.extract.auth import BearerToken
-from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.client import Client
 from pipelines.extract.errors import Refusal, TooMuchError, VendorError, clean
 from pipelines.extract.pagination import (
     Envelope,
@@ -57,8 +54,8 @@ from pipelines.extract.pagination import (
     pages,
     promised,
 )
-from pipelines.extract.resources import landed
-from pipelines.extract.window_reader import ALONE, Terms
+from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
+from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 
@@ -71,6 +68,8 @@ TOKEN_SECONDS = 300
 """Far below the hour allowed: a token that leaks is soon worth nothing."""
 CLOCK_SKEW = 5
 """The vendor's own libraries date a token back this far."""
+ANSWER_SECONDS = 150.0
+"""A page of 1,000 sessions with all they hold is slow."""
 SECOND = timedelta(seconds=1)
 MEANINGS: Mapping[int, Refusal] = {
     **dict.fromkeys((1, 2, 4, 5, 340, 515), Refusal("retry", "")),
@@ -92,7 +91,6 @@ CALL_SESSIONS = Stream(
     lookback=timedelta(days=3),
     pending="pending_voximplant",
     ids_per_request=1000,
-    page_size=1000,
 )
 ACCOUNT_INFO = Stream(
     name="account_info",
@@ -104,40 +102,29 @@ ACCOUNT_INFO = Stream(
 STREAMS = (CALL_SESSIONS, ACCOUNT_INFO)
 
 
-@dlt.source(name="voximplant")
-def voximplant(
-    *,
-    windows: Iterable[Window],
-    account_id: str,
-    key_id: str,
-    private_key: TSecretStrValue,
-    account: str = "main",
-    base_url: str = "https://api.voximplant.com/platform_api",
-    page_size: int = 1000,
-    requests_per_second: float = 4.0,
-    concurrency: int = 1,
-    daily_requests: int = 0,
-    patience_seconds: float = PATIENCE_SECONDS,
-    terms: Terms = ALONE,
-) -> list[DltResource]:
-    """Load windows of one account's call history (shapes: `extract.resources`)."""
-    client = Client(
-        "voximplant",
-        base_url,
-        BearerToken(partial(_token, account_id, key_id, private_key)),
-        requests_per_second=requests_per_second,
-        daily_requests=daily_requests,
-        requests_today=terms.requests_today,
-        patience_seconds=patience_seconds,
-        run=terms.run,
-        refused=_refused,
-        read_seconds=150.0,  # a page of 1,000 sessions with all they hold is slow
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one account's service key can be configured with."""
+
+    account_id: str
+    key_id: str
+    private_key: str
+    base_url: str = "https://api.voximplant.com/platform_api"
+    page_size: int = 1000
+
+
+def connect(settings: Settings, options: Terms) -> Source:
+    """Return the source of one account's call history."""
+    auth = BearerToken(
+        partial(_token, settings.account_id, settings.key_id, settings.private_key)
     )
-    fetches = {
-        CALL_SESSIONS: partial(call_sessions, client, page_size),
-        ACCOUNT_INFO: partial(account_info, client),
-    }
-    return landed(account, windows, client, fetches, terms, concurrency=concurrency)
+    client = client_of(
+        "voximplant", settings, options, auth, _refused, read_seconds=ANSWER_SECONDS
+    )
+    endpoints = [
+        Endpoint(CALL_SESSIONS, partial(call_sessions, client, settings.page_size)),
+        Endpoint(ACCOUNT_INFO, partial(account_info, client)),
+    ]
+    return Source(client, endpoints, settings.concurrency)
 
 
 def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Page]:

@@ -28,18 +28,15 @@ Docs: vendors/whippy.md; seeds/whippy-search-calls.txt
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import dlt
 import msgspec
-from dlt.common.typing import TSecretStrValue
-from dlt.extract import DltResource
 
 from pipelines.extract.auth import HeaderKey
-from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.client import Client
 from pipelines.extract.errors import Refusal, TooMuchError, VendorError
 from pipelines.extract.pagination import (
     Envelope,
@@ -50,8 +47,8 @@ from pipelines.extract.pagination import (
     may_be_capped,
     pages,
 )
-from pipelines.extract.resources import landed
-from pipelines.extract.window_reader import ALONE, Terms
+from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
+from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 
@@ -78,38 +75,23 @@ CALLS = Stream(
 STREAMS = (CALLS,)
 
 
-@dlt.source(name="whippy")
-def whippy(
-    *,
-    windows: Iterable[Window],
-    api_key: TSecretStrValue,
-    account: str = "main",
-    base_url: str = "https://api.whippy.co/v1",
-    path: str = "/calls/search",
-    page_size: int = 100,
-    requests_per_second: float = 10.0,
-    concurrency: int = 1,
-    daily_requests: int = 0,
-    patience_seconds: float = PATIENCE_SECONDS,
-    terms: Terms = ALONE,
-) -> list[DltResource]:
-    """Load windows of one organization's calls (shapes: `extract.resources`)."""
-    client = Client(
-        "whippy",
-        base_url,
-        HeaderKey("X-WHIPPY-KEY", api_key),
-        requests_per_second=requests_per_second,
-        daily_requests=daily_requests,
-        requests_today=terms.requests_today,
-        patience_seconds=patience_seconds,
-        run=terms.run,
-        refused=_refused,
-        read_seconds=ANSWER_SECONDS,
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one organization's account can be configured with."""
+
+    api_key: str
+    base_url: str = "https://api.whippy.co/v1"
+    path: str = "/calls/search"
+    requests_per_second: float = 10.0
+
+
+def connect(settings: Settings, options: Terms) -> Source:
+    """Return the source of one organization's calls."""
+    auth = HeaderKey("X-WHIPPY-KEY", settings.api_key)
+    client = client_of(
+        "whippy", settings, options, auth, _refused, read_seconds=ANSWER_SECONDS
     )
-    fetch = partial(calls, client, path, page_size)
-    return landed(
-        account, windows, client, {CALLS: fetch}, terms, concurrency=concurrency
-    )
+    fetch = partial(calls, client, settings.path, settings.page_size)
+    return Source(client, [Endpoint(CALLS, fetch)], settings.concurrency)
 
 
 def calls(client: Client, path: str, page_size: int, window: Window) -> Iterator[Page]:

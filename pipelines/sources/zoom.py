@@ -32,22 +32,25 @@ Docs: vendors/zoom.md; seeds/zoom-voice-call-logs.txt
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
-import dlt
 import msgspec
-from dlt.common.typing import TSecretStrValue
-from dlt.extract import DltResource
 from requests.auth import HTTPBasicAuth
 
 from pipelines.extract.auth import BearerToken
-from pipelines.extract.client import PATIENCE_SECONDS, Client
+from pipelines.extract.client import Client
 from pipelines.extract.errors import Refusal
 from pipelines.extract.pagination import Listing, Page, by_token, pages, restarted
-from pipelines.extract.resources import landed
-from pipelines.extract.window_reader import ALONE, Fetch, Terms
+from pipelines.extract.source import (
+    Endpoint,
+    Source,
+    SourceSettings,
+    ZeroOrMore,
+    client_of,
+)
+from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window
 
@@ -87,53 +90,36 @@ ENGAGEMENTS = Stream(
 STREAMS = (VOICE_CALLS, ENGAGEMENTS)
 
 
-@dlt.source(name="zoom")
-def zoom(
-    *,
-    windows: Iterable[Window],
-    account_id: str,
-    client_id: str,
-    client_secret: TSecretStrValue,
-    account: str = "main",
-    base_url: str = "https://api.zoom.us/v2",
-    token_url: str = "https://zoom.us/oauth/token",  # noqa: S107
-    engagements: bool = True,
-    page_size: int = 100,
-    requests_per_second: float = 4.0,
-    concurrency: int = 1,
-    daily_requests: int = 15_000,
-    patience_seconds: float = PATIENCE_SECONDS,
-    terms: Terms = ALONE,
-) -> list[DltResource]:
-    """Load windows of one account's call log (shapes: `pipelines.extract.resources`).
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one Zoom account can be configured with."""
 
-    ``engagements`` reads the second list as well, where the app has its scope.
-    """
+    account_id: str
+    client_id: str
+    client_secret: str
+    base_url: str = "https://api.zoom.us/v2"
+    token_url: str = "https://zoom.us/oauth/token"  # noqa: S105
+    engagements: bool = True
+    """Whether the second list is read, where the app has its scope."""
+    daily_requests: ZeroOrMore = 15_000
+
+
+def connect(settings: Settings, options: Terms) -> Source:
+    """Return the source of one account's call log."""
+    key = HTTPBasicAuth(settings.client_id.encode(), settings.client_secret.encode())
     sign_in = Client(
-        "zoom",
-        token_url,
-        HTTPBasicAuth(client_id.encode(), client_secret.encode()),
-        refused=_sign_in_refused,
-        is_sign_in=True,
+        "zoom", settings.token_url, key, refused=_sign_in_refused, is_sign_in=True
     )
-    client = Client(
-        "zoom",
-        base_url,
-        BearerToken(partial(_token, sign_in, account_id), shared="app"),
-        requests_per_second=requests_per_second,
-        daily_requests=daily_requests,
-        requests_today=terms.requests_today,
-        patience_seconds=patience_seconds,
-        run=terms.run,
-        refused=_refused,
-    )
-    fetches: dict[Stream, Fetch] = {
-        VOICE_CALLS: partial(_in_one_go, partial(voice_calls, client, page_size))
-    }
-    if engagements:
-        parts = partial(engagement_parts, client, page_size)
-        fetches[ENGAGEMENTS] = partial(_in_one_go, parts)
-    return landed(account, windows, client, fetches, terms, concurrency=concurrency)
+    token = partial(_token, sign_in, settings.account_id)
+    auth = BearerToken(token, shared="app")
+    client = client_of("zoom", settings, options, auth, _refused)
+    lists = {VOICE_CALLS: voice_calls}
+    if settings.engagements:
+        lists[ENGAGEMENTS] = engagement_parts
+    endpoints = [
+        Endpoint(stream, partial(_in_one_go, partial(read, client, settings.page_size)))
+        for stream, read in lists.items()
+    ]
+    return Source(client, endpoints, settings.concurrency)
 
 
 def _in_one_go(
