@@ -2,8 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import pytest
@@ -21,6 +21,21 @@ from transforms.runner.model import read_model
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "transforms/models"
 TERMS = ["Limits", "Time", "Paging", "Auth", "Surprises", "Unverified", "Docs"]
+NOTES = [
+    "What the API is",
+    "Endpoints and parameters",
+    "Authentication",
+    "Paging",
+    "Rate limits and quotas",
+    "Time and date filters",
+    "Records and ids",
+    "Money and units",
+    "Errors",
+    "Retention",
+    "Late changes and deletions",
+    "Open questions",
+]
+"""The sections of every page of notes, in order."""
 SHARED = {"any", "card_lines.sql", "cost_lines.sql", "cost_sums.sql", "numbers.sql"}
 """What in staging is of no vendor."""
 FORBIDDEN = {"utils", "helpers", "common", "misc", "base", "core", "manager"}
@@ -54,6 +69,12 @@ FICTION = re.compile(
     r"|8[01]000000003|7(4930|[79]000)000003|266696687|17378742833|9990+"  # nobody's
     r"|(\d)\1+|1234567890|\d{4}(0[1-9]|1[0-2])\d+"
 )
+
+CITED = re.compile(r"(?<![\w/.:*>-])(?:\.\./)*((?:[\w-]+/)*[\w-]+\.md)\b")
+SECTION = re.compile(
+    rf"(?:{CITED.pattern},[\s#>-]*)?\bsections?[\s#>-]+(\d+)(?:[\s#>-]+and[\s#>-]+(\d+))?"
+)
+"""A number of a section, and where it follows a file's name, that file."""
 
 
 def files() -> Iterator[Path]:
@@ -136,6 +157,79 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
         for match in MACHINES.finditer(path.read_text("utf-8"))
     ]
     assert found == []
+
+
+def broken_citations(place: Path, text: str, pages: Mapping[Path, str]) -> list[str]:
+    """Return the pages and sections that a text names and that are not there.
+
+    A page is named by the end of its path. A section without a page is one of the text
+    itself where that is a page; elsewhere it could be anybody's.
+    """
+
+    def named(name: str | None) -> list[str]:
+        if name is None:
+            return [text] if place.suffix == ".md" else []
+        ending = PurePosixPath(name)
+        return [said for path, said in pages.items() if path.match(str(ending))]
+
+    broken = [name for name in CITED.findall(text) if not named(name)]
+    for found in SECTION.finditer(text):
+        name, *numbers = found.groups()
+        for number in filter(None, numbers):
+            head = re.compile(rf"^#+ {number}\. ", re.MULTILINE)
+            if not any(map(head.search, named(name))):
+                broken.append(" ".join(found[0].split()))
+    return [f"{place}: {one}" for one in broken]
+
+
+def test_every_page_and_section_that_is_cited_is_there() -> None:
+    texts = {
+        path.relative_to(ROOT): path.read_text("utf-8")
+        for path in files()
+        if path.suffix != ".lock"
+    }
+    pages = {path: text for path, text in texts.items() if path.suffix == ".md"}
+    broken = [
+        one
+        for path, text in texts.items()
+        for one in broken_citations(path, text, pages)
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_there"),
+    [
+        ("(here@, § 2)", True),
+        ("(here@,\n-- § 2), and\nthere/here@", True),
+        ("(here@, §s 1 and 2)", True),
+        ("[a link](../here@), http://elsewhere.example/gone@, *@", True),
+        ("(gone@)", False),
+        ("(elsewhere/here@)", False),
+        ("(where@)", False),
+        ("(here@, § 9)", False),
+        ("(here@, §s 1 and 9)", False),
+        ("(here@,\n    -- §\n    -- 9)", False),
+        ("(§ 2)", False),  # of which page?
+    ],
+)
+def test_a_citation_that_points_to_nothing_is_found(
+    text: str, *, is_there: bool
+) -> None:
+    pages = {
+        Path("there/here").with_suffix(".md"): "# A page\n\n## 1. One\n\n## 2. Two\n"
+    }
+    cited = text.replace("@", ".md").replace("§", "section")  # or this file would cite
+    assert (broken_citations(Path("a.sql"), cited, pages) == []) == is_there
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_notes_of_every_vendor_have_the_same_sections(vendor: str) -> None:
+    assert docs.terms(vendor)["Docs"].startswith(f"{vendor}.md")
+    notes = (ROOT / f"pipelines/sources/{vendor}.md").read_text("utf-8")
+    assert re.findall("^## [0-9]+[.] (.*)", notes, re.MULTILINE) == NOTES
+    numbers = re.findall("^## ([0-9]+)[.]", notes, re.MULTILINE)
+    assert numbers == [str(number) for number in range(1, len(NOTES) + 1)]
 
 
 def test_no_file_holds_a_phone_number_that_could_ring() -> None:

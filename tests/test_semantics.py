@@ -1,7 +1,8 @@
-"""Semantics that bite (section of that name in vendors/*.md), over real HTTP.
+"""What is surprising in a vendor's API, over real HTTP.
 
 Days are read by the sources as they stand, from the sandbox or from a vendor that
-says what its document says; what became of a call is read from the published tables.
+answers as its notes in pipelines/sources/ say; what became of a call is read from the
+published tables.
 """
 
 import json

@@ -155,10 +155,11 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
 
 
 def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Read every form of "come back later" that vendors/*.md lists, in seconds.
+    """Read every form of "come back later" that a vendor is known to use, in seconds.
 
     Retry-After as seconds (also with a fraction), as an HTTP date, as an ISO time
-    (Zoom); X-RateLimit-Remaining-Interval-Milliseconds (Whippy). None: not said.
+    (zoom.md, section 5); X-RateLimit-Remaining-Interval-Milliseconds (whippy.md,
+    section 5). None: not said.
     """
     milliseconds = headers.get("X-RateLimit-Remaining-Interval-Milliseconds", "")
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", milliseconds.strip()):

@@ -29,7 +29,7 @@ class Window:
     end: datetime
     stream: str
     purpose: str = "backfill"
-    """Why it is asked: nightly, lookback, retry, settle or backfill (model.md)."""
+    """Why it is asked: nightly, lookback, retry, settle, backfill, recheck or audit."""
     attempt: int = 1
     ids: tuple[str, ...] = ()
     """Only these records of it, by their ids; none: all of them."""

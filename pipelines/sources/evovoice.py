@@ -28,7 +28,7 @@ Unverified: which timestamp the days filter (taken: the creation) and in which z
     billing settings mean (taken literally; settled by one invoice); whether the session
     of a transfer is a call of its own (taken: yes, for no parent is named; settled by
     ParentSessionId).
-Docs: vendors/evovoice.md; seeds/evovoice-sessions.txt
+Docs: evovoice.md; from the vendor's "GET /sessions" and others named there
 """
 
 import re
@@ -64,7 +64,7 @@ COOKIE_SECONDS = 86_400.0
 
 
 def _read_time(text: str) -> datetime:
-    """Read every form of date that vendors/evovoice.md, section 3, lists, as UTC."""
+    """Read every form of date that evovoice.md, section 6, lists, as UTC."""
     if ticks := re.fullmatch(r"/Date\((-?\d{1,14})([+-]\d{4})?\)/", text):
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
         return epoch + timedelta(milliseconds=int(ticks[1]))
@@ -213,7 +213,7 @@ def _check_owners(records: Iterable[msgspec.Raw], asked: list[str]) -> None:
 
 
 def _refused(status: int, body: bytes) -> Refusal | None:
-    """Read ServiceStack's ``{"responseStatus"}`` (vendors/evovoice.md, section 5)."""
+    """Read ServiceStack's ``{"responseStatus"}`` (evovoice.md, section 9)."""
 
     class Status(msgspec.Struct, rename="camel"):
         error_code: str | None = None

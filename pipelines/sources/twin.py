@@ -30,7 +30,7 @@ Unverified: **the path of the list is not public: ``path`` must be set from the
     billed, which is an error a night, and a price stands for the bill); whether
     depersonalising moves ``updatedAt`` (settled by depersonalising one test call and
     asking for the updated ones: where it does not, no list shows it).
-Docs: vendors/twin.md; seeds/twin-incoming-call-sessions.txt
+Docs: twin.md; from "List of incoming call sessions" and others named there
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +61,7 @@ from pipelines.planning.windows import DAY, Window, read_time
 TOKEN_SECONDS = 43_200
 """The life that the vendor's own example asks for."""
 DEEPEST = 10_000
-"""A search engine's usual reach for offset + limit (vendors/twin.md, section 5)."""
+"""A search engine's usual reach for offset + limit (twin.md, section 4)."""
 SECOND = timedelta(seconds=1)
 DOCUMENTED_FIELDS = (
     "callId,startedAt,number,callingNumber,regionName,timezone,duration,totalCost,"
@@ -278,7 +278,7 @@ def _token(sign_in: Client, email: str, password: str) -> tuple[str, float]:
 
 
 def _refused(status: int, body: bytes) -> Refusal | None:
-    """Say what to set: the statuses are documented, the body is not (section 5)."""
+    """Say what to set: statuses are documented, bodies are not (twin.md, section 9)."""
 
     class Trouble(msgspec.Struct):
         message: str = ""

@@ -24,7 +24,7 @@ Unverified: which time the dates filter (taken: the session's start; settled by 
     at a record and a resource (a transaction counts once; settled by cost lines that
     are no leaf); how far back the history reaches (settled by the oldest window that
     has sessions).
-Docs: vendors/voximplant.md; seeds/voximplant-get-call-history.txt
+Docs: voximplant.md; from the vendor's "GetCallHistory" and others named there
 """
 
 import re
@@ -250,7 +250,7 @@ def _key(pem: str) -> RSAPrivateKey:
 
 
 def _refused(_: int, body: bytes) -> Refusal | None:
-    """Read the error body ``{"error": {"code", "msg"}}`` (vendors/voximplant.md, 4)."""
+    """Read the error body ``{"error": {"code", "msg"}}`` (voximplant.md, section 9)."""
 
     class Trouble(msgspec.Struct):
         code: int

@@ -24,7 +24,7 @@ Unverified: the path (POST follows from the document; settled by a 404); the sha
     an offset reaches (a 422 to one halves the window); how a search that took too long
     ends (taken: 408, 504, or 422 and 500 that say so); whether a call may have a price
     (settled by ops.unknown_values).
-Docs: vendors/whippy.md; seeds/whippy-search-calls.txt
+Docs: whippy.md; from the vendor's "Search Calls" and others named there
 """
 
 import re
@@ -174,7 +174,7 @@ def _refused(status: int, body: bytes) -> Refusal | None:
 
 
 def _said(body: bytes) -> str | None:
-    """Read ``{"errors": [{"description"}]}`` or ``{"error"}`` (section 4)."""
+    """Read an error body (whippy.md, section 9); None where it has another shape."""
 
     class Description(msgspec.Struct):
         description: str = ""

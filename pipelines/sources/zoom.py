@@ -28,7 +28,7 @@ Unverified: which timestamp from/to filter (taken: the start; settled by a call 
     0); how far back the log reaches, and in which words an older day is refused (taken:
     "within the past" so many months, as its sibling lists say it); how the second
     list reads its dates (sent in a form that means UTC either way).
-Docs: vendors/zoom.md; seeds/zoom-voice-call-logs.txt
+Docs: zoom.md; from the vendor's "List voice call logs" and others named there
 """
 
 import re
@@ -186,7 +186,7 @@ def _token(sign_in: Client, account_id: str) -> tuple[str, float]:
 
 
 def _sign_in_refused(status: int, body: bytes) -> Refusal | None:
-    """Read the token endpoint's own ``{"reason", "error"}`` (section 1)."""
+    """Read the token endpoint's own ``{"reason", "error"}`` (zoom.md, section 3)."""
 
     class Trouble(msgspec.Struct):
         error: str
@@ -206,7 +206,7 @@ def _sign_in_refused(status: int, body: bytes) -> Refusal | None:
 
 
 def _refused(status: int, body: bytes) -> Refusal | None:
-    """Read the error body ``{"code", "message"}`` (vendors/zoom.md, section 4)."""
+    """Read the error body ``{"code", "message"}`` (zoom.md, section 9)."""
 
     class Trouble(msgspec.Struct):
         code: int

@@ -15,7 +15,7 @@
 with dated as (
     select
         *,
-        -- Every form of vendors/evovoice.md, section 3; no zone means UTC, and the
+        -- Every form of evovoice.md, section 6; no zone means UTC, and the
         -- zone of a /Date()/ means nothing.
         list_transform(
             json_extract_string(payload, ['$.dateLastModified', '$.dateCompleted']),

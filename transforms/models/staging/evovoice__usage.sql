@@ -1,6 +1,6 @@
 -- One row per call that the account's price list covers: its minutes, and which of them
--- lie beyond the allowance. The billing settings are read literally (vendors/evovoice.md,
--- section 4, A): within an account, UTC month and item, calls use the allowance up in the
+-- lie beyond the allowance. The billing settings are read literally (evovoice.md,
+-- section 8): within an account, UTC month and item, calls use the allowance up in the
 -- order of their creation. One that is gone has used nothing of it: its own price is that
 -- at its place in the order.
 -- @key account, record_id
