@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
+from importlib.resources import files
 from typing import Any
 
 from dlt.extract import DltSource
@@ -20,6 +21,11 @@ from pipelines.planning.windows import Window
 def vendors() -> tuple[str, ...]:
     """Return the names of all vendors, in order of the alphabet."""
     return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
+
+
+def query(name: str) -> str:
+    """Return the text of ``pipelines/sources/queries/<name>.sql``, for a `Stream`."""
+    return files(__name__).joinpath("queries", f"{name}.sql").read_text("utf-8")
 
 
 def source_of(vendor: str) -> Callable[..., Any]:

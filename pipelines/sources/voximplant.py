@@ -61,6 +61,7 @@ from pipelines.extract.resources import landed
 from pipelines.extract.window_reader import ALONE, Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
+from pipelines.sources import query
 
 HISTORY = "/GetCallHistory"
 REACH = 10_000
@@ -90,7 +91,7 @@ CALL_SESSIONS = Stream(
     event_at="start_date",
     read_time=partial(read_time, zone="UTC"),
     lookback=timedelta(days=3),
-    pending="pending_voximplant",
+    pending=query("voximplant_pending"),
     ids_per_request=1000,
     page_size=1000,
 )

@@ -54,6 +54,7 @@ from pipelines.extract.resources import landed
 from pipelines.extract.window_reader import ALONE, Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
+from pipelines.sources import query
 
 SEARCH_SECONDS = 60
 """Twice what the vendor allows a search by default; deep offsets are slow."""
@@ -72,7 +73,7 @@ CALLS = Stream(
     read_time=partial(read_time, zone="UTC"),
     version="updated_at",
     lookback=3 * DAY,
-    pending="pending_whippy",
+    pending=query("whippy_pending"),
     total_is_exact=False,
 )
 STREAMS = (CALLS,)

@@ -118,7 +118,7 @@ def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
         numbered = fresh.append_column("position", pa.array(range(fresh.num_rows)))
         warehouse.register("fresh", numbered)
         _select(warehouse, table, "from fresh")
-        found = _fetched(warehouse, "changed", lambda rows: rows.fetchnumpy())
+        found = _fetched(warehouse, query("changed"), lambda rows: rows.fetchnumpy())
     is_same, was_deleted = found["is_same"], found["was_deleted"]
     return Compared(
         frozenset(found["position"][~is_same].tolist()),
@@ -237,7 +237,7 @@ def _of_fresh(
         warehouse.register("fresh", fresh)
         _select(warehouse, stream.table, "select account, record_id from fresh")
         warehouse.register("wanted", asked)
-        return _fetched(warehouse, name, lambda found: found.to_arrow_table())
+        return _fetched(warehouse, query(name), lambda found: found.to_arrow_table())
 
 
 def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> None:
@@ -295,8 +295,8 @@ def unbuilt(
             return []
         warehouse.table(f"held.raw.{stream.table}").create_view("records")
         warehouse.execute(query("newest"))
-        for view, name in (("latest", "latest"), ("calls", stream.calls)):
-            warehouse.sql(query(name)).create_view(view)
+        warehouse.sql(query("latest")).create_view("latest")
+        warehouse.sql(stream.calls).create_view("calls")
         with attached(warehouse, published, "published", PUBLISHED_FILE):
             facts = warehouse.table("published.main.fact_calls")
             facts.filter(_equals("vendor", vendor)).create_view("facts")
@@ -362,12 +362,12 @@ def _opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _rows(warehouse: duckdb.DuckDBPyConnection, name: str) -> list[Any]:
     """Return all rows of a query."""
-    return _fetched(warehouse, name, lambda found: found.fetchall())
+    return _fetched(warehouse, query(name), lambda found: found.fetchall())
 
 
 def _fetched(
     warehouse: duckdb.DuckDBPyConnection,
-    name: str,
+    sql: str,
     fetch: Callable[[duckdb.DuckDBPyConnection], _T],
 ) -> _T:
     """Return what a query finds, with as much memory as its records need.
@@ -380,10 +380,10 @@ def _fetched(
         for limit in MEMORY:
             warehouse.execute(f"set memory_limit = '{limit}MiB'")
             with suppress(duckdb.OutOfMemoryException):
-                return fetch(warehouse.execute(query(name)))
+                return fetch(warehouse.execute(sql))
     finally:
         warehouse.execute(f"set memory_limit = '{most}'")
-    return fetch(warehouse.execute(query(name)))
+    return fetch(warehouse.execute(sql))
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
