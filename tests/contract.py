@@ -20,6 +20,7 @@ from pipelines.commands.run import build_and_publish
 from pipelines.config.loader import Account, Config, Vendor
 from pipelines.load.loader import load_batch
 from pipelines.planning.windows import Window, day_windows
+from pipelines.warehouse import paths
 
 FOLDER = Path(__file__).parent / "contracts"
 BASES = ("full", "open", "seed")
@@ -238,8 +239,8 @@ class Warehouse:
             asked = [(account, window)]
             if reference := REFERENCES.get(vendor):
                 asked.append((account, Window(window.start, window.end, reference)))
-            spent = {account.alias: 0}
-            tally, _ = load_batch(configured, self.folder, asked, lambda: moment, spent)
+            warehouse, spent = paths.Warehouse(self.folder), {account.alias: 0}
+            tally, _ = load_batch(configured, warehouse, asked, lambda: moment, spent)
         return next(line for line in tally.ledger if line["stream"] == wire.stream)
 
     def build(self, **settings: str | None) -> None:
@@ -256,7 +257,7 @@ class Warehouse:
             )
             for name in WIRES
         ]
-        config = Config(warehouse=self.folder, vendors=tuple(accounts))
+        config = Config(warehouse=paths.Warehouse(self.folder), vendors=tuple(accounts))
         build_and_publish(config, NOW + timedelta(days=1))
 
     def query(self, sql: str, *values: str) -> list[Row]:

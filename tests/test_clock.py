@@ -58,7 +58,7 @@ def night(config: Config, now: datetime) -> Outcome:
 
 def stored(config: Config, sql: str) -> list[tuple[object, ...]]:
     (vendor,) = config.vendors
-    raw = config.warehouse / "raw" / f"{vendor.name}.duckdb"
+    raw = config.warehouse.raw(vendor.name)
     with duckdb.connect(str(raw), read_only=True) as file:
         file.execute("set timezone = 'UTC'")
         return file.execute(sql).fetchall()

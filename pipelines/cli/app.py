@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.config.loader import Config, Vendor
     from pipelines.load.loader import Progress
     from pipelines.planning.planner import Order
+    from pipelines.warehouse.paths import Warehouse
 
 
 class _Commands(TyperGroup):
@@ -335,8 +336,8 @@ def transform(
     with _refusals(), _narrated():
         clock, settings = _utc(now), read_config(config)
         _tell_places(config, settings)
-        if not any((settings.warehouse / "raw").glob("*.duckdb")):
-            raw = settings.warehouse.absolute() / "raw"
+        raw = settings.warehouse.raw_folder.absolute()
+        if not any(raw.glob("*.duckdb")):
             raise ConfigError(f"there is nothing to build in {raw}; run: callhouse run")
         built, published = build_and_publish(
             settings, clock, full=full, forget_history=forget_history
@@ -396,7 +397,7 @@ def status(
     from pipelines.cli.status import as_json, read_status, show_status  # noqa: PLC0415
 
     with _refusals():
-        found = read_status(_published(config), _utc(now))
+        found = read_status(_built(config), _utc(now))
     if json:
         _print_json(as_json(found))
     else:
@@ -498,7 +499,7 @@ def query(
     from pipelines.warehouse.published import rows_of_sql  # noqa: PLC0415
 
     with _refusals():
-        published = _published(config)
+        published = _built(config).published
         try:
             # A locale without UTF-8 hands its bytes over as they are.
             sql = sql.encode("utf-8", "surrogateescape").decode("utf-8")
@@ -676,7 +677,7 @@ def explain(
     from pipelines.config.loader import read_config  # noqa: PLC0415
 
     with _refusals():
-        _published(config)
+        _built(config)
         story = explained(read_config(config), call_key)
     if json:
         _print_json(as_json(story))
@@ -822,7 +823,7 @@ def _settings(
 
 
 def _tell_places(folder: Path, settings: "Config") -> None:
-    warehouse = settings.warehouse.absolute()
+    warehouse = settings.warehouse.root.absolute()
     _say(f"configuration {folder}, warehouse {warehouse}")
 
 
@@ -880,16 +881,17 @@ def _narrated() -> "Iterator[Progress]":
         raise typer.Exit(stop.exit_code) from None
 
 
-def _published(folder: Path) -> Path:
+def _built(folder: Path) -> "Warehouse":
+    """Return the warehouse, where there is something to ask."""
     from pipelines.config.loader import ConfigError, read_config  # noqa: PLC0415
     from pipelines.warehouse.migration import refuse_other_tables  # noqa: PLC0415
-    from pipelines.warehouse.publish import PUBLISHED  # noqa: PLC0415
 
-    published = read_config(folder).warehouse / PUBLISHED
+    warehouse = read_config(folder).warehouse
+    published = warehouse.published
     if not published.exists():
         raise ConfigError(f"there is no {published.absolute()} yet; run: callhouse run")
     refuse_other_tables(published)
-    return published
+    return warehouse
 
 
 def _utc(now: datetime | None) -> datetime:

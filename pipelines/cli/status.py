@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
@@ -18,6 +17,7 @@ from pipelines.cli.report import (
 )
 from pipelines.planning.windows import DAY
 from pipelines.warehouse.journal import read_runs
+from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published import Row, rows_of
 
 WIDE = 120
@@ -72,12 +72,12 @@ class Status:
         return sum(row["windows_open"] for one in self.accounts for row in one.streams)
 
 
-def read_status(published: Path, now: datetime) -> Status:
-    """Ask a published file; days since it was built count as missing.
+def read_status(warehouse: Warehouse, now: datetime) -> Status:
+    """Ask the published file; days since it was built count as missing.
 
     Only the journal beside it knows of a build that failed after it.
     """
-    runs = read_runs(published.parent).to_pylist()
+    runs, published = read_runs(warehouse).to_pylist(), warehouse.published
     ((as_of,),) = (row.values() for row in rows_of(published, "status_clock"))
     now = max(now, as_of)
 

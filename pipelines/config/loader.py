@@ -31,6 +31,7 @@ from pipelines.config.rate_cards import RateCard, read_rate_cards
 from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
 from pipelines.extract.address import trouble_with
 from pipelines.sources import source_of, vendors
+from pipelines.warehouse.paths import Warehouse
 
 __all__ = ["Account", "Config", "ConfigError", "RateCard", "Vendor", "read_config"]
 
@@ -92,7 +93,7 @@ class Vendor:
 class Config:
     """All that a run is told."""
 
-    warehouse: Path
+    warehouse: Warehouse
     vendors: tuple[Vendor, ...]
     start: date | None = None
     history_days: int = 30
@@ -144,7 +145,7 @@ def read_config(
     configured = tuple(one for one in map(section, vendors()) if one.accounts)
     aliases = {one.name: [own.alias for own in one.accounts] for one in configured}
     return Config(
-        warehouse=_warehouse(settings, general.warehouse),
+        warehouse=Warehouse(_warehouse(settings, general.warehouse)),
         vendors=configured,
         start=general.start,
         history_days=general.history_days,
