@@ -170,7 +170,8 @@ def run(
     Run it as often as you like: it loads what the warehouse does not hold yet, and
     reads again what may still change.
     """
-    from pipelines.cli.report import as_json, show, stderr  # noqa: PLC0415
+    from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
+    from pipelines.cli.tables import stderr  # noqa: PLC0415
     from pipelines.commands.run import run_night  # noqa: PLC0415 - --help must not wait for dlt
 
     with (
@@ -209,7 +210,8 @@ def load(
     config: Folder = CONFIG,
 ) -> None:
     """Load what is missing into the raw files, without building."""
-    from pipelines.cli.report import as_json, show, stderr  # noqa: PLC0415
+    from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
+    from pipelines.cli.tables import stderr  # noqa: PLC0415
     from pipelines.commands.run import Night, load_all  # noqa: PLC0415
 
     with (
@@ -283,7 +285,8 @@ def backfill(
     command goes on from there. It lets a night that wants the same vendor go first.
     """
     from pipelines.cli.options import days_ordered  # noqa: PLC0415
-    from pipelines.cli.report import as_json, show, stderr  # noqa: PLC0415
+    from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
+    from pipelines.cli.tables import stderr  # noqa: PLC0415
     from pipelines.commands.run import run_backfill  # noqa: PLC0415
 
     with (
@@ -429,7 +432,8 @@ def verify(
     """
     from dataclasses import asdict  # noqa: PLC0415
 
-    from pipelines.cli.report import plain, show_verdicts  # noqa: PLC0415
+    from pipelines.cli.tables import plain  # noqa: PLC0415
+    from pipelines.cli.verify_view import show_verdicts  # noqa: PLC0415
     from pipelines.commands.verify import verify as verified  # noqa: PLC0415
     from pipelines.planning.windows import whole_days  # noqa: PLC0415
 
@@ -494,7 +498,7 @@ def query(
     """
     import duckdb  # noqa: PLC0415
 
-    from pipelines.cli.report import plain, show_rows  # noqa: PLC0415
+    from pipelines.cli.tables import plain, show_rows  # noqa: PLC0415
     from pipelines.config.loader import ConfigError  # noqa: PLC0415
     from pipelines.warehouse.published import rows_of_sql  # noqa: PLC0415
 
@@ -557,7 +561,7 @@ def list_quarantine(
     Open are those that the last complete reading of their window still had. No record
     is printed.
     """
-    from pipelines.cli.report import plain, show_rows  # noqa: PLC0415
+    from pipelines.cli.tables import plain, show_rows  # noqa: PLC0415
     from pipelines.commands.quarantine import by_reason, unreadable  # noqa: PLC0415
     from pipelines.config.loader import read_config  # noqa: PLC0415
 
@@ -704,7 +708,7 @@ def _refusals() -> Iterator[None]:
         _say(error)
         raise typer.Exit(CHECK_FAILED) from None
     except CheckFailed as error:
-        from pipelines.cli.report import show_bad_rows  # noqa: PLC0415
+        from pipelines.cli.tables import show_bad_rows  # noqa: PLC0415
 
         _say(error)
         show_bad_rows([dict(row) for row in error.rows])
@@ -858,8 +862,9 @@ def _dry_run(
 @contextmanager
 def _narrated() -> "Iterator[Progress]":
     """Show progress; an interruption ends in one sentence and an exit code."""
-    from pipelines.cli.report import stderr, told_progress  # noqa: PLC0415
+    from pipelines.cli.progress import told_progress  # noqa: PLC0415
     from pipelines.cli.signals import Interrupted, interruptible  # noqa: PLC0415
+    from pipelines.cli.tables import stderr  # noqa: PLC0415
 
     latest: dict[str, str] = {}
     try:

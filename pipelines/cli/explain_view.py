@@ -13,7 +13,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.cli.report import compact_table, plain, stdout
+from pipelines.cli.tables import compact_table, plain, stdout
 from pipelines.commands.explain import Story, Version
 from pipelines.extract.errors import escaped
 from pipelines.warehouse.published import Row

@@ -9,12 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.calendar_strip import strips
-from pipelines.cli.report import (
-    compact_table,
-    plain,
-    show_missing_rates,
-    stdout,
-)
+from pipelines.cli.run_view import show_missing_rates
+from pipelines.cli.tables import compact_table, plain, stdout
 from pipelines.planning.windows import DAY
 from pipelines.warehouse.journal import read_runs
 from pipelines.warehouse.paths import Warehouse
