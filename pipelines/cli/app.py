@@ -397,7 +397,8 @@ def status(
 
     What was loaded since the last build is not in it; days since then are missing.
     """
-    from pipelines.cli.status import as_json, read_status, show_status  # noqa: PLC0415
+    from pipelines.cli.status_view import as_json, show_status  # noqa: PLC0415
+    from pipelines.commands.status import read_status  # noqa: PLC0415
 
     with _refusals():
         found = read_status(_built(config), _utc(now))

@@ -1,7 +1,6 @@
-"""``callhouse status``: what is held of every account, how far, and what is open."""
+"""How ``callhouse status`` shows it: a calendar and tables, or JSON for a machine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
@@ -11,10 +10,9 @@ from rich.table import Table
 from pipelines.cli.calendar_strip import strips
 from pipelines.cli.run_view import show_missing_rates
 from pipelines.cli.tables import compact_table, plain, stdout
+from pipelines.commands.status import AccountStatus, Status
 from pipelines.planning.windows import DAY
-from pipelines.warehouse.journal import read_runs
-from pipelines.warehouse.paths import Warehouse
-from pipelines.warehouse.published import Row, rows_of
+from pipelines.warehouse.published import Row
 
 WIDE = 120
 """Columns of a file or a pipe: some months of days, and every table."""
@@ -30,70 +28,6 @@ PENDING = {
 }
 
 
-@dataclass(frozen=True)
-class Held:
-    """What is held of one account: its facts, its days and its streams."""
-
-    facts: Row
-    days: Sequence[Row]
-    """Each UTC day from the first asked for up to now's: day, state, records."""
-    streams: Sequence[Row]
-
-    @property
-    def name(self) -> str:
-        """Vendor and account."""
-        return f"{self.facts['vendor']} {self.facts['account']}"
-
-    def lacking(self, state: str) -> list[date]:
-        """Return the days before today that are in a state."""
-        past = self.days[:-1] if self.facts["is_configured"] else self.days
-        return [row["day"] for row in past if row["state"] == state]
-
-
-@dataclass(frozen=True)
-class Status:
-    """A published file, asked at a time that may be later than its build."""
-
-    as_of: datetime
-    now: datetime
-    accounts: Sequence[Held]
-    missing_rates: Sequence[Row] = ()
-    """Currencies of calls whose cost could not be converted."""
-    build_error: str | None = None
-    """Why the newest build failed, so that this is not its."""
-
-    @property
-    def windows_open(self) -> int:
-        """Windows that the next run must read because their last reading failed."""
-        return sum(row["windows_open"] for one in self.accounts for row in one.streams)
-
-
-def read_status(warehouse: Warehouse, now: datetime) -> Status:
-    """Ask the published file; days since it was built count as missing.
-
-    Only the journal beside it knows of a build that failed after it.
-    """
-    runs, published = read_runs(warehouse).to_pylist(), warehouse.published
-    ((as_of,),) = (row.values() for row in rows_of(published, "status_clock"))
-    now = max(now, as_of)
-
-    def by_account(name: str) -> dict[tuple[str, str], list[Row]]:
-        found: dict[tuple[str, str], list[Row]] = {}
-        for row in rows_of(published, name, now):
-            found.setdefault((row["vendor"], row["account"]), []).append(row)
-        return found
-
-    days = by_account("status_days")
-    streams = by_account("status_streams")
-    accounts = [
-        Held(facts, days.get(key, []), streams.get(key, []))
-        for key, (facts,) in by_account("status_accounts").items()
-    ]
-    builds = [one for one in runs if one["command"] == "build"]
-    error = builds[-1]["error"] if builds and builds[-1]["started_at"] > as_of else None
-    return Status(as_of, now, accounts, rows_of(published, "missing_rates"), error)
-
-
 def as_json(status: Status) -> Row:
     """Return all of it for a machine."""
     return {
@@ -104,7 +38,7 @@ def as_json(status: Status) -> Row:
         "accounts": [
             {
                 **_plain(one.facts),
-                "newest_settled_day": plain(_newest_settled(one)),
+                "newest_settled_day": plain(one.newest_settled),
                 **{f"days_{s}": len(one.lacking(s)) for s in ("missing", "partial")},
                 "days": [
                     {key: plain(row[key]) for key in ("day", "state", "records")}
@@ -146,7 +80,7 @@ def show_status(status: Status) -> None:
                 console.print(row["last_error"], markup=False)
 
 
-def _gaps(one: Held) -> str:
+def _gaps(one: AccountStatus) -> str:
     """Name the ranges of days that are missing or partial, the newest first."""
     ranges = [
         f"{_range([day for _, day in run])} ({state})"
@@ -166,10 +100,6 @@ def _range(days: Sequence[date]) -> str:
     return f"{first}" if first == last else f"{first}..{last}"
 
 
-def _newest_settled(one: Held) -> date | None:
-    return max((row["day"] for row in one.days if row["is_settled"]), default=None)
-
-
 def _accounts(status: Status) -> Table:
     names = ("account", "settled until", "missing", "partial", "quarantined")
     title = "Days, the last run, and what is left of today's requests"
@@ -183,7 +113,7 @@ def _accounts(status: Status) -> Table:
         limit = facts["daily_requests"]
         table.add_row(
             escape(one.name) + ("" if facts["is_configured"] else " (not configured)"),
-            str(_newest_settled(one) or "-"),
+            str(one.newest_settled or "-"),
             f"[bold red]{missing}[/]" if missing else "0",
             f"[yellow]{partial}[/]" if partial else "0",
             f"[yellow]{aside:,}[/]" if (aside := facts["quarantined"]) else "0",
