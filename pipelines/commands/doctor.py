@@ -20,7 +20,7 @@ from pipelines.planning.planner import Order, PastRead
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.journal import unreadable_lines
-from pipelines.warehouse.ledger import held_windows, query
+from pipelines.warehouse.ledger import held_windows
 from pipelines.warehouse.locks import LockedError, in_turn
 from pipelines.warehouse.migration import LAYOUT, inspect
 from pipelines.warehouse.opening import (
@@ -36,6 +36,7 @@ from pipelines.warehouse.opening import (
     refusing,
 )
 from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.raw_files import query
 from transforms.runner import build_state
 
 GOOD, ABSENT, EMPTY, IN_USE, WRONG = "good", "absent", "empty", "in use", "wrong"

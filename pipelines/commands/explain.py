@@ -17,10 +17,11 @@ import duckdb
 from pipelines.config.loader import Config, ConfigError
 from pipelines.load.loader import reading
 from pipelines.sources import streams_of, vendors
-from pipelines.warehouse.ledger import query, versions
 from pipelines.warehouse.opening import PUBLISHED_FILE, read
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published import Row
+from pipelines.warehouse.raw_files import query
+from pipelines.warehouse.records import versions
 
 Event: TypeAlias = Literal["first", "changed", "gone", "back"]
 

@@ -24,10 +24,10 @@ from pipelines.load.erasure import Erased, blanked, marked
 from pipelines.load.loader import LAST_BREATH
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of, vendors
-from pipelines.warehouse.ledger import query
 from pipelines.warehouse.locks import in_turn, only_one
 from pipelines.warehouse.opening import RAW_FILE, is_present, refusing, writing
 from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.raw_files import query
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
 REPLACEMENT = "\ufffd"

@@ -17,9 +17,10 @@ from pipelines.load.loader import reading
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, overlaps
 from pipelines.sources import streams_of
-from pipelines.warehouse.ledger import HeldWindow, held_windows, past_reads, unbuilt
+from pipelines.warehouse.ledger import HeldWindow, held_windows, past_reads
 from pipelines.warehouse.locks import only_one
 from pipelines.warehouse.migration import refuse_other_tables
+from pipelines.warehouse.records import unbuilt
 
 LOST, DIFFERENT, UNKNOWN, UNBUILT = "lost", "different", "unknown", "unbuilt"
 

@@ -36,13 +36,13 @@ from pipelines.planning.reasons import EXPIRED, MISSING, SILENT
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window, subtract
 from pipelines.sources import streams_of
-from pipelines.warehouse.ledger import (
+from pipelines.warehouse.ledger import suspicions
+from pipelines.warehouse.records import (
     Keys,
     Lost,
     days_with_records,
     missing_of,
     seen_again,
-    suspicions,
 )
 
 CONTROLS = 3

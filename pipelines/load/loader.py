@@ -47,17 +47,12 @@ from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse
 from pipelines.planning.request_budget import spent_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import open_source, streams_of
-from pipelines.warehouse.ledger import (
-    HeldWindow,
-    held,
-    held_windows,
-    next_load,
-    past_reads,
-)
+from pipelines.warehouse.ledger import HeldWindow, held_windows, next_load, past_reads
 from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
 from pipelines.warehouse.opening import RAW_FILE, refuse_held, writing
 from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.records import held
 
 BATCH_WINDOWS = 16
 """Windows of one load package: what a kill can cost, against a second a package."""

@@ -16,7 +16,8 @@ from pipelines.planning.request_budget import expected_requests, spent_today, wa
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Interval, Window
 from pipelines.sources import default_of, streams_of
-from pipelines.warehouse.ledger import pending, suspicions
+from pipelines.warehouse.ledger import suspicions
+from pipelines.warehouse.records import pending
 
 _Call = tuple[str, str, str]
 """Table, account and record id."""
