@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines.config.loader import ConfigError
 from pipelines.extract.errors import escaped
-from pipelines.extract.resources import RECORDS
+from pipelines.extract.raw_schema import RECORDS
 from pipelines.extract.window_reader import UNREADABLE, read_keys, reason_of
 from pipelines.load.erasure import Erased, blanked, marked
 from pipelines.load.loader import LAST_BREATH

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.config.loader import Account, Vendor
-from pipelines.extract.resources import ABSENCES, LEDGER, RECORDS
+from pipelines.extract.raw_schema import ABSENCES, LEDGER, RECORDS
 from pipelines.load.change_detection import Tally
 from pipelines.load.result import Asked, Outcome, key, key_of
 from pipelines.planning.deletion import (

@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from pipelines.config.loader import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
-from pipelines.extract.resources import LEDGER, stored_at_once
+from pipelines.extract.raw_schema import LEDGER
+from pipelines.extract.resources import stored_at_once
 from pipelines.extract.window_reader import Package, Terms
 from pipelines.load.absences import (
     ROUNDS,

@@ -119,7 +119,7 @@ def evovoice(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one login's sessions and accounts (`extract.resources`).
+    """Load windows of one login's sessions and accounts (`extract.raw_schema`).
 
     ``account_ids`` are the vendor's ids of the accounts to read, comma-separated.
     """

@@ -140,7 +140,7 @@ def twin(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one account's incoming calls (shapes: `extract.resources`).
+    """Load windows of one account's incoming calls (shapes: `extract.raw_schema`).
 
     ``company_ids`` are separated by commas; empty asks for the login's own company.
     """

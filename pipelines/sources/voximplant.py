@@ -121,7 +121,7 @@ def voximplant(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one account's call history (shapes: `extract.resources`)."""
+    """Load windows of one account's call history (shapes: `extract.raw_schema`)."""
     client = Client(
         "voximplant",
         base_url,

@@ -94,7 +94,7 @@ def whippy(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one organization's calls (shapes: `extract.resources`)."""
+    """Load windows of one organization's calls (shapes: `extract.raw_schema`)."""
     client = Client(
         "whippy",
         base_url,

@@ -106,7 +106,7 @@ def zoom(
     patience_seconds: float = PATIENCE_SECONDS,
     terms: Terms = ALONE,
 ) -> list[DltResource]:
-    """Load windows of one account's call log (shapes: `pipelines.extract.resources`).
+    """Load windows of one account's call log (shapes: `pipelines.extract.raw_schema`).
 
     ``engagements`` reads the second list as well, where the app has its scope.
     """
