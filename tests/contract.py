@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipelines.commands.run import build_and_publish
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.load.loader import load_batch
 from pipelines.planning.windows import Window, day_windows
 from pipelines.warehouse import paths

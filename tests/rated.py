@@ -12,7 +12,7 @@ from conftest import TABLES
 
 from pipelines.commands.run import build_and_publish
 from pipelines.config.fx_rates import FxRate
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
 from pipelines.warehouse.paths import Warehouse
 from transforms.runner.build import BuildResult

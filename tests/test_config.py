@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
-from pipelines.config.loader import ALIAS, ConfigError, read_config
+from pipelines.config.loader import ALIAS, read_config
+from pipelines.config.toml_file import ConfigError
 from pipelines.sources import vendors
 
 ZOOM = {

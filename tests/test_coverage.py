@@ -16,7 +16,7 @@ from conftest import CALLHOUSE, House, open_house, stamp
 
 from pipelines.cli.calendar_strip import strips
 from pipelines.commands.run import build_and_publish
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.planning.windows import DAY, covers, read_time
 from pipelines.warehouse import paths
 from pipelines.warehouse.journal import Run, write_runs

@@ -23,7 +23,7 @@ from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from pipelines.commands.run import Night
-    from pipelines.config.loader import Config, Vendor
+    from pipelines.config.model import Config, Vendor
     from pipelines.load.loader import Progress
     from pipelines.planning.planner import Order
     from pipelines.warehouse.paths import Warehouse
@@ -334,7 +334,8 @@ def transform(
 ) -> None:
     """Build the models from the raw files and publish, without loading."""
     from pipelines.commands.run import build_and_publish  # noqa: PLC0415
-    from pipelines.config.loader import ConfigError, read_config  # noqa: PLC0415
+    from pipelines.config.loader import read_config  # noqa: PLC0415
+    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
 
     with _refusals(), _narrated():
         clock, settings = _utc(now), read_config(config)
@@ -500,7 +501,7 @@ def query(
     import duckdb  # noqa: PLC0415
 
     from pipelines.cli.tables import plain, show_rows  # noqa: PLC0415
-    from pipelines.config.loader import ConfigError  # noqa: PLC0415
+    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
     from pipelines.warehouse.published import rows_of_sql  # noqa: PLC0415
 
     with _refusals():
@@ -693,7 +694,7 @@ def explain(
 @contextmanager
 def _refusals() -> Iterator[None]:
     """Turn what refuses a run into one sentence and an exit code."""
-    from pipelines.config.loader import ConfigError  # noqa: PLC0415
+    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
     from pipelines.warehouse.locks import LockedError  # noqa: PLC0415
     from pipelines.warehouse.opening import FileError  # noqa: PLC0415
     from pipelines.warehouse.publish import PublishError  # noqa: PLC0415
@@ -798,7 +799,8 @@ def _settings(
     """
     from dataclasses import replace  # noqa: PLC0415
 
-    from pipelines.config.loader import ConfigError, read_config  # noqa: PLC0415
+    from pipelines.config.loader import read_config  # noqa: PLC0415
+    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
     from pipelines.sandbox.process import running_sandbox  # noqa: PLC0415
 
     settings = read_config(folder)
@@ -889,7 +891,8 @@ def _narrated() -> "Iterator[Progress]":
 
 def _built(folder: Path) -> "Warehouse":
     """Return the warehouse, where there is something to ask."""
-    from pipelines.config.loader import ConfigError, read_config  # noqa: PLC0415
+    from pipelines.config.loader import read_config  # noqa: PLC0415
+    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
     from pipelines.warehouse.migration import refuse_other_tables  # noqa: PLC0415
 
     warehouse = read_config(folder).warehouse

@@ -15,7 +15,7 @@ import duckdb
 from pipelines.commands.estimate import estimate
 from pipelines.commands.pace import duration
 from pipelines.commands.run import ORIGINS
-from pipelines.config.loader import Config
+from pipelines.config.model import Config
 from pipelines.planning.planner import Order, PastRead
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors

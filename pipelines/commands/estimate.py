@@ -10,7 +10,7 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any, TypeAlias
 
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.errors import VendorError
 from pipelines.extract.window_reader import Terms
 from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads

@@ -14,7 +14,8 @@ from typing import Any, Literal, TypeAlias
 
 import duckdb
 
-from pipelines.config.loader import Config, ConfigError
+from pipelines.config.model import Config
+from pipelines.config.toml_file import ConfigError
 from pipelines.load.loader import reading
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.opening import PUBLISHED_FILE, read

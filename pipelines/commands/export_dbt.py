@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 
 from pipelines.commands.run import MODELS, given_to_models
-from pipelines.config.loader import Config, ConfigError
+from pipelines.config.model import Config
+from pipelines.config.toml_file import ConfigError
 from transforms.export.dbt import Given, project
 from transforms.runner.graph import read_graph
 from transforms.runner.inputs import attach

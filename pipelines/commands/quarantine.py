@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.config.loader import ConfigError
+from pipelines.config.toml_file import ConfigError
 from pipelines.extract.errors import escaped
 from pipelines.extract.raw_schema import RECORDS
 from pipelines.extract.window_reader import UNREADABLE, read_keys, reason_of

@@ -14,7 +14,8 @@ import pyarrow as pa
 import transforms
 from pipelines.commands.model_inputs import told
 from pipelines.config.fx_rates import rates_of
-from pipelines.config.loader import Config, ConfigError, Vendor
+from pipelines.config.model import Config, Vendor
+from pipelines.config.toml_file import ConfigError
 from pipelines.load.loader import Progress, clock_from, reading
 from pipelines.load.result import Outcome
 from pipelines.load.workers import load_vendors

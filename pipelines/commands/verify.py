@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pipelines.config.loader import Config, Vendor
+from pipelines.config.model import Config, Vendor
 from pipelines.load.audit import Counted, comparable, count, differences
 from pipelines.load.loader import reading
 from pipelines.planning.stream import Stream

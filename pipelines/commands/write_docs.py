@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.commands.run import MODELS, given_to_models
-from pipelines.config.loader import SETTLE_AFTER, Config
+from pipelines.config.model import SETTLE_AFTER, Config
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from pipelines.config.loader import Account, Vendor
+from pipelines.config.model import Account, Vendor
 from pipelines.extract.raw_schema import ABSENCES, LEDGER, RECORDS
 from pipelines.load.change_detection import Tally
 from pipelines.load.result import Asked, Outcome, key, key_of

@@ -12,7 +12,7 @@ from itertools import groupby
 from math import ceil
 from typing import Any, TypeAlias
 
-from pipelines.config.loader import Account, Vendor
+from pipelines.config.model import Account, Vendor
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.window_reader import Terms
 from pipelines.load.result import Asked

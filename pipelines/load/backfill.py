@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from pipelines.config.loader import Config, Vendor
+from pipelines.config.model import Config, Vendor
 from pipelines.load.loader import (
     Progress,
     ask,

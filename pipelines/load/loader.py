@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.raw_schema import LEDGER
 from pipelines.extract.resources import stored_at_once

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.config.loader import Account, Vendor
+from pipelines.config.model import Account, Vendor
 from pipelines.planning.deletion import Suspicion
 from pipelines.planning.pending import days_in_doubt, settle_windows
 from pipelines.planning.planner import Order, PastRead, plan, plan_backfill

@@ -18,7 +18,7 @@ from multiprocessing import (
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
-from pipelines.config.loader import Config, Vendor
+from pipelines.config.model import Config, Vendor
 from pipelines.load.backfill import backfill
 from pipelines.load.failure import failure_of
 from pipelines.load.loader import Progress, load
