@@ -5,15 +5,18 @@ The summary goes to stderr; ``--json`` puts the same facts on stdout.
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cli.tables import compact_table, plain
+from pipelines.cli.tables import compact_table, plain_rows, stderr
 from pipelines.commands.run import Night
 from pipelines.load.result import Outcome
 from pipelines.warehouse.published import Row, rows_of
+from transforms.runner.build import BuildResult
 
 FIRST_QUERY = (
     "select vendor, count(*) as calls, sum(cost_total) as cost, currency "
@@ -32,19 +35,18 @@ def as_json(night: Night) -> Row:
             for outcome in night.outcomes
         ],
         "warehouse": str(published) if published else None,
-        "vendors": [
-            {key: plain(value) for key, value in row.items()}
-            for row in (rows_of(published, "calls_by_vendor") if published else [])
-        ],
-        "missing_rates": [
-            {key: plain(value) for key, value in row.items()}
-            for row in (rows_of(published, "missing_rates") if published else [])
-        ],
+        "vendors": plain_rows(
+            rows_of(published, "calls_by_vendor") if published else ()
+        ),
+        "missing_rates": plain_rows(
+            rows_of(published, "missing_rates") if published else ()
+        ),
     }
 
 
-def show(console: Console, night: Night, title: str = "Tonight") -> None:
+def show(night: Night, title: str = "Tonight") -> None:
     """Print the summary an operator reads in the morning."""
+    console = stderr()
     console.print(_loads(night.outcomes, title))
     for outcome in night.outcomes:
         for note in outcome.notes:
@@ -66,6 +68,29 @@ def show(console: Console, night: Night, title: str = "Tonight") -> None:
         console.print(
             f'  {command} query "{FIRST_QUERY}"', highlight=False, soft_wrap=True
         )
+
+
+def built_as_json(built: tuple[BuildResult, Path]) -> Row:
+    """Return the facts of a build, and where it is published, for a machine."""
+    result, published = built
+    return {
+        "full": result.is_full,
+        "reason": result.reason,
+        "kept": dict(result.kept),
+        "touched": dict(result.touched),
+        "rows": dict(result.rows),
+        "warehouse": str(published),
+    }
+
+
+def show_built(built: tuple[BuildResult, Path]) -> None:
+    """Print what a build did in a line, and on stderr who keeps the calls it had."""
+    result, published = built
+    touched = ", ".join(f"{name} {count}" for name, count in result.touched.items())
+    how = f"full: {result.reason}" if result.is_full else "what changed"
+    typer.echo(f"built ({how}): {touched or 'nothing new'}; published {published}")
+    for sentence in result.kept.values():
+        typer.echo(f"callhouse: {sentence}", err=True)
 
 
 def _loads(outcomes: tuple[Outcome, ...], title: str) -> Table:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pipelines.cli.calendar_strip import strips
 from pipelines.cli.run_view import show_missing_rates
-from pipelines.cli.tables import compact_table, plain, stdout
+from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
 from pipelines.commands.status import AccountStatus, Status
 from pipelines.planning.windows import DAY
 from pipelines.warehouse.published import Row
@@ -34,17 +34,17 @@ def as_json(status: Status) -> Row:
         "as_of": plain(status.as_of),
         "build_error": status.build_error,
         "windows_open": status.windows_open,
-        "missing_rates": [_plain(row) for row in status.missing_rates],
+        "missing_rates": plain_rows(status.missing_rates),
         "accounts": [
             {
-                **_plain(one.facts),
+                **plain_row(one.facts),
                 "newest_settled_day": plain(one.newest_settled),
                 **{f"days_{s}": len(one.lacking(s)) for s in ("missing", "partial")},
                 "days": [
                     {key: plain(row[key]) for key in ("day", "state", "records")}
                     for row in one.days
                 ],
-                "streams": [_plain(row) for row in one.streams],
+                "streams": plain_rows(one.streams),
             }
             for one in status.accounts
         ],
@@ -167,7 +167,3 @@ def _time(moment: datetime | None, shown: str = "%m-%d %H:%M") -> str:
 def _since(moment: datetime | None) -> str:
     """Say since when all windows of the last 90 days were read or counted."""
     return "-" if moment is None else f"since {_time(moment)}"
-
-
-def _plain(row: Row) -> Row:
-    return {key: plain(value) for key, value in row.items()}

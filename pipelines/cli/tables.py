@@ -38,6 +38,16 @@ def plain(value: object) -> object:
     return value
 
 
+def plain_row(row: Row) -> Row:
+    """Make the values of a row fit for JSON."""
+    return {name: plain(value) for name, value in row.items()}
+
+
+def plain_rows(rows: Iterable[Row]) -> list[Row]:
+    """Make the values of rows fit for JSON."""
+    return [plain_row(row) for row in rows]
+
+
 def _key(key: object) -> str:
     """Return the key of a map as JSON can have it."""
     found = plain(key)

@@ -3,8 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from pipelines.cli.tables import show_rows, stderr
+from pipelines.cli.tables import plain_rows, show_rows, stderr
 from pipelines.commands.verify import Verdict
+from pipelines.warehouse.published import Row
+
+
+def as_json(verdicts: Sequence[Verdict]) -> list[Row]:
+    """Return what was compared, and what does not agree, for a machine."""
+    return [
+        {**asdict(one), "findings": plain_rows(map(asdict, one.findings))}
+        for one in verdicts
+    ]
 
 
 def show_verdicts(verdicts: Sequence[Verdict]) -> None:
