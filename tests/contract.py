@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipelines.commands.run import build_and_publish
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.source import SourceSettings
 from pipelines.load.loader import load_batch
 from pipelines.planning.windows import Window, day_windows
 from pipelines.sources import settings_of
+from pipelines.warehouse import paths
 
 FOLDER = Path(__file__).parent / "contracts"
 BASES = ("full", "open", "seed")
@@ -241,8 +242,8 @@ class Warehouse:
             asked = [(account, window)]
             if reference := REFERENCES.get(vendor):
                 asked.append((account, Window(window.start, window.end, reference)))
-            spent = {account.alias: 0}
-            tally, _ = load_batch(configured, self.folder, asked, lambda: moment, spent)
+            warehouse, spent = paths.Warehouse(self.folder), {account.alias: 0}
+            tally, _ = load_batch(configured, warehouse, asked, lambda: moment, spent)
         return next(line for line in tally.ledger if line["stream"] == wire.stream)
 
     def build(self, **settings: str | None) -> None:
@@ -259,7 +260,7 @@ class Warehouse:
             )
             for name in WIRES
         ]
-        config = Config(warehouse=self.folder, vendors=tuple(accounts))
+        config = Config(warehouse=paths.Warehouse(self.folder), vendors=tuple(accounts))
         build_and_publish(config, NOW + timedelta(days=1))
 
     def query(self, sql: str, *values: str) -> list[Row]:

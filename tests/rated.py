@@ -12,8 +12,9 @@ from conftest import TABLES
 
 from pipelines.commands.run import build_and_publish
 from pipelines.config.fx_rates import FxRate
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
+from pipelines.warehouse.paths import Warehouse
 from transforms.runner.build import BuildResult
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)
@@ -45,7 +46,7 @@ class Rated:
         """Land records as one load, later than all before."""
         self.loads += 1
         fetched = NOW - timedelta(days=2) + self.pace * self.loads
-        raw = self.folder / "raw" / f"{vendor}.duckdb"
+        raw = Warehouse(self.folder).raw(vendor)
         raw.parent.mkdir(parents=True, exist_ok=True)
         table = table or TABLES[vendor]
         rows = [
@@ -74,7 +75,7 @@ class Rated:
             for name, aliases in self.accounts.items()
         )
         config = Config(
-            warehouse=self.folder,
+            warehouse=Warehouse(self.folder),
             vendors=vendors,
             reporting_currency=self.currency,
             rate_cards=self.cards,

@@ -12,7 +12,8 @@ import pytest
 import requests
 from conftest import FEW, TABLES, stamp
 
-from pipelines.config.loader import Config, read_config
+from pipelines.config.loader import read_config
+from pipelines.config.model import Config
 from pipelines.load.audit import differences, due
 from pipelines.load.loader import load
 from pipelines.load.result import Outcome

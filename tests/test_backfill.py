@@ -14,7 +14,7 @@ import requests
 from conftest import VENDORS, House, differences, open_house, stamp
 
 from pipelines.commands.pace import duration, pace
-from pipelines.config.loader import Account
+from pipelines.config.model import Account
 from pipelines.load.change_detection import Tally
 from pipelines.load.loader import BATCH_WINDOWS
 from pipelines.load.result import lost

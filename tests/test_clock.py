@@ -14,7 +14,8 @@ from conftest import FEW, Answer, ScriptedVendor, stamp
 from rated import Rated, whippy_call
 from raw_wire import raw_server
 
-from pipelines.config.loader import Config, read_config
+from pipelines.config.loader import read_config
+from pipelines.config.model import Config
 from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
 from pipelines.extract.rate_limit import VendorRun
@@ -58,7 +59,7 @@ def night(config: Config, now: datetime) -> Outcome:
 
 def stored(config: Config, sql: str) -> list[tuple[object, ...]]:
     (vendor,) = config.vendors
-    raw = config.warehouse / "raw" / f"{vendor.name}.duckdb"
+    raw = config.warehouse.raw(vendor.name)
     with duckdb.connect(str(raw), read_only=True) as file:
         file.execute("set timezone = 'UTC'")
         return file.execute(sql).fetchall()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
-from pipelines.config.loader import ALIAS, ConfigError, read_config
+from pipelines.config.loader import ALIAS, read_config
+from pipelines.config.toml_file import ConfigError
 from pipelines.sources import vendors
 
 ZOOM = {
@@ -39,7 +40,7 @@ def write(folder: Path, name: str, text: str, mode: int = 0o600) -> None:
 def test_without_anything_no_vendor_is_configured(tmp_path: Path) -> None:
     config = read_config(tmp_path, {})
     assert config.vendors == ()
-    assert config.warehouse == Path("warehouse")
+    assert config.warehouse.root == Path("warehouse")
 
 
 def test_the_committed_configuration_holds_the_defaults() -> None:
@@ -77,7 +78,7 @@ def test_a_folder_into_which_dlt_cannot_load_is_refused_with_the_character(
 )
 def test_any_other_folder_is_used(tmp_path: Path, name: str) -> None:
     for given in (str(tmp_path / name), name):
-        found = read_config(tmp_path, {"CALLHOUSE__WAREHOUSE": given}).warehouse
+        found = read_config(tmp_path, {"CALLHOUSE__WAREHOUSE": given}).warehouse.root
         assert found.absolute() == Path(given).absolute()
         assert not str(found).startswith("md:")
 
@@ -87,7 +88,7 @@ def test_the_folder_of_a_home_is_found(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     given = {"CALLHOUSE__WAREHOUSE": "~/calls"}
-    assert read_config(tmp_path, given).warehouse == tmp_path / "calls"
+    assert read_config(tmp_path, given).warehouse.root == tmp_path / "calls"
 
 
 def test_credentials_come_from_the_environment(tmp_path: Path) -> None:

@@ -122,6 +122,13 @@ def test_no_section_and_no_model_is_of_an_unknown_vendor() -> None:
     assert {path.name.split("__")[0] for path in staging} == {*VENDORS, *SHARED}
 
 
+def test_a_query_beside_the_sources_is_of_a_stream_of_its_vendor() -> None:
+    for path in sorted((ROOT / "pipelines/sources/queries").iterdir()):
+        vendor, use = path.stem.split("_")
+        found = [getattr(stream, use) for stream in streams_of(vendor)]
+        assert path.read_text("utf-8") in found, path.name
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_source_says_the_same_things_in_the_same_order(vendor: str) -> None:
     assert list(docs.terms(vendor)) == TERMS

@@ -16,10 +16,10 @@ from conftest import CALLHOUSE, House, open_house, stamp
 
 from pipelines.cli.calendar_strip import strips
 from pipelines.commands.run import build_and_publish
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.source import SourceSettings
-from pipelines.load.loader import raw_file
 from pipelines.planning.windows import DAY, covers, read_time
+from pipelines.warehouse import paths
 from pipelines.warehouse.journal import Run, write_runs
 
 NOW = datetime(2026, 4, 1, 10, tzinfo=UTC)
@@ -242,7 +242,7 @@ class Warehouse:
     @property
     def config(self) -> Config:
         return Config(
-            warehouse=self.root / "warehouse",
+            warehouse=paths.Warehouse(self.root / "warehouse"),
             vendors=tuple(self.vendors.values()),
             reporting_time_zone="Europe/Berlin",
         )
@@ -255,7 +255,7 @@ class Warehouse:
     def _write(self, vendor: str, table: str, shape: str, rows: list[Any]) -> None:
         """Write rows as one load, complete."""
         self.loads += 1
-        path = raw_file(self.config.warehouse, vendor)
+        path = self.config.warehouse.raw(vendor)
         path.parent.mkdir(parents=True, exist_ok=True)
         with duckdb.connect(str(path)) as raw:
             raw.execute("create schema if not exists raw")
@@ -300,7 +300,7 @@ class Warehouse:
         build_and_publish(self.config, NOW, full=full)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        path = self.config.warehouse / "calls.duckdb"
+        path = self.config.warehouse.published
         with duckdb.connect(str(path), read_only=True) as published:
             published.execute("set TimeZone = 'UTC'")
             return published.execute(sql).fetchall()

@@ -27,7 +27,8 @@ from pipelines.cli.app import app
 from pipelines.planning.windows import read_time
 from pipelines.warehouse import locks
 from pipelines.warehouse.locks import LockedError, in_turn, only_one
-from pipelines.warehouse.publish import FOLDER, PublishError, folder_mode, publish
+from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.publish import PublishError, folder_mode, publish
 
 NOW = read_time("2026-11-17T03:00:00Z")
 VENDORS = ("twin", "whippy")
@@ -302,7 +303,9 @@ def test_what_is_published_has_the_mode_that_is_configured(
 ) -> None:
     change(tmp_path / "build.duckdb", "create table day as select 1 as day")
     (tmp_path / "build.duckdb").chmod(0o600)
-    published = publish(tmp_path / "build.duckdb", tmp_path, NOW, 1, mode=mode)
+    published = publish(
+        tmp_path / "build.duckdb", Warehouse(tmp_path), NOW, 1, mode=mode
+    )
     folder = published.resolve().parent
     assert stat.S_IMODE(published.stat().st_mode) == mode
     assert {stat.S_IMODE(one.stat().st_mode) for one in (folder, folder.parent)} == {
@@ -316,16 +319,16 @@ def test_a_file_that_lies_where_the_copy_is_to_be_made_is_not_written_over(
     change(tmp_path / "build.duckdb", "create table day as select 1 as day")
     victim = tmp_path / "victim"
     victim.write_text("as it was")
-    made = Path.mkdir
+    made, published = Path.mkdir, Warehouse(tmp_path).published_folder
 
     def planted(path: Path, *given: Any, **named: Any) -> None:  # noqa: ANN401
         made(path, *given, **named)
-        if path.parent.name == FOLDER:
+        if path.parent == published:
             (path / "calls.duckdb").symlink_to(victim)
 
     monkeypatch.setattr(Path, "mkdir", planted)
     with pytest.raises(PublishError, match="could not be replaced: File exists"):
-        publish(tmp_path / "build.duckdb", tmp_path, NOW, 1)
+        publish(tmp_path / "build.duckdb", Warehouse(tmp_path), NOW, 1)
     assert victim.read_text() == "as it was"
 
 

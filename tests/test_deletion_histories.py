@@ -23,7 +23,8 @@ import requests
 from conftest import LAG, VENDORS, exact, stamp
 
 from pipelines.commands.run import build_and_publish
-from pipelines.config.loader import Config, read_config
+from pipelines.config.loader import read_config
+from pipelines.config.model import Config
 from pipelines.load.loader import load
 from pipelines.planning.windows import DAY, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from pipelines.cli.app import app
 from pipelines.config.fx_rates import FX_RATES, FxRate, rates_of, read_fx_rates
-from pipelines.config.loader import ConfigError, read_config
+from pipelines.config.loader import read_config
 from pipelines.config.rate_cards import RateCard
+from pipelines.config.toml_file import ConfigError
 
 HEADER = "date,from_currency,to_currency,rate,source\n"
 HISTORY = """Date,USD,JPY,RUB,

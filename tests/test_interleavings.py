@@ -29,7 +29,8 @@ from hypothesis.stateful import (
 )
 
 from pipelines.commands.run import build_and_publish
-from pipelines.config.loader import Config, read_config
+from pipelines.config.loader import read_config
+from pipelines.config.model import Config
 from pipelines.load.backfill import backfill
 from pipelines.load.loader import load
 from pipelines.planning.planner import Order

@@ -19,6 +19,7 @@ from clients import client
 from conftest import House, exact, open_house, stamp
 
 from pipelines.planning.windows import DAY, read_time
+from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.published import rows_of_sql
 
@@ -111,6 +112,7 @@ def test_a_load_killed_at_many_points_goes_on_each_time(
 PUBLISH = """
 import os, signal, sys
 from pathlib import Path
+from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import publish
 from pipelines.planning.windows import read_time
 
@@ -123,8 +125,9 @@ def hook(event, _):
         if counted == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
+warehouse = Warehouse(work)
 sys.addaudithook(hook)
-publish(work / "build.duckdb", work, read_time("2026-11-17T03:00:00Z"), 2)
+publish(warehouse.build, warehouse, read_time("2026-11-17T03:00:00Z"), 2)
 """
 
 
@@ -156,7 +159,7 @@ def test_a_publish_killed_at_any_point_leaves_a_whole_file(tmp_path: Path) -> No
             seen = connection.execute(DAYS).fetchall()
         # An old file may still have the log that is its own.
         assert seen == found or (found == [(1, 10)] and seen == [])
-        publish(work / "build.duckdb", work, NOW, 2)
+        publish(work / "build.duckdb", Warehouse(work), NOW, 2)
         with duckdb.connect(str(published), read_only=True) as connection:
             assert connection.execute(DAYS).fetchall() == [(2, 15)]
     assert status == 0

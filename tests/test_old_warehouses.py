@@ -17,9 +17,9 @@ import duckdb
 import pytest
 from conftest import VENDORS, House, differences, open_house, stamp
 
-from pipelines.load.loader import file_lock, raw_file
 from pipelines.planning.windows import DAY, read_time
 from pipelines.warehouse.migration import LAYOUT, migrate
+from pipelines.warehouse.paths import Warehouse
 from transforms.runner import build_state as state
 
 STORED = Path(__file__).parent / "warehouses"
@@ -114,7 +114,7 @@ def gone(warehouse: Path) -> list[str]:
     return [
         one
         for vendor, table in tables.items()
-        for (one,) in ask(raw_file(warehouse, vendor), sql.format(table))
+        for (one,) in ask(Warehouse(warehouse).raw(vendor), sql.format(table))
     ]
 
 
@@ -136,7 +136,7 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
     house: House, commit: str
 ) -> None:
     warehouse = unpack(commit, house.folder)
-    raw = {vendor: raw_file(warehouse, vendor) for vendor in VENDORS}
+    raw = {vendor: Warehouse(warehouse).raw(vendor) for vendor in VENDORS}
     had = {vendor: columns(file) for vendor, file in raw.items()}
     before = {vendor: stored(file) for vendor, file in raw.items()}
     unlisted = [one for (one,) in ask(warehouse / "calls.duckdb", A_CALL_EACH)]
@@ -170,7 +170,7 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
         lost = {t: rows - after[t] for t, rows in before[vendor].items()}
         assert not any(lost.values()), vendor
         bytes_before = file.read_bytes()
-        migrate(file, file_lock(warehouse, vendor))
+        migrate(file, Warehouse(warehouse).raw_lock(vendor))
         assert file.read_bytes() == bytes_before
         assert ask(file, "select layout from callhouse.layout") == [(LAYOUT,)]
 
@@ -179,13 +179,13 @@ def test_what_older_programs_said_of_a_window_in_words_becomes_a_reason(
     tmp_path: Path,
 ) -> None:
     warehouse = unpack(NEWEST, tmp_path)
-    file = raw_file(warehouse, "zoom")
+    file = Warehouse(warehouse).raw("zoom")
     change(
         file,
         "update raw.load_windows set state = 'failed' where window_start = "
         "(select max(window_start) from raw.load_windows where state = 'complete')",
     )
-    migrate(file, file_lock(warehouse, "zoom"))
+    migrate(file, Warehouse(warehouse).raw_lock("zoom"))
     reasons = ask(
         file,
         "select distinct stream, state, reason from raw.load_windows order by all",
@@ -204,7 +204,7 @@ def test_a_file_says_its_layout_from_its_first_load_on(house: House) -> None:
     assert done.returncode == 0, done.stderr
     warehouse = house.folder / "warehouse"
     layout = "select layout, program from callhouse.layout"
-    assert ask(raw_file(warehouse, "whippy"), layout) == [(LAYOUT, state.PROGRAM)]
+    assert ask(Warehouse(warehouse).raw("whippy"), layout) == [(LAYOUT, state.PROGRAM)]
     ours = state.Stamp(state.LAYOUT, state.PROGRAM)
     for name in ("build.duckdb", "calls.duckdb"):
         assert state.read_stamp(warehouse / name) == ours
@@ -215,8 +215,8 @@ def test_files_of_a_newer_program_are_refused_in_a_sentence_and_left_alone(
 ) -> None:
     warehouse = unpack(NEWEST, house.folder)
     published = warehouse / "calls.duckdb"
-    newer = raw_file(warehouse, "twin")
-    migrate(newer, file_lock(warehouse, "twin"))
+    newer = Warehouse(warehouse).raw("twin")
+    migrate(newer, Warehouse(warehouse).raw_lock("twin"))
     change(
         newer, f"insert into callhouse.layout values ({NEWER}, 'callhouse 9', now())"
     )
@@ -264,8 +264,8 @@ def test_a_migration_killed_at_any_line_has_happened_whole_or_not_at_all(
     tmp_path: Path,
 ) -> None:
     warehouse = unpack(OLDEST, tmp_path)
-    lock = file_lock(warehouse, "zoom")
-    old = raw_file(warehouse, "zoom")
+    lock = Warehouse(warehouse).raw_lock("zoom")
+    old = Warehouse(warehouse).raw("zoom")
     had, before = columns(old), stored(old)
     script = tmp_path / "killed.py"
     script.write_text(KILLED)

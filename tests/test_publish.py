@@ -16,7 +16,8 @@ from pipelines.cli.app import app
 from pipelines.commands import run as night
 from pipelines.planning.windows import read_time
 from pipelines.warehouse.journal import Run, read_runs, write_runs
-from pipelines.warehouse.publish import FOLDER, PublishError, publish
+from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.publish import PublishError, publish
 from pipelines.warehouse.published import rows_of_sql
 
 NOW = read_time("2026-11-17T03:00:00Z")
@@ -77,7 +78,7 @@ def test_the_last_published_files_are_kept(tmp_path: Path) -> None:
     for day in range(5):
         with duckdb.connect(str(build)) as connection:
             connection.execute(f"create or replace table day as select {day} as day")
-        publish(build, tmp_path, NOW + timedelta(days=day), keep=2)
+        publish(build, Warehouse(tmp_path), NOW + timedelta(days=day), keep=2)
     kept = sorted((tmp_path / "snapshots").iterdir())
     assert [path.name for path in kept] == [
         "calls-until-20261120T030000Z.duckdb",
@@ -132,14 +133,16 @@ def test_what_a_client_writes_into_the_old_file_is_not_in_the_new_one(
     if is_plain:  # as earlier versions published, or somebody copied it
         shutil.copy(built(tmp_path, 1), published)
     else:
-        publish(built(tmp_path, 1), tmp_path, NOW, keep=2)
+        publish(built(tmp_path, 1), Warehouse(tmp_path), NOW, keep=2)
     with client(published) as morning:
         morning.ask("create table my_tags (tag varchar)")
         morning.close()
     with client(published) as analyst:
         if ends != "late":  # its log exists before the publish
             assert analyst.ask(CHANGES[change]) != "TransactionException"
-        publish(built(tmp_path, 2), tmp_path, NOW + timedelta(days=1), keep=2)
+        publish(
+            built(tmp_path, 2), Warehouse(tmp_path), NOW + timedelta(days=1), keep=2
+        )
         analyst.ask(CHANGES[change])
         if ends == "checkpoint":
             analyst.ask("checkpoint")
@@ -147,21 +150,21 @@ def test_what_a_client_writes_into_the_old_file_is_not_in_the_new_one(
         analyst.close() if ends == "closed" else analyst.kill()
     assert asked(published) == asked(tmp_path / "build.duckdb")
     assert rows_of_sql(published, "from day") == [{"day": 2}]
-    publish(built(tmp_path, 3), tmp_path, NOW + timedelta(days=2), keep=2)
+    publish(built(tmp_path, 3), Warehouse(tmp_path), NOW + timedelta(days=2), keep=2)
     assert asked(published) == asked(tmp_path / "build.duckdb")
 
 
 def test_a_log_of_a_client_is_neither_believed_nor_given_to_the_next_file(
     tmp_path: Path,
 ) -> None:
-    published = publish(built(tmp_path, 1), tmp_path, NOW, keep=2)
+    published = publish(built(tmp_path, 1), Warehouse(tmp_path), NOW, keep=2)
     with client(published) as analyst:
         analyst.ask("delete from calls")
         analyst.kill()
     assert asked(published, "select count(*) from calls") == [(0,)]
     found = rows_of_sql(published, "select count(*) as calls from calls")
     assert found == [{"calls": 1001}]
-    publish(built(tmp_path, 2), tmp_path, NOW + timedelta(days=1), keep=2)
+    publish(built(tmp_path, 2), Warehouse(tmp_path), NOW + timedelta(days=1), keep=2)
     assert asked(published) == asked(tmp_path / "build.duckdb")
     # The log was of that file alone: its backup is as it was published.
     (backup,) = (tmp_path / "snapshots").glob("*.duckdb")
@@ -172,11 +175,11 @@ def test_whatever_lies_under_the_name_of_the_log_is_cleared_away(
     tmp_path: Path,
 ) -> None:
     log = tmp_path / "calls.duckdb.wal"
-    publish(built(tmp_path, 1), tmp_path, NOW, keep=2)
+    publish(built(tmp_path, 1), Warehouse(tmp_path), NOW, keep=2)
     for day, make in enumerate((Path.mkdir, Path.touch), start=2):
         log.unlink()
         make(log)
-        published = publish(built(tmp_path, day), tmp_path, NOW, keep=2)
+        published = publish(built(tmp_path, day), Warehouse(tmp_path), NOW, keep=2)
         assert asked(published, "from day") == [(day,)]
     # DuckDB before 1.5 would make its log here.
     with pytest.raises(FileNotFoundError):
@@ -184,23 +187,23 @@ def test_whatever_lies_under_the_name_of_the_log_is_cleared_away(
 
 
 def test_readers_finish_on_the_file_that_they_opened(tmp_path: Path) -> None:
-    published = publish(built(tmp_path, 1), tmp_path, NOW, keep=0)
+    published = publish(built(tmp_path, 1), Warehouse(tmp_path), NOW, keep=0)
     with client(published, read_only=True) as reader:
         for day in range(2, 6):
-            publish(built(tmp_path, day), tmp_path, NOW, keep=0)
+            publish(built(tmp_path, day), Warehouse(tmp_path), NOW, keep=0)
             assert reader.ask("from day") == "[(1,)]"
     assert asked(published, "from day") == [(5,)]
-    assert len([*(tmp_path / FOLDER).iterdir()]) == 2
+    assert len([*Warehouse(tmp_path).published_folder.iterdir()]) == 2
 
 
 def test_a_copy_that_is_not_what_was_built_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    published = publish(built(tmp_path, 1), tmp_path, NOW, keep=2)
+    published = publish(built(tmp_path, 1), Warehouse(tmp_path), NOW, keep=2)
     old = published.read_bytes()
     monkeypatch.setattr(shutil, "copyfile", lambda _, into: into.write_bytes(old))
     with pytest.raises(PublishError, match="is not what was built"):
-        publish(built(tmp_path, 2), tmp_path, NOW, keep=2)
+        publish(built(tmp_path, 2), Warehouse(tmp_path), NOW, keep=2)
     assert asked(published, "from day") == [(1,)]
 
 
@@ -208,6 +211,8 @@ def test_a_run_is_in_the_journal_whatever_kind_of_time_it_began_at(
     tmp_path: Path,
 ) -> None:
     began = read_time("2026-11-17T03:00:00Z")
-    write_runs(tmp_path, [Run(began, "build", "", "failed", error="a check failed")])
-    (row,) = read_runs(tmp_path).to_pylist()
+    write_runs(
+        Warehouse(tmp_path), [Run(began, "build", "", "failed", error="a check failed")]
+    )
+    (row,) = read_runs(Warehouse(tmp_path)).to_pylist()
     assert (row["started_at"], row["error"]) == (began, "a check failed")

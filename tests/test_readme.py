@@ -11,7 +11,7 @@ import pytest
 from conftest import House, open_house
 
 from pipelines.cli.app import app
-from pipelines.cli.report import FIRST_QUERY
+from pipelines.cli.run_view import FIRST_QUERY
 from pipelines.planning.windows import read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")

@@ -32,12 +32,13 @@ from pipelines.extract.errors import Refused, TooMuchError
 from pipelines.extract.pagination import Page, in_halves
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms
-from pipelines.load.loader import load, raw_file
+from pipelines.load.loader import load
 from pipelines.load.result import Outcome
 from pipelines.planning.planner import plan
 from pipelines.planning.windows import DAY, Window, day_windows, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import connect, evovoice, streams_of, twin, whippy
+from pipelines.warehouse.paths import Warehouse
 
 NOW = read_time("2026-11-17T03:00:00Z")
 MONDAY = ("2026-11-16", "2026-11-17")
@@ -125,7 +126,7 @@ class House:
         return self._ask(self.folder / "calls.duckdb", sql)
 
     def raw(self, vendor: str, sql: str) -> list[tuple[Any, ...]]:
-        return self._ask(raw_file(self.folder, vendor), sql)
+        return self._ask(Warehouse(self.folder).raw(vendor), sql)
 
     def build(self, now: datetime) -> None:
         build_and_publish(read_config(self.folder, self.environment), now)

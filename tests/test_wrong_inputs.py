@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from pipelines.cli.app import app
 from pipelines.commands.run import build_and_publish
 from pipelines.config.loader import read_config
-from pipelines.warehouse.publish import PUBLISHED
+from pipelines.warehouse.paths import Warehouse
 
 Case = Mapping[str, Any]
 DATA = Path(__file__).with_name("wrong_inputs.toml")
@@ -81,7 +81,7 @@ def test_wrong_inputs_are_refused_in_words(
     if case["published"]:
         (here / "warehouse").mkdir()
         file: Path = request.getfixturevalue("published")
-        (here / "warehouse" / PUBLISHED).symlink_to(file)
+        Warehouse(here / "warehouse").published.symlink_to(file)
     for name, value in case["env"].items():
         monkeypatch.setenv(name, value)
 

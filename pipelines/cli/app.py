@@ -1,53 +1,45 @@
-"""The ``callhouse`` command: parse, call, print, exit code; nothing else.
+"""The ``callhouse`` command: parse, call, print, exit code; nothing else."""
 
-Exit codes: 0 all is in; 1 a vendor or a window is open, or a record is new in
-quarantine, the rest is in; 2 the run did not start, or could not go on (configuration,
-a full disk, another run, a file that is open elsewhere, or damaged); 3 a check failed,
-nothing new was published; 70 an error that is a fault of ours, with a report file; 130
-and 143 Ctrl-C and SIGTERM, what was in by then stays; 141 nobody reads the output.
-"""
-
-import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from typer.core import TyperGroup
+
+from pipelines.cli.endings import REFUSED, Commands, exit_code, refusals, say
+from pipelines.cli.frames import (
+    answer,
+    built_warehouse,
+    configured,
+    narrated,
+    tell_places,
+)
+from pipelines.cli.parameters import (
+    CONFIG,
+    AccountNames,
+    AsJson,
+    Folder,
+    ForgetHistory,
+    Full,
+    NoAudit,
+    Now,
+    Sandbox,
+    VendorNames,
+    utc,
+)
 
 if TYPE_CHECKING:
-    from pipelines.commands.run import Night
-    from pipelines.config.loader import Config, Vendor
-    from pipelines.load.loader import Progress
+    from pipelines.config.model import Config, Vendor
     from pipelines.planning.planner import Order
 
 
-class _Commands(TyperGroup):
-    """All commands: none of them ends in a traceback, whatever happens."""
-
-    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as typer's
-        """Run a command as typer does, and print what it could not foresee."""
-        _prepare_output()
-        with _failures():
-            return super().main(*args, **extra)
-
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as typer's
-        """Run a command and write out what it printed."""
-        with _refusals():
-            try:
-                return super().invoke(ctx)
-            finally:
-                _write_out()
-
-
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -80,69 +72,6 @@ quarantine = typer.Typer(
 )
 app.add_typer(quarantine, name="quarantine")
 
-REFUSED, CHECK_FAILED, INTERRUPTED, NOBODY_READS = 2, 3, 130, 141
-
-VendorNames = Annotated[
-    list[str] | None,
-    typer.Option("--vendor", help="Only this vendor; may be given several times."),
-]
-AccountNames = Annotated[
-    list[str] | None,
-    typer.Option("--account", help="Only accounts of this name."),
-]
-Now = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"],
-        help="The clock, in UTC, for a run as of another time.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For a machine, on stdout.")]
-Full = Annotated[bool, typer.Option("--full", help="Build every call again.")]
-
-
-def _folder(context: typer.Context, parameter: typer.CallbackParam, at: Path) -> Path:
-    """Return the whole path of the folder that was named, or is found."""
-    from pipelines.config.loader import config_folder  # noqa: PLC0415
-
-    source = context.get_parameter_source(parameter.name or "")
-    is_named = source is not None and source.name != "DEFAULT"
-    own = Path(typer.get_app_dir("callhouse"))
-    return config_folder(at if is_named else None, own)
-
-
-Folder = Annotated[
-    Path,
-    typer.Option(
-        "--config",
-        envvar="CALLHOUSE_CONFIG",
-        callback=_folder,
-        show_default="config here, then the user's configuration folder",
-        help="The folder of config.toml and secrets.toml.",
-    ),
-]
-Sandbox = Annotated[
-    bool,
-    typer.Option(
-        "--sandbox", help="Load invented calls from the bundled sandbox vendors."
-    ),
-]
-ForgetHistory = Annotated[
-    bool,
-    typer.Option(
-        "--forget-history",
-        help="Where a raw file is gone or lacks loads, give up the calls that only "
-        "the tables still have.",
-    ),
-]
-NoAudit = Annotated[
-    bool,
-    typer.Option(
-        "--no-audit", help="Do not ask the vendors to count what is stored already."
-    ),
-]
-CONFIG = Path("config")
-
 
 @app.command()
 def run(
@@ -169,17 +98,17 @@ def run(
     Run it as often as you like: it loads what the warehouse does not hold yet, and
     reads again what may still change.
     """
-    from pipelines.cli.report import as_json, show, stderr  # noqa: PLC0415
+    from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
     from pipelines.commands.run import run_night  # noqa: PLC0415 - --help must not wait for dlt
 
     with (
-        _refusals(),
-        _settings(
+        refusals(),
+        configured(
             config, now, sandbox=sandbox, if_unconfigured=sandbox_if_unconfigured
         ) as (settings, origin, clock),
     ):
         chosen = _chosen(settings, vendor)
-        with _narrated() as progress:
+        with narrated() as progress:
             night = run_night(
                 settings,
                 clock,
@@ -190,11 +119,8 @@ def run(
                 audit=not no_audit,
                 forget_history=forget_history,
             )
-        if json:
-            _print_json(as_json(night))
-        else:
-            show(stderr(), night)
-    raise typer.Exit(_exit_code(night))
+        answer(night, as_json, show, json=json)
+    raise typer.Exit(exit_code(night))
 
 
 @app.command()
@@ -208,15 +134,15 @@ def load(
     config: Folder = CONFIG,
 ) -> None:
     """Load what is missing into the raw files, without building."""
-    from pipelines.cli.report import as_json, show, stderr  # noqa: PLC0415
+    from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
     from pipelines.commands.run import Night, load_all  # noqa: PLC0415
 
     with (
-        _refusals(),
-        _settings(config, now, sandbox=sandbox) as (settings, origin, clock),
+        refusals(),
+        configured(config, now, sandbox=sandbox) as (settings, origin, clock),
     ):
         chosen = _chosen(settings, vendor)
-        with _narrated() as progress:
+        with narrated() as progress:
             outcomes = load_all(
                 settings,
                 clock,
@@ -226,11 +152,8 @@ def load(
                 audit=not no_audit,
             )
         night = Night(tuple(outcomes), None, None)
-        if json:
-            _print_json(as_json(night))
-        else:
-            show(stderr(), night)
-    raise typer.Exit(_exit_code(night))
+        answer(night, as_json, show, json=json)
+    raise typer.Exit(exit_code(night))
 
 
 @app.command()
@@ -282,16 +205,16 @@ def backfill(
     command goes on from there. It lets a night that wants the same vendor go first.
     """
     from pipelines.cli.options import days_ordered  # noqa: PLC0415
-    from pipelines.cli.report import as_json, show, stderr  # noqa: PLC0415
+    from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
     from pipelines.commands.run import run_backfill  # noqa: PLC0415
 
     with (
-        _refusals(),
-        _settings(config, now, sandbox=sandbox) as (settings, origin, clock),
+        refusals(),
+        configured(config, now, sandbox=sandbox) as (settings, origin, clock),
     ):
         order = days_ordered(
-            _utc(since),
-            None if until is None else _utc(until),
+            utc(since),
+            None if until is None else utc(until),
             clock,
             is_forced=force,
             newest_first=not oldest_first,
@@ -300,7 +223,7 @@ def backfill(
         chosen = _chosen(settings, vendor, account)
         if dry_run:
             raise typer.Exit(_dry_run(settings, clock, order, chosen, json=json))
-        with _narrated() as progress:
+        with narrated() as progress:
             night = run_backfill(
                 settings,
                 clock,
@@ -310,13 +233,10 @@ def backfill(
                 origin=origin,
                 forget_history=forget_history,
             )
-        if json:
-            _print_json(as_json(night))
-        else:
-            show(stderr(), night, "Backfill")
+        answer(night, as_json, partial(show, title="Backfill"), json=json)
     if not all(outcome.has_all_windows for outcome in night.outcomes):
         typer.echo("Not all is in; the same command goes on from here.", err=True)
-    raise typer.Exit(_exit_code(night))
+    raise typer.Exit(exit_code(night))
 
 
 @app.command()
@@ -329,36 +249,22 @@ def transform(
     config: Folder = CONFIG,
 ) -> None:
     """Build the models from the raw files and publish, without loading."""
+    from pipelines.cli.run_view import built_as_json, show_built  # noqa: PLC0415
     from pipelines.commands.run import build_and_publish  # noqa: PLC0415
-    from pipelines.config.loader import ConfigError, read_config  # noqa: PLC0415
+    from pipelines.config.loader import read_config  # noqa: PLC0415
+    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
 
-    with _refusals(), _narrated():
-        clock, settings = _utc(now), read_config(config)
-        _tell_places(config, settings)
-        if not any((settings.warehouse / "raw").glob("*.duckdb")):
-            raw = settings.warehouse.absolute() / "raw"
+    with refusals(), narrated():
+        clock, settings = utc(now), read_config(config)
+        tell_places(config, settings)
+        raw = settings.warehouse.raw_folder.absolute()
+        if not any(raw.glob("*.duckdb")):
             raise ConfigError(f"there is nothing to build in {raw}; run: callhouse run")
-        built, published = build_and_publish(
+        built = build_and_publish(
             settings, clock, full=full, forget_history=forget_history
         )
-    if json:
-        _print_json(
-            {
-                "full": built.is_full,
-                "reason": built.reason,
-                "kept": dict(built.kept),
-                "touched": dict(built.touched),
-                "rows": dict(built.rows),
-                "warehouse": str(published),
-            }
-        )
-        raise typer.Exit(1 if built.kept else 0)
-    touched = ", ".join(f"{name} {count}" for name, count in built.touched.items())
-    how = f"full: {built.reason}" if built.is_full else "what changed"
-    typer.echo(f"built ({how}): {touched or 'nothing new'}; published {published}")
-    for sentence in built.kept.values():
-        typer.echo(f"callhouse: {sentence}", err=True)
-    raise typer.Exit(1 if built.kept else 0)
+    answer(built, built_as_json, show_built, json=json)
+    raise typer.Exit(1 if built[0].kept else 0)
 
 
 @app.command()
@@ -373,7 +279,7 @@ def sandbox(
     """
     from pipelines.sandbox.process import running_sandbox  # noqa: PLC0415
 
-    with running_sandbox(_utc(now) if now else None, port=port, seed=seed) as world:
+    with running_sandbox(utc(now) if now else None, port=port, seed=seed) as world:
         for name, value in world.environment.items():
             typer.echo(f"export {name}={msgspec.json.encode(value).decode()}")
         typer.echo(
@@ -393,14 +299,12 @@ def status(
 
     What was loaded since the last build is not in it; days since then are missing.
     """
-    from pipelines.cli.status import as_json, read_status, show_status  # noqa: PLC0415
+    from pipelines.cli.status_view import as_json, show_status  # noqa: PLC0415
+    from pipelines.commands.status import read_status  # noqa: PLC0415
 
-    with _refusals():
-        found = read_status(_published(config), _utc(now))
-    if json:
-        _print_json(as_json(found))
-    else:
-        show_status(found)
+    with refusals():
+        found = read_status(built_warehouse(config), utc(now))
+    answer(found, as_json, show_status, json=json)
     raise typer.Exit(1 if found.windows_open else 0)
 
 
@@ -426,32 +330,16 @@ def verify(
     Asks the vendors for totals only, loads nothing and mends nothing; what does not
     agree is named, with the command that mends it.
     """
-    from dataclasses import asdict  # noqa: PLC0415
-
-    from pipelines.cli.report import plain, show_verdicts  # noqa: PLC0415
+    from pipelines.cli.verify_view import as_json, show_verdicts  # noqa: PLC0415
     from pipelines.commands.verify import verify as verified  # noqa: PLC0415
     from pipelines.planning.windows import whole_days  # noqa: PLC0415
 
-    with _refusals(), _settings(config, now, sandbox=sandbox) as (settings, _, clock):
+    with refusals(), configured(config, now, sandbox=sandbox) as (settings, _, clock):
         span = whole_days(since, until, clock)
         verdicts = [
             verified(one, settings, clock, span) for one in _chosen(settings, vendor)
         ]
-    if json:
-        _print_json(
-            [
-                {
-                    **asdict(one),
-                    "findings": [
-                        {key: plain(value) for key, value in asdict(finding).items()}
-                        for finding in one.findings
-                    ],
-                }
-                for one in verdicts
-            ]
-        )
-    else:
-        show_verdicts(verdicts)
+    answer(verdicts, as_json, show_verdicts, json=json)
     raise typer.Exit(1 if any(one.findings for one in verdicts) else 0)
 
 
@@ -462,21 +350,13 @@ def doctor(now: Now = None, *, json: AsJson = False, config: Folder = CONFIG) ->
     It reads all of every file, asks no vendor and changes nothing. Exit code 1: there
     is something to do.
     """
-    from dataclasses import asdict  # noqa: PLC0415
-
+    from pipelines.cli.doctor_view import as_json, show_findings  # noqa: PLC0415
     from pipelines.commands.doctor import examine  # noqa: PLC0415
     from pipelines.config.loader import read_config  # noqa: PLC0415
 
-    with _refusals():
-        found = examine(read_config(config), _utc(now))
-    if json:
-        _print_json([asdict(one) for one in found])
-    else:
-        for one in found:
-            made = f", layout {one.layout}, {one.program}" if one.program else ""
-            typer.echo(f"{one.state:<7} {one.file}{made}")
-            if one.problem:
-                typer.echo(f"        {one.problem}\n        remedy: {one.remedy}")
+    with refusals():
+        found = examine(read_config(config), utc(now))
+    answer(found, as_json, show_findings, json=json)
     raise typer.Exit(1 if any(one.remedy for one in found) else 0)
 
 
@@ -493,12 +373,12 @@ def query(
     """
     import duckdb  # noqa: PLC0415
 
-    from pipelines.cli.report import plain, show_rows  # noqa: PLC0415
-    from pipelines.config.loader import ConfigError  # noqa: PLC0415
+    from pipelines.cli.tables import plain_rows, show_rows  # noqa: PLC0415
+    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
     from pipelines.warehouse.published import rows_of_sql  # noqa: PLC0415
 
-    with _refusals():
-        published = _published(config)
+    with refusals():
+        published = built_warehouse(config).published
         try:
             # A locale without UTF-8 hands its bytes over as they are.
             sql = sql.encode("utf-8", "surrogateescape").decode("utf-8")
@@ -506,7 +386,7 @@ def query(
                 raise ConfigError("the query is empty; give one SELECT")
             rows = rows_of_sql(published, sql)
         except duckdb.Error as error:
-            _say(error)
+            say(error)
             raise typer.Exit(REFUSED) from None
         except UnicodeError:
             raise ConfigError("the query is not UTF-8") from None
@@ -515,10 +395,7 @@ def query(
                 f"the answer has a value that Python cannot have ({error}); cast it, "
                 "as in: x::varchar"
             ) from None
-    if json:
-        _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
-    else:
-        show_rows(rows)
+    answer(rows, plain_rows, show_rows, json=json)
 
 
 @export.command("dbt")
@@ -538,8 +415,8 @@ def export_dbt(
     from pipelines.commands.export_dbt import export_to_dbt  # noqa: PLC0415
     from pipelines.config.loader import read_config  # noqa: PLC0415
 
-    with _refusals():
-        count = export_to_dbt(read_config(config), _utc(now), folder)
+    with refusals():
+        count = export_to_dbt(read_config(config), utc(now), folder)
     typer.echo(f"wrote {count} files; in {folder}, `dbt build` makes the tables")
 
 
@@ -556,19 +433,14 @@ def list_quarantine(
     Open are those that the last complete reading of their window still had. No record
     is printed.
     """
-    from pipelines.cli.report import plain, show_rows  # noqa: PLC0415
+    from pipelines.cli.quarantine_view import show_counts  # noqa: PLC0415
+    from pipelines.cli.tables import plain_rows  # noqa: PLC0415
     from pipelines.commands.quarantine import by_reason, unreadable  # noqa: PLC0415
     from pipelines.config.loader import read_config  # noqa: PLC0415
 
-    with _refusals():
+    with refusals():
         found = unreadable(read_config(config).warehouse, vendor, account)
-    rows = by_reason(found)
-    if json:
-        _print_json([{k: plain(v) for k, v in row.items()} for row in rows])
-    elif rows:
-        show_rows(rows)
-    else:
-        typer.echo("Nothing is in quarantine.", err=True)
+    answer(by_reason(found), plain_rows, show_counts, json=json)
 
 
 @quarantine.command("show")
@@ -586,20 +458,14 @@ def show_quarantine(
 
     Numbers count what the same --vendor and --account select, the oldest first.
     """
+    from pipelines.cli.quarantine_view import show_records  # noqa: PLC0415
     from pipelines.commands.quarantine import shown, unreadable  # noqa: PLC0415
     from pipelines.config.loader import read_config  # noqa: PLC0415
 
-    with _refusals():
+    with refusals():
         found = unreadable(read_config(config).warehouse, vendor, account)
         lines = list(shown(found, number or ()))
-    typer.echo(
-        "These are records as they came: they may hold phone numbers and names."
-        if lines
-        else "Nothing is in quarantine.",
-        err=True,
-    )
-    for line in lines:
-        typer.echo(line)
+    show_records(lines)
 
 
 @quarantine.command("retry")
@@ -614,19 +480,14 @@ def retry_quarantine(
     The vendors are not asked. Stored records keep the time they came at, so that a
     newer version stays the newest. Exit code 1: an open record still cannot be read.
     """
-    from pipelines.commands.quarantine import left_by_reason, retry  # noqa: PLC0415
+    from pipelines.cli.quarantine_view import show_retried  # noqa: PLC0415
+    from pipelines.commands.quarantine import retry  # noqa: PLC0415
     from pipelines.config.loader import read_config  # noqa: PLC0415
 
     os.umask(0o077)  # raw files hold phone numbers
-    with _refusals():
+    with refusals():
         done = retry(read_config(config).warehouse, vendor, account)
-    for one in done:
-        if one.stored:
-            typer.echo(f"{one.vendor}: {one.stored:,} can be read now and are stored")
-        for reason, count in sorted(left_by_reason(one.left).items()):
-            typer.echo(f"{one.vendor}: {count:,} still cannot be read: {reason}")
-    if any(one.stored for one in done):
-        typer.echo("callhouse transform puts what is stored into the tables.", err=True)
+    show_retried(done)
     is_open = any(record.is_open for one in done for record in one.left)
     raise typer.Exit(1 if is_open else 0)
 
@@ -650,7 +511,7 @@ def import_rates(
     from pipelines.config.ecb import read_ecb  # noqa: PLC0415
     from pipelines.config.fx_rates import FX_RATES, merge_into  # noqa: PLC0415
 
-    with _refusals():
+    with refusals():
         given = read_ecb(file, since.date() if since else None)
         merged = merge_into(config / FX_RATES, given)
     for line in merged.told():
@@ -675,155 +536,10 @@ def explain(
     from pipelines.commands.explain import explain as explained  # noqa: PLC0415
     from pipelines.config.loader import read_config  # noqa: PLC0415
 
-    with _refusals():
-        _published(config)
+    with refusals():
+        built_warehouse(config)
         story = explained(read_config(config), call_key)
-    if json:
-        _print_json(as_json(story))
-    else:
-        show_story(story)
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what refuses a run into one sentence and an exit code."""
-    from pipelines.config.loader import ConfigError  # noqa: PLC0415
-    from pipelines.warehouse.locks import LockedError  # noqa: PLC0415
-    from pipelines.warehouse.opening import FileError  # noqa: PLC0415
-    from pipelines.warehouse.publish import PublishError  # noqa: PLC0415
-    from transforms.runner.checks import CheckFailed  # noqa: PLC0415
-    from transforms.runner.parsing import ModelError  # noqa: PLC0415
-
-    try:
-        yield
-    except (ConfigError, LockedError, ModelError, FileError) as error:
-        _say(error)
-        raise typer.Exit(REFUSED) from None
-    except PublishError as error:
-        _say(error)
-        raise typer.Exit(CHECK_FAILED) from None
-    except CheckFailed as error:
-        from pipelines.cli.report import show_bad_rows  # noqa: PLC0415
-
-        _say(error)
-        show_bad_rows([dict(row) for row in error.rows])
-        typer.echo(
-            "Nothing was published; analysts still read the last night.", err=True
-        )
-        raise typer.Exit(CHECK_FAILED) from None
-    except BrokenPipeError:
-        _write_nowhere(sys.stdout, sys.stderr)
-        raise typer.Exit(NOBODY_READS) from None
-    except KeyboardInterrupt:
-        _say("interrupted")
-        raise typer.Exit(INTERRUPTED) from None
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turn any other error into one sentence and an exit code."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - told, with a report
-        from pipelines.load.failure import failure_of  # noqa: PLC0415
-
-        failure = failure_of(error)
-        _say(failure.sentence)
-        sys.exit(failure.exit_code)
-
-
-def _write_out() -> None:
-    """Write what was printed, so that a full disk is an error of the command."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _write_nowhere(sys.stdout)
-        raise OSError(error.errno, error.strerror, "standard output") from None
-
-
-def _write_nowhere(*streams: TextIO) -> None:
-    """Give up what is still to be written, which Python would try again at its end."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for stream in streams:
-        os.dup2(nothing, stream.fileno())
-    os.close(nothing)
-
-
-def _prepare_output() -> None:
-    """Spell out what a terminal's encoding lacks; write nowhere if output is closed."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _say(sentence: object) -> None:
-    """Print a sentence in which nothing can steer the terminal, line ends kept."""
-    from pipelines.extract.errors import escaped  # noqa: PLC0415
-
-    lines = map(escaped, str(sentence).split("\n"))
-    # Where it cannot be written, the exit code alone says it.
-    with suppress(OSError):
-        typer.echo("callhouse: " + "\n".join(lines), err=True)
-
-
-def _exit_code(night: "Night") -> int:
-    if any(outcome.is_blocked for outcome in night.outcomes):
-        return REFUSED
-    return 0 if night.is_complete else 1
-
-
-@contextmanager
-def _settings(
-    folder: Path,
-    now: datetime | None,
-    *,
-    sandbox: bool,
-    if_unconfigured: bool = False,
-) -> "Iterator[tuple[Config, str, datetime]]":
-    """Read the configuration; with ``sandbox``, start the sandbox vendors for it.
-
-    ``if_unconfigured`` starts them too where nobody began to configure a vendor.
-    Raises `ConfigError` where no vendor is configured, and where both are.
-    """
-    from dataclasses import replace  # noqa: PLC0415
-
-    from pipelines.config.loader import ConfigError, read_config  # noqa: PLC0415
-    from pipelines.sandbox.process import running_sandbox  # noqa: PLC0415
-
-    settings = read_config(folder)
-    _tell_places(folder, settings)
-    if settings.vendors and sandbox:
-        names = ", ".join(vendor.name for vendor in settings.vendors)
-        raise ConfigError(
-            f"--sandbox loads invented calls, and {names} is configured in {folder} or "
-            "the environment; leave --sandbox out, or name another folder with --config"
-        )
-    if settings.vendors:
-        yield replace(settings, is_as_of=now is not None), "vendors", _utc(now)
-        return
-    if not sandbox and not (if_unconfigured and not (folder / "secrets.toml").exists()):
-        raise ConfigError(
-            f"no vendor is configured in {folder}; fill in secrets.toml there, or try: "
-            "callhouse run --sandbox"
-        )
-    with running_sandbox(_utc(now) if now else None) as world:
-        typer.echo(
-            f"Loading invented calls of the sandbox vendors, as of {world.now}.",
-            err=True,
-        )
-        environment = {**os.environ, **world.environment}
-        settings = read_config(folder, environment)
-        yield replace(settings, is_as_of=True), "sandbox", world.now
-
-
-def _tell_places(folder: Path, settings: "Config") -> None:
-    warehouse = settings.warehouse.absolute()
-    _say(f"configuration {folder}, warehouse {warehouse}")
+    answer(story, as_json, show_story, json=json)
 
 
 def _chosen(
@@ -845,61 +561,10 @@ def _dry_run(
     from pipelines.cli.estimate_view import foresight, show_foresight  # noqa: PLC0415
     from pipelines.commands.estimate import estimate  # noqa: PLC0415
 
-    with _narrated():
+    with narrated():
         found = [estimate(vendor, settings, clock, order) for vendor in vendors]
-    if json:
-        _print_json(foresight(found))
-    else:
-        show_foresight(found)
+    answer(found, foresight, show_foresight, json=json)
     return 1 if any(one.errors for one in found) else 0
-
-
-@contextmanager
-def _narrated() -> "Iterator[Progress]":
-    """Show progress; an interruption ends in one sentence and an exit code."""
-    from pipelines.cli.report import stderr, told_progress  # noqa: PLC0415
-    from pipelines.cli.signals import Interrupted, interruptible  # noqa: PLC0415
-
-    latest: dict[str, str] = {}
-    try:
-        with interruptible(), told_progress(stderr()) as progress:
-
-            def noted(name: str, done: int, plan: int, records: int, note: str) -> None:
-                if plan:
-                    latest[name] = f"{name} {done} of {plan} windows"
-                progress(name, done, plan, records, note)
-
-            yield noted
-    except Interrupted as stop:
-        held = f" ({', '.join(latest.values())})" if latest else ""
-        typer.echo(
-            f"callhouse: interrupted; what is in stays{held}, and the same command "
-            "goes on from there",
-            err=True,
-        )
-        raise typer.Exit(stop.exit_code) from None
-
-
-def _published(folder: Path) -> Path:
-    from pipelines.config.loader import ConfigError, read_config  # noqa: PLC0415
-    from pipelines.warehouse.migration import refuse_other_tables  # noqa: PLC0415
-    from pipelines.warehouse.publish import PUBLISHED  # noqa: PLC0415
-
-    published = read_config(folder).warehouse / PUBLISHED
-    if not published.exists():
-        raise ConfigError(f"there is no {published.absolute()} yet; run: callhouse run")
-    refuse_other_tables(published)
-    return published
-
-
-def _utc(now: datetime | None) -> datetime:
-    if now is None:
-        return datetime.now(UTC)
-    return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.cli.report import show_rows, stderr
+from pipelines.cli.tables import show_rows, stderr
 from pipelines.commands.estimate import AccountEstimate, Estimate
 from pipelines.commands.pace import duration
 

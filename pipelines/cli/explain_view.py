@@ -13,7 +13,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.cli.report import compact_table, plain, stdout
+from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
 from pipelines.commands.explain import Story, Version
 from pipelines.extract.errors import escaped
 from pipelines.warehouse.published import Row
@@ -37,17 +37,17 @@ def as_json(story: Story) -> Row:
     """Return all of it for a machine, the vendor's records as they came."""
     return {
         "as_of": plain(story.as_of),
-        "call": _plain(story.call),
+        "call": plain_row(story.call),
         "unsettled": list(story.unsettled),
-        "legs": [_plain(row) for row in story.legs],
-        "costs": [_plain(row) for row in story.costs],
-        "agents": [_plain(row) for row in story.agents],
-        "queues": [_plain(row) for row in story.queues],
+        "legs": plain_rows(story.legs),
+        "costs": plain_rows(story.costs),
+        "agents": plain_rows(story.agents),
+        "queues": plain_rows(story.queues),
         "versions": [
             {
-                **_plain(asdict(one)),
-                "windows": [_plain(window) for window in one.windows],
-                "changes": [_plain(change) for change in one.changes],
+                **plain_row(asdict(one)),
+                "windows": plain_rows(one.windows),
+                "changes": plain_rows(one.changes),
             }
             for one in story.versions
         ],
@@ -247,10 +247,6 @@ def _span(window: Row) -> str:
     start, end = window["window_start"], window["window_end"]
     shown = "%Y-%m-%d" if start.time() == end.time() == datetime.min.time() else None
     return "..".join(f"{one:{shown or '%Y-%m-%d %H:%M'}}" for one in (start, end))
-
-
-def _plain(row: Row) -> Row:
-    return {key: plain(value) for key, value in row.items()}
 
 
 def _listed(*parts: object) -> str:

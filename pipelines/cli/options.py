@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from pipelines.config.loader import Config, ConfigError, Vendor
+from pipelines.config.model import Config, Vendor
+from pipelines.config.toml_file import ConfigError
 from pipelines.planning.planner import Order
 from pipelines.planning.windows import DAY
 

@@ -14,14 +14,13 @@ import duckdb
 
 from pipelines.commands.estimate import estimate
 from pipelines.commands.pace import duration
-from pipelines.commands.run import ORIGIN, ORIGINS
-from pipelines.config.loader import Config
-from pipelines.load.loader import file_lock, raw_file
+from pipelines.commands.run import ORIGINS
+from pipelines.config.model import Config
 from pipelines.planning.planner import Order, PastRead
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
-from pipelines.warehouse.journal import JOURNAL, unreadable_lines
-from pipelines.warehouse.ledger import held_windows, query
+from pipelines.warehouse.journal import unreadable_lines
+from pipelines.warehouse.ledger import held_windows
 from pipelines.warehouse.locks import LockedError, in_turn
 from pipelines.warehouse.migration import LAYOUT, inspect
 from pipelines.warehouse.opening import (
@@ -36,7 +35,8 @@ from pipelines.warehouse.opening import (
     refuse_damaged,
     refusing,
 )
-from pipelines.warehouse.publish import PUBLISHED
+from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.raw_files import query
 from transforms.runner import build_state
 
 GOOD, ABSENT, EMPTY, IN_USE, WRONG = "good", "absent", "empty", "in use", "wrong"
@@ -65,13 +65,14 @@ class Finding:
 def examine(config: Config, now: datetime) -> list[Finding]:
     """Return what was found of every file of the warehouse, and what to do."""
     warehouse = config.warehouse
-    published = warehouse / PUBLISHED
-    built = _built_loads(warehouse / "build.duckdb") or _built_loads(published)
-    found = [_origin(warehouse / ORIGIN), _journal(warehouse)]
+    published = warehouse.published
+    built = _built_loads(warehouse.build, BUILD_FILE)
+    built = built or _built_loads(published, PUBLISHED_FILE)
+    found = [_origin(warehouse.origin), _journal(warehouse)]
     found += [_raw(config, name, built.get(name, set()), now) for name in vendors()]
-    found.append(_tables(warehouse / "build.duckdb", BUILD_FILE))
+    found.append(_tables(warehouse.build, BUILD_FILE))
     found.append(_tables(published, PUBLISHED_FILE))
-    return [*found, *_locks(warehouse / "locks")]
+    return [*found, *_locks(warehouse.locks)]
 
 
 def _origin(mark: Path) -> Finding:
@@ -87,8 +88,8 @@ def _origin(mark: Path) -> Finding:
     return Finding(str(mark), WRONG if said else EMPTY, None, None, problem, remedy)
 
 
-def _journal(warehouse: Path) -> Finding:
-    journal = warehouse / JOURNAL
+def _journal(warehouse: Warehouse) -> Finding:
+    journal = warehouse.journal
     if not is_present(journal):
         return Finding(str(journal), EMPTY if journal.exists() else ABSENT)
     try:
@@ -102,7 +103,7 @@ def _journal(warehouse: Path) -> Finding:
 
 
 def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
-    raw = raw_file(config.warehouse, name)
+    raw = config.warehouse.raw(name)
     found = Finding(str(raw), GOOD)
     anew = "restore it from a backup, or "
     if not is_present(raw):
@@ -113,7 +114,7 @@ def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
     else:
         try:
             with in_turn(
-                file_lock(config.warehouse, name), shared=True, patience=A_MOMENT
+                config.warehouse.raw_lock(name), shared=True, patience=A_MOMENT
             ):
                 refuse_damaged(raw, RAW_FILE)
                 stamp, lacks = inspect(raw)
@@ -194,7 +195,7 @@ def _locks(folder: Path) -> Iterator[Finding]:
 
 def _reload(config: Config, name: str, now: datetime) -> str:
     """Return the command that loads a vendor anew, with what it would cost."""
-    reads = _published_reads(config.warehouse / PUBLISHED, name)
+    reads = _published_reads(config.warehouse.published, name)
     first = config.start or (now - timedelta(days=config.history_days)).date()
     if reads:
         first = min(read.interval[0] for read in reads).date()
@@ -230,10 +231,9 @@ def _published_reads(published: Path, name: str) -> list[PastRead]:
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
-def _built_loads(file: Path) -> dict[str, set[str]]:
+def _built_loads(file: Path, purpose: Purpose) -> dict[str, set[str]]:
     """Return the loads that a built file was built from, by vendor."""
     found: dict[str, set[str]] = {}
-    purpose = PUBLISHED_FILE if file.name == PUBLISHED else BUILD_FILE
     # What keeps it from being read is told as that file's own finding.
     with suppress(FileError):
         if is_present(file):

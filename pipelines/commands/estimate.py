@@ -7,15 +7,14 @@ its total of three of the days.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeAlias
 
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.errors import VendorError
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms
-from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads, raw_file
+from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
 from pipelines.load.work_plan import backlog, streams_for
 from pipelines.planning.planner import (
     SETTLE,
@@ -30,6 +29,7 @@ from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window
 from pipelines.sources import connect
 from pipelines.warehouse.opening import is_present
+from pipelines.warehouse.paths import Warehouse
 
 A_PACKAGE = 1.5
 """Seconds that it takes to store a batch."""
@@ -152,9 +152,9 @@ def _estimate(
     )
 
 
-def _reads(warehouse: Path, vendor: str) -> list[PastRead]:
+def _reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
     """Return the ledger; of a vendor never loaded, without a trace of having asked."""
-    if not is_present(raw_file(warehouse, vendor)):
+    if not is_present(warehouse.raw(vendor)):
         return []
     return known_reads(warehouse, vendor)
 

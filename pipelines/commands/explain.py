@@ -14,13 +14,15 @@ from typing import Any, Literal, TypeAlias
 
 import duckdb
 
-from pipelines.config.loader import Config, ConfigError
-from pipelines.load.loader import raw_file, reading
+from pipelines.config.model import Config
+from pipelines.config.toml_file import ConfigError
+from pipelines.load.loader import reading
 from pipelines.sources import streams_of, vendors
-from pipelines.warehouse.ledger import query, versions
 from pipelines.warehouse.opening import PUBLISHED_FILE, read
-from pipelines.warehouse.publish import PUBLISHED
+from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published import Row
+from pipelines.warehouse.raw_files import query
+from pipelines.warehouse.records import versions
 
 Event: TypeAlias = Literal["first", "changed", "gone", "back"]
 
@@ -77,7 +79,7 @@ def explain(config: Config, call_key: str) -> Story:
     Raises `ConfigError` for a key that no published call has; it names the nearest.
     """
     zone = config.reporting_time_zone
-    with _published(config.warehouse / PUBLISHED, call_key, zone) as tables:
+    with _published(config.warehouse.published, call_key, zone) as tables:
         found = _rows(_own(tables, "main.fact_calls", call_key))
         if not found:
             raise ConfigError(_unknown(tables, config.warehouse, call_key))
@@ -91,7 +93,7 @@ def explain(config: Config, call_key: str) -> Story:
         changes = _rows(_own(tables, "ops.call_changes", call_key).order("field"))
         (horizon,) = _rows(tables.sql(query("horizon")))
         (local_times,) = _rows(tables.sql(query("local_times")))
-    raw = raw_file(config.warehouse, call["vendor"])
+    raw = config.warehouse.raw(call["vendor"])
     has_raw = os.access(raw, os.R_OK)
     held = _held(config.warehouse, call) if has_raw else {}
     steps = [
@@ -141,7 +143,9 @@ def _rows(found: duckdb.DuckDBPyRelation) -> list[Row]:
     return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
 
-def _unknown(tables: duckdb.DuckDBPyConnection, warehouse: Path, call_key: str) -> str:
+def _unknown(
+    tables: duckdb.DuckDBPyConnection, warehouse: Warehouse, call_key: str
+) -> str:
     """Say in one sentence what is wrong with a key, and which may be meant."""
     near = [key for (key,) in tables.sql(query("near_keys")).fetchall()]
     meant = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -155,7 +159,7 @@ def _unknown(tables: duckdb.DuckDBPyConnection, warehouse: Path, call_key: str) 
     if vendor not in vendors():
         known = ", ".join(vendors())
         return f"{call_key!r}: there is no vendor {vendor!r}, only {known}{meant}"
-    raw = raw_file(warehouse, vendor)
+    raw = warehouse.raw(vendor)
     own = {"vendor": vendor, "account": account, "vendor_call_id": call_id}
     if os.access(raw, os.R_OK) and any(_held(warehouse, own).values()):
         return (
@@ -165,7 +169,7 @@ def _unknown(tables: duckdb.DuckDBPyConnection, warehouse: Path, call_key: str) 
     return f"there is no call {call_key!r}{meant}"
 
 
-def _held(warehouse: Path, call: Row) -> dict[str, list[dict[str, Any]]]:
+def _held(warehouse: Warehouse, call: Row) -> dict[str, list[dict[str, Any]]]:
     """Return the versions of the call's records, by raw table."""
     vendor = call["vendor"]
     names: dict[str, set[str]] = {}

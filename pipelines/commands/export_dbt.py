@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 
 from pipelines.commands.run import MODELS, given_to_models
-from pipelines.config.loader import Config, ConfigError
-from pipelines.load.loader import raw_file
+from pipelines.config.model import Config
+from pipelines.config.toml_file import ConfigError
 from transforms.export.dbt import Given, project
 from transforms.runner.graph import read_graph
 from transforms.runner.inputs import attach
@@ -32,12 +32,12 @@ def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
             raise ConfigError("; ".join(given.unreadable.values()))
         if not raw:
             raise ConfigError(
-                f"nothing is loaded in {config.warehouse} yet; run: callhouse run"
+                f"nothing is loaded in {config.warehouse.root} yet; run: callhouse run"
             )
         graph = read_graph(MODELS, context)
         with closing(duckdb.connect()) as connection:
             files = attach(connection, raw, graph)
-        raw_folder = raw_file(config.warehouse, "").parent.resolve()
+        raw_folder = config.warehouse.raw_folder.resolve()
         facts = Given(
             context=context,
             raw_folder=Path(os.path.relpath(raw_folder, folder.resolve())).as_posix(),

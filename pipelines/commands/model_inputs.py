@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.config.fx_rates import FxRate, rates_of
-from pipelines.config.loader import SETTLE_AFTER, Account, Config, RateCard, Vendor
+from pipelines.config.model import SETTLE_AFTER, Account, Config, Vendor
+from pipelines.config.rate_cards import RateCard
 from pipelines.sources import streams_of
 from pipelines.warehouse.ledger import past_reads
 

@@ -16,17 +16,18 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.config.loader import ConfigError
+from pipelines.config.toml_file import ConfigError
 from pipelines.extract.errors import escaped
-from pipelines.extract.resources import RECORDS
+from pipelines.extract.raw_schema import RECORDS
 from pipelines.extract.window_reader import UNREADABLE, read_keys, reason_of
 from pipelines.load.erasure import Erased, blanked, marked
-from pipelines.load.loader import LAST_BREATH, file_lock, raw_file, run_lock
+from pipelines.load.loader import LAST_BREATH
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of, vendors
-from pipelines.warehouse.ledger import query
 from pipelines.warehouse.locks import in_turn, only_one
 from pipelines.warehouse.opening import RAW_FILE, is_present, refusing, writing
+from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.raw_files import query
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
 REPLACEMENT = "\ufffd"
@@ -77,7 +78,7 @@ class Retried:
 
 
 def unreadable(
-    warehouse: Path, names: Iterable[str] | None, accounts: Iterable[str] | None
+    warehouse: Warehouse, names: Iterable[str] | None, accounts: Iterable[str] | None
 ) -> list[Unreadable]:
     """Return what is in quarantine, the oldest first.
 
@@ -86,8 +87,8 @@ def unreadable(
     """
     found: list[Unreadable] = []
     for vendor in _vendors(names):
-        raw = raw_file(warehouse, vendor)
-        with in_turn(file_lock(warehouse, vendor), shared=True):
+        raw = warehouse.raw(vendor)
+        with in_turn(warehouse.raw_lock(vendor), shared=True):
             if is_present(raw):
                 with _opened(raw) as file, refusing(raw, RAW_FILE):
                     found += _records(file, vendor, accounts)
@@ -136,25 +137,27 @@ def shown(found: Sequence[Unreadable], numbers: Iterable[int]) -> Iterator[str]:
 
 
 def retry(
-    warehouse: Path, names: Iterable[str] | None, accounts: Iterable[str] | None
+    warehouse: Warehouse, names: Iterable[str] | None, accounts: Iterable[str] | None
 ) -> list[Retried]:
     """Store what the present code can read, as it was when it came.
 
     All of a vendor's records move in one transaction. Raises `LockedError`, before
     anything is done, while a vendor is being loaded.
     """
-    chosen = [one for one in _vendors(names) if is_present(raw_file(warehouse, one))]
+    chosen = [one for one in _vendors(names) if is_present(warehouse.raw(one))]
     with ExitStack() as locks:
         for vendor in chosen:
-            lock, what = run_lock(warehouse, vendor), f"loading {vendor}"
+            lock, what = warehouse.vendor_lock(vendor), f"loading {vendor}"
             locks.enter_context(only_one(lock, what, patience=LAST_BREATH))
         return [_retry(warehouse, vendor, accounts) for vendor in chosen]
 
 
-def _retry(warehouse: Path, vendor: str, accounts: Iterable[str] | None) -> Retried:
-    raw = raw_file(warehouse, vendor)
+def _retry(
+    warehouse: Warehouse, vendor: str, accounts: Iterable[str] | None
+) -> Retried:
+    raw = warehouse.raw(vendor)
     with (
-        in_turn(file_lock(warehouse, vendor)),
+        in_turn(warehouse.raw_lock(vendor)),
         writing(raw) as file,
         refusing(raw, RAW_FILE),
     ):

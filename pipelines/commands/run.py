@@ -14,8 +14,9 @@ import pyarrow as pa
 import transforms
 from pipelines.commands.model_inputs import told
 from pipelines.config.fx_rates import rates_of
-from pipelines.config.loader import Config, ConfigError, Vendor
-from pipelines.load.loader import Progress, clock_from, raw_file, reading
+from pipelines.config.model import Config, Vendor
+from pipelines.config.toml_file import ConfigError
+from pipelines.load.loader import Progress, clock_from, reading
 from pipelines.load.result import Outcome
 from pipelines.load.workers import load_vendors
 from pipelines.planning.planner import Order
@@ -37,14 +38,14 @@ from pipelines.warehouse.opening import (
     refuse_held,
     refusing,
 )
-from pipelines.warehouse.publish import PUBLISHED, folder_mode, publish
+from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.publish import folder_mode, publish
 from transforms.runner.build import BuildResult, build
 from transforms.runner.build_state import HistoryError
 
 MODELS = Path(transforms.__file__).parent / "models"
-ORIGIN = "origin"
-"""Names, in a warehouse, what its calls are: the vendors', or the sandbox's."""
 ORIGINS = ("vendors", "sandbox")
+"""What the calls of a warehouse are; the file `Warehouse.origin` says which."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def run_night(
     """
     priced = _with_rates(config)
     make_warehouse(config)
-    with only_one(config.warehouse / "locks" / "run.lock", "a run"):
+    with only_one(config.warehouse.run_lock, "a run"):
         outcomes = load_all(
             config, now, progress, vendors=vendors, origin=origin, audit=audit
         )
@@ -113,7 +114,7 @@ def run_backfill(
     with ExitStack() as locks:
         taken: list[Outcome] = []
         for vendor in vendors:
-            lock = config.warehouse / "locks" / f"{vendor.name}.backfill.lock"
+            lock = config.warehouse.backfill_lock(vendor.name)
             try:
                 locks.enter_context(only_one(lock, f"a backfill of {vendor.name}"))
             except LockedError as error:
@@ -171,11 +172,9 @@ def build_and_publish(
     """
     make_warehouse(config)
     warehouse = config.warehouse
-    build_file = warehouse / "build.duckdb"
+    build_file = warehouse.build
     with ExitStack() as locks:
-        locks.enter_context(
-            in_turn(warehouse / "locks" / "build.lock", patience=A_BUILD)
-        )
+        locks.enter_context(in_turn(warehouse.build_lock, patience=A_BUILD))
         locks.enter_context(private())
         with _written_down(config, now):
             result = _build(config, now, build_file, full=full, forget=forget_history)
@@ -216,7 +215,7 @@ def given_to_models(
     unreadable = {**(damaged or {})}
     with ExitStack() as turns:
         for name in all_vendors():
-            if name in unreadable or not is_present(raw_file(warehouse, name)):
+            if name in unreadable or not is_present(warehouse.raw(name)):
                 continue
             try:
                 raw[name] = turns.enter_context(reading(warehouse, name))
@@ -232,7 +231,7 @@ def _build(
     config: Config, now: datetime, build_file: Path, *, full: bool, forget: bool
 ) -> BuildResult:
     refuse_held(build_file, BUILD_FILE)
-    mended = _mend(build_file, config.warehouse / PUBLISHED)
+    mended = _mend(build_file, config.warehouse.published)
     damaged: dict[str, str] = {}
     for _ in range(len(all_vendors()) + 1):
         with given_to_models(config, now, damaged) as given:
@@ -282,7 +281,7 @@ def _sentences(config: Config, result: BuildResult, given: Given) -> dict[str, s
         for name, why in given.unreadable.items()
     }
     for name, why in result.kept.items():
-        path = raw_file(config.warehouse, name)
+        path = config.warehouse.raw(name)
         found.setdefault(
             name,
             f"{path} {why}, so {name} keeps the calls it had; restore the file from a "
@@ -334,14 +333,13 @@ def _open_to_write(build_file: Path) -> None:
 
 def make_warehouse(config: Config) -> None:
     """Make the folder of a warehouse, and let nobody into what is private in it."""
-    warehouse = config.warehouse
+    root = config.warehouse.root
     try:
-        if not warehouse.exists():
-            warehouse.parent.mkdir(parents=True, exist_ok=True)
-            warehouse.mkdir()
-            warehouse.chmod(folder_mode(config.published_mode))
-        for name in ("raw", "locks", "dlt"):
-            folder = warehouse / name
+        if not root.exists():
+            root.parent.mkdir(parents=True, exist_ok=True)
+            root.mkdir()
+            root.chmod(folder_mode(config.published_mode))
+        for folder in config.warehouse.private_folders:
             if not folder.exists():
                 folder.mkdir(mode=0o700)
             elif folder.stat().st_uid == os.geteuid():
@@ -365,16 +363,16 @@ def _written_down(config: Config, now: datetime) -> Iterator[None]:
         raise
 
 
-def _keep_apart(warehouse: Path, origin: str) -> None:
+def _keep_apart(warehouse: Warehouse, origin: str) -> None:
     """Refuse to mix invented calls with real ones in one warehouse."""
-    mark = warehouse / ORIGIN
+    mark = warehouse.origin
     if mark.is_dir():
         raise FileError(f"{mark} is a folder, where a file must be; delete it")
     held = mark.read_bytes().decode("utf-8", "replace").strip() if mark.exists() else ""
     if held not in ORIGINS:
         if mark.exists():
             tell(f"{mark} did not say whose calls these are; now it says: {origin}")
-        incoming = mark.with_name(f"{ORIGIN}.incoming")
+        incoming = mark.with_name(f"{mark.name}.incoming")
         incoming.unlink(missing_ok=True)
         with private():
             incoming.write_text(origin + "\n")
@@ -382,8 +380,9 @@ def _keep_apart(warehouse: Path, origin: str) -> None:
         held = origin
     if held != origin:
         raise ConfigError(
-            f"{warehouse} holds calls of the {held} and this run would add calls of "
-            f"the {origin}; name another folder as CALLHOUSE__WAREHOUSE, or delete it"
+            f"{warehouse.root} holds calls of the {held} and this run would add calls "
+            f"of the {origin}; name another folder as CALLHOUSE__WAREHOUSE, or "
+            "delete it"
         )
 
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pipelines.config.loader import Config, Vendor
+from pipelines.config.model import Config, Vendor
 from pipelines.load.audit import Counted, comparable, count, differences
 from pipelines.load.loader import reading
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, overlaps
 from pipelines.sources import streams_of
-from pipelines.warehouse.ledger import HeldWindow, held_windows, past_reads, unbuilt
+from pipelines.warehouse.ledger import HeldWindow, held_windows, past_reads
 from pipelines.warehouse.locks import only_one
 from pipelines.warehouse.migration import refuse_other_tables
-from pipelines.warehouse.publish import PUBLISHED
+from pipelines.warehouse.records import unbuilt
 
 LOST, DIFFERENT, UNKNOWN, UNBUILT = "lost", "different", "unknown", "unbuilt"
 
@@ -60,7 +60,7 @@ def verify(
 
     Raises `pipelines.warehouse.locks.LockedError` while the vendor is being loaded.
     """
-    lock = config.warehouse / "locks" / f"{vendor.name}.run.lock"
+    lock = config.warehouse.vendor_lock(vendor.name)
     streams = [one for one in streams_of(vendor.name) if one.is_by_own_time]
     with (
         only_one(lock, f"loading {vendor.name}"),
@@ -126,7 +126,7 @@ def _unbuilt(
     streams: Sequence[Stream],
     span: Interval | None,
 ) -> Iterator[Finding]:
-    published = config.warehouse / PUBLISHED
+    published = config.warehouse.published
     for stream in {one.table: one for one in streams if one.calls}.values():
         if not published.exists():
             continue

@@ -13,10 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.commands.run import MODELS, given_to_models
-from pipelines.config.loader import SETTLE_AFTER, Config
+from pipelines.config.model import SETTLE_AFTER, Config
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
+from pipelines.warehouse.paths import Warehouse
 from transforms.export.lineage_picture import picture
 from transforms.export.schema_page import page, types
 from transforms.runner.build import build
@@ -120,9 +121,9 @@ def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
 def schema() -> dict[Path, str]:
     """Return the schema page and its picture, from an empty warehouse."""
     with TemporaryDirectory() as folder:
-        empty = Config(Path(folder), vendors=())
+        empty = Config(Warehouse(Path(folder)), vendors=())
         with given_to_models(empty, datetime.now(UTC)) as given:
-            built = Path(folder) / "build.duckdb"
+            built = empty.warehouse.build
             build(built, MODELS, given.raw, given.context)
             graph = read_graph(MODELS, given.context)
         return {SCHEMA: page(graph, types(built)), PICTURE: picture(graph)}

@@ -13,7 +13,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
@@ -25,14 +25,14 @@ import duckdb
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
-from pipelines.config.fx_rates import CURRENCY, FX_RATES, FxRate
-from pipelines.config.rate_cards import RateCard, read_rate_cards
+from pipelines.config.fx_rates import CURRENCY, FX_RATES
+from pipelines.config.model import SETTLE_AFTER, Account, Config, Vendor
+from pipelines.config.rate_cards import read_rate_cards
 from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
 from pipelines.extract.address import trouble_with
-from pipelines.extract.source import SourceSettings, ZeroOrMore
+from pipelines.extract.source import ZeroOrMore
 from pipelines.sources import settings_of, vendors
-
-__all__ = ["Account", "Config", "ConfigError", "RateCard", "Vendor", "read_config"]
+from pipelines.warehouse.paths import Warehouse
 
 PREFIX = "CALLHOUSE__"
 DEFAULT_ALIAS = "main"
@@ -52,57 +52,6 @@ SENT_IN_HEADERS = frozenset({"api_key"})
 ALIAS = re.compile(r"[\w.-]+")
 """What an account may be called: ``vendor:account:id`` names each call, so that a
 colon would give two calls one key."""
-SETTLE_AFTER = timedelta(days=7)
-"""A call is asked for until it is this old; what is known of it then is final."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """One login at one vendor."""
-
-    vendor: str
-    alias: str
-    settings: SourceSettings = field(default_factory=SourceSettings)
-    """The vendor's own, credentials among them; those of nobody where the account is
-    loaded and no longer configured."""
-    currency: str | None = None
-    time_zone: str | None = None
-    region: str | None = None
-    """ISO alpha-2 of the country whose national form its phone numbers have."""
-    decimal_separator: str | None = None
-    """What an amount such as 1,019 has before its decimals, where a text is one."""
-
-
-@dataclass(frozen=True)
-class Vendor:
-    """One vendor with the accounts that have their credentials."""
-
-    name: str
-    accounts: tuple[Account, ...]
-    lookback: timedelta | None
-    """As configured; `Stream.lookback_or` says where it holds."""
-    settle_after: timedelta
-
-
-@dataclass(frozen=True)
-class Config:
-    """All that a run is told."""
-
-    warehouse: Path
-    vendors: tuple[Vendor, ...]
-    start: date | None = None
-    history_days: int = 30
-    reporting_time_zone: str = "UTC"
-    reporting_currency: str = "USD"
-    service_level_seconds: int = 20
-    keep_snapshots: int = 3
-    published_mode: int = 0o640
-    """Who may read what is published."""
-    rate_cards: tuple[RateCard, ...] = ()
-    is_as_of: bool = True
-    """Whether a run is given its time, and does not take the machine's."""
-    fx_rates: Path | tuple[FxRate, ...] = field(default=(), repr=False, compare=False)
-    """Their table, which `fx_rates.rates_of` reads for a build only; or rates."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +89,7 @@ def read_config(
     configured = tuple(one for one in map(section, vendors()) if one.accounts)
     aliases = {one.name: [own.alias for own in one.accounts] for one in configured}
     return Config(
-        warehouse=_warehouse(settings, general.warehouse),
+        warehouse=Warehouse(_warehouse(settings, general.warehouse)),
         vendors=configured,
         start=general.start,
         history_days=general.history_days,

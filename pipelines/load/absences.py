@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from pipelines.config.loader import Account, Vendor
-from pipelines.extract.resources import ABSENCES, LEDGER, RECORDS
+from pipelines.config.model import Account, Vendor
+from pipelines.extract.raw_schema import ABSENCES, LEDGER, RECORDS
 from pipelines.load.change_detection import Tally
 from pipelines.load.result import Asked, Outcome, key, key_of
 from pipelines.planning.deletion import (
@@ -36,13 +36,13 @@ from pipelines.planning.reasons import EXPIRED, MISSING, SILENT
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window, subtract
 from pipelines.sources import streams_of
-from pipelines.warehouse.ledger import (
+from pipelines.warehouse.ledger import suspicions
+from pipelines.warehouse.records import (
     Keys,
     Lost,
     days_with_records,
     missing_of,
     seen_again,
-    suspicions,
 )
 
 CONTROLS = 3

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from pipelines.config.loader import Account, Vendor
+from pipelines.config.model import Account, Vendor
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms

@@ -10,21 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
-from pipelines.config.loader import Config, Vendor
+from pipelines.config.model import Config, Vendor
 from pipelines.load.loader import (
     Progress,
     ask,
     clock_from,
     known_reads,
-    run_lock,
-    turn_lock,
 )
 from pipelines.load.result import Outcome
 from pipelines.load.work_plan import backlog
 from pipelines.planning.planner import BACKFILL, Order, refuse_earlier
 from pipelines.warehouse.locks import A_RUN, Holder, in_turn, only_one
+from pipelines.warehouse.paths import Warehouse
 
 
 def backfill(
@@ -51,7 +49,9 @@ def backfill(
 
 
 @contextmanager
-def _batch_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator[None]:
+def _batch_turn(
+    vendor: Vendor, warehouse: Warehouse, progress: Progress
+) -> Iterator[None]:
     """Have the vendor to oneself for a batch, after every night that waits for it."""
 
     def told(holder: Holder) -> None:
@@ -59,10 +59,10 @@ def _batch_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator
         progress(vendor.name, 0, 0, 0, said)
 
     # Free again at once: only who is not a backfill may wait with it.
-    with in_turn(turn_lock(warehouse, vendor.name)):
+    with in_turn(warehouse.queue_lock(vendor.name)):
         pass
     with only_one(
-        run_lock(warehouse, vendor.name),
+        warehouse.vendor_lock(vendor.name),
         f"loading {vendor.name}",
         patience=A_RUN,
         told=told,

@@ -12,7 +12,7 @@ from pipelines.load.erasure import Erased, Known
 from pipelines.planning.reasons import BEGUN
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of
-from pipelines.warehouse.ledger import (
+from pipelines.warehouse.records import (
     Compared,
     Keys,
     compared,

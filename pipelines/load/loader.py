@@ -18,9 +18,10 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from pipelines.config.loader import Account, Config, Vendor
+from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
-from pipelines.extract.resources import LEDGER, dlt_source, stored_at_once
+from pipelines.extract.raw_schema import LEDGER
+from pipelines.extract.resources import dlt_source, stored_at_once
 from pipelines.extract.window_reader import Package, Terms
 from pipelines.load.absences import (
     ROUNDS,
@@ -47,16 +48,12 @@ from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse
 from pipelines.planning.request_budget import spent_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
-from pipelines.warehouse.ledger import (
-    HeldWindow,
-    held,
-    held_windows,
-    next_load,
-    past_reads,
-)
+from pipelines.warehouse.ledger import HeldWindow, held_windows, next_load, past_reads
 from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
 from pipelines.warehouse.opening import RAW_FILE, refuse_held, writing
+from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.records import held
 
 BATCH_WINDOWS = 16
 """Windows of one load package: what a kill can cost, against a second a package."""
@@ -94,36 +91,16 @@ Where nothing is planned, the note alone is told.
 """
 
 
-def raw_file(warehouse: Path, vendor: str) -> Path:
-    """Return the path of a vendor's own file."""
-    return warehouse / "raw" / f"{vendor}.duckdb"
-
-
-def file_lock(warehouse: Path, vendor: str) -> Path:
-    """Return the lock that its writer and its readers take in turn."""
-    return warehouse / "locks" / f"{vendor}.file.lock"
-
-
 @contextmanager
-def reading(warehouse: Path, vendor: str) -> Iterator[Path]:
+def reading(warehouse: Warehouse, vendor: str) -> Iterator[Path]:
     """Give a vendor's raw file in our layout, while nobody writes it.
 
     Raises `pipelines.warehouse.migration.LayoutError` for a file of a newer program.
     """
-    raw, lock = raw_file(warehouse, vendor), file_lock(warehouse, vendor)
+    raw, lock = warehouse.raw(vendor), warehouse.raw_lock(vendor)
     migrate(raw, lock)
     with in_turn(lock, shared=True):
         yield raw
-
-
-def run_lock(warehouse: Path, vendor: str) -> Path:
-    """Return the lock of who asks a vendor: one at a time, for pace and quota."""
-    return warehouse / "locks" / f"{vendor}.run.lock"
-
-
-def turn_lock(warehouse: Path, vendor: str) -> Path:
-    """Return the lock of who is to be the next to ask a vendor."""
-    return warehouse / "locks" / f"{vendor}.turn.lock"
 
 
 def load(
@@ -143,7 +120,7 @@ def load(
     warehouse = config.warehouse
     clock = clock_from(now)
     with _night_turn(vendor, warehouse, progress):
-        raw = raw_file(warehouse, vendor.name)
+        raw = warehouse.raw(vendor.name)
         reads = known_reads(warehouse, vendor.name)
         refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
@@ -164,14 +141,16 @@ def clock_from(now: datetime) -> Callable[[], datetime]:
     return lambda: now + timedelta(seconds=time.monotonic() - began)
 
 
-def known_reads(warehouse: Path, vendor: str) -> list[PastRead]:
+def known_reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
     """Return the ledger of a vendor, waiting for who is writing it."""
     with reading(warehouse, vendor) as raw:
         return past_reads(raw)
 
 
 @contextmanager
-def _night_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator[None]:
+def _night_turn(
+    vendor: Vendor, warehouse: Warehouse, progress: Progress
+) -> Iterator[None]:
     """Have the vendor to oneself for a night, also while a backfill is going on.
 
     Who holds the turn lock is the next: without it a backfill that asks for its next
@@ -188,9 +167,9 @@ def _night_turn(vendor: Vendor, warehouse: Path, progress: Progress) -> Iterator
 
     what = f"loading {vendor.name}"
     with ExitStack() as locks:
-        next_one = turn_lock(warehouse, vendor.name)
+        next_one = warehouse.queue_lock(vendor.name)
         with only_one(next_one, what, patience=LAST_BREATH):
-            lock = run_lock(warehouse, vendor.name)
+            lock = warehouse.vendor_lock(vendor.name)
             locks.enter_context(only_one(lock, what, patience=patience, told=told))
         yield
 
@@ -200,7 +179,7 @@ class _Run:
     """One vendor's questions, asked in batches; what came of them so far."""
 
     vendor: Vendor
-    warehouse: Path
+    warehouse: Warehouse
     clock: Callable[[], datetime]
     progress: Progress
     turn: Callable[[], AbstractContextManager[None]]
@@ -259,8 +238,8 @@ class _Run:
         Return the accounts of which not all chosen windows could be counted.
         """
         now = self.reads.since
-        raw = raw_file(self.warehouse, self.vendor.name)
-        lock = file_lock(self.warehouse, self.vendor.name)
+        raw = self.warehouse.raw(self.vendor.name)
+        lock = self.warehouse.raw_lock(self.vendor.name)
         wanted: list[Asked] = []
         rows: list[dict[str, Any]] = []
         notes: list[str] = []
@@ -324,8 +303,8 @@ class _Run:
     def _verdict(
         self, confirmed: Interval | None, uncounted: Collection[str] = ()
     ) -> Verdict:
-        raw = raw_file(self.warehouse, self.vendor.name)
-        lock = file_lock(self.warehouse, self.vendor.name)
+        raw = self.warehouse.raw(self.vendor.name)
+        lock = self.warehouse.raw_lock(self.vendor.name)
         now = self.reads.since
         places = [
             place
@@ -354,7 +333,7 @@ class _Run:
 
 def ask(
     vendor: Vendor,
-    warehouse: Path,
+    warehouse: Warehouse,
     agenda: Agenda,
     clock: Callable[[], datetime],
     progress: Progress,
@@ -381,7 +360,7 @@ def ask(
 
 def load_batch(
     vendor: Vendor,
-    warehouse: Path,
+    warehouse: Warehouse,
     asked: Sequence[Asked],
     clock: Callable[[], datetime],
     spent: Mapping[str, int],
@@ -394,7 +373,7 @@ def load_batch(
     A package that is full takes no more of them: what is left has no ledger row, or
     is ``begun``, and goes on with the next package.
     """
-    raw = raw_file(warehouse, vendor.name)
+    raw = warehouse.raw(vendor.name)
     tally, package = Tally(), Package(begun={} if begun is None else begun)
 
     def sources(load_no: int) -> list[Any]:
@@ -408,7 +387,7 @@ def load_batch(
                 load_no=load_no,
                 run=run,
                 package=package,
-                folder=_work_folder(warehouse, vendor),
+                folder=warehouse.work_folder(vendor.name),
                 held=partial(held, raw),
             )
             source = connect(vendor.name, account.settings, terms)
@@ -427,14 +406,9 @@ def _unasked(batch: Sequence[Asked], tally: Tally) -> list[Asked]:
     return [one for one in batch if (*key(one), one[1].purpose) not in answered]
 
 
-def _work_folder(warehouse: Path, vendor: Vendor) -> Path:
-    """Return where dlt works; all of it is deleted before each load and after it."""
-    return warehouse / "dlt" / vendor.name
-
-
-def _next_load(vendor: Vendor, warehouse: Path) -> int:
+def _next_load(vendor: Vendor, warehouse: Warehouse) -> int:
     """Take the number of a vendor's next load."""
-    raw, lock = raw_file(warehouse, vendor.name), file_lock(warehouse, vendor.name)
+    raw, lock = warehouse.raw(vendor.name), warehouse.raw_lock(vendor.name)
     raw.parent.mkdir(parents=True, exist_ok=True)
     migrate(raw, lock, create=True)
     with in_turn(lock):
@@ -454,7 +428,7 @@ def _limit_for(tally: Tally) -> dict[str, str]:
 
 def _store(
     vendor: Vendor,
-    warehouse: Path,
+    warehouse: Warehouse,
     data: Callable[[int], Sequence[Any]],
     limit: Callable[[], dict[str, str]] = dict,
 ) -> None:
@@ -470,11 +444,11 @@ def _store(
     )
     from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
 
-    raw = raw_file(warehouse, vendor.name)
+    raw = warehouse.raw(vendor.name)
     # Before the vendor is asked: what is read could not be stored.
-    with in_turn(file_lock(warehouse, vendor.name)):
+    with in_turn(warehouse.raw_lock(vendor.name)):
         refuse_held(raw, RAW_FILE)
-    work = _work_folder(warehouse, vendor)
+    work = warehouse.work_folder(vendor.name)
     load_no = _next_load(vendor, warehouse)
     shutil.rmtree(work, ignore_errors=True)
     pipeline = dlt.pipeline(
@@ -487,7 +461,7 @@ def _store(
     pipeline.normalize()
 
     with (
-        in_turn(file_lock(warehouse, vendor.name)),
+        in_turn(warehouse.raw_lock(vendor.name)),
         writing(raw, {"threads": 1, **limit()}) as file,
     ):
         destination = dlt.destinations.duckdb(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from pipelines.config.loader import Account
+from pipelines.config.model import Account
 from pipelines.load.change_detection import Tally
 from pipelines.planning.planner import PastRead
 from pipelines.planning.reasons import COUNTS_MORE, EXPIRED, MISSING

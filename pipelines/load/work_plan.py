@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.config.loader import Account, Vendor
+from pipelines.config.model import Account, Vendor
 from pipelines.planning.deletion import Suspicion
 from pipelines.planning.pending import days_in_doubt, settle_windows
 from pipelines.planning.planner import Order, PastRead, plan, plan_backfill
@@ -16,7 +16,8 @@ from pipelines.planning.request_budget import expected_requests, spent_today, wa
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Interval, Window
 from pipelines.sources import streams_of
-from pipelines.warehouse.ledger import pending, suspicions
+from pipelines.warehouse.ledger import suspicions
+from pipelines.warehouse.records import pending
 
 _Call = tuple[str, str, str]
 """Table, account and record id."""

@@ -18,10 +18,10 @@ from multiprocessing import (
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
-from pipelines.config.loader import Config, Vendor
+from pipelines.config.model import Config, Vendor
 from pipelines.load.backfill import backfill
 from pipelines.load.failure import failure_of
-from pipelines.load.loader import Progress, load, raw_file
+from pipelines.load.loader import Progress, load
 from pipelines.load.result import Outcome
 from pipelines.planning.planner import ClockError, Order
 from pipelines.warehouse.locks import LockedError
@@ -149,7 +149,7 @@ def _damage(vendor: Vendor, config: Config) -> str:
 
     Blocks that cannot be read show only when something of them is asked for.
     """
-    raw = raw_file(config.warehouse, vendor.name)
+    raw = config.warehouse.raw(vendor.name)
     try:
         if is_present(raw):
             refuse_damaged(raw, RAW_FILE)

@@ -46,12 +46,12 @@ class Stream:
     is_optional: bool = False
     """A setting of its name turns it off, and an account without the right to it is
     told so and complete without it."""
-    calls: str = "calls"
-    """The query of ``warehouse/queries`` that finds the calls among its records; "":
-    none of them is one."""
+    calls: str = "from latest"
+    """SQL that finds the calls among ``latest``, the newest version of each record
+    that is listed (``warehouse/queries/latest.sql``); "": none of them is one."""
     pending: str = ""
-    """The query of ``warehouse/queries`` that finds the records whose end or price is
-    still to come; "": no one waits for this stream's records."""
+    """SQL that finds the records of ``latest`` whose end or price is still to come;
+    "": no one waits for this stream's records."""
     ids_per_request: int = 0
     """How many records one request can ask for by id; 0: the vendor cannot be asked."""
     personal: tuple[str, ...] = ()

@@ -8,9 +8,12 @@ from typing import Any
 
 import msgspec
 
-from pipelines.sandbox import evovoice, twin, voximplant, whippy, zoom
 from pipelines.sandbox.archive import Archive
+from pipelines.sandbox.evovoice import api as evovoice
 from pipelines.sandbox.faults import KINDS, ONLY, SHAPES, Fault
+from pipelines.sandbox.twin import api as twin
+from pipelines.sandbox.voximplant import api as voximplant
+from pipelines.sandbox.whippy import api as whippy
 from pipelines.sandbox.wire import Question, Request, Response, reply
 from pipelines.sandbox.world import (
     BEGINNING,
@@ -20,6 +23,7 @@ from pipelines.sandbox.world import (
     World,
     midnight,
 )
+from pipelines.sandbox.zoom import api as zoom
 
 Answer = Callable[[Request], Response]
 DATED = ("evovoice", "twin", "whippy")

@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
+from importlib.resources import files
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +31,11 @@ class SourceError(Exception):
 def vendors() -> tuple[str, ...]:
     """Return the names of all vendors, in order of the alphabet."""
     return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
+
+
+def query(name: str) -> str:
+    """Return the text of ``pipelines/sources/queries/<name>.sql``, for a `Stream`."""
+    return files(__name__).joinpath("queries", f"{name}.sql").read_text("utf-8")
 
 
 def streams_of(vendor: str) -> tuple[Stream, ...]:

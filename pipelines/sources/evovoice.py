@@ -58,6 +58,7 @@ from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
+from pipelines.sources import query
 
 COOKIE_SECONDS = 86_400.0
 """No life is named: the cookies serve until they are refused."""
@@ -79,8 +80,8 @@ SESSIONS = Stream(
     read_time=_read_time,
     version="dateLastModified",
     whole_months=True,  # a month's calls share its allowance
-    calls="calls_evovoice",
-    pending="pending_evovoice",
+    calls=query("evovoice_calls"),
+    pending=query("evovoice_pending"),
     ids_per_request=100,  # 24 characters each, in an address of some 8,000
     lists_all_for=12 * DAY,
 )

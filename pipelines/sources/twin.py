@@ -57,6 +57,7 @@ from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
+from pipelines.sources import query
 
 TOKEN_SECONDS = 43_200
 """The life that the vendor's own example asks for."""
@@ -106,7 +107,7 @@ def _stream(name: str, bounded_by: str, **more: Any) -> Stream:  # noqa: ANN401
 
 
 CREATED_CALLS = _stream(
-    "created_calls", "createdAt", pending="pending_twin", ids_per_request=1
+    "created_calls", "createdAt", pending=query("twin_pending"), ids_per_request=1
 )
 # A call leaves a window on a time that changes, and is no less a call.
 UPDATED_CALLS = _stream("updated_calls", "updatedAt", lists_all_for=timedelta())

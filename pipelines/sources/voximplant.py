@@ -58,6 +58,7 @@ from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
+from pipelines.sources import query
 
 HISTORY = "/GetCallHistory"
 REACH = 10_000
@@ -89,7 +90,7 @@ CALL_SESSIONS = Stream(
     event_at="start_date",
     read_time=partial(read_time, zone="UTC"),
     lookback=timedelta(days=3),
-    pending="pending_voximplant",
+    pending=query("voximplant_pending"),
     ids_per_request=1000,
 )
 ACCOUNT_INFO = Stream(

@@ -51,6 +51,7 @@ from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
+from pipelines.sources import query
 
 SEARCH_SECONDS = 60
 """Twice what the vendor allows a search by default; deep offsets are slow."""
@@ -69,7 +70,7 @@ CALLS = Stream(
     read_time=partial(read_time, zone="UTC"),
     version="updated_at",
     lookback=3 * DAY,
-    pending="pending_whippy",
+    pending=query("whippy_pending"),
     total_is_exact=False,
 )
 STREAMS = (CALLS,)

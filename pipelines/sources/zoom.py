@@ -53,6 +53,7 @@ from pipelines.extract.source import (
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window
+from pipelines.sources import query
 
 SECOND = timedelta(seconds=1)
 TOO_OLD = re.compile(
@@ -65,7 +66,7 @@ VOICE_CALLS = Stream(
     table="voice_calls",
     record_id="engagement_id",
     event_at="start_time",
-    pending="pending_zoom",
+    pending=query("zoom_pending"),
     ids_per_request=1,
     shifts=False,
     # An administrator can erase these from the log, and a leg repeats them.

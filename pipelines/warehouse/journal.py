@@ -8,15 +8,14 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 
 from pipelines.warehouse.locks import in_turn
 from pipelines.warehouse.opening import FileError, private
+from pipelines.warehouse.paths import Warehouse
 
-JOURNAL = "runs.jsonl"
 _FIELDS: dict[str, pa.DataType] = {
     "run_no": pa.int64(),
     "started_at": pa.timestamp("us", tz="UTC"),
@@ -59,9 +58,9 @@ class Run(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
-def write_runs(warehouse: Path, runs: Iterable[Run]) -> None:
+def write_runs(warehouse: Warehouse, runs: Iterable[Run]) -> None:
     """Append to the journal and flush it to the disk."""
-    warehouse.mkdir(parents=True, exist_ok=True)
+    warehouse.root.mkdir(parents=True, exist_ok=True)
     lines = [
         # A date library's own time is one as well, and is not encoded by itself.
         msgspec.json.encode(run, enc_hook=datetime.isoformat) + b"\n"
@@ -76,7 +75,7 @@ def write_runs(warehouse: Path, runs: Iterable[Run]) -> None:
         os.fsync(journal)
 
 
-def read_runs(warehouse: Path) -> pa.Table:
+def read_runs(warehouse: Warehouse) -> pa.Table:
     """Return the journal as a table; a line that cannot be read is left out."""
     rows = [
         {"run_no": number, **msgspec.structs.asdict(run)}
@@ -86,7 +85,7 @@ def read_runs(warehouse: Path) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def mend_journal(warehouse: Path) -> str:
+def mend_journal(warehouse: Warehouse) -> str:
     """Set lines aside that cannot be read, as a power cut leaves them; say so.
 
     Return "" where there are none. The other lines keep their numbers.
@@ -96,9 +95,9 @@ def mend_journal(warehouse: Path) -> str:
         bad = [line for line in lines if line.strip() and _run(line) is None]
         if not bad:
             return ""
-        journal = warehouse / JOURNAL
-        aside = warehouse / f"{JOURNAL}.unreadable"
-        incoming = warehouse / f"{JOURNAL}.incoming"
+        journal = warehouse.journal
+        aside = journal.with_name(f"{journal.name}.unreadable")
+        incoming = journal.with_name(f"{journal.name}.incoming")
         incoming.unlink(missing_ok=True)
         with private():
             with aside.open("ab") as file:
@@ -111,13 +110,13 @@ def mend_journal(warehouse: Path) -> str:
     return f"{journal} had {what} cannot be read; now in {aside.name}"
 
 
-def unreadable_lines(warehouse: Path) -> int:
+def unreadable_lines(warehouse: Warehouse) -> int:
     """Return how many lines of the journal cannot be read."""
     return sum(bool(line.strip()) and _run(line) is None for line in _lines(warehouse))
 
 
-def _lines(warehouse: Path) -> list[bytes]:
-    if not (warehouse / JOURNAL).exists():
+def _lines(warehouse: Warehouse) -> list[bytes]:
+    if not warehouse.journal.exists():
         return []
     with _opened(warehouse, os.O_RDONLY) as journal:
         return os.read(journal, os.fstat(journal).st_size).split(b"\n")
@@ -130,13 +129,13 @@ def _run(line: bytes) -> Run | None:
         return None
 
 
-def _locked(warehouse: Path) -> AbstractContextManager[None]:
-    return in_turn(warehouse / "locks" / "journal.lock")
+def _locked(warehouse: Warehouse) -> AbstractContextManager[None]:
+    return in_turn(warehouse.journal_lock)
 
 
 @contextmanager
-def _opened(warehouse: Path, flags: int) -> Iterator[int]:
-    path = warehouse / JOURNAL
+def _opened(warehouse: Warehouse, flags: int) -> Iterator[int]:
+    path = warehouse.journal
     if path.is_dir():
         raise FileError(f"{path} is a folder, where a file must be; delete it")
     if path.is_symlink():

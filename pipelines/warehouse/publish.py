@@ -20,11 +20,15 @@ from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
-from pipelines.warehouse.opening import BUILD_FILE, PUBLISHED_FILE, HeldError, opened
+from pipelines.warehouse.opening import (
+    BUILD_FILE,
+    PUBLISHED_FILE,
+    HeldError,
+    Purpose,
+    opened,
+)
+from pipelines.warehouse.paths import Warehouse
 
-PUBLISHED = "calls.duckdb"
-FOLDER = "published"
-"""Each published file has a folder of its own in it."""
 NO_LOG = Path("no-log-of-a-published-file", "see-the-README")
 """Where the log of an old client would be: in a folder that does not exist."""
 
@@ -34,7 +38,12 @@ class PublishError(Exception):
 
 
 def publish(
-    build_file: Path, warehouse: Path, now: datetime, keep: int, *, mode: int = 0o640
+    build_file: Path,
+    warehouse: Warehouse,
+    now: datetime,
+    keep: int,
+    *,
+    mode: int = 0o640,
 ) -> Path:
     """Copy the closed build file, flush it to the disk, and put it in place.
 
@@ -43,27 +52,28 @@ def publish(
     Raises `PublishError` when the copy is not what was built, which is then not
     published, or when ``calls.duckdb`` is not what was put in place.
     """
-    published = warehouse / PUBLISHED
+    published = warehouse.published
     with _failures(published):
         before = published.resolve()
-        own = warehouse / FOLDER / f"{now:%Y%m%dT%H%M%SZ}-{token_hex(4)}"
-        incoming = own / PUBLISHED
+        own = warehouse.published_folder / f"{now:%Y%m%dT%H%M%SZ}-{token_hex(4)}"
+        incoming = own / published.name
         _copy(build_file, incoming, mode)
-        built = _contents(build_file)
-        if _contents(incoming) != built:
+        built = _contents(build_file, BUILD_FILE)
+        if _contents(incoming, PUBLISHED_FILE) != built:
             raise PublishError(
                 f"the copy of {build_file} is not what was built; {published} is still "
                 "the file of the last run; look at the disk, and run: "
                 "callhouse transform"
             )
-        _keep(before, warehouse / "snapshots", now, keep, mode)
-        _drop_older(warehouse / FOLDER, {own.name, before.parent.name})
+        _keep(before, warehouse.snapshots, now, keep, mode)
+        _drop_older(warehouse.published_folder, {own.name, before.parent.name})
         _refuse_logs(published)
-        _point(published, incoming.relative_to(warehouse))
-        _flush(warehouse)
+        _point(published, incoming.relative_to(warehouse.root))
+        _flush(warehouse.root)
         # A client that opened it in this moment for writing lets nobody else in.
         with suppress(HeldError):
-            if not published.samefile(incoming) or _contents(published) != built:
+            found = _contents(published, PUBLISHED_FILE)
+            if not published.samefile(incoming) or found != built:
                 raise PublishError(
                     f"{published} is not what was built: another program changed it "
                     "as it was put in place; run: callhouse transform"
@@ -92,9 +102,8 @@ def _copy(build_file: Path, incoming: Path, mode: int) -> None:
         _flush(path)
 
 
-def _contents(path: Path) -> dict[str, int]:
+def _contents(path: Path, purpose: Purpose) -> dict[str, int]:
     """Return how many rows each table has."""
-    purpose = BUILD_FILE if path.name != PUBLISHED else PUBLISHED_FILE
     with opened(path, purpose) as connection:
         tables = connection.execute(
             "select schema_name || '.' || table_name from duckdb_tables()"
@@ -104,7 +113,7 @@ def _contents(path: Path) -> dict[str, int]:
 
 def _refuse_logs(published: Path) -> None:
     """Leave no log under the name of the link, and nobody room to make one."""
-    log = published.with_name(f"{PUBLISHED}.wal")
+    log = published.with_name(f"{published.name}.wal")
     if log.is_dir() and not log.is_symlink():
         shutil.rmtree(log)
     _point(log, NO_LOG)

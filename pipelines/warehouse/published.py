@@ -7,8 +7,8 @@ from typing import Any
 
 import duckdb
 
-from pipelines.warehouse.ledger import query
 from pipelines.warehouse.opening import PUBLISHED_FILE, opened, read
+from pipelines.warehouse.raw_files import query
 
 Row = dict[str, Any]
 """Values by column."""

@@ -4,8 +4,8 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from pipelines.sandbox import world as w
-from pipelines.sandbox.voximplant_history import Session, currency
-from pipelines.sandbox.voximplant_lines import Line
+from pipelines.sandbox.voximplant.history import Session, currency
+from pipelines.sandbox.voximplant.lines import Line
 from pipelines.sandbox.wire import plain
 
 

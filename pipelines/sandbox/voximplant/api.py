@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import jwt
 import msgspec
 
-from pipelines.sandbox import voximplant_history as past
-from pipelines.sandbox import voximplant_record as view
 from pipelines.sandbox.archive import Archive
+from pipelines.sandbox.voximplant import history as past
+from pipelines.sandbox.voximplant import record as view
 from pipelines.sandbox.wire import Request, Response, reply
 from pipelines.sandbox.world import Truth, World, days
 

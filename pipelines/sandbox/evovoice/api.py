@@ -14,11 +14,11 @@ from functools import partial
 
 import msgspec
 
-from pipelines.sandbox import evovoice_history as past
 from pipelines.sandbox.archive import Archive
-from pipelines.sandbox.evovoice_login import RefusedError, authenticate, sign_in
-from pipelines.sandbox.evovoice_rating import settings
-from pipelines.sandbox.evovoice_rating import truth as rated
+from pipelines.sandbox.evovoice import history as past
+from pipelines.sandbox.evovoice.login import RefusedError, authenticate, sign_in
+from pipelines.sandbox.evovoice.rating import settings
+from pipelines.sandbox.evovoice.rating import truth as rated
 from pipelines.sandbox.wire import HTML_TYPE, Request, Response, reply
 from pipelines.sandbox.world import BEGINNING, Truth, World, days, midnight
 

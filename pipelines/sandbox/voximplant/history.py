@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from pipelines.sandbox import voximplant_lines as lines
 from pipelines.sandbox import world as w
+from pipelines.sandbox.voximplant import lines
 
 LOCATION = ZoneInfo("America/Los_Angeles")
 OFFICE = ZoneInfo("America/New_York")

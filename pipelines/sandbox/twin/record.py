@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from pipelines.sandbox import world as w
-from pipelines.sandbox.twin_history import COMPONENTS, PARTS, Call
+from pipelines.sandbox.twin.history import COMPONENTS, PARTS, Call
 from pipelines.sandbox.wire import plain
 
 

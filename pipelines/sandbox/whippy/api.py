@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from pipelines.sandbox import whippy_history as past
 from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.credentials import WHIPPY_PATH
+from pipelines.sandbox.whippy import history as past
 from pipelines.sandbox.wire import Request, Response, reply
 from pipelines.sandbox.world import BEGINNING, Truth, World, days, midnight
 

@@ -5,7 +5,7 @@ from random import Random
 
 from pipelines.sandbox import world as w
 from pipelines.sandbox.wire import plain
-from pipelines.sandbox.zoom_history import TALKED, Engagement
+from pipelines.sandbox.zoom.history import TALKED, Engagement
 
 PARTS = {
     "ivr_seconds": "flow_duration",

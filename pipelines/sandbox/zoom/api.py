@@ -19,11 +19,11 @@ from random import Random
 
 import msgspec
 
-from pipelines.sandbox import zoom_history as past
-from pipelines.sandbox import zoom_record as view
 from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.wire import Request, Response, encode, reply
 from pipelines.sandbox.world import Truth, World, days
+from pipelines.sandbox.zoom import history as past
+from pipelines.sandbox.zoom import record as view
 
 PAGE_SIZES = range(1, 101)
 TOKEN_SECONDS = 15 * 60

@@ -1,24 +1,18 @@
-"""``callhouse status``: what is held of every account, how far, and what is open."""
+"""How ``callhouse status`` shows it: a calendar and tables, or JSON for a machine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.calendar_strip import strips
-from pipelines.cli.report import (
-    compact_table,
-    plain,
-    show_missing_rates,
-    stdout,
-)
+from pipelines.cli.run_view import show_missing_rates
+from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
+from pipelines.commands.status import AccountStatus, Status
 from pipelines.planning.windows import DAY
-from pipelines.warehouse.journal import read_runs
-from pipelines.warehouse.published import Row, rows_of
+from pipelines.warehouse.published import Row
 
 WIDE = 120
 """Columns of a file or a pipe: some months of days, and every table."""
@@ -34,87 +28,23 @@ PENDING = {
 }
 
 
-@dataclass(frozen=True)
-class Held:
-    """What is held of one account: its facts, its days and its streams."""
-
-    facts: Row
-    days: Sequence[Row]
-    """Each UTC day from the first asked for up to now's: day, state, records."""
-    streams: Sequence[Row]
-
-    @property
-    def name(self) -> str:
-        """Vendor and account."""
-        return f"{self.facts['vendor']} {self.facts['account']}"
-
-    def lacking(self, state: str) -> list[date]:
-        """Return the days before today that are in a state."""
-        past = self.days[:-1] if self.facts["is_configured"] else self.days
-        return [row["day"] for row in past if row["state"] == state]
-
-
-@dataclass(frozen=True)
-class Status:
-    """A published file, asked at a time that may be later than its build."""
-
-    as_of: datetime
-    now: datetime
-    accounts: Sequence[Held]
-    missing_rates: Sequence[Row] = ()
-    """Currencies of calls whose cost could not be converted."""
-    build_error: str | None = None
-    """Why the newest build failed, so that this is not its."""
-
-    @property
-    def windows_open(self) -> int:
-        """Windows that the next run must read because their last reading failed."""
-        return sum(row["windows_open"] for one in self.accounts for row in one.streams)
-
-
-def read_status(published: Path, now: datetime) -> Status:
-    """Ask a published file; days since it was built count as missing.
-
-    Only the journal beside it knows of a build that failed after it.
-    """
-    runs = read_runs(published.parent).to_pylist()
-    ((as_of,),) = (row.values() for row in rows_of(published, "status_clock"))
-    now = max(now, as_of)
-
-    def by_account(name: str) -> dict[tuple[str, str], list[Row]]:
-        found: dict[tuple[str, str], list[Row]] = {}
-        for row in rows_of(published, name, now):
-            found.setdefault((row["vendor"], row["account"]), []).append(row)
-        return found
-
-    days = by_account("status_days")
-    streams = by_account("status_streams")
-    accounts = [
-        Held(facts, days.get(key, []), streams.get(key, []))
-        for key, (facts,) in by_account("status_accounts").items()
-    ]
-    builds = [one for one in runs if one["command"] == "build"]
-    error = builds[-1]["error"] if builds and builds[-1]["started_at"] > as_of else None
-    return Status(as_of, now, accounts, rows_of(published, "missing_rates"), error)
-
-
 def as_json(status: Status) -> Row:
     """Return all of it for a machine."""
     return {
         "as_of": plain(status.as_of),
         "build_error": status.build_error,
         "windows_open": status.windows_open,
-        "missing_rates": [_plain(row) for row in status.missing_rates],
+        "missing_rates": plain_rows(status.missing_rates),
         "accounts": [
             {
-                **_plain(one.facts),
-                "newest_settled_day": plain(_newest_settled(one)),
+                **plain_row(one.facts),
+                "newest_settled_day": plain(one.newest_settled),
                 **{f"days_{s}": len(one.lacking(s)) for s in ("missing", "partial")},
                 "days": [
                     {key: plain(row[key]) for key in ("day", "state", "records")}
                     for row in one.days
                 ],
-                "streams": [_plain(row) for row in one.streams],
+                "streams": plain_rows(one.streams),
             }
             for one in status.accounts
         ],
@@ -150,7 +80,7 @@ def show_status(status: Status) -> None:
                 console.print(row["last_error"], markup=False)
 
 
-def _gaps(one: Held) -> str:
+def _gaps(one: AccountStatus) -> str:
     """Name the ranges of days that are missing or partial, the newest first."""
     ranges = [
         f"{_range([day for _, day in run])} ({state})"
@@ -170,10 +100,6 @@ def _range(days: Sequence[date]) -> str:
     return f"{first}" if first == last else f"{first}..{last}"
 
 
-def _newest_settled(one: Held) -> date | None:
-    return max((row["day"] for row in one.days if row["is_settled"]), default=None)
-
-
 def _accounts(status: Status) -> Table:
     names = ("account", "settled until", "missing", "partial", "quarantined")
     title = "Days, the last run, and what is left of today's requests"
@@ -187,7 +113,7 @@ def _accounts(status: Status) -> Table:
         limit = facts["daily_requests"]
         table.add_row(
             escape(one.name) + ("" if facts["is_configured"] else " (not configured)"),
-            str(_newest_settled(one) or "-"),
+            str(one.newest_settled or "-"),
             f"[bold red]{missing}[/]" if missing else "0",
             f"[yellow]{partial}[/]" if partial else "0",
             f"[yellow]{aside:,}[/]" if (aside := facts["quarantined"]) else "0",
@@ -241,7 +167,3 @@ def _time(moment: datetime | None, shown: str = "%m-%d %H:%M") -> str:
 def _since(moment: datetime | None) -> str:
     """Say since when all windows of the last 90 days were read or counted."""
     return "-" if moment is None else f"since {_time(moment)}"
-
-
-def _plain(row: Row) -> Row:
-    return {key: plain(value) for key, value in row.items()}

@@ -14,10 +14,10 @@ from functools import partial
 import jwt
 import msgspec
 
-from pipelines.sandbox import twin_history as past
-from pipelines.sandbox import twin_record as view
 from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.credentials import TWIN_DATE_FIELD, TWIN_PATH
+from pipelines.sandbox.twin import history as past
+from pipelines.sandbox.twin import record as view
 from pipelines.sandbox.wire import Request, Response, reply
 from pipelines.sandbox.world import Truth, World, days
 

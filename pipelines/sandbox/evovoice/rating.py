@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pipelines.sandbox import evovoice_history as past
 from pipelines.sandbox import world as w
 from pipelines.sandbox.archive import Archive
+from pipelines.sandbox.evovoice import history as past
 from pipelines.sandbox.wire import plain
 
 ZERO = Decimal(0)

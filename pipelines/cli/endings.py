@@ -1,0 +1,135 @@
+"""How a command ends: what it printed is written, or one sentence says why not.
+
+Exit codes: 0 all is in; 1 a vendor or a window is open, or a record is new in
+quarantine, the rest is in; 2 the run did not start, or could not go on (configuration,
+a full disk, another run, a file that is open elsewhere, or damaged); 3 a check failed,
+nothing new was published; 70 an error that is a fault of ours, with a report file; 130
+and 143 Ctrl-C and SIGTERM, what was in by then stays; 141 nobody reads the output.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from pipelines.commands.run import Night
+
+REFUSED, CHECK_FAILED, INTERRUPTED, NOBODY_READS = 2, 3, 130, 141
+
+
+class Commands(TyperGroup):
+    """All commands: none of them ends in a traceback, whatever happens."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as typer's
+        """Run a command as typer does, and print what it could not foresee."""
+        _prepare_output()
+        with _failures():
+            return super().main(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as typer's
+        """Run a command and write out what it printed."""
+        with refusals():
+            try:
+                return super().invoke(ctx)
+            finally:
+                _write_out()
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what refuses a run into one sentence and an exit code."""
+    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
+    from pipelines.warehouse.locks import LockedError  # noqa: PLC0415
+    from pipelines.warehouse.opening import FileError  # noqa: PLC0415
+    from pipelines.warehouse.publish import PublishError  # noqa: PLC0415
+    from transforms.runner.checks import CheckFailed  # noqa: PLC0415
+    from transforms.runner.parsing import ModelError  # noqa: PLC0415
+
+    try:
+        yield
+    except (ConfigError, LockedError, ModelError, FileError) as error:
+        say(error)
+        raise typer.Exit(REFUSED) from None
+    except PublishError as error:
+        say(error)
+        raise typer.Exit(CHECK_FAILED) from None
+    except CheckFailed as error:
+        from pipelines.cli.tables import show_bad_rows  # noqa: PLC0415
+
+        say(error)
+        show_bad_rows([dict(row) for row in error.rows])
+        typer.echo(
+            "Nothing was published; analysts still read the last night.", err=True
+        )
+        raise typer.Exit(CHECK_FAILED) from None
+    except BrokenPipeError:
+        _write_nowhere(sys.stdout, sys.stderr)
+        raise typer.Exit(NOBODY_READS) from None
+    except KeyboardInterrupt:
+        say("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn any other error into one sentence and an exit code."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - told, with a report
+        from pipelines.load.failure import failure_of  # noqa: PLC0415
+
+        failure = failure_of(error)
+        say(failure.sentence)
+        sys.exit(failure.exit_code)
+
+
+def _write_out() -> None:
+    """Write what was printed, so that a full disk is an error of the command."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _write_nowhere(sys.stdout)
+        raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def _write_nowhere(*streams: TextIO) -> None:
+    """Give up what is still to be written, which Python would try again at its end."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nothing, stream.fileno())
+    os.close(nothing)
+
+
+def _prepare_output() -> None:
+    """Spell out what a terminal's encoding lacks; write nowhere if output is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(sentence: object) -> None:
+    """Print a sentence in which nothing can steer the terminal, line ends kept."""
+    from pipelines.extract.errors import escaped  # noqa: PLC0415
+
+    lines = map(escaped, str(sentence).split("\n"))
+    # Where it cannot be written, the exit code alone says it.
+    with suppress(OSError):
+        typer.echo("callhouse: " + "\n".join(lines), err=True)
+
+
+def exit_code(night: "Night") -> int:
+    """Return the exit code of a run, a load or a backfill."""
+    if any(outcome.is_blocked for outcome in night.outcomes):
+        return REFUSED
+    return 0 if night.is_complete else 1

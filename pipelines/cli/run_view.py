@@ -1,0 +1,169 @@
+"""What a run tells its operator when it ended: a summary, or JSON for a machine.
+
+The summary goes to stderr; ``--json`` puts the same facts on stdout.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.cli.tables import compact_table, plain_rows, stderr
+from pipelines.commands.run import Night
+from pipelines.load.result import Outcome
+from pipelines.warehouse.published import Row, rows_of
+from transforms.runner.build import BuildResult
+
+FIRST_QUERY = (
+    "select vendor, count(*) as calls, sum(cost_total) as cost, currency "
+    "from fact_calls group by all order by all"
+)
+
+
+def as_json(night: Night) -> Row:
+    """Return the facts of a run for a machine."""
+    published = night.published
+    return {
+        "complete": night.is_complete,
+        "kept": dict(night.kept),
+        "loaded": [
+            {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__}
+            for outcome in night.outcomes
+        ],
+        "warehouse": str(published) if published else None,
+        "vendors": plain_rows(
+            rows_of(published, "calls_by_vendor") if published else ()
+        ),
+        "missing_rates": plain_rows(
+            rows_of(published, "missing_rates") if published else ()
+        ),
+    }
+
+
+def show(night: Night, title: str = "Tonight") -> None:
+    """Print the summary an operator reads in the morning."""
+    console = stderr()
+    console.print(_loads(night.outcomes, title))
+    for outcome in night.outcomes:
+        for note in outcome.notes:
+            text = f"[bold]{outcome.vendor}[/] {escape(note)}"
+            console.print(text, highlight=False)
+        for error in outcome.problems:
+            text = f"[bold red]{outcome.vendor}[/] {escape(error)}"
+            console.print(text, highlight=False)
+    for vendor, why in night.kept.items():
+        console.print(f"[bold red]{vendor}[/] {escape(why)}", highlight=False)
+    if night.published is not None:
+        # After all that is known without the file: somebody may have it open.
+        console.print(_holdings(rows_of(night.published, "calls_by_vendor")))
+        _show_unknown(console, rows_of(night.published, "unknown_values"))
+        show_missing_rates(console, rows_of(night.published, "missing_rates"))
+        place = escape(str(night.published))
+        console.print(f"\nThe warehouse is [bold]{place}[/]. A first query:")
+        command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
+        console.print(
+            f'  {command} query "{FIRST_QUERY}"', highlight=False, soft_wrap=True
+        )
+
+
+def built_as_json(built: tuple[BuildResult, Path]) -> Row:
+    """Return the facts of a build, and where it is published, for a machine."""
+    result, published = built
+    return {
+        "full": result.is_full,
+        "reason": result.reason,
+        "kept": dict(result.kept),
+        "touched": dict(result.touched),
+        "rows": dict(result.rows),
+        "warehouse": str(published),
+    }
+
+
+def show_built(built: tuple[BuildResult, Path]) -> None:
+    """Print what a build did in a line, and on stderr who keeps the calls it had."""
+    result, published = built
+    touched = ", ".join(f"{name} {count}" for name, count in result.touched.items())
+    how = f"full: {result.reason}" if result.is_full else "what changed"
+    typer.echo(f"built ({how}): {touched or 'nothing new'}; published {published}")
+    for sentence in result.kept.values():
+        typer.echo(f"callhouse: {sentence}", err=True)
+
+
+def _loads(outcomes: tuple[Outcome, ...], title: str) -> Table:
+    counts = (
+        *("windows", "records", "changed", "quarantined", "requests", "retries"),
+        *("settled", "deleted", "restored", "seconds"),
+    )
+    table = compact_table(title, "vendor", "state", *counts, right=counts)
+    for one in outcomes:
+        state = "[green]complete[/]" if one.is_complete else "[bold red]open[/]"
+        table.add_row(
+            one.vendor,
+            state,
+            f"{one.windows}/{one.planned}",
+            *(f"{n:,}" for n in (one.records, one.changed, one.quarantined)),
+            *(f"{n:,}" for n in (one.requests, one.retries)),
+            f"{one.settled:,}/{one.pending:,}",
+            *(f"{n:,}" for n in (one.deleted, one.restored)),
+            f"{one.seconds:.1f}",
+        )
+    return table
+
+
+def _holdings(rows: list[Row]) -> Table:
+    table = _table("In the warehouse", "vendor")
+    for name in ("calls", "minutes"):
+        table.add_column(name, justify="right")
+    table.add_column("cost")
+    for name in ("cost pending", "rows reconciled", "unknown", "quarantined"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        odd = row["windows_mismatched"]
+        table.add_row(
+            row["vendor"],
+            f"{row['calls']:,}",
+            "" if row["minutes"] is None else f"{row['minutes']:,}",
+            escape(row["costs"] or "not priced"),
+            f"{row['cost_pending']:,}",
+            f"{row['rows_reconciled'] or 0:,}" + (f" ({odd} off)" if odd else ""),
+            f"{row['unknown_values']:,}",
+            f"{row['quarantined']:,}",
+        )
+    return table
+
+
+def _show_unknown(console: Console, rows: list[Row]) -> None:
+    if rows:
+        words = ", ".join(
+            f"{row['vendor']} {row['field']}={row['value']!r} ({row['calls']})"
+            for row in rows
+        )
+        console.print(
+            f"Words without a mapping: {words}", highlight=False, markup=False
+        )
+
+
+def show_missing_rates(console: Console, rows: Sequence[Row]) -> None:
+    """Print which currencies lack an exchange rate, and the command that gets some."""
+    if rows:
+        lacks = ", ".join(
+            f"{row['currency']} {row['from_day']}..{row['to_day']} ({row['calls']:,})"
+            for row in rows
+        )
+        console.print(
+            f"Calls without an exchange rate to {rows[0]['reporting_currency']}: "
+            f"{lacks}; put rates in with: callhouse fx import FILE",
+            highlight=False,
+            markup=False,
+        )
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table

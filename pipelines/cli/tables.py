@@ -1,0 +1,119 @@
+"""Consoles, tables, and values as JSON has them: what all views are made of."""
+
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.extract.errors import escaped
+from pipelines.warehouse.published import Row
+
+PERSONAL = frozenset(
+    {"customer_number", "business_number", "from_party", "to_party", "party_name"}
+    | {"agent_name", "payload"}
+)
+WIDE = 250
+"""Columns of a table that goes into a file or a pipe."""
+
+
+def plain(value: object) -> object:
+    """Make a value fit for JSON without changing what it says."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date | Decimal):
+        return str(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {_key(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
+
+
+def plain_row(row: Row) -> Row:
+    """Make the values of a row fit for JSON."""
+    return {name: plain(value) for name, value in row.items()}
+
+
+def plain_rows(rows: Iterable[Row]) -> list[Row]:
+    """Make the values of rows fit for JSON."""
+    return [plain_row(row) for row in rows]
+
+
+def _key(key: object) -> str:
+    """Return the key of a map as JSON can have it."""
+    found = plain(key)
+    return found if isinstance(found, str) else str(found)
+
+
+def compact_table(title: str, *columns: str, right: Collection[str]) -> Table:
+    """Return a table without lines; ``right`` names the columns of numbers."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold")
+    return table
+
+
+def show_rows(rows: list[Row]) -> None:
+    """Print the rows of a query as a table, on stdout, no cell cut short."""
+    table = Table()
+    for name in rows[0] if rows else ():
+        right = isinstance(rows[0][name], int | Decimal | float)
+        justify: Literal["left", "right"] = "right" if right else "left"
+        table.add_column(Text(escaped(name)), justify=justify, overflow="fold")
+    for row in rows:
+        cells = ("" if v is None else str(plain(v)) for v in row.values())
+        table.add_row(*(Text(escaped(cell)) for cell in cells))
+    stdout().print(table)
+
+
+def show_bad_rows(rows: Sequence[Row]) -> None:
+    """Print the rows that broke a check, without what is personal in them."""
+    show_rows([{k: v for k, v in row.items() if k not in PERSONAL} for row in rows])
+
+
+class _Terminal(Console):
+    """A console on which no text of a vendor can steer the terminal."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render, with what would steer the terminal spelled out."""
+        for part in super().render(renderable, options):
+            if part.control or part.text.isprintable():
+                yield part
+            else:
+                lines = part.text.split("\n")
+                yield Segment("\n".join(map(escaped, lines)), part.style)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command, which knows its exit code."""
+        raise  # noqa: PLE0704 - rich calls this where it handles the error
+
+
+def stdout(wide: int = WIDE) -> Console:
+    """Return the console for results; ``wide``: columns where it is no terminal."""
+    width = None if sys.stdout.isatty() else wide
+    return _Terminal(width=width, highlight=False, emoji=False)
+
+
+def stderr() -> Console:
+    """Return the console for narration; stdout is kept for results."""
+    width = None if sys.stderr.isatty() else 120
+    return _Terminal(stderr=True, width=width, emoji=False)

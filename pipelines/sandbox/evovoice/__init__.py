@@ -1,0 +1,1 @@
+"""The simulated EvoVoice: its API, its history, how a record looks at a moment."""

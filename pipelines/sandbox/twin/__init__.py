@@ -1,0 +1,1 @@
+"""The simulated TWIN: its API, its history, how a record looks at a moment."""

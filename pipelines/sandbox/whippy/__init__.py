@@ -1,0 +1,1 @@
+"""The simulated Whippy: its API, its history, how a record looks at a moment."""

@@ -1,0 +1,79 @@
+"""A vendor's raw file, opened to be asked by our own queries."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+
+from pipelines.warehouse.opening import RAW_FILE, attach, is_present
+
+_T = TypeVar("_T")
+MEMORY = (96, 144, 216, 324)
+"""MiB that DuckDB may use for a question, one after the other until it is enough."""
+
+
+def query(name: str) -> str:
+    """Return the text of ``pipelines/warehouse/queries/<name>.sql``."""
+    return (
+        files("pipelines.warehouse.queries").joinpath(f"{name}.sql").read_text("utf-8")
+    )
+
+
+@contextmanager
+def opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a raw file to read; an empty database when there is none yet."""
+    config: Any = {
+        "temp_directory": f"{raw_file}.tmp",
+        "threads": 1,  # each would hold payloads of its own
+        # Payloads pass by on the left of each join; what is on the right is held.
+        "disabled_optimizers": "build_side_probe_side",
+    }
+    with duckdb.connect(config=config) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        if is_present(raw_file):
+            attach(connection, raw_file, "held", RAW_FILE)
+            if tables(connection):  # a first load may have been killed before any
+                connection.execute("set search_path = 'memory.main,held.raw'")
+        yield connection
+
+
+def rows(warehouse: duckdb.DuckDBPyConnection, name: str) -> list[Any]:
+    """Return all rows of a query."""
+    return fetched(warehouse, query(name), lambda found: found.fetchall())
+
+
+def fetched(
+    warehouse: duckdb.DuckDBPyConnection,
+    sql: str,
+    fetch: Callable[[duckdb.DuckDBPyConnection], _T],
+) -> _T:
+    """Return what a query finds, with as much memory as its records need.
+
+    DuckDB works on 2,048 of them at once and caches what it has read: without a limit
+    it would take what there is, and with one it fails where records are very large.
+    """
+    ((most,),) = warehouse.execute("select current_setting('memory_limit')").fetchall()
+    try:
+        for limit in MEMORY:
+            warehouse.execute(f"set memory_limit = '{limit}MiB'")
+            with suppress(duckdb.OutOfMemoryException):
+                return fetch(warehouse.execute(sql))
+    finally:
+        warehouse.execute(f"set memory_limit = '{most}'")
+    return fetch(warehouse.execute(sql))
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the names of a raw file's tables."""
+    found = connection.execute(
+        "select table_name from duckdb_tables() where schema_name = 'raw'"
+    ).fetchall()
+    return {name for (name,) in found}
+
+
+def equals(column: str, value: str) -> duckdb.Expression:
+    """Return the condition that a column has a value, whatever is in it."""
+    return duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)

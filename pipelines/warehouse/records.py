@@ -1,0 +1,266 @@
+"""What a vendor's raw file holds of its records: versions, the newest, the pending."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.planning.deletion import Missing, Suspicion
+from pipelines.planning.pending import PendingDay
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import Interval, Window
+from pipelines.warehouse import raw_files
+from pipelines.warehouse.opening import PUBLISHED_FILE, attached
+from pipelines.warehouse.raw_files import query
+
+_TIME = pa.timestamp("us", tz="UTC")
+Keys = npt.NDArray[np.uint64]
+"""DuckDB's hashes of (account, record id): eight bytes a record."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Records just read, beside the newest version that is stored of each."""
+
+    differing: frozenset[int]
+    """Positions of those that are new, or other than stored."""
+    restored: frozenset[int]
+    """Positions of those whose newest stored version says that they are deleted."""
+    same: Keys
+    """Those that are as stored: nothing of this run shows in the raw file for them."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A stored record that a run did not see: where its newest version lies."""
+
+    account: str
+    missing: Missing
+    is_listed_here: bool
+    """False: it came from the window of a day beside its own, which was not read."""
+
+
+def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
+    """Compare records just read with the newest version stored of each.
+
+    An unchanged record is not written again: what is in the raw file is the history
+    of each record, and a run's work is what really changed. The newest version counts
+    wherever in time it lies, for a record's own time can be corrected.
+    """
+    nothing = frozenset[int]()
+    everything = frozenset(range(fresh.num_rows))
+    unseen = np.empty(0, np.uint64)
+    if not fresh.num_rows:
+        return Compared(nothing, nothing, unseen)
+    with raw_files.opened(raw_file) as warehouse:
+        if table not in raw_files.tables(warehouse):
+            return Compared(everything, nothing, unseen)
+        numbered = fresh.append_column("position", pa.array(range(fresh.num_rows)))
+        warehouse.register("fresh", numbered)
+        _select(warehouse, table, "from fresh")
+        found = raw_files.fetched(
+            warehouse, query("changed"), lambda rows: rows.fetchnumpy()
+        )
+    is_same, was_deleted = found["is_same"], found["was_deleted"]
+    return Compared(
+        frozenset(found["position"][~is_same].tolist()),
+        frozenset(found["position"][was_deleted].tolist()),
+        found["key"][is_same],
+    )
+
+
+def missing_of(
+    raw_file: Path,
+    stream: Stream,
+    spans: Iterable[tuple[str, Interval]],
+    seen: Keys,
+    since: int,
+) -> list[Lost]:
+    """Return the living records of some windows that a run has not seen.
+
+    ``spans`` are accounts and what was read of each; ``seen`` are the records that
+    came as they are stored, and whatever is of load ``since`` or a later one came too.
+    """
+    accounts, times = zip(*spans, strict=True)
+    asked = {
+        "account": accounts,
+        "start": pa.array([start for start, _ in times], _TIME),
+        "end": pa.array([end for _, end in times], _TIME),
+    }
+    with raw_files.opened(raw_file) as warehouse:
+        if stream.table not in raw_files.tables(warehouse):
+            return []
+        low, high = min(start for start, _ in times), max(end for _, end in times)
+        warehouse.table(f"held.raw.{stream.table}").filter(
+            f"event_at >= '{low}' and event_at < '{high}'"
+        ).create_view("inside")
+        warehouse.register("spans", pa.table(asked))
+        warehouse.register("seen", pa.table({"key": seen}))
+        warehouse.execute("set variable since = $1", [since])
+        _select(warehouse, stream.table, query("unseen"))
+        rows = raw_files.rows(warehouse, "missing")
+    return [Lost(account, Missing(key, at), here) for account, key, at, here in rows]
+
+
+def seen_again(
+    raw_file: Path, table: str, asked: Sequence[Suspicion], seen: Keys, since: int
+) -> set[tuple[str, str]]:
+    """Return account and id of the suspected records that a run has seen."""
+    names = ("account", "record_id")
+    suspected = {name: [getattr(one, name) for one in asked] for name in names}
+    with raw_files.opened(raw_file) as warehouse:
+        warehouse.register("suspected", pa.table(suspected))
+        warehouse.register("seen", pa.table({"key": seen}))
+        warehouse.execute("set variable since = $1", [since])
+        _select(warehouse, table, "from suspected")
+        return set(raw_files.rows(warehouse, "seen_again"))
+
+
+def days_with_records(
+    raw_file: Path, table: str, account: str, until: datetime
+) -> list[datetime]:
+    """Return the UTC days before ``until`` that have records, the newest first."""
+    with raw_files.opened(raw_file) as warehouse:
+        if table not in raw_files.tables(warehouse):
+            return []
+        stored = warehouse.table(f"held.raw.{table}").filter(f"event_at < '{until}'")
+        own = stored.filter(raw_files.equals("account", account))
+        own.project("account, record_id").create_view("recent")
+        _select(warehouse, table, "from recent")
+        rows = raw_files.rows(warehouse, "days_with_records")
+        return [day for (day,) in rows if day < until]
+
+
+def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
+    """Return account, stream and payload of those just read that are there already."""
+    with raw_files.opened(raw_file) as warehouse:
+        if "quarantine" not in raw_files.tables(warehouse):
+            return set()
+        warehouse.register("fresh", fresh)
+        return set(raw_files.rows(warehouse, "in_quarantine"))
+
+
+def held_marked(
+    raw_file: Path, stream: Stream, fresh: pa.Table
+) -> set[tuple[str, str]]:
+    """Return account and id of the records just read that were erased before."""
+    mark = pa.array([stream.erased_mark] * fresh.num_rows, pa.string())
+    asked = fresh.select(["account", "record_id"]).append_column("mark", mark)
+    found = _of_fresh(raw_file, stream, fresh, asked, "held_marked")
+    return set() if found is None else {*zip(*found.to_pydict().values(), strict=True)}
+
+
+def held_versions(
+    raw_file: Path, stream: Stream, fresh: pa.Table, asked: Iterable[tuple[str, str]]
+) -> pa.Table | None:
+    """Return every version held of some of the records just read."""
+    accounts, ids = zip(*asked, strict=True)
+    table = pa.table({"account": accounts, "record_id": ids})
+    return _of_fresh(raw_file, stream, fresh, table, "held_versions")
+
+
+def _of_fresh(
+    raw_file: Path, stream: Stream, fresh: pa.Table, asked: pa.Table, name: str
+) -> pa.Table | None:
+    """Ask of all stored versions of the records just read."""
+    with raw_files.opened(raw_file) as warehouse:
+        if stream.table not in raw_files.tables(warehouse):
+            return None
+        warehouse.register("fresh", fresh)
+        _select(warehouse, stream.table, "select account, record_id from fresh")
+        warehouse.register("wanted", asked)
+        return raw_files.fetched(
+            warehouse, query(name), lambda found: found.to_arrow_table()
+        )
+
+
+def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> None:
+    """Make the views ``records`` and ``newest`` of the records that are asked for.
+
+    First only keys are read, of the whole table, for a record may have versions far
+    apart in time. Their times then bound the scan that reads payloads.
+    """
+    warehouse.table(f"held.raw.{table}").create_view("stored")
+    warehouse.sql(asked).create_view("wanted_here")
+    warehouse.execute(query("asked"))
+    low, high = warehouse.execute(query("asked_span")).fetchall()[0]
+    bounds = "false" if low is None else f"event_at between '{low}' and '{high}'"
+    warehouse.table("stored").filter(bounds).create_view("bounded")
+    warehouse.execute(query("records"))
+    warehouse.execute(query("newest"))
+
+
+def held(
+    raw_file: Path, stream: Stream, account: str, window: Window
+) -> dict[str, datetime]:
+    """Return the stored records that a reading of a window should have: times by id."""
+    with raw_files.opened(raw_file) as warehouse:
+        if stream.table not in raw_files.tables(warehouse):
+            return {}
+        warehouse.table(f"held.raw.{stream.table}").filter(
+            f"event_at >= '{window.start}' and event_at < '{window.end}'"
+        ).filter(raw_files.equals("account", account)).create_view("inside")
+        warehouse.execute("set variable low = $1::timestamptz", [window.start])
+        warehouse.execute("set variable high = $1::timestamptz", [window.end])
+        _select(warehouse, stream.table, "select account, record_id from inside")
+        return dict(raw_files.rows(warehouse, "held"))
+
+
+def unbuilt(
+    raw_file: Path, published: Path, vendor: str, stream: Stream
+) -> list[tuple[str, datetime, int]]:
+    """Return (account, day, calls) of the calls held that ``fact_calls`` lacks."""
+    with raw_files.opened(raw_file) as warehouse:
+        if stream.table not in raw_files.tables(warehouse):
+            return []
+        warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        warehouse.execute(query("newest"))
+        warehouse.sql(query("latest")).create_view("latest")
+        warehouse.sql(stream.calls).create_view("calls")
+        with attached(warehouse, published, "published", PUBLISHED_FILE):
+            facts = warehouse.table("published.main.fact_calls")
+            facts.filter(raw_files.equals("vendor", vendor)).create_view("facts")
+            return raw_files.rows(warehouse, "unbuilt")
+
+
+def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
+    """Return the days of a span in which records are pending, as last seen."""
+    with raw_files.opened(raw_file) as warehouse:
+        if stream.table not in raw_files.tables(warehouse):
+            return []
+        bounds = f"event_at >= '{span[0]}' and event_at < '{span[1]}'"
+        stored = warehouse.table(f"held.raw.{stream.table}")
+        stored.filter(bounds).create_view("inside")
+        _select(warehouse, stream.table, "select account, record_id from inside")
+        warehouse.sql(query("latest")).filter(bounds).create_view("latest")
+        # Apart from the next question, so that only one of them holds payloads.
+        found = raw_files.fetched(
+            warehouse, stream.pending, lambda rows: rows.to_arrow_table()
+        )
+        warehouse.register("pending", found)
+        rows = raw_files.rows(warehouse, "pending_days")
+    return [
+        PendingDay(account, start, records, tuple(ids))
+        for account, start, records, ids in rows
+    ]
+
+
+def versions(
+    raw_file: Path, table: str, account: str, record_id: str
+) -> list[dict[str, Any]]:
+    """Return every version held of a record, oldest first; `versions.sql` names all."""
+    with raw_files.opened(raw_file) as warehouse:
+        if table not in raw_files.tables(warehouse):
+            return []
+        stored = warehouse.table(f"held.raw.{table}")
+        own = stored.filter(raw_files.equals("account", account))
+        own.filter(raw_files.equals("record_id", record_id)).create_view("records")
+        found = warehouse.execute(query("versions"))
+        names = [name for name, *_ in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
