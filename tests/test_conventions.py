@@ -36,8 +36,6 @@ NOTES = [
     "Open questions",
 ]
 """The sections of every page of notes, in order."""
-SHARED = {"any", "card_lines.sql", "cost_lines.sql", "cost_sums.sql", "numbers.sql"}
-"""What in staging is of no vendor."""
 FORBIDDEN = {"utils", "helpers", "common", "misc", "base", "core", "manager"}
 FORBIDDEN |= {"settings"}
 FACT_CALLS = """
@@ -109,7 +107,7 @@ def test_a_vendor_has_one_name_everywhere(vendor: str) -> None:
     secrets = tomllib.loads((ROOT / "config/secrets.example.toml").read_text())
     assert vendor in configured["sources"]
     assert secrets["sources"][vendor]["accounts"]["main"].keys()
-    assert (MODELS / f"staging/{vendor}__calls.sql").exists()
+    assert (MODELS / f"staging/{vendor}/{vendor}__calls.sql").exists()
     for word in ("outcomes", "cost_components"):
         seed = (ROOT / f"transforms/seeds/{word}.csv").read_text().splitlines()[1:]
         assert {line.split(",")[0] for line in seed} <= {*VENDORS}
@@ -118,8 +116,11 @@ def test_a_vendor_has_one_name_everywhere(vendor: str) -> None:
 def test_no_section_and_no_model_is_of_an_unknown_vendor() -> None:
     configured = tomllib.loads((ROOT / "config/config.toml").read_text())
     assert sorted(configured["sources"]) == sorted(VENDORS)
-    staging = (MODELS / "staging").glob("*.sql")
-    assert {path.name.split("__")[0] for path in staging} == {*VENDORS, *SHARED}
+    staging = [path.relative_to(MODELS) for path in MODELS.glob("staging/**/*.sql")]
+    assert {path.parts[1] for path in staging} == {*VENDORS, "unions"}
+    for path in staging:
+        vendor, separator, _ = path.name.partition("__")
+        assert path.parts[1] == (vendor if separator else "unions"), path
 
 
 def test_a_query_beside_the_sources_is_of_a_stream_of_its_vendor() -> None:
@@ -252,21 +253,21 @@ def test_no_file_holds_a_phone_number_that_could_ring() -> None:
 
 @pytest.mark.parametrize("kind", ["calls", "costs", "legs", "agents", "queues"])
 def test_every_column_of_a_vendor_is_one_of_the_unions(kind: str) -> None:
-    known = columns(f"staging/any__{kind}")
-    for path in sorted((MODELS / "staging").glob(f"*__{kind}.sql")):
-        given = columns(f"staging/{path.stem}")
+    known = columns(f"staging/unions/{kind}")
+    for path in sorted(MODELS.glob(f"staging/*/*__{kind}.sql")):
+        given = columns(f"staging/{path.parent.name}/{path.stem}")
         assert set(given) <= set(known), path.name
         assert given == sorted(given, key=known.index), f"{path.name}: another order"
 
 
 @pytest.mark.parametrize("kind", ["calls", "costs", "legs", "agents", "queues"])
 def test_every_column_of_a_vendor_says_which_field_it_is(kind: str) -> None:
-    for path in sorted((MODELS / "staging").glob(f"*__{kind}.sql")):
+    for path in sorted(MODELS.glob(f"staging/*/*__{kind}.sql")):
         model = read_model(path, MODELS)
         told = {column.name for column in model.columns}
         silent = {*model.selected} - told
         known = {"account", "vendor_call_id", "unknown_values"}
-        assert path.stem.startswith("any__") or silent <= known, path.name
+        assert silent <= known, path.name
 
 
 def test_every_column_that_is_stored_says_what_it_is_and_what_null_means() -> None:

@@ -16,7 +16,7 @@ from transforms.runner import phone_numbers as numbers
 from transforms.runner.phone_numbers import Kind, read_number
 
 ROOT = Path(__file__).parents[1]
-MODEL = ROOT / "transforms/models/staging/numbers.sql"
+MODEL = ROOT / "transforms/models/intermediate/phone_numbers.sql"
 CASES = ROOT / "tests/cases/phone_numbers.csv"
 
 written = st.text("0123456789+ -()/.x", min_size=1, max_size=24)

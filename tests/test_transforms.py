@@ -25,6 +25,18 @@ from transforms.runner.parsing import ModelError
 
 FACTS = ("main.fact_calls", "main.fact_call_costs", "main.daily_calls")
 MODELS = {
+    "staging/unions/calls.sql": """
+        -- One row per call of any vendor.
+        -- @kind union
+        select
+            null::varchar as account,
+            null::varchar as vendor_call_id,
+            null::timestamptz as started_at,
+            null::decimal(18, 6) as cost,
+            null::integer as units,
+            null::varchar as load_id,
+        where false
+    """,
     "staging/acme__calls.sql": """
         -- One row per call.
         -- @unused colour
@@ -457,6 +469,46 @@ def test_a_member_of_a_union_declares_only_the_columns_it_can_fill(
     assert warehouse.query(units) == [("acme", None, "first"), ("bolt", 8, None)]
 
 
+def test_a_union_without_a_member_has_no_row(warehouse: Warehouse) -> None:
+    warehouse.write(
+        "staging/unions/legs.sql",
+        "-- One row per leg.\n-- @kind union\nselect 1 as leg_no where false",
+    )
+    warehouse.write(
+        "facts/legs.sql",
+        "-- One row per leg.\n-- @key call_key\n-- @column call_key: its call\n"
+        "select vendor || leg_no as call_key from staging.legs",
+    )
+    warehouse.build()
+    assert warehouse.query("from legs") == []
+
+
+def test_a_table_has_its_former_name_until_the_header_says_otherwise(
+    warehouse: Warehouse,
+) -> None:
+    header = "-- One row per part.\n-- @kind table\n-- @key number\n"
+    column = "-- @column number: its own\nselect 1 as number"
+    warehouse.write("ops/parts.sql", f"{header}{column}")
+    warehouse.build()
+    (warehouse.models / "ops/parts.sql").unlink()
+    former = "-- @former_name ops.parts\n"
+    warehouse.write("intermediate/parts/numbers.sql", f"{header}{former}{column}")
+    for result in (warehouse.build(), warehouse.build()):
+        assert result.rows["intermediate.numbers"] == 1
+        assert warehouse.query("from ops.parts") == [(1,)]
+    kinds = "select table_type from information_schema.tables where table_name = ?"
+    assert warehouse.query(kinds.replace("?", "'parts'")) == [("VIEW",)]
+    warehouse.write("intermediate/parts/numbers.sql", f"{header}{column}")
+    warehouse.build()
+    assert warehouse.query(kinds.replace("?", "'parts'")) == []
+    warehouse.write("ops/parts.sql", f"{header}{column}")
+    warehouse.build()
+    assert warehouse.query(kinds.replace("?", "'parts'")) == [("BASE TABLE",)]
+    warehouse.write("intermediate/parts/numbers.sql", f"{header}{former}{column}")
+    with pytest.raises(ModelError, match=r"ops/parts\.sql is ops\.parts now"):
+        warehouse.build()
+
+
 def test_a_touch_query_recomputes_calls_that_no_load_touched(
     warehouse: Warehouse,
 ) -> None:
@@ -679,6 +731,13 @@ def test_an_error_in_a_query_leaves_the_file_as_it_was(warehouse: Warehouse) -> 
         ("dims/a.sql", "", r"a.sql: a stored table needs '-- @key column'"),
         ("facts/a.sql", "-- @key b", r"a.sql: incremental call_key needs call_key"),
         ("staging/a.sql", "-- @kind table\n-- @key a", r"a.sql: staging is transient"),
+        ("dims/a.sql", "-- @former_name b", r"a.sql:2: write @former_name as 'schema"),
+        (
+            "staging/a.sql",
+            "-- @former_name ops.b",
+            r"a.sql: only a stored table has a @former_name",
+        ),
+        ("facts/a.sql", "-- @kind union", r"a.sql: a union is of staging models"),
         ("dim/a.sql", "", r"dim/a.sql: a model is .*; the nearest is dims"),
         ("dims/A.sql", "", r"dims/A.sql: a model is .* in lowercase"),
         (
@@ -721,7 +780,7 @@ def test_a_wrong_header_is_one_sentence_with_its_place(
         (
             "dims/a.sql",
             "select b from raw.acme__calls",
-            r"read by staging/acme__\*.sql",
+            r"read by staging/acme/\*.sql",
         ),
         ("dims/a.sql", "select b from raw.touched", r"a.sql:4: .* for a \*.touch.sql"),
         (

@@ -16,7 +16,7 @@ MODELS = Path("transforms/models")
 
 
 def amounts(*charges: str) -> list[Decimal | None]:
-    model = read_model(MODELS / "staging/zoom__charges.sql", MODELS)
+    model = read_model(MODELS / "staging/zoom/zoom__charges.sql", MODELS)
     with duckdb.connect() as connection:
         connection.execute("create schema staging")
         connection.execute(

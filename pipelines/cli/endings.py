@@ -45,6 +45,7 @@ class Commands(TyperGroup):
 def refusals() -> Iterator[None]:
     """Turn what refuses a run into one sentence and an exit code."""
     from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
+    from pipelines.sources import SourceError  # noqa: PLC0415
     from pipelines.warehouse.locks import LockedError  # noqa: PLC0415
     from pipelines.warehouse.opening import FileError  # noqa: PLC0415
     from pipelines.warehouse.publish import PublishError  # noqa: PLC0415
@@ -53,7 +54,7 @@ def refusals() -> Iterator[None]:
 
     try:
         yield
-    except (ConfigError, LockedError, ModelError, FileError) as error:
+    except (ConfigError, SourceError, LockedError, ModelError, FileError) as error:
         say(error)
         raise typer.Exit(REFUSED) from None
     except PublishError as error:

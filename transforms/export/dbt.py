@@ -54,13 +54,18 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
     texts["models/raw/sources.yml"] = yaml(sources(given.stored))
     for name, sql in _raw(graph, given, names).items():
         texts[f"models/raw/{names[name]}.sql"] = _aliased(name, names, sql)
-    for name, members in graph.unions.items():
-        parts = {one.vendor: _ref(names[one.table]) for one in members}
-        sql = input_sql.united(input_sql.of_vendors(parts))
-        texts[f"models/staging/{names[name]}.sql"] = _aliased(name, names, sql)
     for model in graph.models:
-        path = f"models/{_folder(model)}/{names[model.table]}.sql"
-        texts[path] = _aliased(model.table, names, _bound(model, names))
+        place = Path("models", model.file).parent
+        sql = _bound(model, names)
+        if model.kind == "union":
+            members = graph.unions[model.table]
+            parts = {one.vendor: _ref(names[one.table]) for one in members}
+            sql = input_sql.union(sql, parts)
+        path = (place / f"{names[model.table]}.sql").as_posix()
+        texts[path] = _aliased(model.table, names, sql)
+        for former in model.former_names:
+            path = (place / f"{names[former]}.sql").as_posix()
+            texts[path] = _view(former, names[model.table])
     for check in graph.checks:
         texts[f"tests/{check.name}.sql"] = _bound(check, names)
     for folder in FOLDERS:
@@ -77,7 +82,7 @@ def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
     made = [model.table for model in graph.models]
     tables = [
         *sorted(made, key=lambda name: not name.startswith("main.")),
-        *graph.unions,
+        *(name for one in graph.models for name in one.former_names),
         *(f"seeds.{path.stem}" for path in graph.seeds),
         *(f"config.{name}" for name in config),
         *input_sql.LEDGERS,
@@ -137,6 +142,13 @@ def _ref(name: str) -> str:
 
 def _source(vendor: str, table: str) -> str:
     return f"{{{{ source('{vendor}', '{table}') }}}}"
+
+
+def _view(table: str, of: str) -> str:
+    """Return a view that gives a table another name."""
+    schema, _, name = table.partition(".")
+    given = f"alias='{name}', schema='{schema}', materialized='view'"
+    return f"{{{{ config({given}) }}}}\nselect * from {_ref(of)}"
 
 
 def _aliased(table: str, names: Mapping[str, str], sql: str) -> str:

@@ -19,6 +19,7 @@ COLOURS = {
     "raw": "#e4e4e4",
     "given": "#f3f3f3",
     "staging": "#d8e7f5",
+    "intermediate": "#d5ebe8",
     "facts": "#fce0ae",
     "dims": "#dcefd4",
     "marts": "#f5d3e1",
@@ -57,7 +58,7 @@ def _shown(graph: Graph) -> dict[str, set[str]]:
     reads: dict[str, set[str]] = {}
     for read, table in edges(graph):
         reads.setdefault(table, set()).add(read)
-    kept = {one.table for one in graph.models if one.kind != "transient"}
+    kept = {one.table for one in graph.models if one.is_stored}
     kept |= {*graph.unions}
 
     @cache

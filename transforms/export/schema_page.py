@@ -19,6 +19,7 @@ ROOMS = {
     "dims": "Dimensions: who and what the facts point to",
     "marts": "Marts: numerators and denominators by day, ready to be added up",
     "ops": "Operations: what was loaded, and whether it is all there",
+    "intermediate": "Intermediate: what the tables above are made of",
 }
 
 INTRODUCTION = """# Schema
@@ -43,7 +44,7 @@ def page(graph: Graph, types: Mapping[tuple[str, str], str]) -> str:
         models = [
             one
             for one in sorted(graph.models, key=lambda one: one.name)
-            if one.file.startswith(f"{folder}/") and one.kind != "transient"
+            if one.file.startswith(f"{folder}/") and one.is_stored
         ]
         listed = ", ".join(f"[{_name(one)}](#{_anchor(one)})" for one in models)
         parts.append(f"\n## {title}\n\n{listed}\n")
@@ -73,7 +74,10 @@ def _section(graph: Graph, model: Model, types: Mapping[tuple[str, str], str]) -
     keys = ", ".join(f"`{key}`" for key in model.key)
     table = [head, ["---"] * len(head), *rows]
     listed = "\n".join(f"| {' | '.join(row)} |" for row in table)
-    return f"\n### {_name(model)}\n\n{model.sentence}\n\nKey: {keys}\n\n{listed}\n"
+    parts = [f"### {_name(model)}", model.sentence, f"Key: {keys}", listed]
+    if former := ", ".join(f"`{name}`" for name in model.former_names):
+        parts.insert(3, f"Former name, a view for one release: {former}")
+    return "\n" + "\n\n".join(parts) + "\n"
 
 
 def _name(model: Model) -> str:

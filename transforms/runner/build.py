@@ -13,7 +13,13 @@ from duckdb import DuckDBPyConnection
 
 from transforms.runner import build_state, data_dictionary, functions, input_sql, inputs
 from transforms.runner.checks import Check, check_model, check_query, quoted
-from transforms.runner.graph import CALLS, given_only, read_graph, touches_in_turn
+from transforms.runner.graph import (
+    CALLS,
+    Graph,
+    given_only,
+    read_graph,
+    touches_in_turn,
+)
 from transforms.runner.inputs import TOUCHED, Raw, temporary
 from transforms.runner.memory import build_settings
 from transforms.runner.model import Column, Model
@@ -112,7 +118,7 @@ def build(
         connection.execute(f"attach {quoted(str(build_file))} as build; use build")
         raw = inputs.attach(connection, raw_files, graph)
         connection.begin()
-        build_state.prepare(connection)
+        build_state.prepare(connection, graph)
         loads = inputs.load_ids(raw)
         lacking = build_state.lacking(raw, loads)
         kept = build_state.kept_of(raw)
@@ -144,13 +150,8 @@ def build(
                 _run_check(night, model)
         if reason:
             build_state.drop_others(connection, night.rows)
-            data_dictionary.write_dictionary(connection, graph)
-            _comment(
-                connection,
-                data_dictionary.TABLE,
-                data_dictionary.SENTENCE,
-                data_dictionary.COLUMNS,
-            )
+            _describe(connection, graph)
+        _show_former_names(connection, graph)
         build_state.remember(connection, loads, stamp, full=bool(reason), kept=kept)
         touched = connection.execute(
             f"select vendor, count(*) from {TOUCHED} group by all order by all"
@@ -196,31 +197,21 @@ def _run(night: _Night, model: Model) -> None:
     sql = model.bound(night.places if is_whole else night.tonight)
     if model.kind == "call_date" and not night.is_full:
         sql = f"select * from ({sql}\n) where {night.days}"
-    name = model.table if model.kind == "transient" else f"night.{model.table}"
-    night.connection.execute(f'create temp table "{name}" as {sql}')
+    made = "table"
+    if model.kind == "union":
+        members = night.raw.graph.unions[model.table]
+        parts = {one.vendor: temporary(one.table) for one in members}
+        made, sql = "view", input_sql.union(sql, parts)
+    name = f"night.{model.table}" if model.is_stored else model.table
+    night.connection.execute(f'create temp {made} "{name}" as {sql}')
     extra = [_STRANGE] if model.kind == "call_key" else []
     night.checks += check_model(night.connection, model, temporary(name), extra)
-    if model.kind == "transient":
+    if not model.is_stored:
         night.places[name] = temporary(name)
-        _unite(night)
         return
     if model.table == CALLS and not night.is_full:
         night.days = _days(night.connection)
     _apply(night, model)
-
-
-def _unite(night: _Night) -> None:
-    """Make each union whose last member has been made."""
-    for name, members in night.raw.graph.unions.items():
-        if name not in night.places and all(
-            one.table in night.places for one in members
-        ):
-            parts = input_sql.of_vendors(
-                {one.vendor: temporary(one.table) for one in members}
-            )
-            union = input_sql.united(parts)
-            night.connection.execute(f'create temp view "{name}" as {union}')
-            night.places[name] = temporary(name)
 
 
 def _days(connection: DuckDBPyConnection) -> str:
@@ -264,6 +255,26 @@ def _comment(
     for column in columns:
         said = quoted(column.comment)
         connection.execute(f'comment on column {table}."{column.name}" is {said}')
+
+
+def _describe(connection: DuckDBPyConnection, graph: Graph) -> None:
+    """Write the data dictionary, which has comments of its own."""
+    data_dictionary.write_dictionary(connection, graph)
+    _comment(
+        connection,
+        data_dictionary.TABLE,
+        data_dictionary.SENTENCE,
+        data_dictionary.COLUMNS,
+    )
+
+
+def _show_former_names(connection: DuckDBPyConnection, graph: Graph) -> None:
+    """Make a view of each table under the names that it had."""
+    for model in graph.models:
+        for name in model.former_names:
+            said = quoted(f"The former name of {model.table}, for one release.")
+            connection.execute(f"create view {name} as from {model.table}")
+            connection.execute(f"comment on view {name} is {said}")
 
 
 def _run_check(night: _Night, model: Model) -> None:

@@ -112,9 +112,18 @@ def fingerprint(graph: Graph, context: Mapping[str, pa.Table]) -> str:
     return digest.hexdigest()
 
 
-def prepare(connection: DuckDBPyConnection) -> None:
-    """Make the tables of this module in a file that is new."""
-    connection.execute("create schema if not exists ops")
+def prepare(connection: DuckDBPyConnection, graph: Graph) -> None:
+    """Make the schemas and the tables of this module; drop the views.
+
+    These are former names of tables, and are made again when all tables stand.
+    """
+    for schema in sorted({"ops", *(one.schema for one in graph.models)} - {"staging"}):
+        connection.execute(f"create schema if not exists {schema}")
+    for (view,) in connection.execute(
+        "select schema_name || '.' || view_name from duckdb_views()"
+        " where database_name = 'build' and not internal"
+    ).fetchall():
+        connection.execute(f"drop view {view}")
     connection.execute(
         f"create table if not exists {_LOADS} (vendor text, load_id text)"
     )

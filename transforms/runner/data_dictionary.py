@@ -53,7 +53,7 @@ def write_dictionary(connection: DuckDBPyConnection, graph: Graph) -> None:
 
 
 def _rows(graph: Graph, model: Model) -> list[dict[str, object]]:
-    if model.kind == "transient":
+    if not model.is_stored:
         return []
     found = origins(graph, model)
     return [

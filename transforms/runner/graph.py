@@ -35,7 +35,7 @@ class Graph:
     checks: tuple[Model, ...]
     touches: tuple[Model, ...]
     unions: Mapping[str, tuple[Model, ...]]
-    """``staging.calls``, and the ``staging.<vendor>__calls`` that it unites."""
+    """``staging.calls``, a union, and the ``staging.<vendor>__calls`` it unites."""
     digest: str
     """Of every byte of every file, seeds included."""
     seeds: tuple[Path, ...]
@@ -65,8 +65,8 @@ def read_graph(root: Path, config: Collection[str]) -> Graph:
         text = path.read_bytes()
         digest.update(f"{path.name} {len(text)}\n".encode() + text)
     models = _by_table(one for one in files if one.kind not in {"check", "touch"})
-    unions = _unions(files, models)
-    known = {*models, *unions, *LEDGERS, *(f"config.{name}" for name in config)}
+    unions = _unions(models)
+    known = {*models, *LEDGERS, *(f"config.{name}" for name in config)}
     known |= {f"seeds.{path.stem}" for path in seeds}
     for model in files:
         _refuse_unknown(model, frozenset(known))
@@ -99,7 +99,7 @@ def lint(root: Path) -> list[str]:
 
 def _undescribed(model: Model) -> Iterator[str]:
     """Yield what the header leaves open of a table that somebody may query."""
-    if model.kind in {"transient", "check", "touch"}:
+    if not model.is_stored:
         return
     never = {*model.key, *model.not_null} - {*model.nullable}
     told = {column.name: column for column in model.columns}
@@ -176,29 +176,25 @@ def _by_table(models: Iterable[Model]) -> dict[str, Model]:
         if twin := found.get(model.table):
             raise ModelError(f"{model.file}: {twin.file} has the same name; rename one")
         found[model.table] = model
+    for model in found.values():
+        for name in model.former_names:
+            if name in found:
+                raise ModelError(f"{model.file}: {found[name].file} is {name} now")
     return found
 
 
 def _unions(
-    files: Iterable[Model], models: Mapping[str, Model]
+    models: Mapping[str, Model],
 ) -> dict[str, tuple[Model, ...]]:
-    wanted = {
-        found.name
-        for model in files
-        for found in model.references
-        if found.name.startswith("staging.") and found.name not in models
-    }
-    found: dict[str, tuple[Model, ...]] = {}
-    for name in sorted(wanted):
-        entity = name.removeprefix("staging.")
-        members = tuple(
+    return {
+        union.table: tuple(
             model
             for model in models.values()
-            if model.schema == "staging" and model.name.partition("__")[2] == entity
+            if model.schema == "staging" and model.name.partition("__")[2] == union.name
         )
-        if members:
-            found[name] = members
-    return found
+        for union in models.values()
+        if union.kind == "union"
+    }
 
 
 def _refuse_unknown(model: Model, known: frozenset[str]) -> None:
@@ -210,7 +206,7 @@ def _refuse_unknown(model: Model, known: frozenset[str]) -> None:
                 hint = nearest(found.name, LEDGERS)
                 raise ModelError(f"{where} is not raw.<vendor>__<table>{hint}")
             if model.schema != "staging" or not model.name.startswith(f"{vendor}__"):
-                raise ModelError(f"{where} is read by staging/{vendor}__*.sql only")
+                raise ModelError(f"{where} is read by staging/{vendor}/*.sql only")
         elif found.name not in known:
             hint = nearest(found.name, known)
             raise ModelError(f"{where} is neither a model nor given{hint}")
@@ -226,9 +222,7 @@ def _ordered(
             if CALLS not in models:
                 raise ModelError(f"{model.file}: incremental call_date needs {CALLS}")
             reads.append(CALLS)
-        for name in reads:
-            for one in unions.get(name, ()):
-                sorter.add(model.table, one.table)
+        reads += (one.table for one in unions.get(model.table, ()))
         sorter.add(model.table, *(name for name in reads if name in models))
     try:
         return tuple(models[name] for name in sorter.static_order())
@@ -244,13 +238,10 @@ def _refuse_half_seen(graph: Graph) -> None:
     partial |= {VANISHED, VERSIONS, TOMBSTONES}
     by_key = {model.table for model in graph.models if model.kind == "call_key"}
     for model in graph.models:
-        partial |= {
-            union
-            for union, members in graph.unions.items()
-            if any(member.table in partial for member in members)
-        }
         half = [one for one in model.references if one.name in partial]
-        if model.kind == "transient":
+        if any(one.table in partial for one in graph.unions.get(model.table, ())):
+            partial.add(model.table)
+        elif model.kind == "transient":
             if half or any(one.name in by_key for one in model.references):
                 partial.add(model.table)
         elif model.kind != "call_key" and half:

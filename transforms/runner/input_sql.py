@@ -113,6 +113,12 @@ def of_vendors(places: Mapping[str, str]) -> list[str]:
     ]
 
 
+def union(columns: str, places: Mapping[str, str]) -> str:
+    """Return the rows of each vendor's place, with the columns of a union's SELECT."""
+    typed = f"select null::varchar as vendor, * from ({columns}\n)"
+    return united([typed, *of_vendors(places)])
+
+
 def united(selects: Iterable[str]) -> str:
     """Return all rows; what one of them has no column for is NULL."""
     return "\nunion all by name\n".join(f"({one})" for one in selects)

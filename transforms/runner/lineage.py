@@ -15,6 +15,8 @@ _Source: TypeAlias = tuple[str, str]
 """Union and column."""
 _Sources: TypeAlias = dict[str, set[_Source]]
 _Seen: TypeAlias = dict[int, _Sources]
+_BETWEEN = ("staging", "intermediate")
+"""Schemas of what only passes on what vendors say."""
 KEYS = frozenset({"vendor", "account", "vendor_call_id"})
 """They join the parts of a call, so nearly every column comes from them, too."""
 
@@ -48,7 +50,9 @@ def _sources(graph: Graph, model: Model) -> _Sources:
     """Return, by column, what of the unions it is computed from."""
     names = {one.name for one in model.references}
     known = {
-        name: tuple(_united(graph.unions[name])) for name in names & {*graph.unions}
+        one.table: ("vendor", *one.selected)
+        for one in graph.models
+        if one.table in names and one.kind == "union"
     }
     below = {
         one.table: _sources(graph, one)
@@ -58,13 +62,13 @@ def _sources(graph: Graph, model: Model) -> _Sources:
     known |= {name: tuple(columns) for name, columns in below.items() if columns}
     if not known:
         return {}
-    schema: dict[str, object] = {
-        name.removeprefix("staging."): dict.fromkeys(columns, "text")
-        for name, columns in known.items()
-    }
+    schemas: dict[str, dict[str, object]] = {}
+    for table, columns in known.items():
+        schema, _, name = table.partition(".")
+        schemas.setdefault(schema, {})[name] = dict.fromkeys(columns, "text")
     tree = qualify(
         query(model.sql).copy(),
-        schema={"staging": schema},
+        schema={**schemas},
         dialect="duckdb",
         validate_qualify_columns=False,
     )
@@ -75,7 +79,8 @@ def _sources(graph: Graph, model: Model) -> _Sources:
 def _is_between(model: Model) -> bool:
     """Tell whether a model of all vendors only passes on what they say."""
     names = {one.name for one in model.references}
-    return model.schema == "staging" and "config.rate_cards" not in names
+    is_read = model.kind == "transient" and model.schema in _BETWEEN
+    return is_read and "config.rate_cards" not in names
 
 
 def _traced(scope: Scope, below: Mapping[str, _Sources], seen: _Seen) -> _Sources:
@@ -106,15 +111,10 @@ def _read(
     place = scope.sources.get(column.table)
     if isinstance(place, Scope):
         return _traced(place, below, seen).get(column.name, set())
-    if not isinstance(place, exp.Table) or place.db != "staging":
+    if not isinstance(place, exp.Table) or place.db not in _BETWEEN:
         return set()
-    table = f"staging.{place.name}"
+    table = f"{place.db}.{place.name}"
     return below.get(table, {}).get(column.name, {(table, column.name)})
-
-
-def _united(members: Sequence[Model]) -> list[str]:
-    names = (name for member in members for name in member.selected)
-    return ["vendor", *dict.fromkeys(names)]
 
 
 def _told(graph: Graph, sources: Sequence[_Source], column: str) -> dict[str, str]:

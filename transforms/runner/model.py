@@ -22,31 +22,34 @@ from transforms.runner.parsing import (
 )
 
 Kind: TypeAlias = Literal[
-    "transient", "table", "call_key", "call_date", "check", "touch"
+    "transient", "union", "table", "call_key", "call_date", "check", "touch"
 ]
 
 FOLDERS: Mapping[str, tuple[str, Kind]] = {
     "staging": ("staging", "transient"),
+    "intermediate": ("intermediate", "transient"),
     "facts": ("main", "call_key"),
     "dims": ("main", "table"),
     "marts": ("main", "call_date"),
     "ops": ("ops", "table"),
 }
-"""The folder decides the schema and the default kind."""
+"""The first folder decides the schema and the default kind; others only sort files."""
 KINDS: Mapping[str, Kind] = {
     "transient": "transient",
+    "union": "union",
     "table": "table",
     "incremental call_key": "call_key",
     "incremental call_date": "call_date",
 }
 TAGS = frozenset(
     {"kind", "key", "not_null", "nullable", "accepted", "check", "column"}
-    | {"reference", "together", "unused"}
+    | {"reference", "together", "unused", "former_name"}
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _T = TypeVar("_T")
 _TAG = re.compile(r"--\s*@(\w*)\s*(.*)")
 _COLUMN = re.compile(r"([a-z][a-z0-9_]*)(?:\s*\[([^]]+)\])?\s*:\s*(\S.*)")
+_TABLE = re.compile(rf"(main|ops|intermediate)\.{NAME.pattern}")
 _NULL = re.compile(r";\s+NULL = ")
 
 
@@ -90,6 +93,13 @@ class Model:
     is_reference: bool = False
     together: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    former_names: tuple[str, ...] = ()
+    """Schema and name that the table had, each a view of it for one release."""
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it is a table of the built file."""
+        return self.kind in {"table", "call_key", "call_date"}
 
     @property
     def table(self) -> str:
@@ -145,6 +155,7 @@ def read_model(path: Path, root: Path) -> Model:
         is_reference=bool(tagged("reference")),
         together=_expressions(tagged("together")),
         unused=tuple(word for tag in tagged("unused") for word in _split(tag.value)),
+        former_names=_tables(tagged("former_name")),
     )
     _refuse_contradictions(model)
     return model
@@ -159,12 +170,17 @@ class _Tag:
 
 
 def _place(file: str) -> tuple[str, str, Kind]:
-    folder, _, rest = file.partition("/")
-    name, _, suffix = file.rsplit("/", 1)[-1].removesuffix(".sql").partition(".")
+    *folders, last = file.split("/")
+    name, _, suffix = last.removesuffix(".sql").partition(".")
+    folder = folders[0] if folders else ""
     kinds: dict[str, Kind] = {"check": "check", "touch": "touch"}
     if suffix in kinds and NAME.fullmatch(name):
         return suffix, name, kinds[suffix]
-    if folder not in FOLDERS or rest != f"{name}.sql" or not NAME.fullmatch(name):
+    if (
+        folder not in FOLDERS
+        or suffix
+        or not all(map(NAME.fullmatch, (*folders, name)))
+    ):
         raise ModelError(
             f"{file}: a model is {'|'.join(FOLDERS)}/<name>.sql in lowercase, a check"
             f" <name>.check.sql{nearest(folder, FOLDERS)}"
@@ -210,6 +226,13 @@ def _names(tags: list[_Tag]) -> tuple[str, ...]:
     return tuple(name for tag in tags for name in _split(tag.value))
 
 
+def _tables(tags: list[_Tag]) -> tuple[str, ...]:
+    for tag in tags:
+        if not _TABLE.fullmatch(tag.value):
+            raise ModelError(f"{tag.place}: write @{tag.name} as 'schema.table'")
+    return tuple(tag.value for tag in tags)
+
+
 def _pairs(tags: list[_Tag], read: Callable[[str], _T]) -> tuple[tuple[str, _T], ...]:
     found: dict[str, _T] = {}
     for tag in tags:
@@ -243,8 +266,7 @@ def _expressions(tags: list[_Tag]) -> tuple[str, ...]:
 
 
 def _refuse_contradictions(model: Model) -> None:
-    stored = model.kind in {"table", "call_key", "call_date"}
-    if stored and not model.key:
+    if model.is_stored and not model.key:
         raise ModelError(f"{model.file}: a stored table needs '-- @key column'")
     if model.kind == "call_key" and model.key[0] != "call_key":
         raise ModelError(
@@ -252,5 +274,9 @@ def _refuse_contradictions(model: Model) -> None:
         )
     if model.kind == "call_date" and "call_date" not in model.key:
         raise ModelError(f"{model.file}: incremental call_date needs it in its @key")
-    if stored and model.schema == "staging":
+    if model.is_stored and model.schema == "staging":
         raise ModelError(f"{model.file}: staging is transient; move it to facts or ops")
+    if model.kind == "union" and model.schema != "staging":
+        raise ModelError(f"{model.file}: a union is of staging models; move it there")
+    if model.former_names and not model.is_stored:
+        raise ModelError(f"{model.file}: only a stored table has a @former_name")

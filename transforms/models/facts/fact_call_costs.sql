@@ -35,4 +35,4 @@ select
     is_leaf,
     billed_at,
     vendor_transaction_id
-from staging.cost_lines
+from intermediate.call_cost_lines

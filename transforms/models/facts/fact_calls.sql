@@ -90,12 +90,12 @@ with numbers as (
             customers.country
         ) as country
     from staging.calls as found
-    left join staging.numbers as customers
+    left join intermediate.phone_numbers as customers
         on
             found.vendor = customers.vendor
             and found.account = customers.account
             and found.customer_number = customers.number
-    left join staging.numbers as businesses
+    left join intermediate.phone_numbers as businesses
         on
             found.vendor = businesses.vendor
             and found.account = businesses.account
@@ -132,7 +132,7 @@ calls as (
         house.reporting_currency,
         (numbers.started_at at time zone house.reporting_time_zone)::date as call_date
     from numbers
-    left join staging.cost_sums as lines
+    left join intermediate.call_cost_totals as lines
         on
             numbers.vendor = lines.vendor
             and numbers.account = lines.account
@@ -156,7 +156,7 @@ converted as (
             else rates.rate
         end::decimal(18, 8) as fx_rate
     from calls
-    left join ops.fx_days as rates
+    left join intermediate.fx_days as rates
         on calls.currency = rates.from_currency and calls.call_date = rates.day
 )
 

@@ -76,7 +76,7 @@ select
     found.records,
     found.last_read_at
 from days
-left join ops.coverage_found as found
+left join intermediate.day_totals as found
     on
         days.vendor = found.vendor
         and days.account = found.account

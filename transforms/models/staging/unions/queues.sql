@@ -1,5 +1,5 @@
--- One row per nothing: the columns of the queues of a vendor's calls, with their types.
--- @key account, vendor_call_id, vendor_queue_id
+-- One row per queue of a call: the columns of a vendor's <vendor>__queues.
+-- @kind union
 select
     null::varchar as account,
     null::varchar as vendor_call_id,

@@ -1,5 +1,5 @@
--- One row per nothing: the columns of the agents of a vendor's calls, with their types.
--- @key account, vendor_call_id, vendor_agent_id
+-- One row per agent of a call: the columns of a vendor's <vendor>__agents.
+-- @kind union
 select
     null::varchar as account,
     null::varchar as vendor_call_id,

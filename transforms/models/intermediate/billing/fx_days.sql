@@ -1,4 +1,6 @@
 -- One row per day and currency with an exchange rate in force: the last one published on that day or up to seven days before.
+-- @kind table
+-- @former_name ops.fx_days
 -- @key day, from_currency
 -- @not_null to_currency, rate, published_on
 -- @column day: of a call, its call_date

@@ -1,7 +1,6 @@
 -- One row per reading of a window and UTC day it reaches into: which part of the day it read.
 -- A reading counts as complete, as settled (it began a lookback after the window's end, so
 -- it is the last one planned), and as reached, with those that the vendor serves no more.
--- @kind transient
 select
     windows.vendor,
     windows.account,

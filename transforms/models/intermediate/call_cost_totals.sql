@@ -19,6 +19,6 @@ select
         max(case unit when 'minute' then quantity * 60 when 'second' then quantity end)
         filter (where source = 'rated') as decimal(12, 3)
     ) as rated_seconds
-from staging.cost_lines
+from intermediate.call_cost_lines
 where is_leaf
 group by all

@@ -1,5 +1,5 @@
--- One row per nothing: the columns of a vendor's cost lines, with their types.
--- @key account, vendor_call_id, line_no
+-- One row per cost line of a vendor's own: the columns of its <vendor>__costs.
+-- @kind union
 select
     null::varchar as account,
     null::varchar as vendor_call_id,

@@ -1,6 +1,8 @@
 -- One row per month, account of a vendor's with a price list, and item of it, as rated in that month.
 -- Only EvoVoice has such a list. A month goes by the last list read in it, as its calls
 -- do; the first has the first list or rated call.
+-- @kind table
+-- @former_name ops.price_list_months
 -- @key month, vendor, account, vendor_account, item
 -- @not_null currency
 -- @column month: its first day, in UTC
@@ -38,7 +40,7 @@ used as (
         account,
         vendor_account,
         min(month) as first_month
-    from ops.rated_units
+    from intermediate.rated_units
     where vendor_account is not null
     group by all
 ),

@@ -1,6 +1,7 @@
 -- One row per call and item of a monthly price list, or rate card, that it was rated from: what it used of the month.
 -- A call that rate cards price instead of its vendor's list uses nothing of that.
 -- @kind incremental call_key
+-- @former_name ops.rated_units
 -- @key call_key, item
 -- @not_null vendor, account, item, month, currency, unit, units, billable_units, amount
 -- @column call_key: the call
@@ -20,7 +21,7 @@ with listed as (
         usage.*,
         costs.currency
     from staging.evovoice__usage as usage
-    inner join staging.cost_lines as costs
+    inner join intermediate.call_cost_lines as costs
         on
             costs.vendor = 'evovoice'
             and costs.is_leaf
@@ -57,4 +58,4 @@ select
     quantity as units,
     billable as billable_units,
     amount
-from staging.card_lines
+from intermediate.rate_card_lines

@@ -7,7 +7,7 @@ with carded as (
         vendor,
         account,
         vendor_call_id
-    from staging.card_lines
+    from intermediate.rate_card_lines
     group by all
 ),
 
@@ -64,7 +64,7 @@ rated as (
         null as billed_at,
         null as vendor_transaction_id,
         true as is_carded
-    from staging.card_lines
+    from intermediate.rate_card_lines
 )
 
 select *

@@ -1,5 +1,5 @@
--- One row per nothing: the columns of a vendor's legs, with their types.
--- @key account, vendor_call_id, leg_no
+-- One row per leg of a call: the columns of a vendor's <vendor>__legs.
+-- @kind union
 select
     null::varchar as account,
     null::varchar as vendor_call_id,

@@ -32,16 +32,16 @@ with used as (
         sum(rated.units) as units,
         sum(rated.billable_units) as billable_units,
         sum(rated.amount) as usage_cost
-    from ops.rated_units as rated
+    from intermediate.rated_units as rated
     inner join main.fact_calls as facts on rated.call_key = facts.call_key
     where not facts.is_deleted
     group by all
 ),
 
 listed as (
-    from ops.price_list_months
+    from intermediate.price_list_months
     union all by name
-    from ops.rate_card_months
+    from intermediate.rate_card_months
 )
 
 select

@@ -2,7 +2,6 @@
 -- Readings overlap and repeat: each adds what those before it in the day left open. The
 -- records are those of the windows that lie in no other window, each at its last reading;
 -- windows that only overlap count their common part twice.
--- @kind transient
 with classes as (
     select
         *,
@@ -13,7 +12,7 @@ with classes as (
                 else ['reached']
             end
         ) as class
-    from ops.coverage_parts
+    from intermediate.day_parts
 ),
 
 added as (
@@ -48,7 +47,7 @@ lengths as (
 
 last_readings as (
     select *
-    from ops.coverage_parts
+    from intermediate.day_parts
     where is_complete
     qualify row_number() over (
         partition by vendor, account, stream, midnight, window_start, window_end

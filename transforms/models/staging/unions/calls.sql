@@ -1,6 +1,7 @@
--- One row per nothing: the columns of a vendor's calls, with their types. A vendor's
--- own <vendor>__calls gives those it can fill; the union by name leaves the rest NULL.
--- @key account, vendor_call_id
+-- One row per call of any vendor: the columns that a vendor may give, with their types.
+-- A vendor's own <vendor>__calls gives those it can fill; the union by name leaves the
+-- rest NULL, and adds the column vendor.
+-- @kind union
 select
     null::varchar as account,
     null::varchar as vendor_call_id,

@@ -1,5 +1,7 @@
 -- One row per month and rate card that is valid in it, from the first call of its account on.
 -- Of several cards of a component that share a month, the latest has the base cost.
+-- @kind table
+-- @former_name ops.rate_card_months
 -- @key month, vendor, account, item
 -- @not_null currency
 -- @column month: its first day, in UTC
