@@ -340,16 +340,17 @@ def test_a_stream_that_is_not_granted_takes_its_other_days_along_in_any_order() 
 
 
 def test_the_pace_is_told_as_people_speak_of_it() -> None:
-    assert pace(30.0, 32, 365, 12_345) == "412 records/s, about 5 min left"
+    assert pace(30.0, 32, 365, 12_345) == "412 records/s, about 5 minutes left"
     assert pace(30.0, 0, 365, 0) == ""
     assert pace(30.0, 365, 365, 300) == "10 records/s"
-    lengths = (0.2, 59, 60, 5_400, 172_800)
+    lengths = (0.2, 59, 60, 5_400, 86_399, 100_000)
     assert [duration(one) for one in lengths] == [
-        "1 s",
-        "59 s",
-        "1 min",
-        "1.5 h",
-        "2.0 days",
+        "1 second",
+        "59 seconds",
+        "1 minute",
+        "1 hour and 30 minutes",
+        "1 day",
+        "1 day and 4 hours",
     ]
 
 

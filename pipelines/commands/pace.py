@@ -1,11 +1,13 @@
 """How fast a load goes, and how long it will still take, in words."""
 
+from humanize import precisedelta
+
 
 def pace(seconds: float, done: int, planned: int, records: int) -> str:
     """Return the records a second so far and what is left; "" while nothing is known.
 
     >>> pace(30.0, 32, 365, 12_345)
-    '412 records/s, about 5 min left'
+    '412 records/s, about 5 minutes left'
     """
     if not done or seconds <= 0:
         return ""
@@ -16,16 +18,11 @@ def pace(seconds: float, done: int, planned: int, records: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time to wait for, as long as people speak of it.
+    """Return a time to wait for: seconds below a minute, hours above a day.
 
-    >>> [duration(one) for one in (0.2, 59, 60, 5_400, 172_800)]
-    ['1 s', '59 s', '1 min', '1.5 h', '2.0 days']
+    >>> [duration(one) for one in (0.2, 59, 60, 5_400, 100_000)]
+    ['1 second', '59 seconds', '1 minute', '1 hour and 30 minutes', '1 day and 4 hours']
     """
-    minute, hour, day = 60, 3600, 86_400
-    if seconds < minute:
-        return f"{max(1, round(seconds))} s"
-    if seconds < hour:
-        return f"{round(seconds / minute)} min"
-    if seconds < 2 * day:
-        return f"{seconds / hour:.1f} h"
-    return f"{seconds / day:.1f} days"
+    minute, day = 60, 86_400
+    unit = "seconds" if seconds < minute else "minutes" if seconds < day else "hours"
+    return precisedelta(max(1, round(seconds)), minimum_unit=unit, format="%.0f")

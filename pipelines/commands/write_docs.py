@@ -18,13 +18,12 @@ from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.paths import Warehouse
-from transforms.export.lineage_picture import picture
 from transforms.export.schema_page import page, types
 from transforms.runner.build import build
 from transforms.runner.graph import read_graph
 
 README = Path("README.md")
-SCHEMA, PICTURE = Path("transforms/SCHEMA.md"), Path("transforms/schema.svg")
+SCHEMA = Path("transforms/SCHEMA.md")
 MARKS = ("<!-- vendors -->", "<!-- /vendors -->")
 STREAMS = ("stream", "endpoint", "grain", "windows on", "table")
 """Columns of the table in a source's docstring."""
@@ -118,22 +117,21 @@ def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("``", "`")
 
 
-def schema() -> dict[Path, str]:
-    """Return the schema page and its picture, from an empty warehouse."""
+def schema() -> str:
+    """Return the schema page, from an empty warehouse."""
     with TemporaryDirectory() as folder:
         empty = Config(Warehouse(Path(folder)), vendors=())
         with given_to_models(empty, datetime.now(UTC)) as given:
             built = empty.warehouse.build
             build(built, MODELS, given.raw, given.context)
             graph = read_graph(MODELS, given.context)
-        return {SCHEMA: page(graph, types(built)), PICTURE: picture(graph)}
+        return page(graph, types(built))
 
 
 def main() -> None:
     """Rewrite them in the folder one is in."""
     README.write_text(renewed(README.read_text("utf-8")), "utf-8")
-    for path, text in schema().items():
-        path.write_text(text, "utf-8")
+    SCHEMA.write_text(schema(), "utf-8")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,17 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
+
+from yaml import safe_dump
 
 from transforms.runner.checks import never_null
 from transforms.runner.model import Model
 
 Yaml: TypeAlias = str | bool | Sequence["Yaml"] | Mapping[str, "Yaml"]
+WIDTH = 100
+"""Of a line, in characters."""
 _JINJA = re.compile(r"\{[{%#]")
 
 
@@ -73,7 +77,7 @@ def escaped(text: str) -> str:
 
 def yaml(value: Mapping[str, Yaml]) -> str:
     """Return a file's text."""
-    return "\n".join(_lines(value)) + "\n"
+    return safe_dump(value, allow_unicode=True, sort_keys=False, width=WIDTH)
 
 
 def _entry(name: str, description: str, **lists: list[Yaml]) -> dict[str, Yaml]:
@@ -83,29 +87,3 @@ def _entry(name: str, description: str, **lists: list[Yaml]) -> dict[str, Yaml]:
 
 def _test(name: str, **arguments: Yaml) -> dict[str, Yaml]:
     return {name: {"arguments": arguments}}
-
-
-def _lines(value: Yaml, indent: str = "") -> Iterator[str]:
-    """Yield block style, its scalars and lists of them as JSON, which is YAML too."""
-    if _is_flat(value):
-        yield f"{indent}{json.dumps(value, ensure_ascii=False)}"
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            first, *rest = _lines(one, f"{indent}  ")
-            if _is_flat(one):
-                yield f"{indent}{key}: {first.lstrip()}"
-            else:
-                yield from (f"{indent}{key}:", first, *rest)
-    elif isinstance(value, Sequence):
-        for one in value:
-            first, *rest = _lines(one, f"{indent}  ")
-            yield f"{indent}- {first.lstrip()}"
-            yield from rest
-
-
-def _is_flat(value: Yaml) -> bool:
-    if isinstance(value, Mapping):
-        return not value
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return all(isinstance(one, str) for one in value)
-    return True

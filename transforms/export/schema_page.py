@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from transforms.export.flowchart import flowchart
 from transforms.runner.graph import Graph
 from transforms.runner.lineage import origins
 from transforms.runner.model import Column, Model
@@ -33,13 +34,15 @@ that the vendor did not say; what it says in a column stands there. Money has it
 currency beside it, a time is UTC, a duration is in seconds. Where a column comes from
 stands in the vendor's own words for its fields; one that is not named cannot fill it.
 
-![What is made of what](schema.svg)
+## What is made of what
+
+An arrow leads from a table to one that reads it; each schema is a box.
 """
 
 
 def page(graph: Graph, types: Mapping[tuple[str, str], str]) -> str:
     """Return the page in Markdown; ``types`` has the type of each table's columns."""
-    parts = [INTRODUCTION]
+    parts = [INTRODUCTION, f"\n```mermaid\n{flowchart(graph)}\n```\n"]
     for folder, title in ROOMS.items():
         models = [
             one
