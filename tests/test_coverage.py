@@ -518,7 +518,7 @@ def test_lag_is_how_long_after_its_end_a_watched_call_changed(tmp_path: Path) ->
     lag.hold("main", "03-27 10:00", created="03-27 12:00", changed="03-28 12:00")
     lag.hold("main", "03-30 10:00", created="03-30 12:00", billed="03-31 12:00")
     lag.build()
-    assert lag.query("select * from settlement_lag order by account") == [
+    assert lag.query("select * from ops.settlement_lag order by account") == [
         (
             *("twin", "main", 3, 2),
             *map(Decimal, ("26.000", "121.000", "121.000", "121.000", "1.000")),
@@ -549,7 +549,7 @@ def test_coverage_built_night_by_night_is_that_of_a_build_from_nothing(
     nightly.read("twin", ("main", others))
     nightly.hold("main", "03-11 10:00", billed="03-11 12:00")
     nightly.build()
-    tables = ("ops.coverage_days", "ops.coverage_streams", "settlement_lag")
+    tables = ("ops.coverage_days", "ops.coverage_streams", "ops.settlement_lag")
     before = [nightly.query(f"from {table} order by all") for table in tables]
     nightly.build(full=True)
     after = [nightly.query(f"from {table} order by all") for table in tables]

@@ -250,7 +250,7 @@ def test_rates_of_a_billion_and_of_nearly_nothing_fit(tmp_path: Path) -> None:
     )
     house.load("whippy", [whippy_call("a", DAY)])
     house.build()
-    found = house.query("select from_currency, rate from fx_rates order by 1")
+    found = house.query("select from_currency, rate from dim_fx_rates order by 1")
     # The others would be 0 in eight decimals, or more than they have room for.
     assert found == [("DDD", Decimal("0.1")), ("EUR", Decimal(1000000000))]
 

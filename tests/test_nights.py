@@ -96,7 +96,7 @@ FILLED = (
     "main.fact_call_costs",
     "main.daily_calls",
     "main.daily_costs",
-    "main.account_months",
+    "main.monthly_account_usage",
     "main.dim_agents",
     "main.dim_queues",
     "main.dim_dates",

@@ -991,7 +991,7 @@ def test_what_an_evovoice_account_pays_by_the_month_stands_beside_its_calls(
 
     months = (
         "select month::varchar, item, base_cost, allowance, calls, minutes, "
-        "billable_units, usage_cost from account_months order by 1, 2"
+        "billable_units, usage_cost from monthly_account_usage order by 1, 2"
     )
     base = ("base", Decimal(49), None, None, None, None, None)
     incoming = ("inboundVoiceCalls", Decimal(3), Decimal(5))

@@ -359,14 +359,14 @@ def test_a_touch_may_ask_what_loads_and_other_touches_touched(
 ) -> None:
     asked = "select 'acme' as vendor, 'main' as account, 'r2' as record_id"
     warehouse.write(
-        "facts/a.touch.sql",
+        "facts/a.rebuild.sql",
         f"-- The other calls of an account that has news.\n{asked}"
         " from raw.touched where vendor = 'bolt' and account = 'main'"
         f" union all {asked.replace('r2', 'r4')} from raw.touched"
         " where vendor = 'acme' and record_id = 'r0'",
     )
     warehouse.write(
-        "facts/b.touch.sql",
+        "facts/b.rebuild.sql",
         "-- A call that time touches.\n"
         "select 'acme' as vendor, 'main' as account, 'r0' as record_id"
         " from main.fact_calls where vendor = 'acme' limit 1",
@@ -526,7 +526,7 @@ def test_a_touch_query_recomputes_calls_that_no_load_touched(
         """,
     )
     warehouse.write(
-        "facts/fact_settled.touch.sql",
+        "facts/fact_settled.rebuild.sql",
         """
         -- Calls that were not settled when they were last computed.
         select vendor, split_part(call_key, ':', 2) as account,
@@ -782,7 +782,11 @@ def test_a_wrong_header_is_one_sentence_with_its_place(
             "select b from raw.acme__calls",
             r"read by staging/acme/\*.sql",
         ),
-        ("dims/a.sql", "select b from raw.touched", r"a.sql:4: .* for a \*.touch.sql"),
+        (
+            "dims/a.sql",
+            "select b from raw.touched",
+            r"a.sql:4: .* for a \*.rebuild.sql",
+        ),
         (
             "dims/a.sql",
             "select 1 as b; select 2",

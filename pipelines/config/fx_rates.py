@@ -1,7 +1,7 @@
 """The exchange rates of ``fx_rates.csv``: a dated table that a hand may correct.
 
 One row is what one unit of ``from_currency`` cost in ``to_currency`` on a day, and who
-says so. What the models make of it is in ``dims/fx_rates.sql``.
+says so. What the models make of it is in ``dims/dim_fx_rates.sql``.
 """
 
 import csv

@@ -18,7 +18,7 @@ from transforms.runner.graph import (
     Graph,
     given_only,
     read_graph,
-    touches_in_turn,
+    rebuilds_in_turn,
 )
 from transforms.runner.inputs import TOUCHED, Raw, temporary
 from transforms.runner.memory import build_settings
@@ -184,7 +184,7 @@ def _touch(
     if not reason:
         inputs.touch_loaded(raw, new)
         places = {**places, **inputs.show_touched(raw)}
-        for model in touches_in_turn(raw.graph):
+        for model in rebuilds_in_turn(raw.graph):
             with _named(model):
                 inputs.touch_asked(raw, model.bound(places))
         inputs.touch_together(raw)

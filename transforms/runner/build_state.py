@@ -23,7 +23,7 @@ _LOADS = "ops.built_loads"
 _STAMP = "ops.build_state"
 _KEPT = "ops.kept_vendors"
 """Vendors whose calls a full build kept as they were, without their raw file."""
-LAYOUT = 1
+LAYOUT = 2
 """Of the built tables, for whoever reads them: raise it when a table or column that
 ``pipelines/warehouse/queries`` asks for is new, or means something else."""
 PROGRAM = f"callhouse {version('callhouse')}"

@@ -33,7 +33,7 @@ class Graph:
     models: tuple[Model, ...]
     """Each after all that it reads."""
     checks: tuple[Model, ...]
-    touches: tuple[Model, ...]
+    rebuilds: tuple[Model, ...]
     unions: Mapping[str, tuple[Model, ...]]
     """``staging.calls``, a union, and the ``staging.<vendor>__calls`` it unites."""
     digest: str
@@ -64,7 +64,7 @@ def read_graph(root: Path, config: Collection[str]) -> Graph:
     for path in (*paths, *seeds):
         text = path.read_bytes()
         digest.update(f"{path.name} {len(text)}\n".encode() + text)
-    models = _by_table(one for one in files if one.kind not in {"check", "touch"})
+    models = _by_table(one for one in files if one.kind not in {"check", "rebuild"})
     unions = _unions(models)
     known = {*models, *LEDGERS, *(f"config.{name}" for name in config)}
     known |= {f"seeds.{path.stem}" for path in seeds}
@@ -74,7 +74,7 @@ def read_graph(root: Path, config: Collection[str]) -> Graph:
     graph = Graph(
         models=ordered,
         checks=tuple(one for one in files if one.kind == "check"),
-        touches=tuple(one for one in files if one.kind == "touch"),
+        rebuilds=tuple(one for one in files if one.kind == "rebuild"),
         unions=unions,
         digest=digest.hexdigest(),
         seeds=tuple(seeds),
@@ -134,13 +134,13 @@ def config_kept(graph: Graph) -> frozenset[str]:
     )
 
 
-def touches_in_turn(graph: Graph) -> list[Model]:
-    """Return every ``*.touch.sql``; those that ask what is touched come last.
+def rebuilds_in_turn(graph: Graph) -> list[Model]:
+    """Return every ``*.rebuild.sql``; those that ask what is touched come last.
 
     They see in ``raw.touched`` what the new loads and the others touched.
     """
     return sorted(
-        graph.touches,
+        graph.rebuilds,
         key=lambda model: any(one.name == TOUCHED for one in model.references),
     )
 
@@ -148,7 +148,7 @@ def touches_in_turn(graph: Graph) -> list[Model]:
 def given_only(graph: Graph) -> tuple[Model, ...]:
     """Return the tables made of ``config`` and ``seeds`` alone.
 
-    They can stand before records are touched, so that a ``*.touch.sql`` can compare
+    They can stand before records are touched, so that a ``*.rebuild.sql`` can compare
     what they say tonight with what calls were computed with.
     """
     found: dict[str, Model] = {}
@@ -257,10 +257,10 @@ def _refuse_untimely(graph: Graph) -> None:
         for one in model.references:
             if one.name == TOUCHED:
                 raise ModelError(
-                    f"{model.file}:{one.line}: {TOUCHED} is for a *.touch.sql; what a"
+                    f"{model.file}:{one.line}: {TOUCHED} is for a *.rebuild.sql; what a"
                     " model reads has tonight's calls only, as it is"
                 )
-    for model in graph.touches:
+    for model in graph.rebuilds:
         for one in model.references:
             if one.name.startswith("staging."):
                 raise ModelError(

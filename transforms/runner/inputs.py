@@ -197,7 +197,7 @@ def touch_loaded(raw: Raw, loads: Mapping[tuple[str, str], frozenset[str]]) -> N
 
 
 def touch_asked(raw: Raw, sql: str) -> None:
-    """Touch the records that the query of a ``*.touch.sql`` returns.
+    """Touch the records that the query of a ``*.rebuild.sql`` returns.
 
     A vendor whose raw file is absent is left alone, for its calls could be deleted
     but not made again.

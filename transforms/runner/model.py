@@ -22,7 +22,7 @@ from transforms.runner.parsing import (
 )
 
 Kind: TypeAlias = Literal[
-    "transient", "union", "table", "call_key", "call_date", "check", "touch"
+    "transient", "union", "table", "call_key", "call_date", "check", "rebuild"
 ]
 
 FOLDERS: Mapping[str, tuple[str, Kind]] = {
@@ -128,7 +128,7 @@ def read_model(path: Path, root: Path) -> Model:
     text = path.read_text(encoding="utf-8").rstrip().removesuffix(";")
     sentence, tags = _header(file, text)
     for tag in tags:
-        if kind in {"check", "touch"}:
+        if kind in {"check", "rebuild"}:
             raise ModelError(f"{tag.place}: a {kind} has a sentence and no tags")
         if tag.name not in TAGS:
             raise ModelError(
@@ -173,7 +173,7 @@ def _place(file: str) -> tuple[str, str, Kind]:
     *folders, last = file.split("/")
     name, _, suffix = last.removesuffix(".sql").partition(".")
     folder = folders[0] if folders else ""
-    kinds: dict[str, Kind] = {"check": "check", "touch": "touch"}
+    kinds: dict[str, Kind] = {"check": "check", "rebuild": "rebuild"}
     if suffix in kinds and NAME.fullmatch(name):
         return suffix, name, kinds[suffix]
     if (

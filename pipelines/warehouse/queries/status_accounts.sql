@@ -103,6 +103,6 @@ left join quarantined
     on limits.vendor = quarantined.vendor and limits.account = quarantined.account
 left join last_runs on limits.vendor = last_runs.vendor
 left join spent on limits.vendor = spent.vendor and limits.account = spent.account
-left join main.settlement_lag as lags
+left join ops.settlement_lag as lags
     on limits.vendor = lags.vendor and limits.account = lags.account
 order by limits.vendor, limits.account

@@ -1,3 +1,3 @@
 -- The time that the published tables are as of.
 select as_of
-from ops.clock
+from ops.build_info

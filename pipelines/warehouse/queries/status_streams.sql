@@ -29,7 +29,7 @@ select
     arg_max(readings.error, readings.started_at) filter (
         where readings.state != 'complete'
     ) as last_error
-from ops.last_readings as readings
+from ops.latest_window_reads as readings
 left join counts
     on
         readings.vendor = counts.vendor

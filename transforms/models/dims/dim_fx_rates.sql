@@ -1,6 +1,7 @@
 -- One row per day and currency with a published rate: what one unit was in the reporting currency.
 -- As published; else the other way round; else over a currency that both have a rate with
 -- on that day, the euro before others. A day without any has no row.
+-- @former_name main.fx_rates
 -- @key date, from_currency
 -- @not_null to_currency, rate
 -- @check rate > 0

@@ -78,7 +78,7 @@
 -- @column first_loaded_at: when it was first read, UTC
 -- @column last_loaded_at: when its present version was first read, or it was gone, UTC
 -- @column load_id: the load that brought its present version, or did not
-with numbers as (
+with with_phone_numbers as (
     select
         found.* exclude (country),
         customers.e164 as customer_e164,
@@ -105,8 +105,8 @@ with numbers as (
 calls as (
     select
         numbers.* replace (
-            if(lines.is_carded, lines.card_currency, numbers.currency) as currency,
-            if(lines.is_carded, 'final', numbers.cost_status) as cost_status
+            if(lines.has_rate_card, lines.card_currency, numbers.currency) as currency,
+            if(lines.has_rate_card, 'final', numbers.cost_status) as cost_status
         ),
         lines.total,
         lines.telephony,
@@ -117,9 +117,9 @@ calls as (
         lines.transcription,
         lines.other,
         lines.is_rated,
-        coalesce(lines.is_carded, false) as is_carded,
+        coalesce(lines.has_rate_card, false) as has_rate_card,
         lines.rated_seconds,
-        if(lines.is_carded, lines.total, coalesce(numbers.reported_cost, lines.total))
+        if(lines.has_rate_card, lines.total, coalesce(numbers.reported_cost, lines.total))
             as cost_total,
         -- Not every vendor says when a call ended; an outcome says that it did.
         numbers.ended_at is not null
@@ -131,7 +131,7 @@ calls as (
         house.now,
         house.reporting_currency,
         (numbers.started_at at time zone house.reporting_time_zone)::date as call_date
-    from numbers
+    from with_phone_numbers as numbers
     left join intermediate.call_cost_totals as lines
         on
             numbers.vendor = lines.vendor
@@ -213,7 +213,7 @@ select
     (cost_total - coalesce(total, 0))::decimal(18, 6) as cost_unallocated,
     case when cost_total is not null then currency end as currency,
     case
-        when is_carded then 'rated'
+        when has_rate_card then 'rated'
         when reported_cost is not null then 'reported'
         when total is null then 'none'
         when is_rated then 'rated'

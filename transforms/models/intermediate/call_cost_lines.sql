@@ -1,7 +1,7 @@
 -- One row per cost line of a call: the vendor's, then those that rate cards make.
 -- Where there are some of these, the vendor's stand beside them and are not summed.
 -- @key vendor, account, vendor_call_id, line_no
--- @not_null component, is_leaf, is_carded
+-- @not_null component, is_leaf, has_rate_card
 with carded as (
     select
         vendor,
@@ -30,7 +30,7 @@ given as (
         costs.is_leaf and carded.vendor is null as is_leaf,
         costs.billed_at,
         costs.vendor_transaction_id,
-        false as is_carded
+        false as has_rate_card
     from staging.costs as costs
     left join carded
         on
@@ -63,7 +63,7 @@ rated as (
         true as is_leaf,
         null as billed_at,
         null as vendor_transaction_id,
-        true as is_carded
+        true as has_rate_card
     from intermediate.rate_card_lines
 )
 

@@ -13,8 +13,8 @@ select
     sum(amount) filter (where component = 'transcription') as transcription,
     sum(amount) filter (where component = 'other') as other,
     bool_or(source = 'rated') as is_rated,
-    bool_or(is_carded) as is_carded,
-    max(currency) filter (where is_carded) as card_currency,
+    bool_or(has_rate_card) as has_rate_card,
+    max(currency) filter (where has_rate_card) as card_currency,
     try_cast(
         max(case unit when 'minute' then quantity * 60 when 'second' then quantity end)
         filter (where source = 'rated') as decimal(12, 3)

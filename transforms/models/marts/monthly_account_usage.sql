@@ -2,6 +2,7 @@
 -- EvoVoice has such lists; a rate card is an item of its own, for each vendor. Deleted and
 -- unrated calls do not count.
 -- @kind table
+-- @former_name main.account_months
 -- @key month, vendor, account, vendor_account, item
 -- @nullable vendor_account
 -- @not_null currency

@@ -1,4 +1,5 @@
 -- One row: the time that the tables are as of.
+-- @former_name ops.clock
 -- @key as_of
 -- @column as_of: the time that the build was told, UTC
 select now as as_of

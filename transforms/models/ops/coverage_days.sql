@@ -23,12 +23,12 @@ select
         when bool_or(days.is_over and days.state = 'unreachable') then 'unreachable'
         when bool_or(days.is_over) or bool_and(days.state = 'complete') then 'complete'
         when bool_or(days.state in ('complete', 'partial')) then 'partial'
-        when days.day < any_value(clock.as_of)::date then 'missing'
+        when days.day < any_value(build_info.as_of)::date then 'missing'
         else 'in_future'
     end as state,
     bool_and(days.is_settled) as is_settled,
     max(days.records) filter (where days.is_by_event_time) as records,
     max(days.last_read_at) as last_read_at
 from ops.coverage_streams as days
-cross join ops.clock as clock
+cross join ops.build_info as build_info
 group by days.vendor, days.account, days.day

@@ -39,14 +39,14 @@ days as (
         streams.stream,
         streams.is_by_event_time,
         streams.lag,
-        clock.as_of,
+        build_info.as_of,
         unnest(
             generate_series(
                 date_trunc('day', asked.first_at),
                 -- Nobody asks for an account that is not configured any more.
                 case
-                    when streams.is_configured then clock.as_of
-                    else least(asked.last_at, clock.as_of)
+                    when streams.is_configured then build_info.as_of
+                    else least(asked.last_at, build_info.as_of)
                 end,
                 interval 1 day
             )
@@ -54,7 +54,7 @@ days as (
     from ops.streams as streams
     inner join asked
         on streams.vendor = asked.vendor and streams.account = asked.account
-    cross join ops.clock as clock
+    cross join ops.build_info as build_info
     where streams.is_required
 )
 

@@ -2,6 +2,7 @@
 -- A question about a day's pending calls or for its total is not a reading of its window, and
 -- a part of one is read with its whole. Windows that begin together are one window that grew:
 -- today's, until today is over.
+-- @former_name ops.last_readings
 -- @key vendor, account, stream, window_start
 -- @accepted state: complete, partial, failed, unreachable
 -- @not_null window_end, purpose, state, started_at

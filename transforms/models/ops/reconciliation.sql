@@ -32,5 +32,5 @@ select
         else 'mismatched'
     end as verdict,
     started_at as read_at
-from ops.last_readings
+from ops.latest_window_reads
 where state != 'unreachable'

@@ -5,7 +5,7 @@
 -- counts as 0. A change is dated by the read that saw it, so that a lag is up to a night
 -- too long; and no lag is longer than the watch: after the lookback only calls whose end
 -- or price is pending are asked for again, until they settle.
--- @kind table
+-- @former_name main.settlement_lag
 -- @key vendor, account
 -- @not_null calls_watched, calls_changed
 -- @column vendor: as in fact_calls

@@ -6,7 +6,7 @@
 -- @column day: of a call, its call_date
 -- @column from_currency: ISO 4217
 -- @column to_currency: ISO 4217, the reporting currency
--- @column rate: units of to_currency for one of from_currency, as in fx_rates
+-- @column rate: units of to_currency for one of from_currency, as in dim_fx_rates
 -- @column published_on: day that the rate was published for
 with spans as (
     select
@@ -15,7 +15,7 @@ with spans as (
             date + 7,
             lead(date) over (partition by from_currency order by date) - 1
         ) as last_day
-    from main.fx_rates
+    from main.dim_fx_rates
 )
 
 select

@@ -9,7 +9,7 @@
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column vendor_account: the vendor's own number of the account
--- @column item: as in account_months
+-- @column item: as in monthly_account_usage
 -- @column currency: ISO 4217
 -- @column unit: of the allowance: second, minute or call; NULL = it is the base
 -- @column base_cost [currency]: paid once in the month; NULL = none, or another rate card followed

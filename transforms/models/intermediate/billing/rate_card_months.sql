@@ -7,7 +7,7 @@
 -- @column month: its first day, in UTC
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
--- @column item: as in account_months
+-- @column item: as in monthly_account_usage
 -- @column currency: ISO 4217
 -- @column unit: of the allowance: second, minute or call; NULL = it is the base
 -- @column base_cost [currency]: paid once in the month; NULL = none, or another rate card followed
@@ -32,7 +32,7 @@ spans as (
                 interval 1 month
             )
         )::date as month
-    from main.rate_cards as cards
+    from main.dim_rate_cards as cards
     inner join begun on cards.vendor = begun.vendor and cards.account = begun.account
     cross join config.callhouse as house
 )

@@ -8,7 +8,7 @@
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column vendor_account: the vendor's own number of the account; NULL = it is a rate card
--- @column item: as in account_months
+-- @column item: as in monthly_account_usage
 -- @column month: first day of the UTC month whose allowance it uses
 -- @column currency: ISO 4217
 -- @column unit: second, minute or call
@@ -25,7 +25,7 @@ with listed as (
         on
             costs.vendor = 'evovoice'
             and costs.is_leaf
-            and not costs.is_carded
+            and not costs.has_rate_card
             and usage.account = costs.account
             and usage.record_id = costs.vendor_call_id
 )

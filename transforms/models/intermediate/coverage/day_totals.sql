@@ -45,7 +45,7 @@ lengths as (
     group by all
 ),
 
-last_readings as (
+latest as (
     select *
     from intermediate.day_parts
     where is_complete
@@ -57,7 +57,7 @@ last_readings as (
 
 widest as (
     select *
-    from last_readings
+    from latest
     qualify coalesce(
         window_end > max(window_end) over (
             partition by vendor, account, stream, midnight
