@@ -16,7 +16,7 @@ from pipelines.cli.app import app
 from pipelines.commands import write_docs as docs
 from pipelines.sources import settings_of, streams_of, vendors
 from transforms.runner.graph import lint
-from transforms.runner.model import read_model
+from transforms.runner.model import TAGS, read_model
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "transforms/models"
@@ -140,6 +140,17 @@ def test_a_source_says_the_same_things_in_the_same_order(vendor: str) -> None:
 def test_the_streams_of_a_docstring_are_those_of_its_source(vendor: str) -> None:
     told = [(row["stream"], row["table"]) for row in docs.listed(vendor)]
     assert told == [(stream.name, stream.table) for stream in streams_of(vendor)]
+
+
+def test_the_model_that_the_page_of_the_runner_shows_is_one(tmp_path: Path) -> None:
+    page = (MODELS.parent / "runner/README.md").read_text("utf-8")
+    (tmp_path / "marts").mkdir()
+    (tmp_path / "marts/example.sql").write_text(
+        page.partition("```sql\n")[2].partition("```")[0]
+    )
+    assert lint(tmp_path) == []
+    tags = set(re.findall(r"^\| `@(\w+)` \|", page, flags=re.MULTILINE))
+    assert tags == TAGS
 
 
 def test_the_readme_says_of_the_vendors_what_their_sources_say() -> None:
