@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
+import msgspec
 import pytest
 from conftest import CALLHOUSE, House, open_house, stamp
 
 from pipelines.cli.calendar_strip import strips
 from pipelines.commands.run import build_and_publish
 from pipelines.config.model import Account, Config, Vendor
-from pipelines.extract.source import SourceSettings
 from pipelines.planning.windows import DAY, covers, read_time
+from pipelines.sources import settings_of
 from pipelines.warehouse import paths
 from pipelines.warehouse.journal import Run, write_runs
 
@@ -248,7 +249,9 @@ class Warehouse:
         )
 
     def configure(self, vendor: str, *aliases: str, **settings: int) -> None:
-        given = SourceSettings(**settings)
+        fields = msgspec.structs.fields(settings_of(vendor))
+        needed = {one.name: "any" for one in fields if one.required}
+        given = settings_of(vendor)(**needed, **settings)
         accounts = tuple(Account(vendor, alias, given) for alias in aliases)
         self.vendors[vendor] = Vendor(vendor, accounts, None, timedelta(days=7))
 

@@ -60,8 +60,8 @@ def on_its_own(house: House, key: str) -> subprocess.CompletedProcess[str]:
     """Run the README's script against the sandbox."""
     place = "CALLHOUSE__SOURCES__WHIPPY__"
     url, path = (house.environment[place + name] for name in ("BASE_URL", "PATH"))
-    given = f'api_key="{key}", base_url="{url}", path="{path}"'
-    return house.run_python(SOURCE.replace('api_key="..."', given))
+    given = f'"api_key": "{key}", "base_url": "{url}", "path": "{path}"'
+    return house.run_python(SOURCE.replace('"api_key": "..."', given))
 
 
 def test_a_source_works_on_its_own(house: House) -> None:

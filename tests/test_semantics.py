@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipelines.commands.run import build_and_publish
 from pipelines.config.loader import read_config
+from pipelines.extract import source as extract_source
 from pipelines.extract.client import Auth, Client
 from pipelines.extract.errors import Refused, TooMuchError
 from pipelines.extract.pagination import Page, in_halves
@@ -37,7 +38,7 @@ from pipelines.load.result import Outcome
 from pipelines.planning.planner import plan
 from pipelines.planning.windows import DAY, Window, day_windows, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
-from pipelines.sources import connect, evovoice, streams_of, twin, whippy
+from pipelines.sources import connect, evovoice, streams_of, twin
 from pipelines.warehouse.paths import Warehouse
 
 NOW = read_time("2026-11-17T03:00:00Z")
@@ -1535,7 +1536,7 @@ def test_a_whippy_search_may_take_as_long_as_it_was_told(
         pace = requests_per_second
         return Client(vendor, base_url, auth, requests_per_second=pace, refused=refused)
 
-    monkeypatch.setattr(whippy, "Client", noted)
+    monkeypatch.setattr(extract_source, "Client", noted)
     scripted.always = listed("whippy", [])
     read(scripted_environment(scripted.url), "whippy", days("whippy", *FIRST))
     asked = dict(parse_qsl(questions(scripted)[0].partition("{")[0]))

@@ -140,6 +140,9 @@ def resources_of(
                 while read.portions and not package.is_full:
                     portion = read.portions.popleft()
                     package.bytes += portion.bytes
+                    # The ledger's row of a portion and that of the window have the
+                    # same key: in one package both would be stored.
+                    package.is_closed = bool(read.portions)
                     yield portion
                 if read.portions:
                     package.begun.setdefault(account, []).append(read)

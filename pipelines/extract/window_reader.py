@@ -78,11 +78,14 @@ class Package:
     """Accounts that are not to be asked any more in this run."""
     begun: dict[str, list[Any]] = field(default_factory=dict)
     """By account, windows of which the next package stores the rest."""
+    is_closed: bool = False
+    """A portion of a window is in it, whose rest must go into another package."""
 
     @property
     def is_full(self) -> bool:
         """Return True if it takes no further window."""
-        return self.most is not None and self.bytes >= self.most
+        is_big = self.most is not None and self.bytes >= self.most
+        return is_big or self.is_closed
 
 
 @dataclass(frozen=True)
