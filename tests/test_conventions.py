@@ -171,6 +171,17 @@ def test_every_column_of_a_vendor_says_which_field_it_is(kind: str) -> None:
         assert silent <= known, path.name
 
 
+def test_no_model_of_all_vendors_names_one() -> None:
+    words = re.compile("|".join(VENDORS), re.IGNORECASE)
+    found = [
+        f"{path.relative_to(MODELS)}: {match[0]}"
+        for path in MODELS.rglob("*.*")
+        if path.parent.name not in VENDORS
+        for match in words.finditer(path.read_text("utf-8"))
+    ]
+    assert found == []
+
+
 def test_every_column_that_is_stored_says_what_it_is_and_what_null_means() -> None:
     assert lint(MODELS) == []
 
