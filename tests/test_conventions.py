@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from pipelines.cli.app import app
 from pipelines.commands import write_docs as docs
 from pipelines.sources import source_of, streams_of, vendors
-from transforms.runner.graph import lint
+from transforms.runner.graph import is_raw, lint
 from transforms.runner.model import read_model
 
 ROOT = Path(__file__).parents[1]
@@ -169,6 +169,19 @@ def test_every_column_of_a_vendor_says_which_field_it_is(kind: str) -> None:
         silent = {*model.selected} - told
         known = {"account", "vendor_call_id", "unknown_values"}
         assert silent <= known, path.name
+
+
+def test_every_relation_that_a_model_reads_has_a_file_or_a_row_of_the_inputs() -> None:
+    rows = (MODELS / "inputs.md").read_text("utf-8").splitlines()
+    described = {row.split("`")[1] for row in rows if row.startswith("| `")}
+    files = [read_model(path, MODELS) for path in sorted(MODELS.rglob("*.sql"))]
+    made = {model.table for model in files}
+    read = {
+        "raw.<vendor>__<table>" if is_raw(found) else found.name
+        for model in files
+        for found in model.references
+    }
+    assert read - made == described
 
 
 def test_no_model_of_all_vendors_names_one() -> None:
