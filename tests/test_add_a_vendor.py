@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -109,13 +110,13 @@ def test_a_vendor_of_the_guide_is_loaded_and_told_of_everywhere(
         checkout,
         vendor.url,
         "select count(*) as calls, sum(total_seconds)::int as seconds,"
-        " sum(cost_total)::decimal(12, 2)::varchar as cost,"
+        " sum(cost_total)::decimal(18, 6)::varchar as cost,"
         " count(*) filter (where cost_status = 'pending') as pending"
         " from fact_calls where vendor = 'acme'",
     )
     assert found["calls"] == len(CALLS)
     assert found["seconds"] == sum(range(250))
-    assert found["cost"] == f"{sum_of_prices():.2f}"
+    assert found["cost"] == f"{sum_of_prices():.6f}"
     assert found["pending"] == 1
     status = json.loads(
         callhouse(checkout, vendor.url, "status", "--json", "--now", NOW)
@@ -129,8 +130,8 @@ def test_a_vendor_of_the_guide_is_loaded_and_told_of_everywhere(
     assert covered[0]["days"] > 0
 
 
-def sum_of_prices() -> float:
-    return sum(float(call["price"] or 0) for call in CALLS)
+def sum_of_prices() -> Decimal:
+    return sum((Decimal(call["price"] or 0) for call in CALLS), Decimal())
 
 
 def test_a_part_that_a_source_lacks_is_named_in_a_sentence(

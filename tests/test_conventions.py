@@ -10,12 +10,13 @@ import pytest
 import sqlglot
 import typer
 from conftest import VENDORS
+from test_add_a_vendor import FILES as GUIDE_FILES
 from typer.core import TyperGroup
 
 from pipelines.cli.app import app
 from pipelines.commands import write_docs as docs
 from pipelines.sources import settings_of, streams_of, vendors
-from transforms.runner.graph import lint
+from transforms.runner.graph import is_raw, lint
 from transforms.runner.model import TAGS, read_model
 
 ROOT = Path(__file__).parents[1]
@@ -207,6 +208,7 @@ def test_every_page_and_section_that_is_cited_is_there() -> None:
         if path.suffix != ".lock"
     }
     pages = {path: text for path, text in texts.items() if path.suffix == ".md"}
+    pages |= {Path(name): text for name, text in GUIDE_FILES if name.endswith(".md")}
     broken = [
         one
         for path, text in texts.items()
@@ -278,6 +280,30 @@ def test_every_column_of_a_vendor_says_which_field_it_is(kind: str) -> None:
         silent = {*model.selected} - told
         known = {"account", "vendor_call_id", "unknown_values"}
         assert silent <= known, path.name
+
+
+def test_every_relation_that_a_model_reads_has_a_file_or_a_row_of_the_inputs() -> None:
+    rows = (MODELS / "inputs.md").read_text("utf-8").splitlines()
+    described = {row.split("`")[1] for row in rows if row.startswith("| `")}
+    files = [read_model(path, MODELS) for path in sorted(MODELS.rglob("*.sql"))]
+    made = {model.table for model in files}
+    read = {
+        "raw.<vendor>__<table>" if is_raw(found) else found.name
+        for model in files
+        for found in model.references
+    }
+    assert read - made == described
+
+
+def test_no_model_of_all_vendors_names_one() -> None:
+    words = re.compile("|".join(VENDORS), re.IGNORECASE)
+    found = [
+        f"{path.relative_to(MODELS)}: {match[0]}"
+        for path in MODELS.rglob("*.*")
+        if path.parent.name not in VENDORS
+        for match in words.finditer(path.read_text("utf-8"))
+    ]
+    assert found == []
 
 
 def test_every_column_that_is_stored_says_what_it_is_and_what_null_means() -> None:

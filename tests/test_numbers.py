@@ -39,7 +39,10 @@ def test_every_text_is_read_as_its_case_says() -> None:
             "create schema staging; create schema config;"
             "create table staging.calls (vendor text, account text,"
             " customer_number text, business_number text);"
-            "create table config.accounts (vendor text, account text, region text)"
+            "create table config.accounts (vendor text, account text, region text);"
+            "create table staging.number_formats as select * from (values"
+            " ('twin', true, null), ('voximplant', true, true))"
+            " as formats (vendor, omits_plus, has_named_users)"
         )
         connection.executemany(
             "insert into staging.calls values (?, ?, ?, null)",

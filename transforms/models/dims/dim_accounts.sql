@@ -1,7 +1,7 @@
 -- One row per account of a vendor that is configured or has calls.
 -- @key vendor, account
 -- @not_null has_rate_card
--- @column vendor: zoom, voximplant, evovoice, twin, whippy
+-- @column vendor: its name in the configuration
 -- @column account: the account's alias in the configuration
 -- @column currency: ISO 4217, as configured; NULL = the vendor says it, or its usual one
 -- @column time_zone: IANA name, as configured, to tell its calls by their local hour; NULL = not configured. Times are UTC in every table

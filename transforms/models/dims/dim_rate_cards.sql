@@ -2,7 +2,7 @@
 -- @former_name main.rate_cards
 -- @key vendor, account, direction, component, valid_from
 -- @not_null unit, increment, minimum, unit_price, base_cost, allowance, currency, overrides
--- @column vendor: zoom, voximplant, evovoice, twin, whippy
+-- @column vendor: its name in the configuration
 -- @column account: the account's alias in the configuration
 -- @column direction: inbound or outbound
 -- @column component: as in fact_call_costs

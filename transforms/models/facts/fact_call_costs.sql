@@ -16,7 +16,7 @@
 -- @column unit: minute, second, character, request, ...; NULL = quantity is, or the vendor names none
 -- @column unit_price [currency per unit]: price of one unit; NULL = not reported
 -- @column source: reported by the vendor, or rated from a rate card or price list
--- @column is_leaf: false for a line whose parts, or whose twin, stand beside it, and for a vendor's line that a rate card overrides: only leaf lines are ever summed
+-- @column is_leaf: false for a line whose parts, or whose double, stand beside it, and for a vendor's line that a rate card overrides: only leaf lines are ever summed
 -- @column billed_at: when the vendor billed it, UTC; NULL = not reported
 -- @column vendor_transaction_id: the vendor's own number of the charge; NULL = not reported
 select

@@ -13,7 +13,7 @@
 -- @check total_seconds is null or total_seconds >= 0
 -- @check cost_source != 'none' or cost_total is null
 -- @column call_key: vendor:account:vendor_call_id; readable and stable
--- @column vendor: zoom, voximplant, evovoice, twin, whippy
+-- @column vendor: its name in the configuration
 -- @column account: the account's alias in the configuration
 -- @column vendor_call_id: the vendor's identifier, as text
 -- @column parent_call_key: the call that this one came from; NULL = none, or not reported

@@ -25,13 +25,14 @@ readings as (
         written.vendor,
         written.account,
         written.number,
-        -- Only these write numbers in full without the plus.
+        coalesce(formats.has_named_users, false) as has_named_users,
         phone_number(
-            written.number, accounts.region, written.vendor in ('twin', 'voximplant')
+            written.number, accounts.region, coalesce(formats.omits_plus, false)
         ) as reading
     from written
     left join config.accounts as accounts
         on written.vendor = accounts.vendor and written.account = accounts.account
+    left join staging.number_formats as formats on written.vendor = formats.vendor
 )
 
 select
@@ -40,9 +41,8 @@ select
     readings.number,
     readings.reading.e164,
     case
-        -- Voximplant's users have names, and stand where others have a number.
         when
-            readings.vendor = 'voximplant'
+            readings.has_named_users
             and readings.reading.kind = 'unknown'
             and regexp_full_match(readings.number, '[A-Za-z][\w.-]*')
             then 'internal'

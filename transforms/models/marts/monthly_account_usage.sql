@@ -1,6 +1,6 @@
 -- One row per month, vendor account and item of its price list, or rate card: what is paid whatever is called, and what was called.
--- EvoVoice has such lists; a rate card is an item of its own, for each vendor. Deleted and
--- unrated calls do not count.
+-- A rate card is an item of its own, for each vendor. Deleted and unrated calls do not
+-- count.
 -- @kind table
 -- @former_name main.account_months
 -- @key month, vendor, account, vendor_account, item
@@ -11,7 +11,7 @@
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column vendor_account: the vendor's own number of the account; a login may have several; NULL = it is a rate card
--- @column item: what the price list calls it: base (the account itself), inboundVoiceCalls, outboundVoiceCalls; of a rate card its direction, component and first day
+-- @column item: what the price list calls it: base for the account itself, else in its own words; of a rate card its direction, component and first day
 -- @column currency: ISO 4217
 -- @column base_cost [currency]: paid once in the month, and part of no call; NULL = the list has none, or another rate card followed in the month
 -- @column allowance [unit]: units of the month that cost nothing; NULL = there are no units

@@ -1,6 +1,6 @@
 -- One row per month, account of a vendor's with a price list, and item of it, as rated in that month.
--- Only EvoVoice has such a list. A month goes by the last list read in it, as its calls
--- do; the first has the first list or rated call.
+-- A month goes by the last list read in it, as its calls do; the first has the first list
+-- or rated call.
 -- @kind table
 -- @former_name ops.price_list_months
 -- @key month, vendor, account, vendor_account, item
@@ -14,29 +14,9 @@
 -- @column unit: of the allowance: second, minute or call; NULL = it is the base
 -- @column base_cost [currency]: paid once in the month; NULL = none, or another rate card followed
 -- @column allowance [unit]: units of the month that cost nothing; NULL = there are no units
-with prices as (
+with used as (
     select
-        account,
-        record_id as vendor_account,
-        item,
-        base_cost,
-        allowance,
-        fetched_at
-    from staging.evovoice__accounts
-    union all
-    select
-        account,
-        record_id as vendor_account,
-        'base' as item,
-        account_base_cost as base_cost,
-        null as allowance,
-        fetched_at
-    from staging.evovoice__accounts
-    where item = 'inboundVoiceCalls'
-),
-
-used as (
-    select
+        vendor,
         account,
         vendor_account,
         min(month) as first_month
@@ -47,20 +27,25 @@ used as (
 
 begun as (
     select
+        prices.vendor,
         prices.account,
         prices.vendor_account,
         least(
             min(date_trunc('month', prices.fetched_at at time zone 'UTC')::date),
             min(used.first_month)
         ) as first_month
-    from prices
+    from staging.price_list_items as prices
     left join used
-        on prices.account = used.account and prices.vendor_account = used.vendor_account
+        on
+            prices.vendor = used.vendor
+            and prices.account = used.account
+            and prices.vendor_account = used.vendor_account
     group by all
 ),
 
 months as (
     select
+        begun.vendor,
         begun.account,
         begun.vendor_account,
         unnest(
@@ -77,23 +62,23 @@ months as (
 
 select
     months.month,
-    'evovoice' as vendor,
+    months.vendor,
     months.account,
     months.vendor_account,
     prices.item,
-    coalesce(accounts.currency, 'USD') as currency,
-    if(prices.item = 'base', null, 'minute') as unit,
+    prices.currency,
+    prices.unit,
     prices.base_cost,
     prices.allowance
 from months
-inner join prices
+inner join staging.price_list_items as prices
     on
-        months.account = prices.account
+        months.vendor = prices.vendor
+        and months.account = prices.account
         and months.vendor_account = prices.vendor_account
-left join config.accounts as accounts
-    on accounts.vendor = 'evovoice' and months.account = accounts.account
 qualify row_number() over (
-    partition by months.account, months.vendor_account, prices.item, months.month
+    partition by
+        months.vendor, months.account, months.vendor_account, prices.item, months.month
     order by
         prices.fetched_at >= months.month_end,
         abs(epoch_us(months.month_end) - epoch_us(prices.fetched_at))

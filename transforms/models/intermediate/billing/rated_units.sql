@@ -16,34 +16,27 @@
 -- @column units [unit]: that the call used
 -- @column billable_units [unit]: of them those beyond the month's allowance
 -- @column amount [currency]: what those cost
-with listed as (
-    select
-        usage.*,
-        costs.currency
-    from staging.evovoice__usage as usage
-    inner join intermediate.call_cost_lines as costs
-        on
-            costs.vendor = 'evovoice'
-            and costs.is_leaf
-            and not costs.has_rate_card
-            and usage.account = costs.account
-            and usage.record_id = costs.vendor_call_id
-)
-
 select
-    'evovoice:' || account || ':' || record_id as call_key,
-    'evovoice' as vendor,
-    account,
-    account_id as vendor_account,
-    item,
-    month::date as month,
-    currency,
-    'minute' as unit,
-    minutes::decimal(18, 6) as minutes,
-    units::decimal(18, 6) as units,
-    billable::decimal(18, 6) as billable_units,
-    amount
-from listed
+    usage.vendor || ':' || usage.account || ':' || usage.vendor_call_id as call_key,
+    usage.vendor,
+    usage.account,
+    usage.vendor_account,
+    usage.item,
+    usage.month,
+    costs.currency,
+    usage.unit,
+    usage.minutes,
+    usage.units,
+    usage.billable_units,
+    usage.amount
+from staging.price_list_usage as usage
+inner join intermediate.call_cost_lines as costs
+    on
+        usage.vendor = costs.vendor
+        and usage.account = costs.account
+        and usage.vendor_call_id = costs.vendor_call_id
+        and costs.is_leaf
+        and not costs.has_rate_card
 union all
 select
     vendor || ':' || account || ':' || vendor_call_id as call_key,
