@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import Result
 from clients import client
@@ -23,6 +24,17 @@ COMMANDS = [
     ["verify", "--vendor", "twin"],
 ]
 NEWER = b"\0" * 8 + b"DUCK" + (10**6).to_bytes(8, "little") + b"\0" * 16_000
+
+
+def next_storage(folder: Path) -> bytes:
+    """Return the newest file that DuckDB writes, of one version more in its headers."""
+    path = folder / "next.duckdb"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path}' as next (storage_version 'latest')")
+    content = bytearray(path.read_bytes())
+    for header in (4096, 8192):
+        content[header + 56 : header + 64] = (10**6).to_bytes(8, "little")
+    return bytes(content)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +102,15 @@ def test_a_published_file_that_cannot_be_read_is_told_of_and_published_again(
         assert expected in refusal(house, *command)
     publish_again(house)
     assert house.query("select count(*) from fact_calls") > [(0,)]
+
+
+def test_a_published_file_of_the_next_version_of_storage_is_newer(
+    house: House, tmp_path: Path
+) -> None:
+    house.published.write_bytes(next_storage(tmp_path))
+    for command in COMMANDS:
+        assert "was written by a newer DuckDB than the " in refusal(house, *command)
+    publish_again(house)
 
 
 def test_a_published_file_of_another_version_is_told_of(

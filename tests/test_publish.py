@@ -21,6 +21,8 @@ from pipelines.warehouse.publish import PublishError, publish
 from pipelines.warehouse.published import rows_of_sql
 
 NOW = read_time("2026-11-17T03:00:00Z")
+OLDEST_STORAGE = 64
+"""It is that of DuckDB 0.10 to 1.1, which all later ones read."""
 BROKEN = """-- No call is longer than a minute: a check that fails.
 select
     call_key,
@@ -63,6 +65,15 @@ def test_a_failed_check_leaves_the_published_file_and_prints_the_bad_rows(
     lineage = house.query("select command, outcome from ops.runs where vendor = ''")
     assert lineage == [("build", "failed")]
     assert house.query("select * from fact_calls order by call_key") == facts
+
+
+def test_every_file_has_a_storage_that_older_clients_read(house: House) -> None:
+    warehouse = house.published.parent
+    files = [*warehouse.glob("raw/*.duckdb"), *warehouse.glob("*.duckdb")]
+    assert {house.published, warehouse / "build.duckdb"} < {*files}
+    assert {int.from_bytes(path.read_bytes()[12:20], "little") for path in files} == {
+        OLDEST_STORAGE
+    }
 
 
 def test_a_build_without_credentials_makes_the_same_calls(house: House) -> None:

@@ -19,10 +19,16 @@ from typing import Any
 import duckdb
 
 from transforms.runner.checks import quoted
+from transforms.runner.storage import STORAGE
 
 _MAGIC = slice(8, 12), b"DUCK"
 _VERSION = slice(12, 20)
 """Where a DuckDB file has its mark and the version of its storage."""
+_WITHIN = slice(4096 + 56, 4096 + 64), slice(8192 + 56, 8192 + 64)
+"""Where its two headers tell apart versions that have one number, as all from 2.0 on.
+
+From struct DatabaseHeader in DuckDB's storage_info.hpp; 69 is that of 2.0.
+"""
 ROW_GROUP = 2048
 """Records that DuckDB compresses together: of 122,880, its own number, it would hold
 the payloads of all when it merges small row groups, far beyond its limit."""
@@ -186,7 +192,7 @@ def writing(
 
     ``settings`` are DuckDB's. Raises as `opened` does.
     """
-    with duckdb.connect(config=dict(settings or {})) as connection:
+    with duckdb.connect(config={**STORAGE, **(settings or {})}) as connection:
         # Whoever takes another connection of this one, as dlt does, finds the file
         # under the name of the first database, which cannot be left by its own user.
         for step in ("attach ':memory:' as other", "use other", "detach memory"):
@@ -258,7 +264,7 @@ def _look_at(path: Path, purpose: Purpose, kind: str) -> str:
         return f"is a folder, where a file must be; {purpose.when_damaged}"
     try:
         with path.open("rb") as file:
-            start = file.read(_VERSION.stop)
+            start = file.read(_HEADERS)
     except OSError as error:
         return f"cannot be opened: {error.strerror}"
     if not start:
@@ -314,11 +320,13 @@ def _process(number: int) -> str:
     return f"process {number} ({name})"
 
 
-def _version(start: bytes) -> int:
-    return int.from_bytes(start[_VERSION], "little")
+def _version(start: bytes) -> tuple[int, int]:
+    """Return a version of storage that can be compared."""
+    within = (int.from_bytes(start[place], "little") for place in _WITHIN)
+    return int.from_bytes(start[_VERSION], "little"), max(within)
 
 
-def _newest_version() -> int:
+def _newest_version() -> tuple[int, int]:
     """Return the newest version of storage that the installed DuckDB writes."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "newest.duckdb"
@@ -326,4 +334,4 @@ def _newest_version() -> int:
             name = quoted(str(path))
             connection.execute(f"attach {name} as newest (storage_version 'latest')")
             connection.execute("detach newest")
-        return _version(path.read_bytes()[: _VERSION.stop])
+        return _version(path.read_bytes()[:_HEADERS])

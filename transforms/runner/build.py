@@ -23,6 +23,7 @@ from transforms.runner.graph import (
 from transforms.runner.inputs import TOUCHED, Raw, temporary
 from transforms.runner.memory import build_settings
 from transforms.runner.model import Column, Model
+from transforms.runner.storage import STORAGE
 
 _STRANGE = Check(
     "one of tonight's calls", f"call_key not in (select call_key from {TOUCHED})", ()
@@ -110,6 +111,7 @@ def build(
     spill: dict[str, str | bool | int | float | list[str]] = {
         "temp_directory": f"{build_file}.tmp",
         **build_settings(),
+        **STORAGE,
     }
     # Closing without a commit is the rollback.
     with closing(duckdb.connect(config=spill)) as connection:

@@ -1,13 +1,9 @@
 -- One row per vendor account and UTC day: as it was at the last build, and missing since.
-with later as (
+with built as (
     select
         days.vendor,
         days.account,
-        unnest(
-            generate_series(
-                max(days.day) + interval 1 day, getvariable('now')::date, interval 1 day
-            )
-        )::date as day
+        max(days.day) as last_day
     from ops.coverage_days as days
     semi join ops.streams as streams
         on
@@ -15,6 +11,18 @@ with later as (
             and days.account = streams.account
             and streams.is_configured
     group by all
+),
+
+later as (
+    select
+        vendor,
+        account,
+        unnest(
+            generate_series(
+                last_day + interval 1 day, getvariable('now')::date, interval 1 day
+            )
+        )::date as day
+    from built
 )
 
 select
