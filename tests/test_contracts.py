@@ -227,7 +227,7 @@ def zeros(was: Found, now: Found, columns: set[str]) -> Iterator[str]:
 
 
 def kept_as_text(kind: str, change: str) -> bool:
-    """Tell whether a column may hold what it should not: as JSON, and listed."""
+    """Return True if a column may hold what it should not: as JSON, and listed."""
     return kind in {"text", "needed text", "owner"} or (kind, change) == (
         "list",
         "list",

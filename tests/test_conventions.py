@@ -22,6 +22,11 @@ from transforms.runner.model import TAGS, read_model
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "transforms/models"
 TERMS = ["Limits", "Time", "Paging", "Auth", "Surprises", "Unverified", "Docs"]
+PRIVATE = re.compile(
+    r"\btonight\b|\b[Tt]ell whether\b"
+    r"|(?<!there )(?<!where )\bis no (?:JSON|date|rate|currency|number|amount|call)\b",
+    re.IGNORECASE,
+)
 NOTES = [
     "What the API is",
     "Endpoints and parameters",
@@ -167,6 +172,17 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     names = {path.stem for path in files() if path.suffix == ".py"}
     names |= {path.parent.name for path in files() if path.suffix == ".py"}
     assert not names & FORBIDDEN
+
+
+def test_no_private_word_is_left() -> None:
+    """What a data engineer would have to learn here, and the field has a word for."""
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in files()
+        if path.suffix in {".py", ".sql", ".md"} and path != Path(__file__)
+        for match in PRIVATE.finditer(path.read_text("utf-8"))
+    ]
+    assert found == []
 
 
 def test_no_file_names_a_machine_or_a_registry() -> None:

@@ -146,7 +146,7 @@ def test_a_zone_that_only_python_knows_is_refused(house: House) -> None:
     key = key_of(house, "vendor = 'zoom'")
     done = explain(house, key, CALLHOUSE__REPORTING_TIME_ZONE="localtime")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "REPORTING_TIME_ZONE: 'localtime' is no time zone" in done.stderr
+    assert "REPORTING_TIME_ZONE: 'localtime' is not a time zone" in done.stderr
 
 
 def test_a_deleted_call_has_its_last_record_and_says_since_when_it_is_gone(
@@ -181,7 +181,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(house: House) -> None:
     for word, sentence in {
         f"twin:other:{call_id}": f"did you mean {key}?",
         f"{key[:-1]}x": f"did you mean {key}?",
-        call_id: f"is no call's key, which is vendor:account:id as in fact_calls.call_"
+        call_id: f"is not a call's key, which is vendor:account:id as in fact_calls"
         f"key; did you mean {key}?",
         "tvin:main:none": "there is no vendor 'tvin'",
         "twin:main:none": "there is no call 'twin:main:none'\n",

@@ -87,13 +87,21 @@ def test_older_days_can_be_left_out(tmp_path: Path) -> None:
     ("right", "wrong", "sentence"),
     [
         ("Date", "Datum", "line 1: begins with 'Datum,USD,JPY,RUB,', not with 'Date,"),
-        ("JPY", "USD", "line 1: 'USD' is no currency, or stands twice; get the file"),
+        (
+            "JPY",
+            "USD",
+            "line 1: 'USD' is not a currency or stands twice; get the file",
+        ),
         ("2026-03-04", "2026-03-05", "line 3: 2026-03-05 stands in line 2 too; get"),
-        ("2026-03-04", "4 Maart 2026", "line 3: '4 Maart 2026' is no date; get the"),
+        ("2026-03-04", "4 Maart 2026", "line 3: '4 Maart 2026' is not a date; get the"),
         ("1.0865", "1,0865", "line 2: has 6 cells under 5 columns; get the file again"),
-        ("1.0865", "-1.0865", "line 2, USD: '-1.0865' is no rate; write one above 0"),
-        ("1.0865", "0", "line 2, USD: '0' is no rate; write one above 0"),
-        ("1.0865", "", "line 2, USD: '' is no rate; write one above 0"),
+        (
+            "1.0865",
+            "-1.0865",
+            "line 2, USD: '-1.0865' is not a rate; write one above 0",
+        ),
+        ("1.0865", "0", "line 2, USD: '0' is not a rate; write one above 0"),
+        ("1.0865", "", "line 2, USD: '' is not a rate; write one above 0"),
         (HISTORY, "PK\x03\x04\x00", "begins with 'PK"),
         (HISTORY, "Date,USD,\n", "has no rate; get the file again"),
     ],
@@ -114,10 +122,19 @@ def test_a_file_that_is_not_the_banks_is_refused_and_nothing_changes(
     ("line", "sentence"),
     [
         ("2026-03-04,EUR,USD,1.08,ECB", "line 3: EUR to USD of 2026-03-04 stands in"),
-        ("4.3.2026,EUR,USD,1.08,ECB", "line 3: '4.3.2026' is no date; write it like"),
-        ("2026-03-05,EUR,usd,1.08,ECB", "line 3: 'usd' is no currency; write its ISO"),
+        (
+            "4.3.2026,EUR,USD,1.08,ECB",
+            "line 3: '4.3.2026' is not a date; write it like",
+        ),
+        (
+            "2026-03-05,EUR,usd,1.08,ECB",
+            "line 3: 'usd' is not a currency; write its ISO",
+        ),
         ("2026-03-05,USD,USD,1,ECB", "line 3: USD to itself is always 1; delete"),
-        ("2026-03-05,EUR,USD,1e3,ECB", "line 3: '1e3' is no rate; write one above 0"),
+        (
+            "2026-03-05,EUR,USD,1e3,ECB",
+            "line 3: '1e3' is not a rate; write one above 0",
+        ),
         ("2026-03-05,EUR,USD,1,08,ECB", "line 3: has 6 cells, not 5; write date,from"),
     ],
 )
@@ -314,5 +331,5 @@ def test_a_wrong_rate_ends_a_run_before_it_loads_and_no_command_that_reads(
     for command in (["run"], ["backfill", *days], ["transform"]):
         done = CliRunner().invoke(app, [*command, *config])
         assert done.exit_code == 2
-        assert "'none' is no rate" in done.output
+        assert "'none' is not a rate" in done.output
     assert scripted.got == []

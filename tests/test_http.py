@@ -80,7 +80,7 @@ def test_a_passing_error_is_tried_again(scripted: ScriptedVendor, status: int) -
 def test_a_vendor_is_never_asked_ahead_of_the_pace(
     scripted: ScriptedVendor, threads: int
 ) -> None:
-    """Only too early is wrong: an arrival may be late, which is no client's fault."""
+    """Only too early is wrong: an arrival may be late, not a client's fault."""
     arrived: list[float] = []
 
     def answer(_: str, __: bytes) -> Answer:

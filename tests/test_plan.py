@@ -361,7 +361,7 @@ def test_after_any_nights_and_backfills_one_good_night_makes_all_good(
         everything = [*life.held(settled=False), *life.gone()]
         assert covers(everything, (life.begin, until.replace(second=0, microsecond=0)))
     done = [*life.held(settled=True), *life.gone(), *asked]
-    assert all(covers(done, held) for held in before), "settled, or read tonight"
+    assert all(covers(done, held) for held in before), "settled, or read in this run"
     assert all(left[1] <= right[0] for left, right in itertools.pairwise(asked))
     assert all(
         start.date() == (end - timedelta.resolution).date() for start, end in asked

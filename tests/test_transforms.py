@@ -692,7 +692,12 @@ def test_a_failed_check_names_the_rows_and_leaves_the_file_as_it_was(
         ("facts/fact_calls.sql", "@not_null vendor", "@not_null note", "not_null note"),
         ("facts/fact_calls.sql", "from staging.calls", "from twice", "unique call_key"),
         ("facts/fact_calls.sql", "|| vendor_call_id", "|| units", "not_null call_key"),
-        ("facts/fact_calls.sql", "|| account ||", "||", "one of tonight's calls"),
+        (
+            "facts/fact_calls.sql",
+            "|| account ||",
+            "||",
+            "a call of this build",
+        ),
         ("facts/fact_call_costs.sql", ".cost as", ".cost + 1 as", "costs_add_up"),
         ("marts/daily_calls.sql", "count(*) as", "count(*) + 1 as", "days_add_up"),
     ],
@@ -775,7 +780,7 @@ def test_a_wrong_header_is_one_sentence_with_its_place(
         (
             "dims/a.sql",
             "select b from staging.calls",
-            r"staging.calls has tonight's ca",
+            r"staging.calls has the ca",
         ),
         (
             "dims/a.sql",

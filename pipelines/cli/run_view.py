@@ -44,7 +44,7 @@ def as_json(night: Night) -> Row:
     }
 
 
-def show(night: Night, title: str = "Tonight") -> None:
+def show(night: Night, title: str = "This run") -> None:
     """Print the summary an operator reads in the morning."""
     console = stderr()
     console.print(_loads(night.outcomes, title))

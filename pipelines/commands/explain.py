@@ -1,7 +1,7 @@
 """All that is known of one call: its facts, its lines, and every version of its record.
 
 The facts, and what changed, are those that are published; the versions stand in the raw
-file of its vendor. What a vendor has erased, or no longer tells, is no part of them.
+file of its vendor. What a vendor has erased, or no longer tells, is not part of them.
 """
 
 import os
@@ -152,7 +152,7 @@ def _unknown(
     parts = call_key.split(":", PARTS - 1)
     if len(parts) < PARTS or not all(parts):
         return (
-            f"{call_key!r} is no call's key, which is vendor:account:id as in "
+            f"{call_key!r} is not a call's key, which is vendor:account:id as in "
             f"fact_calls.call_key{meant}"
         )
     vendor, account, call_id = parts
@@ -163,8 +163,8 @@ def _unknown(
     own = {"vendor": vendor, "account": account, "vendor_call_id": call_id}
     if os.access(raw, os.R_OK) and any(_held(warehouse, own).values()):
         return (
-            f"{call_key!r} is loaded and not in the published tables: it is no phone "
-            "call, or not built yet; run: callhouse transform"
+            f"{call_key!r} is loaded and not in the published tables: it is not a "
+            "phone call, or not built yet; run: callhouse transform"
         )
     return f"there is no call {call_key!r}{meant}"
 

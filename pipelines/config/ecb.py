@@ -39,7 +39,7 @@ def read_ecb(path: Path, since: date | None = None) -> tuple[FxRate, ...]:
     for one in currencies:
         if not CURRENCY.fullmatch(one) or currencies.count(one) > 1 or one == EURO:
             raise ConfigError(
-                f"{path} line {number}: {one!r} is no currency, or stands twice; get "
+                f"{path} line {number}: {one!r} is not a currency or stands twice; get "
                 "the file again"
             )
     found: list[FxRate] = []
@@ -81,4 +81,6 @@ def _date(place: str, text: str) -> date:
             return date(int(year), MONTHS.index(month) + 1, int(number))
         return date.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{place}: {text!r} is no date; get the file again") from None
+        raise ConfigError(
+            f"{place}: {text!r} is not a date; get the file again"
+        ) from None

@@ -76,7 +76,7 @@ class Merged:
 def read_fx_rates(path: Path) -> tuple[FxRate, ...]:
     """Read the table; without a file there are no rates.
 
-    Raises `ConfigError` with the line for what is no rate of a day, or is a second one.
+    Raises `ConfigError` with the line for what is not a day's rate, or a second one.
     """
     if not path.exists():
         return ()
@@ -116,7 +116,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
                     yield lines.line_num, stripped
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(
-            f"{path} is no CSV file ({error}); save it as CSV in UTF-8, unzipped"
+            f"{path} is not a CSV file ({error}); save it as CSV in UTF-8, unzipped"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
@@ -126,7 +126,7 @@ def read_amount(place: str, text: str) -> Decimal:
     """Read a rate, more than 0 and exact; `ConfigError` names the place."""
     if not RATE.fullmatch(text) or not Decimal(text):
         raise ConfigError(
-            f"{place}: {text!r} is no rate; write one above 0 like 1.0865, with ten "
+            f"{place}: {text!r} is not a rate; write one above 0 like 1.0865, with ten "
             "decimals at most"
         )
     return Decimal(text)
@@ -159,12 +159,12 @@ def _rate(path: Path, number: int, cells: Sequence[str]) -> FxRate:
         day = date.fromisoformat(written)
     except ValueError:
         raise ConfigError(
-            f"{path} line {number}: {written!r} is no date; write it like 2026-11-20"
+            f"{path} line {number}: {written!r} is not a date; write it like 2026-11-20"
         ) from None
     for currency in (base, quote):
         if not CURRENCY.fullmatch(currency):
             raise ConfigError(
-                f"{path} line {number}: {currency!r} is no currency; write its ISO "
+                f"{path} line {number}: {currency!r} is not a currency; write its ISO "
                 "4217 code, such as 'USD'"
             )
     if base == quote:

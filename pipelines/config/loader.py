@@ -192,8 +192,8 @@ def _general(settings: _Settings) -> _General:
     if general.reporting_time_zone not in _time_zones():
         zone = general.reporting_time_zone
         raise ConfigError(
-            f"{settings['callhouse', 'reporting_time_zone'].place}: {zone!r} is no "
-            "time zone; use a name such as Europe/Berlin"
+            f"{settings['callhouse', 'reporting_time_zone'].place}: {zone!r} is not "
+            "a time zone; use a name such as Europe/Berlin"
         )
     return general
 
@@ -349,14 +349,14 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
         found = _text(setting.place, key, found)
     if key == "time_zone" and found not in _time_zones():
         raise ConfigError(
-            f"{setting.place}: {found!r} is no IANA time zone; write one like "
+            f"{setting.place}: {found!r} is not an IANA time zone; write one like "
             "Europe/Berlin"
         )
     if key == "region" and found not in SUPPORTED_REGIONS:
         near = get_close_matches(found.upper(), [*SUPPORTED_REGIONS], 1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(
-            f"{setting.place}: {found!r} is no region; write ISO 3166-1 alpha-2, as DE"
+            f"{setting.place}: {found!r} is not a region; write ISO 3166-1 alpha-2, DE"
             f"{hint}"
         )
     if key == "decimal_separator" and found not in {".", ","}:

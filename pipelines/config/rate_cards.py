@@ -64,7 +64,7 @@ class RateCard:
     """Counts even where the vendor gives a price itself."""
 
     def is_valid(self, day: date) -> bool:
-        """Tell whether it prices the calls of a day."""
+        """Return True if it prices the calls of a day."""
         return self.valid_from <= day and (
             self.valid_to is None or day <= self.valid_to
         )
@@ -111,7 +111,7 @@ def _cards(
 
 def _oddities(card: RateCard) -> Iterator[tuple[str, str]]:
     if not re.fullmatch("[A-Z]{3}", card.currency):
-        yield "currency", f"{card.currency!r} is no ISO 4217 code such as 'USD'"
+        yield "currency", f"{card.currency!r} is not an ISO 4217 code such as 'USD'"
     for key in ("increment", "minimum", "unit_price", "base_cost", "allowance"):
         amount: Decimal = getattr(card, key)
         if not amount.is_finite() or not 0 <= amount < MOST:

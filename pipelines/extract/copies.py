@@ -34,6 +34,6 @@ class Copies:
         return copy
 
     def text(self, copy: Copy) -> str:
-        """Return a copy; what is no UTF-8 in it is replaced."""
+        """Return a copy; what is not UTF-8 in it is replaced."""
         self._file.seek(copy.offset)
         return self._file.read(copy.length).decode(errors="replace")

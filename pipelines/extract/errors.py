@@ -95,7 +95,7 @@ class Refusal:
 
 
 Refused = Callable[[int, bytes], Refusal | None]
-"""Reads (status, body) as the vendor words its errors; None when it is no error."""
+"""Reads (status, body) as the vendor words its errors; None when it is not an error."""
 
 
 _JOINERS = "\u200c\u200d"

@@ -22,7 +22,7 @@ Envelope: TypeAlias = dict[str, msgspec.Raw]
 
 MOST_PAGES = 100_000
 MOST_RECORDS = 2**53
-"""A total above this is no count: not even JavaScript has a whole number there."""
+"""A total above this is not a count: not even JavaScript has a whole number there."""
 ERRORS = frozenset({"error", "errors"})
 RESTARTS = 3
 """So often a window is begun again in one reading because a page token ended."""
@@ -287,7 +287,7 @@ def may_be_capped(
     end: datetime,
     shortest: timedelta = timedelta(seconds=1),
 ) -> bool:
-    """Tell whether halves must say if a list of ``[start, end)`` was cut short."""
+    """Return True if halves must say if a list of ``[start, end)`` was cut short."""
     return records > 0 and records % ROUND == 0 and end - start > shortest
 
 

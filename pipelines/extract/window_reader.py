@@ -158,7 +158,7 @@ class Pile:
 
     @property
     def agrees(self) -> bool:
-        """Tell whether as many came as the vendor said all the while."""
+        """Return True if as many came as the vendor said all the while."""
         return not self.moved and self.total in {None, self.distinct}
 
 
@@ -397,7 +397,7 @@ def read_keys(
         except (ValueError, OverflowError):
             raise ValueError(f"{stream.event_at!r} is not a time") from None
     if not EARLIEST <= event_at <= now + AHEAD:
-        raise ValueError(f"{stream.event_at!r} is no time a call had")
+        raise ValueError(f"{stream.event_at!r} is not a time a call had")
     return str(identity), event_at, keys
 
 

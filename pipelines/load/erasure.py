@@ -78,7 +78,7 @@ def blanked(stream: Stream, records: pa.Table) -> dict[Known, str]:
 
 
 def _is_marked(stream: Stream, payload: str | None) -> bool:
-    """Tell whether the vendor says that it has depersonalised the record."""
+    """Return True if the vendor says that it has depersonalised the record."""
     if not stream.erased_mark or payload is None:
         return False
     if not re.search(rf'"{stream.erased_mark}"\s*:\s*true', payload):

@@ -125,13 +125,13 @@ def load(
         refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
         with reading(warehouse, vendor.name):
-            tonight = agenda(vendor, raw, since, now, reads)
+            plan = agenda(vendor, raw, since, now, reads)
         as_of = now if config.is_as_of else None
         outcome = ask(
-            vendor, warehouse, tonight, clock, progress, audit=audit, as_of=as_of
+            vendor, warehouse, plan, clock, progress, audit=audit, as_of=as_of
         )
         with reading(warehouse, vendor.name):
-            outcome = replace(outcome, settled=settled(tonight, raw))
+            outcome = replace(outcome, settled=settled(plan, raw))
     return replace(outcome, seconds=time.monotonic() - began)
 
 

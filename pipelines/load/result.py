@@ -1,4 +1,4 @@
-"""What became of a vendor tonight, added up from its load packages."""
+"""What became of a vendor in a run, added up from its load packages."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ Key: TypeAlias = tuple[str, str, datetime]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one vendor tonight."""
+    """What became of one vendor in a run."""
 
     vendor: str
     windows: int = 0
@@ -47,7 +47,7 @@ class Outcome:
     is_blocked: bool = False
     """The system refused: a full disk, a missing permission."""
     notes: tuple[str, ...] = ()
-    """What an operator should know, and need not act upon tonight."""
+    """What an operator should know, and need not act upon."""
 
     @property
     def has_all_windows(self) -> bool:
@@ -152,7 +152,7 @@ def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
 
 
 def key(asked: Asked) -> Key:
-    """Return what tells a window of tonight from all others."""
+    """Return what tells a window of a run from all others."""
     account, window = asked
     return account.alias, window.stream, window.start.astimezone(UTC)
 

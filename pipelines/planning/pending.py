@@ -43,10 +43,10 @@ def days_in_doubt(
     lookback: timedelta | None,
     horizon: timedelta,
 ) -> list[Interval]:
-    """Return the UTC days of which pending calls are asked for tonight.
+    """Return the UTC days of which pending calls are asked for in a run.
 
-    ``reads`` and ``planned``, tonight's windows, are one account's. A day that is
-    read tonight anyway is left out: what is pending in it then is known only after.
+    ``reads`` and ``planned``, the run's windows, are one account's. A day that is
+    read anyway is left out: what is pending in it then is known only after.
     """
     complete = [
         read for read in reads if (read.stream, read.state) == (stream.name, "complete")

@@ -2,8 +2,8 @@
 
 One rule makes nightly, catch-up, retry and lookback: a window is settled by one
 complete read that began a lookback after its end. Whatever of the asked history is
-not settled is read tonight. So a missed week, a failed window and a killed run need
-no case of their own, and a lookback counts from the last success by itself.
+not settled is read in the next run. So a missed week, a failed window and a killed
+run need no case of their own, and a lookback counts from the last success by itself.
 
 A backfill is the same rule over another range. A night reads again what a backfill
 read too early to be settled, and otherwise keeps to its own history: a range that
@@ -268,7 +268,7 @@ def _purpose(part: Interval, known: _Known) -> str:
 
 
 def _covers(merged: Sequence[Interval], part: Interval) -> bool:
-    """Tell whether one of the merged intervals has the whole of a part."""
+    """Return True if one of the merged intervals has the whole of a part."""
     at = bisect_right(merged, part[0], key=lambda interval: interval[0])
     return at > 0 and merged[at - 1][1] >= part[1]
 

@@ -106,12 +106,12 @@ def split(interval: Interval) -> Iterator[Interval]:
 
 
 def covers(intervals: Iterable[Interval], interval: Interval) -> bool:
-    """Tell whether the intervals together cover the whole of one."""
+    """Return True if the intervals together cover the whole of one."""
     return not subtract(interval, intervals)
 
 
 def overlaps(left: Interval, right: Interval) -> bool:
-    """Tell whether two half-open intervals share an instant."""
+    """Return True if two half-open intervals share an instant."""
     return left[0] < right[1] and right[0] < left[1]
 
 

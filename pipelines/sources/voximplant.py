@@ -244,7 +244,7 @@ def _key(pem: str) -> RSAPrivateKey:
     if isinstance(key, RSAPrivateKey):
         return key
     raise VendorError(
-        "voximplant: private_key is no RSA private key in PEM form; copy the whole "
+        "voximplant: private_key is not an RSA private key in PEM form; copy the whole "
         "private_key out of the service account's credentials.json",
         stops_account=True,
     )

@@ -16,7 +16,7 @@ Paging: next_page_token, empty on the last page; it lives 15 minutes and is boun
 Auth: Server-to-Server OAuth: a token of one hour, no refresh token.
 Surprises: ``charge`` is text with a currency symbol and no currency: an amount in a
     symbol that contradicts the configured currency is in that symbol's currency where
-    it has but one, else it is no amount, and told of either way; every field may be
+    it has but one, else it is not an amount, and told of either way; every field may be
     absent; legs have no id of their own. The second list has the seconds of flow,
     queue, talk and wrap-up; it needs a scope of its own, and without it is left out.
 Unverified: which timestamp from/to filter (taken: the start; settled by a call that

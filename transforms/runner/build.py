@@ -26,7 +26,9 @@ from transforms.runner.model import Column, Model
 from transforms.runner.storage import STORAGE
 
 _STRANGE = Check(
-    "one of tonight's calls", f"call_key not in (select call_key from {TOUCHED})", ()
+    "a call of this build",
+    f"call_key not in (select call_key from {TOUCHED})",
+    (),
 )
 """A row of another call could not be found again when that call changes."""
 
@@ -48,7 +50,7 @@ class BuildResult:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether every call was computed again."""
+        """Return True if every call was computed again."""
         return self.reason is not None
 
 
@@ -72,8 +74,8 @@ class _Night:
         return self.raw.connection
 
     @property
-    def tonight(self) -> dict[str, str]:
-        """Where to read tonight's calls only."""
+    def rebuilt(self) -> dict[str, str]:
+        """Where to read the calls of this build only."""
         by_key = [one.table for one in self.raw.graph.models if one.kind == "call_key"]
         return self.places | {name: _built(name) for name in by_key}
 
@@ -196,7 +198,7 @@ def _touch(
 def _run(night: _Night, model: Model) -> None:
     """Compute a model beside its table, check it there, and only then apply it."""
     is_whole = model.kind in {"table", "call_date"}
-    sql = model.bound(night.places if is_whole else night.tonight)
+    sql = model.bound(night.places if is_whole else night.rebuilt)
     if model.kind == "call_date" and not night.is_full:
         sql = f"select * from ({sql}\n) where {night.days}"
     made = "table"
@@ -217,7 +219,7 @@ def _run(night: _Night, model: Model) -> None:
 
 
 def _days(connection: DuckDBPyConnection) -> str:
-    """Name the days on which tonight's calls lay and now lie."""
+    """Name the days on which the calls of this build lay and now lie."""
     found = connection.execute(
         f"select call_date::varchar from {CALLS} semi join {TOUCHED} using (call_key)"
         f" union select call_date::varchar from {_built(CALLS)}"
@@ -280,13 +282,13 @@ def _show_former_names(connection: DuckDBPyConnection, graph: Graph) -> None:
 
 
 def _run_check(night: _Night, model: Model) -> None:
-    """Run a ``*.check.sql``, over tonight's calls only where it can.
+    """Run a ``*.check.sql``, over the calls of this build only where it can.
 
     A check that reads a mart by day must see the calls of the whole day.
     """
     by_day = {one.table for one in night.raw.graph.models if one.kind == "call_date"}
     reads_days = any(found.name in by_day for found in model.references)
-    places = night.places if reads_days else night.tonight
+    places = night.places if reads_days else night.rebuilt
     check_query(night.connection, model, model.bound(places))
     night.checks += 1
 

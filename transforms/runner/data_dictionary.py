@@ -22,7 +22,7 @@ COLUMNS = (
         "origins",
         None,
         "for each vendor that can fill it, from which of its fields",
-        "it is no part of a vendor's record",
+        "it is not part of a vendor's record",
     ),
 )
 _ORIGINS = pa.map_(pa.string(), pa.string())

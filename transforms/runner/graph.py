@@ -16,7 +16,7 @@ VERSIONS = "raw.versions"
 TOMBSTONES = "raw.tombstones"
 """When the touched records of all vendors were found to be deleted, each time."""
 TOUCHED = "raw.touched"
-"""The versions of the records that are computed again tonight."""
+"""The versions of the records that are computed again."""
 LEDGERS = frozenset(
     {"raw.load_windows", "raw.quarantine", "raw.absences", "raw.loads"}
     | {VANISHED, VERSIONS, TOMBSTONES, TOUCHED}
@@ -113,7 +113,7 @@ def _undescribed(model: Model) -> Iterator[str]:
 
 
 def is_raw(found: Reference) -> bool:
-    """Tell whether it is a raw input, ``raw.<vendor>__<table>``."""
+    """Return True if it is a raw input, ``raw.<vendor>__<table>``."""
     return found.name.startswith("raw.") and found.name not in LEDGERS
 
 
@@ -149,7 +149,7 @@ def given_only(graph: Graph) -> tuple[Model, ...]:
     """Return the tables made of ``config`` and ``seeds`` alone.
 
     They can stand before records are touched, so that a ``*.rebuild.sql`` can compare
-    what they say tonight with what calls were computed with.
+    what they say now with what calls were computed with.
     """
     found: dict[str, Model] = {}
     for model in graph.models:
@@ -233,7 +233,7 @@ def _ordered(
 
 
 def _refuse_half_seen(graph: Graph) -> None:
-    """Refuse a table of everything that is made from tonight's calls alone."""
+    """Refuse a table of everything that is made from the calls of this build alone."""
     partial = {f"raw.{vendor}__{table}" for vendor, table in graph.records}
     partial |= {VANISHED, VERSIONS, TOMBSTONES}
     by_key = {model.table for model in graph.models if model.kind == "call_key"}
@@ -246,8 +246,8 @@ def _refuse_half_seen(graph: Graph) -> None:
                 partial.add(model.table)
         elif model.kind != "call_key" and half:
             raise ModelError(
-                f"{model.file}:{half[0].line}: {half[0].name} has tonight's calls only;"
-                " read main.* instead, or say '-- @kind incremental call_key'"
+                f"{model.file}:{half[0].line}: {half[0].name} has the calls of "
+                "this build only; read main.* or say '-- @kind incremental call_key'"
             )
 
 
@@ -258,7 +258,7 @@ def _refuse_untimely(graph: Graph) -> None:
             if one.name == TOUCHED:
                 raise ModelError(
                     f"{model.file}:{one.line}: {TOUCHED} is for a *.rebuild.sql; what a"
-                    " model reads has tonight's calls only, as it is"
+                    " model reads has the calls of this build only, as it is"
                 )
     for model in graph.rebuilds:
         for one in model.references:

@@ -1,4 +1,4 @@
-"""What tonight's models see of the raw files: the calls that the last loads touched.
+"""What models see of the raw files: the calls that the last loads touched.
 
 Everything made here is temporary: it stands in DuckDB's ``temp`` database under the
 name that models use, as in ``temp."raw.zoom__voice_calls"``, and the file that is
@@ -40,12 +40,12 @@ _RESERVED = {
 }
 
 TOUCHED = 'temp."night.touched"'
-"""Vendor, account, record_id and call_key of the records to compute tonight."""
+"""Vendor, account, record_id and call_key of the records to compute."""
 
 
 @dataclass(frozen=True)
 class Raw:
-    """The attached raw files, and which of their tables tonight's models read."""
+    """The attached raw files, and which of their tables models read."""
 
     connection: DuckDBPyConnection
     graph: Graph
@@ -55,7 +55,7 @@ class Raw:
 
 
 def temporary(name: str) -> str:
-    """Return where the relation that models call ``name`` stands tonight."""
+    """Return where the relation that models call ``name`` stands."""
     return f'temp."{name}"'
 
 

@@ -77,7 +77,7 @@ def _sources(graph: Graph, model: Model) -> _Sources:
 
 
 def _is_between(model: Model) -> bool:
-    """Tell whether a model of all vendors only passes on what they say."""
+    """Return True if a model of all vendors only passes on what they say."""
     names = {one.name for one in model.references}
     is_read = model.kind == "transient" and model.schema in _BETWEEN
     return is_read and "config.rate_cards" not in names

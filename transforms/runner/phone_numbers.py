@@ -247,7 +247,7 @@ def _readings(
 
 
 def _may_be_russian(digits: str) -> bool:
-    """Tell whether the digits are a number in Russia's national form as well."""
+    """Return True if the digits are a number in Russia's national form as well."""
     if _EIGHT.fullmatch(digits):
         return True
     number = _parsed(digits, "RU") if len(digits) == _NATIONAL else None

@@ -96,7 +96,7 @@ def has_chat(call: Engagement) -> bool:
 
 
 def chat(call: Engagement, zone: tzinfo) -> dict[str, object]:
-    """Return that chat, which is no call."""
+    """Return that chat, which is not a call."""
     return {
         "engagement_id": f"chat-{call.engagement_id[5:]}",
         "direction": "inbound",

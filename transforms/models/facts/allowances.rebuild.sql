@@ -1,4 +1,4 @@
--- One row per call that shares an allowance with one that is computed again tonight.
+-- One row per call that shares an allowance with one that is computed again.
 -- An allowance is one of a card and UTC month: a call that came, changed, vanished or got
 -- no price moves the prices of the later ones. Where it was is known from its fact; where
 -- it is now lies within a day of its record's time.

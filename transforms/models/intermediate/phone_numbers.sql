@@ -1,4 +1,4 @@
--- One row per number of tonight's calls as its vendor writes it, so that each is read
+-- One row per number of the calls of a build as its vendor writes it, so that each is read
 -- once: phone_number() is the function of transforms/runner/phone_numbers.py.
 -- @key vendor, account, number
 -- @not_null kind

@@ -1,5 +1,5 @@
 -- One row per window of a vendor stream: the vendor's own total against the rows read, at its last reading.
--- An answer that the account may not read it is no reading.
+-- An answer that the account may not read it is not a reading.
 -- @key vendor, account, stream, window_start
 -- @accepted verdict: matched, mismatched, vendor_counts_more, no_total, not_read
 -- @not_null window_end, state, verdict, read_at

@@ -43,7 +43,7 @@ priced as (
     select
         *,
         -- The framework may leave a 0 out: a multiplier of 0 counts as none, and no
-        -- allowance as one of 0. What is there and is no number leaves calls unrated.
+        -- allowance as one of 0. What is there and is not a number leaves calls unrated.
         [
             price['baseCost'],
             price['unitCost'],

@@ -1,7 +1,7 @@
 -- One row per session, be it a call, a chat or a fax: its newest version, opened.
 -- A version without a time of change counts as late as the ones before it.
 -- The sessions of a month belong together, for they share an allowance.
--- `misshapen` names what is no list of objects, with the JSON type that came instead,
+-- `misshapen` names what is not a list of objects, with the JSON type that came instead,
 -- and tells of a key that stands twice: the first counts.
 -- @key account, record_id
 -- @together date_trunc('month', event_at at time zone 'UTC')

@@ -1,4 +1,4 @@
--- One row per TWIN call. Its cost counts once it is billed: the 0 before is no price.
+-- One row per TWIN call. Its cost counts once it is billed: the 0 before is not a price.
 -- One that is not billed by the settle horizon has none; a later bill is still heard of.
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, is_erased, unknown_values
@@ -26,7 +26,7 @@
 -- @column is_recorded: recordPath
 -- @column reported_cost: totalCost, once billed
 -- @column currency: the configured currency, else RUB: the vendor sends none
--- @column cost_status: final with billedAt, pending without it until the settle horizon, and longer where it is no time
+-- @column cost_status: final with billedAt, pending without it until the settle horizon, and longer where it is not a time
 -- @column sentiment: emotion
 -- @column nps: nps
 -- @column is_erased: depersonalized

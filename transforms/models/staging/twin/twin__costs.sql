@@ -1,5 +1,5 @@
 -- One row per billed TWIN call and priced stage, and per part of what its AI cost.
--- The AI total is no leaf: its parts are, and what they leave of it. Cost and discount
+-- The AI total is not a leaf: its parts are, and what they leave of it. Cost and discount
 -- are kept as sent: whether they are amounts is not documented.
 -- @key account, vendor_call_id, line_no
 -- @not_null component, amount, currency, is_leaf

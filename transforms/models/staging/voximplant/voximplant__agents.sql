@@ -1,5 +1,5 @@
 -- One row per user of the application who took part in a Voximplant session.
--- Voximplant names a user by the login that was called. What was not answered is no part.
+-- Voximplant names a user by the login that was called. What was not answered is not part.
 -- @key account, vendor_call_id, vendor_agent_id
 -- @not_null seq
 -- @column seq: order of their first answered leg

@@ -50,7 +50,7 @@ opened as (
             }'
         ) as record,
         json_type(payload, ['$.calls', '$.records', '$.other_resource_usage']) as types,
-        -- Only what is no object, or is not there, was opened to nothing.
+        -- Only what is not an object, or is not there, was opened to nothing.
         if(
             len(list_filter(record['calls'], lambda x: x['end_reason']['code'] is null)) > 0,
             json_type(payload, '$.calls[*].end_reason'),

@@ -1,7 +1,7 @@
 -- One row per text that Zoom sent as a charge or a rate, of an engagement or a leg: its
 -- amount. It is a number with a currency's symbol, perhaps a sign and thousands
--- separators; a text without digits is no amount, nor is one that has no millionth or a
--- billion and more. `symbol` is all that is no part of the number.
+-- separators; a text without digits is not an amount, nor is one that has no millionth or a
+-- billion and more. `symbol` is all that is not part of the number.
 -- Of two separators the last is the decimal one; one that stands twice, a space and an
 -- apostrophe part thousands. One that stands once is decimal, unless three digits stand
 -- behind it and one to three before it, not 0: then a point is decimal, as in Zoom's

@@ -52,7 +52,7 @@ opened as (
         json_type(
             payload, ['$.rates', '$.sub_types', '$.queues', '$.agents', '$.voice_call_details']
         ) as types,
-        -- Only what is no list or object, or is not there, was opened to nothing.
+        -- Only what is not a list or object, or is not there, was opened to nothing.
         len(
             list_filter(
                 record['voice_call_details'],
