@@ -3,7 +3,7 @@
 BIN := .venv/bin
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 # After a failure of pip: say so if it is the network, which pip itself does at length.
 unreachable = { $(1)/pip --disable-pip-version-check --retries 0 --timeout 10 index versions pip > /dev/null 2>&1 || echo "make: pip cannot reach its package index, so nothing was installed; connect to the network, or name an index that can be reached, as PIP_INDEX_URL (or a proxy, as HTTPS_PROXY), and run the same command again" >&2; exit 1; }
@@ -21,6 +21,12 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@.venv-dbt/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/dbt-requirements.lock || $(call unreachable,.venv-dbt/bin)
 	@touch $@
 
+.venv-duckdb1/installed: pyproject.toml requirements.lock tests/duckdb1-requirements.lock
+	@python3 -m venv .venv-duckdb1
+	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock || $(call unreachable,.venv-duckdb1/bin)
+	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/duckdb1-requirements.lock || $(call unreachable,.venv-duckdb1/bin)
+	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e . && touch $@
+
 run: setup ## load what is missing, build, publish (nothing configured: the sandbox vendors)
 	@$(BIN)/callhouse run --sandbox-if-unconfigured $(ARGS)
 
@@ -32,6 +38,9 @@ dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the expo
 test: check dbt ## everything that CI runs: check, then all tests
 	$(BIN)/pytest $(ARGS)
 
+test-duckdb1: .venv-duckdb1/installed dbt ## all tests under DuckDB 1.5, the oldest that Callhouse runs with
+	.venv-duckdb1/bin/pytest $(ARGS)
+
 soak: setup ## the tests that take longer, and forty invented histories
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history"
 
@@ -40,11 +49,12 @@ docs: setup ## write the schema page, and the README's part on the vendors, from
 
 COMPILE := $(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
 
-lock: setup ## resolve both lock files again, ours from pyproject.toml
+lock: setup ## resolve all lock files again, ours from pyproject.toml
 	$(COMPILE) pyproject.toml --extra dev -o requirements.lock
 	$(COMPILE) --no-strip-extras tests/dbt-requirements.in -o tests/dbt-requirements.lock
+	$(COMPILE) tests/duckdb1-requirements.in -o tests/duckdb1-requirements.lock
 
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt test docs lock clean
+.PHONY: help setup run check dbt test test-duckdb1 soak docs lock clean
