@@ -13,7 +13,7 @@ import pytest
 from conftest import CALLHOUSE
 from typer.testing import CliRunner
 
-from pipelines.cli import report
+from pipelines.cli import tables
 from pipelines.cli.app import app
 from pipelines.config.loader import config_folder
 from pipelines.extract.errors import clean, escaped
@@ -120,7 +120,7 @@ def test_nothing_from_a_vendor_steers_a_terminal(
 def test_a_console_escapes_what_no_code_has_escaped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for console in (report.stdout(), report.stderr()):
+    for console in (tables.stdout(), tables.stderr()):
         console.print(f"one {HOSTILE}\ntwo", markup=False)
     for text in capsys.readouterr():
         assert text.splitlines() == [f"one {escaped(HOSTILE)}", "two"]
