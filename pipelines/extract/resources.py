@@ -48,7 +48,6 @@ from pipelines.planning.windows import Window
 FAILURES = 3
 """So many windows that fail in a row are not the windows' fault."""
 
-ALL = Package(most=None)
 ONLY_BEGUN = (
     "the run ended while the records of this window were being stored; it is read "
     "again in the next run"
@@ -116,7 +115,7 @@ def resources_of(
     not take of a window is the beginning of the next package.
     """
     asked = list(windows)
-    package = terms.package or replace(ALL)
+    package = terms.package or Package(most=None)
     begun: list[Read] = package.begun.pop(account, [])
     begun_windows = [read.window for read in begun]
 
@@ -291,7 +290,8 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
     ]
     records = _records(reader, pile, window, started)
     refused = _quarantine(reader, pile, window, started)
-    most = (reader.terms.package or ALL).most
+    package = reader.terms.package
+    most = package.most if package else None
     cuts = list(
         zip_longest(
             _cut([copy for *_, copy in _newest_of(pile).values()], most),

@@ -48,7 +48,7 @@ def rows(warehouse: duckdb.DuckDBPyConnection, name: str) -> list[Any]:
 def fetched(
     warehouse: duckdb.DuckDBPyConnection,
     sql: str,
-    fetch: Callable[[duckdb.DuckDBPyConnection], _T],
+    fetch: Callable[[duckdb.DuckDBPyRelation], _T],
 ) -> _T:
     """Return what a query finds, with as much memory as its records need.
 
@@ -60,10 +60,10 @@ def fetched(
         for limit in MEMORY:
             warehouse.execute(f"set memory_limit = '{limit}MiB'")
             with suppress(duckdb.OutOfMemoryException):
-                return fetch(warehouse.execute(sql))
+                return fetch(warehouse.sql(sql))
     finally:
         warehouse.execute(f"set memory_limit = '{most}'")
-    return fetch(warehouse.execute(sql))
+    return fetch(warehouse.sql(sql))
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:

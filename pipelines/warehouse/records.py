@@ -175,9 +175,10 @@ def _of_fresh(
         warehouse.register("fresh", fresh)
         _select(warehouse, stream.table, "select account, record_id from fresh")
         warehouse.register("wanted", asked)
-        return raw_files.fetched(
-            warehouse, query(name), lambda found: found.to_arrow_table()
+        found: pa.Table = raw_files.fetched(
+            warehouse, query(name), lambda rows: rows.to_arrow_table()
         )
+        return found
 
 
 def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> None:
@@ -241,7 +242,7 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
         warehouse.sql(query("latest")).filter(bounds).create_view("latest")
         # Apart from the next question, so that only one of them holds payloads.
         found = raw_files.fetched(
-            warehouse, stream.pending, lambda rows: rows.to_arrow_table()
+            warehouse, stream.pending, lambda found: found.to_arrow_table()
         )
         warehouse.register("pending", found)
         rows = raw_files.rows(warehouse, "pending_days")
