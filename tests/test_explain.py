@@ -181,8 +181,8 @@ def test_an_unknown_key_is_refused_with_the_nearest(house: House) -> None:
     for word, sentence in {
         f"twin:other:{call_id}": f"did you mean {key}?",
         f"{key[:-1]}x": f"did you mean {key}?",
-        call_id: f"is not a call's key, which is vendor:account:id as in fact_calls"
-        f"key; did you mean {key}?",
+        call_id: "is not a call's key, which is vendor:account:id as in "
+        f"fact_calls.call_key; did you mean {key}?",
         "tvin:main:none": "there is no vendor 'tvin'",
         "twin:main:none": "there is no call 'twin:main:none'\n",
     }.items():
