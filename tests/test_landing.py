@@ -12,11 +12,11 @@ from pipelines.extract import window_reader as reading
 from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
 from pipelines.extract.pagination import Page
-from pipelines.extract.resources import resources_of
+from pipelines.extract.resources import dlt_source, resources_of
 from pipelines.extract.source import Endpoint, Source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import Package, Terms
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import DAY, Window, read_time
+from pipelines.planning.windows import DAY, Window, day_windows, read_time
 
 START = read_time("2026-03-01T00:00:00Z")
 WINDOW = Window(START, START + DAY, "calls")
@@ -320,3 +320,41 @@ def test_without_a_ledger_to_write_it_down_a_failure_is_raised() -> None:
     with pytest.raises(Exception, match="by the vendor's count") as error:
         read(*[[page(3, call(1))]] * 3, go_on=False)
     assert isinstance(error.value.__cause__, VendorError)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_windows_larger_than_a_package_go_into_several(at_once: int) -> None:
+    """Every record once, and in one package never two ledger rows of one window."""
+    windows = day_windows("calls", "2026-03-01", "2026-03-04")
+
+    def fetch(window: Window) -> Iterator[Page]:
+        texts = (
+            f'{{"id": "{window.start:%d}-{number}", "at": "{window.start:%FT%TZ}"}}'
+            for number in range(7)
+        )
+        yield Page([msgspec.Raw(text.encode()) for text in texts], total=7)
+
+    client = Client("acme", "http://127.0.0.1:9")
+    source = Source(client, [Endpoint(CALLS, fetch)], at_once)
+    begun: dict[str, list[Any]] = {}
+    left, stored, packages = [*windows], [], 0
+    while left:
+        package = Package(most=100, begun=begun)
+        terms = Terms(lambda: START + 9 * DAY, keep_going=True, package=package)
+        ledger = []
+        for table in dlt_source("main", left, source, terms):
+            rows = table.to_pylist()
+            if "state" in table.column_names:
+                ledger += rows
+            elif "record_no" not in table.column_names:
+                stored += [row["record_id"] for row in rows]
+        starts = [row["window_start"] for row in ledger]
+        assert len(starts) == len({*starts}), "a merge would store both"
+        done = [row["window_start"] for row in ledger if row["state"] == "complete"]
+        left = [window for window in left if window.start not in done]
+        packages += 1
+        assert packages < 50, "no package takes anything"
+    assert packages > len(windows)
+    assert not begun
+    assert sorted(stored) == sorted({*stored})
+    assert len(stored) == 7 * len(windows)

@@ -91,7 +91,7 @@ def dlt_source(
     """Return a dlt source that reads windows of one account and yields Arrow tables.
 
     It has one resource per raw table, the ledger and the quarantine
-    (the schemas above). It takes nothing from dlt's own configuration.
+    (`pipelines.extract.raw_schema`), and takes nothing from dlt's own configuration.
     """
     named = dlt.source(resources_of, name=source.client.vendor)
     return named(account, list(windows), source, terms)
