@@ -25,11 +25,27 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 LONGEST = [
-    *("vanished", "dbt_export", "verify", "backfill", "refusals", "old_warehouses"),
-    *("nights", "quarantine", "memory", "deletion_histories", "settle", "semantics"),
+    *("absences", "dbt_export", "verify", "backfill", "refusals", "old_warehouses"),
+    *("run", "quarantine", "memory", "deletion_histories", "pending", "semantics"),
     *("interleavings", "audit", "zoom_engagements", "kills", "opening", "clock"),
-    *("explain", "quota", "contract_edges", "damaged_files", "coverage", "publish"),
-    *("readme", "commands", "cases", "rating", "installed", "fx", "transforms", "wire"),
+    *(
+        "explain",
+        "request_budget",
+        "contract_edges",
+        "damaged_files",
+        "coverage",
+        "publish",
+    ),
+    *(
+        "readme",
+        "app",
+        "cases",
+        "rate_cards",
+        "installed",
+        "fx_rates",
+        "runner",
+        "wire",
+    ),
 ]
 """Test files that are dealt to the workers first, so that none is left for the end."""
 

@@ -15,7 +15,7 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 from transforms.runner import phone_numbers as numbers
 from transforms.runner.phone_numbers import Kind, read_number
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "transforms/models/intermediate/phone_numbers.sql"
 CASES = ROOT / "tests/cases/phone_numbers.csv"
 

@@ -21,7 +21,7 @@ from pipelines.load.failure import failure_of
 from pipelines.warehouse import published
 from transforms.runner.build_state import LAYOUT, PROGRAM
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HOSTILE = "\x1b[2J\u202eЖюль 王伟\x9b\u2066[/]:smile:"
 NUMBER = "+1 202 555 0123"
 

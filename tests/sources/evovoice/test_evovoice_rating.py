@@ -12,8 +12,8 @@ import pytest
 
 from transforms.runner import functions
 
-STAGING = Path(__file__).parents[1] / "transforms/models/staging/evovoice"
-SEEDS = Path(__file__).parents[1] / "transforms/seeds"
+STAGING = Path(__file__).parents[3] / "transforms/models/staging/evovoice"
+SEEDS = Path(__file__).parents[3] / "transforms/seeds"
 MODELS = ("sessions", "accounts", "usage", "costs", "unknown_values", "calls", "legs")
 MARCH_FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 ACCOUNT = "5f8e00000000000000000001"

@@ -22,8 +22,8 @@ from rated import Rated, Record
 from pipelines.config.rate_cards import read_rate_cards
 from pipelines.planning.windows import read_time
 
-CASES = Path(__file__).parent / "cases"
-SEEDS = Path(__file__).parents[1] / "transforms/seeds"
+CASES = Path(__file__).parents[1] / "cases"
+SEEDS = Path(__file__).parents[2] / "transforms/seeds"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/*/loads.jsonl"))
 METRICS = "metrics.csv"
 EXPECTED = sorted(path.relative_to(CASES) for path in CASES.glob("*/*/*.csv"))

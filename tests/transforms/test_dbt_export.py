@@ -26,7 +26,7 @@ from transforms.runner.graph import Graph, read_graph
 
 NOW = read_time("2026-11-17T03:00:00Z")
 LATER = NOW + DAY / 24
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DBT = ROOT / ".venv-dbt/bin/dbt"
 OURS = "'build_state', 'built_loads', 'data_dictionary', 'kept_vendors'"
 """Tables of ops that no model makes; dbt has docs of its own for a dictionary."""

@@ -846,7 +846,7 @@ def test_nights_and_a_build_from_nothing_agree(
 LOOP = """
 import sys
 from pathlib import Path
-from test_transforms import Warehouse
+from test_runner import Warehouse
 warehouse = Warehouse(Path(sys.argv[1]))
 print("ready", flush=True)
 while True:

@@ -22,7 +22,7 @@ from pipelines.warehouse.migration import LAYOUT, migrate
 from pipelines.warehouse.paths import Warehouse
 from transforms.runner import build_state as state
 
-STORED = Path(__file__).parent / "warehouses"
+STORED = Path(__file__).parents[1] / "warehouses"
 COMMITS = ("68a0dcf", "304c909", "aa884e9", "97892e8", "273d7f5")
 OLDEST, NEWEST = COMMITS[0], COMMITS[-1]
 FIRST = read_time("2026-11-17T03:00:00Z")
