@@ -181,7 +181,7 @@ def backfill(
         bool, typer.Option("--dry-run", help="Say what it would take, read nothing.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Read again what is held and settled.")
+        bool, typer.Option("--force", help="Read again also what is stored and closed.")
     ] = False,
     confirm_deletions: Annotated[
         bool,
@@ -199,7 +199,7 @@ def backfill(
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Load the days of a range that are not held yet, then build and publish.
+    """Load the days of a range that are not stored yet, then build and publish.
 
     Both days are UTC and are read themselves. Interrupt it as you like: the same
     command goes on from there. It lets a night that wants the same vendor go first.
@@ -295,7 +295,7 @@ def status(
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Tell what is held of every account, day by day, and what is open.
+    """Show what is stored of every account, day by day, and what is incomplete.
 
     What was loaded since the last build is not in it; days since then are missing.
     """
@@ -325,7 +325,7 @@ def verify(
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Compare what is held with what came, and with the vendors' totals today.
+    """Compare what is stored with what came, and with the vendors' totals today.
 
     Asks the vendors for totals only, loads nothing and mends nothing; what does not
     agree is named, with the command that mends it.
@@ -506,7 +506,7 @@ def import_rates(
     """Put a file of the European Central Bank into fx_rates.csv of the configuration.
 
     Again and again, it changes nothing that is as it was; a rate that differs from the
-    one held of its day replaces it and is told. The next run uses them.
+    stored one replaces it and is named. The next run uses them.
     """
     from pipelines.config.ecb import read_ecb  # noqa: PLC0415
     from pipelines.config.fx_rates import FX_RATES, merge_into  # noqa: PLC0415

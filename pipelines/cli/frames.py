@@ -106,9 +106,9 @@ def narrated() -> "Iterator[Progress]":
 
             yield noted
     except Interrupted as stop:
-        held = f" ({', '.join(latest.values())})" if latest else ""
+        done = f" ({', '.join(latest.values())})" if latest else ""
         typer.echo(
-            f"callhouse: interrupted; what is in stays{held}, and the same command "
+            f"callhouse: interrupted; what is in stays{done}, and the same command "
             "goes on from there",
             err=True,
         )

@@ -141,7 +141,14 @@ def _waiting(status: Status) -> Table:
 
 
 def _streams(status: Status) -> Table:
-    names = ("account", "stream", "held from", "held until", "last read", "all checked")
+    names = (
+        "account",
+        "stream",
+        "stored from",
+        "stored until",
+        "last read",
+        "all checked",
+    )
     counts = ("complete", "open")
     table = compact_table("Windows of each stream", *names, *counts, right=counts)
     for one in status.accounts:
@@ -150,8 +157,8 @@ def _streams(status: Status) -> Table:
             table.add_row(
                 escape(one.name),
                 row["stream"],
-                _time(row["held_from"], "%Y-%m-%d"),
-                _time(row["held_until"], "%Y-%m-%d %H:%M"),
+                _time(row["stored_from"], "%Y-%m-%d"),
+                _time(row["stored_until"], "%Y-%m-%d %H:%M"),
                 _time(row["last_read_at"]),
                 _since(row["checked_since"]),
                 f"{row['windows_complete']:,}",

@@ -20,7 +20,7 @@ from pipelines.planning.planner import Order, PastRead
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.journal import unreadable_lines
-from pipelines.warehouse.ledger import held_windows
+from pipelines.warehouse.ledger import stored_windows
 from pipelines.warehouse.locks import LockedError, in_turn
 from pipelines.warehouse.migration import LAYOUT, inspect
 from pipelines.warehouse.opening import (
@@ -145,10 +145,10 @@ def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
 def _short_windows(raw: Path, name: str) -> int:
     """Return how many windows have fewer records than came."""
     return sum(
-        window.rows_held < window.rows_inside
+        window.rows_stored < window.rows_inside
         for stream in streams_of(name)
         if stream.is_by_own_time
-        for window in held_windows(raw, stream)
+        for window in stored_windows(raw, stream)
     )
 
 

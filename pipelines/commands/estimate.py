@@ -46,7 +46,7 @@ class StreamEstimate:
     account: str
     stream: str
     windows: int
-    held: int
+    stored: int
     """Of them those that a backfill has no need to read."""
     to_read: int
     requests: int
@@ -231,7 +231,7 @@ def _stream(
         account.alias,
         stream.name,
         windows=windows,
-        held=windows - len(todo),
+        stored=windows - len(todo),
         to_read=len(todo),
         requests=round(len(todo) * requests),
         records=None if records is None else round(len(todo) * records),

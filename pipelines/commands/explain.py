@@ -95,11 +95,11 @@ def explain(config: Config, call_key: str) -> Story:
         (local_times,) = _rows(tables.sql(query("local_times")))
     raw = config.warehouse.raw(call["vendor"])
     has_raw = os.access(raw, os.R_OK)
-    held = _held(config.warehouse, call) if has_raw else {}
+    stored = _stored(config.warehouse, call) if has_raw else {}
     steps = [
-        step for table, rows in held.items() for step in _steps(table, rows, changes)
+        step for table, rows in stored.items() for step in _steps(table, rows, changes)
     ]
-    newest = {table: _newest(rows) for table, rows in held.items()}
+    newest = {table: _newest(rows) for table, rows in stored.items()}
     return Story(
         call=call,
         legs=legs,
@@ -161,7 +161,7 @@ def _unknown(
         return f"{call_key!r}: there is no vendor {vendor!r}, only {known}{meant}"
     raw = warehouse.raw(vendor)
     own = {"vendor": vendor, "account": account, "vendor_call_id": call_id}
-    if os.access(raw, os.R_OK) and any(_held(warehouse, own).values()):
+    if os.access(raw, os.R_OK) and any(_stored(warehouse, own).values()):
         return (
             f"{call_key!r} is loaded and not in the published tables: it is not a "
             "phone call, or not built yet; run: callhouse transform"
@@ -169,7 +169,7 @@ def _unknown(
     return f"there is no call {call_key!r}{meant}"
 
 
-def _held(warehouse: Warehouse, call: Row) -> dict[str, list[dict[str, Any]]]:
+def _stored(warehouse: Warehouse, call: Row) -> dict[str, list[dict[str, Any]]]:
     """Return the versions of the call's records, by raw table."""
     vendor = call["vendor"]
     names: dict[str, set[str]] = {}

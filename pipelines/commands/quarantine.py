@@ -199,7 +199,7 @@ def _store_table(
     name = f"raw.{stream.table}"
     file.register("wanted", _keys_of(readable))
     file.table(name).create_view("records", replace=True)
-    stored = file.sql(query("held_versions")).to_arrow_table().cast(RECORDS)
+    stored = file.sql(query("stored_versions")).to_arrow_table().cast(RECORDS)
     found = [row | {"is_stored": True} for row in stored.to_pylist()]
     found += [
         {

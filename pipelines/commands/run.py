@@ -29,13 +29,13 @@ from pipelines.warehouse.opening import (
     PUBLISHED_FILE,
     RAW_FILE,
     FileError,
-    HeldError,
+    InUseError,
     is_present,
     log_of,
     private,
     refuse_cut,
     refuse_damaged,
-    refuse_held,
+    refuse_in_use,
     refusing,
 )
 from pipelines.warehouse.paths import Warehouse
@@ -230,7 +230,7 @@ def given_to_models(
 def _build(
     config: Config, now: datetime, build_file: Path, *, full: bool, forget: bool
 ) -> BuildResult:
-    refuse_held(build_file, BUILD_FILE)
+    refuse_in_use(build_file, BUILD_FILE)
     mended = _mend(build_file, config.warehouse.published)
     damaged: dict[str, str] = {}
     for _ in range(len(all_vendors()) + 1):
@@ -300,7 +300,7 @@ def _mend(build_file: Path, published: Path) -> str | None:
     if is_present(build_file):
         try:
             _open_to_write(build_file)
-        except HeldError:
+        except InUseError:
             raise
         except FileError as error:
             wrong = str(error)
@@ -368,8 +368,10 @@ def _keep_apart(warehouse: Warehouse, origin: str) -> None:
     mark = warehouse.origin
     if mark.is_dir():
         raise FileError(f"{mark} is a folder, where a file must be; delete it")
-    held = mark.read_bytes().decode("utf-8", "replace").strip() if mark.exists() else ""
-    if held not in ORIGINS:
+    found = (
+        mark.read_bytes().decode("utf-8", "replace").strip() if mark.exists() else ""
+    )
+    if found not in ORIGINS:
         if mark.exists():
             tell(f"{mark} did not say whose calls these are; now it says: {origin}")
         incoming = mark.with_name(f"{mark.name}.incoming")
@@ -377,10 +379,10 @@ def _keep_apart(warehouse: Warehouse, origin: str) -> None:
         with private():
             incoming.write_text(origin + "\n")
         incoming.replace(mark)
-        held = origin
-    if held != origin:
+        found = origin
+    if found != origin:
         raise ConfigError(
-            f"{warehouse.root} holds calls of the {held} and this run would add calls "
+            f"{warehouse.root} holds calls of the {found} and this run would add calls "
             f"of the {origin}; name another folder as CALLHOUSE__WAREHOUSE, or "
             "delete it"
         )

@@ -215,7 +215,7 @@ def _hinted(resource: DltResource, kind: str) -> DltResource:
 def _in_order(
     read: Callable[[Window], Read], windows: Iterable[Window], at_once: int
 ) -> Iterator[Read]:
-    """Read some windows at the same time; no more are held than are read at once."""
+    """Read up to ``at_once`` windows at the same time, and yield them in order."""
     if at_once == 1:
         yield from map(read, windows)
         return

@@ -31,7 +31,7 @@ Clock: TypeAlias = Callable[[], datetime]
 _Copy: TypeAlias = tuple[datetime, datetime | None, Copy]
 """Event time, version, where the payload lies."""
 Kept: TypeAlias = dict[str, _Copy]
-Held: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
+StoredTimes: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
 """From stream, account and window to the records stored of it: event times by id."""
 
 UNREADABLE = (ValueError, RecursionError, msgspec.MsgspecError)
@@ -105,7 +105,7 @@ class Terms:
     """What the load package has got so far; None: it takes all windows."""
     folder: Path | None = None
     """Where records wait until their window is read; None: with temporary files."""
-    held: Held = _nothing
+    stored: StoredTimes = _nothing
     counts_only: bool = False
     """Whether only the vendor's total is asked for; no record comes then."""
 
@@ -178,7 +178,7 @@ class Reader:
         """
         if self.terms.counts_only:
             return self._count(window)
-        stored = self._held(window, now)
+        stored = self._stored(window, now)
         copies = Copies(self.terms.folder)
         piles: list[Pile] = []
         for _ in range(READS):
@@ -234,11 +234,11 @@ class Reader:
         is_young = now < window.end + self.stream.lookback
         return self.stream.shifts and is_young and pile.pages > 1 and not window.ids
 
-    def _held(self, window: Window, now: datetime) -> Mapping[str, datetime]:
+    def _stored(self, window: Window, now: datetime) -> Mapping[str, datetime]:
         """Return the stored records that this window must list, if any must."""
         if not self.stream.lists_all(window, now):
             return {}
-        return self.terms.held(self.stream, self.account, window)
+        return self.terms.stored(self.stream, self.account, window)
 
     def _drain(self, window: Window, now: datetime, copies: Copies) -> Pile:
         pile = Pile(copies)

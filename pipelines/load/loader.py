@@ -48,12 +48,17 @@ from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse
 from pipelines.planning.request_budget import spent_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
-from pipelines.warehouse.ledger import HeldWindow, held_windows, next_load, past_reads
+from pipelines.warehouse.ledger import (
+    StoredWindow,
+    next_load,
+    past_reads,
+    stored_windows,
+)
 from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
-from pipelines.warehouse.opening import RAW_FILE, refuse_held, writing
+from pipelines.warehouse.opening import RAW_FILE, refuse_in_use, writing
 from pipelines.warehouse.paths import Warehouse
-from pipelines.warehouse.records import held
+from pipelines.warehouse.records import stored_records
 
 BATCH_WINDOWS = 16
 """Windows of one load package: what a kill can cost, against a second a package."""
@@ -80,7 +85,7 @@ STORING = 96
 LARGE = 32 * 1024
 """Bytes of a record above which DuckDB has no limit: with one it would fail."""
 
-Windows: TypeAlias = Sequence[HeldWindow]
+Windows: TypeAlias = Sequence[StoredWindow]
 Reads: TypeAlias = Sequence[PastRead]
 Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
 """From an account, its windows that can be counted and its ledger: what to count."""
@@ -246,23 +251,23 @@ class _Run:
         failed: set[str] = set()
         with self.turn():
             with in_turn(lock, shared=True):
-                held = [
+                stored = [
                     window
                     for stream in streams_of(self.vendor.name)
                     if stream.is_by_own_time
-                    for window in held_windows(raw, stream)
+                    for window in stored_windows(raw, stream)
                 ]
                 past = past_reads(raw)
             for account in self.vendor.accounts:
                 own = [read for read in past if read.account == account.alias]
-                chosen = choose(account, comparable(self.vendor, account, held), own)
+                chosen = choose(account, comparable(self.vendor, account, stored), own)
                 if account.alias in self.blocked:
                     failed |= {account.alias} if chosen else set()
                     continue
                 windows = affordable(account, chosen, own, now)
                 counted = count(account, windows, own, now, self.patience)
                 rows += counted.rows
-                wanted += to_read_again(account, held, windows, counted.totals)
+                wanted += to_read_again(account, stored, windows, counted.totals)
                 note = uncounted(account, counted)
                 notes += [note] if note else []
                 if note or len(windows) < len(chosen):
@@ -388,7 +393,7 @@ def load_batch(
                 run=run,
                 package=package,
                 folder=warehouse.work_folder(vendor.name),
-                held=partial(held, raw),
+                stored=partial(stored_records, raw),
             )
             source = connect(vendor.name, account.settings, terms)
             built = dlt_source(account.alias, windows, source, terms)
@@ -447,7 +452,7 @@ def _store(
     raw = warehouse.raw(vendor.name)
     # Before the vendor is asked: what is read could not be stored.
     with in_turn(warehouse.raw_lock(vendor.name)):
-        refuse_held(raw, RAW_FILE)
+        refuse_in_use(raw, RAW_FILE)
     work = warehouse.work_folder(vendor.name)
     load_no = _next_load(vendor, warehouse)
     shutil.rmtree(work, ignore_errors=True)
@@ -472,6 +477,6 @@ def _store(
         try:
             pipeline.load(destination, raise_on_failed_jobs=True)
         except PipelineStepFailed:
-            refuse_held(raw, RAW_FILE)
+            refuse_in_use(raw, RAW_FILE)
             raise
     shutil.rmtree(work, ignore_errors=True)

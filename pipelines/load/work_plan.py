@@ -1,6 +1,6 @@
 """All that one vendor is asked: every account's plan, then what is pending.
 
-Or, of a backfill, what of its range is not held.
+Or, of a backfill, what of its range is not stored.
 """
 
 from collections.abc import Iterator, Sequence

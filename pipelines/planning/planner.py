@@ -187,15 +187,15 @@ def plan_backfill(
     order is forced. Each is a UTC day or what of it has come by ``now``.
     """
     known = _known(stream, now, reads, lookback)
-    held = [] if order.is_forced else merge([*known.settled, *known.fresh])
+    done = [] if order.is_forced else merge([*known.settled, *known.fresh])
     if stream.is_reference:
         whole = _whole(stream, now, known, BACKFILL)
         today = (whole.start, whole.start + timedelta(minutes=1))
-        return [] if _covers(held, today) else [whole]
+        return [] if _covers(done, today) else [whole]
     windows = [
         Window(*part, stream.name, BACKFILL, 1 + known.attempts[part[0]])
         for part in days_of(stream, order, now)
-        if not _covers(held, part)
+        if not _covers(done, part)
     ]
     return windows[::-1] if order.newest_first else windows
 

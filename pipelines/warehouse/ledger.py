@@ -13,8 +13,8 @@ from pipelines.warehouse.raw_files import query
 
 
 @dataclass(frozen=True)
-class HeldWindow:
-    """A window at its last complete reading, and what is held of it now."""
+class StoredWindow:
+    """A window at its last complete reading, and what is stored of it now."""
 
     stream: Stream
     account: str
@@ -24,7 +24,7 @@ class HeldWindow:
     rows_inside: int
     """Records that came and lie inside the window."""
     vendor_total: int | None
-    rows_held: int
+    rows_stored: int
 
 
 def next_load(raw_file: Path) -> int:
@@ -47,18 +47,18 @@ def past_reads(raw_file: Path) -> list[PastRead]:
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
-def held_windows(raw_file: Path, stream: Stream) -> list[HeldWindow]:
-    """Return what is known and what is held of each window that was read."""
+def stored_windows(raw_file: Path, stream: Stream) -> list[StoredWindow]:
+    """Return what is known and what is stored of each window that was read."""
     with raw_files.opened(raw_file) as warehouse:
         if not {stream.table, "load_windows"} <= raw_files.tables(warehouse):
             return []
-        warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        warehouse.table(f"raw_file.raw.{stream.table}").create_view("records")
         warehouse.execute(query("newest"))
         warehouse.sql(query("latest")).create_view("latest")
-        windows = warehouse.table("held.raw.load_windows")
+        windows = warehouse.table("raw_file.raw.load_windows")
         windows.filter(raw_files.equals("stream", stream.name)).create_view("windows")
-        found = raw_files.rows(warehouse, "held_windows")
-        return [HeldWindow(stream, *row) for row in found]
+        found = raw_files.rows(warehouse, "stored_windows")
+        return [StoredWindow(stream, *row) for row in found]
 
 
 def suspicions(raw_file: Path) -> list[Suspicion]:

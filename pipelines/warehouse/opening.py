@@ -45,7 +45,7 @@ class FileError(Exception):
     """A DuckDB file cannot be used; the sentence names it, and says what to do."""
 
 
-class HeldError(FileError):
+class InUseError(FileError):
     """Another process has the file open."""
 
 
@@ -54,26 +54,26 @@ class Purpose:
     """What a file is for, and so what to do when it cannot be opened."""
 
     name: str
-    when_held: str
+    when_in_use: str
     when_damaged: str
     when_newer: str
 
 
 PUBLISHED_FILE = Purpose(
     "the published file",
-    when_held="close it there, or open it there read-only, as the README shows",
+    when_in_use="close it there, or open it there read-only, as the README shows",
     when_damaged="publish it again with: callhouse transform",
     when_newer="use the Callhouse that published it, or run: callhouse transform",
 )
 RAW_FILE = Purpose(
     "a vendor's raw file",
-    when_held="close it there; the next run goes on",
+    when_in_use="close it there; the next run goes on",
     when_damaged="it is left where it is; callhouse doctor says what to do",
     when_newer="use the Callhouse that loaded it; see: callhouse doctor",
 )
 BUILD_FILE = Purpose(
     "the work file of the build",
-    when_held="close it there, and run: callhouse transform",
+    when_in_use="close it there, and run: callhouse transform",
     when_damaged="callhouse transform makes it anew",
     when_newer="callhouse transform makes it anew",
 )
@@ -145,7 +145,7 @@ def opened(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a file to read what its owner wrote.
 
     A log beside it is of another program, and its changes are left out. Raises
-    `FileError` for a file that cannot be opened, `HeldError` for one that is held.
+    `FileError` for a file that cannot be opened, `InUseError` for one that is in use.
     """
     with _without_log(path) as place:
         with refusing(path, purpose):
@@ -206,10 +206,10 @@ def writing(
         yield connection
 
 
-def refuse_held(path: Path, purpose: Purpose) -> None:
-    """Raise `HeldError` if another process has a file open, if only to read it."""
+def refuse_in_use(path: Path, purpose: Purpose) -> None:
+    """Raise `InUseError` if another process has a file open, if only to read it."""
     if (who := _holder(path, fcntl.F_WRLCK)) is not None:
-        raise HeldError(_held(path, purpose, who))
+        raise InUseError(_in_use(path, purpose, who))
 
 
 @contextmanager
@@ -246,7 +246,7 @@ def _refusal(path: Path, purpose: Purpose, error: duckdb.Error) -> FileError:
     # A reader elsewhere keeps out who wants to write.
     for kind_of_lock in (fcntl.F_RDLCK, fcntl.F_WRLCK):
         if (who := _holder(path, kind_of_lock)) is not None:
-            return HeldError(_held(path, purpose, who))
+            return InUseError(_in_use(path, purpose, who))
     kind = type(error).__name__
     if isinstance(error, duckdb.ProgrammingError):
         found = (
@@ -284,8 +284,8 @@ def _look_at(path: Path, purpose: Purpose, kind: str) -> str:
     )
 
 
-def _held(path: Path, purpose: Purpose, who: str) -> str:
-    return f"{path}, {purpose.name}, is open in {who}; {purpose.when_held}"
+def _in_use(path: Path, purpose: Purpose, who: str) -> str:
+    return f"{path}, {purpose.name}, is open in {who}; {purpose.when_in_use}"
 
 
 def _holder(path: Path, kind: int) -> str | None:

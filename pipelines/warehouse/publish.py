@@ -23,7 +23,7 @@ from secrets import token_hex
 from pipelines.warehouse.opening import (
     BUILD_FILE,
     PUBLISHED_FILE,
-    HeldError,
+    InUseError,
     Purpose,
     opened,
 )
@@ -71,7 +71,7 @@ def publish(
         _point(published, incoming.relative_to(warehouse.root))
         _flush(warehouse.root)
         # A client that opened it in this moment for writing lets nobody else in.
-        with suppress(HeldError):
+        with suppress(InUseError):
             found = _contents(published, PUBLISHED_FILE)
             if not published.samefile(incoming) or found != built:
                 raise PublishError(

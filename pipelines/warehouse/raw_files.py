@@ -28,15 +28,15 @@ def opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     config: Any = {
         "temp_directory": f"{raw_file}.tmp",
         "threads": 1,  # each would hold payloads of its own
-        # Payloads pass by on the left of each join; what is on the right is held.
+        # Payloads stream by on the left of a join; its right side is in memory.
         "disabled_optimizers": "build_side_probe_side",
     }
     with duckdb.connect(config=config) as connection:
         connection.execute("set TimeZone = 'UTC'")
         if is_present(raw_file):
-            attach(connection, raw_file, "held", RAW_FILE)
+            attach(connection, raw_file, "raw_file", RAW_FILE)
             if tables(connection):  # a first load may have been killed before any
-                connection.execute("set search_path = 'memory.main,held.raw'")
+                connection.execute("set search_path = 'memory.main,raw_file.raw'")
         yield connection
 
 

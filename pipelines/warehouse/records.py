@@ -97,7 +97,7 @@ def missing_of(
         if stream.table not in raw_files.tables(warehouse):
             return []
         low, high = min(start for start, _ in times), max(end for _, end in times)
-        warehouse.table(f"held.raw.{stream.table}").filter(
+        warehouse.table(f"raw_file.raw.{stream.table}").filter(
             f"event_at >= '{low}' and event_at < '{high}'"
         ).create_view("inside")
         warehouse.register("spans", pa.table(asked))
@@ -129,7 +129,9 @@ def days_with_records(
     with raw_files.opened(raw_file) as warehouse:
         if table not in raw_files.tables(warehouse):
             return []
-        stored = warehouse.table(f"held.raw.{table}").filter(f"event_at < '{until}'")
+        stored = warehouse.table(f"raw_file.raw.{table}").filter(
+            f"event_at < '{until}'"
+        )
         own = stored.filter(raw_files.equals("account", account))
         own.project("account, record_id").create_view("recent")
         _select(warehouse, table, "from recent")
@@ -146,23 +148,23 @@ def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
         return set(raw_files.rows(warehouse, "in_quarantine"))
 
 
-def held_marked(
+def stored_marks(
     raw_file: Path, stream: Stream, fresh: pa.Table
 ) -> set[tuple[str, str]]:
     """Return account and id of the records just read that were erased before."""
     mark = pa.array([stream.erased_mark] * fresh.num_rows, pa.string())
     asked = fresh.select(["account", "record_id"]).append_column("mark", mark)
-    found = _of_fresh(raw_file, stream, fresh, asked, "held_marked")
+    found = _of_fresh(raw_file, stream, fresh, asked, "stored_marks")
     return set() if found is None else {*zip(*found.to_pydict().values(), strict=True)}
 
 
-def held_versions(
+def stored_versions(
     raw_file: Path, stream: Stream, fresh: pa.Table, asked: Iterable[tuple[str, str]]
 ) -> pa.Table | None:
-    """Return every version held of some of the records just read."""
+    """Return every stored version of some of the records just read."""
     accounts, ids = zip(*asked, strict=True)
     table = pa.table({"account": accounts, "record_id": ids})
-    return _of_fresh(raw_file, stream, fresh, table, "held_versions")
+    return _of_fresh(raw_file, stream, fresh, table, "stored_versions")
 
 
 def _of_fresh(
@@ -187,7 +189,7 @@ def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> Non
     First only keys are read, of the whole table, for a record may have versions far
     apart in time. Their times then bound the scan that reads payloads.
     """
-    warehouse.table(f"held.raw.{table}").create_view("stored")
+    warehouse.table(f"raw_file.raw.{table}").create_view("stored")
     warehouse.sql(asked).create_view("wanted_here")
     warehouse.execute(query("asked"))
     low, high = warehouse.execute(query("asked_span")).fetchall()[0]
@@ -197,30 +199,30 @@ def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> Non
     warehouse.execute(query("newest"))
 
 
-def held(
+def stored_records(
     raw_file: Path, stream: Stream, account: str, window: Window
 ) -> dict[str, datetime]:
     """Return the stored records that a reading of a window should have: times by id."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return {}
-        warehouse.table(f"held.raw.{stream.table}").filter(
+        warehouse.table(f"raw_file.raw.{stream.table}").filter(
             f"event_at >= '{window.start}' and event_at < '{window.end}'"
         ).filter(raw_files.equals("account", account)).create_view("inside")
         warehouse.execute("set variable low = $1::timestamptz", [window.start])
         warehouse.execute("set variable high = $1::timestamptz", [window.end])
         _select(warehouse, stream.table, "select account, record_id from inside")
-        return dict(raw_files.rows(warehouse, "held"))
+        return dict(raw_files.rows(warehouse, "stored_records"))
 
 
 def unbuilt(
     raw_file: Path, published: Path, vendor: str, stream: Stream
 ) -> list[tuple[str, datetime, int]]:
-    """Return (account, day, calls) of the calls held that ``fact_calls`` lacks."""
+    """Return (account, day, calls) of the stored calls that ``fact_calls`` lacks."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return []
-        warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        warehouse.table(f"raw_file.raw.{stream.table}").create_view("records")
         warehouse.execute(query("newest"))
         warehouse.sql(query("latest")).create_view("latest")
         warehouse.sql(stream.calls).create_view("calls")
@@ -236,7 +238,7 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
         if stream.table not in raw_files.tables(warehouse):
             return []
         bounds = f"event_at >= '{span[0]}' and event_at < '{span[1]}'"
-        stored = warehouse.table(f"held.raw.{stream.table}")
+        stored = warehouse.table(f"raw_file.raw.{stream.table}")
         stored.filter(bounds).create_view("inside")
         _select(warehouse, stream.table, "select account, record_id from inside")
         warehouse.sql(query("latest")).filter(bounds).create_view("latest")
@@ -255,11 +257,11 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
 def versions(
     raw_file: Path, table: str, account: str, record_id: str
 ) -> list[dict[str, Any]]:
-    """Return every version held of a record, oldest first; `versions.sql` names all."""
+    """Return all stored versions of a record, oldest first; see `versions.sql`."""
     with raw_files.opened(raw_file) as warehouse:
         if table not in raw_files.tables(warehouse):
             return []
-        stored = warehouse.table(f"held.raw.{table}")
+        stored = warehouse.table(f"raw_file.raw.{table}")
         own = stored.filter(raw_files.equals("account", account))
         own.filter(raw_files.equals("record_id", record_id)).create_view("records")
         found = warehouse.execute(query("versions"))

@@ -37,7 +37,7 @@ def read(
     *readings: list[Page],
     go_on: bool = True,
     clock: datetime = START + 9 * DAY,
-    held: tuple[str, ...] = (),
+    stored: tuple[str, ...] = (),
     stream: Stream = CALLS,
 ) -> dict[str, list[dict[str, Any]]]:
     """Read one window whose vendor gives these readings in turn."""
@@ -47,14 +47,14 @@ def read(
         yield from next(left)
 
     def known(*_: object) -> dict[str, datetime]:
-        return dict.fromkeys(held, START + DAY / 2)
+        return dict.fromkeys(stored, START + DAY / 2)
 
     client = Client("acme", "http://127.0.0.1:9")
     resources = resources_of(
         "main",
         [WINDOW],
         Source(client, [Endpoint(stream, fetch)]),
-        Terms(lambda: clock, keep_going=go_on, held=known),
+        Terms(lambda: clock, keep_going=go_on, stored=known),
     )
     left_copy = list(readings)
     found = {}
@@ -146,7 +146,7 @@ def test_what_no_two_readings_agree_on_is_landed_all_together() -> None:
 
 def test_a_stored_record_that_does_not_come_is_counted_and_not_deleted() -> None:
     left = [page(1, call(1))]
-    found = read(left, left, held=("c1", "c2"))
+    found = read(left, left, stored=("c1", "c2"))
     assert [row["record_id"] for row in found["calls"]] == ["c1"]
     (ledger,) = found["load_windows"]
     assert (ledger["state"], ledger["reason"]) == ("partial", "missing")
@@ -154,14 +154,14 @@ def test_a_stored_record_that_does_not_come_is_counted_and_not_deleted() -> None
 
 
 def test_a_window_that_answers_nothing_deletes_nothing() -> None:
-    found = read([page(0)], [page(0)], held=("c1",))
+    found = read([page(0)], [page(0)], stored=("c1",))
     assert found["calls"] == []
     (ledger,) = found["load_windows"]
     assert (ledger["state"], ledger["reason"]) == ("partial", "missing")
 
 
 def test_a_record_held_that_only_slipped_a_page_is_not_lost() -> None:
-    found = read([page(1, call(1))], [page(2, call(1), call(2))], held=("c1", "c2"))
+    found = read([page(1, call(1))], [page(2, call(1), call(2))], stored=("c1", "c2"))
     assert [row["record_id"] for row in found["calls"]] == ["c1", "c2"]
     assert found["load_windows"][0]["rows_vanished"] == 0
 
@@ -178,7 +178,7 @@ def test_a_record_held_that_only_slipped_a_page_is_not_lost() -> None:
 def test_a_reading_that_cannot_be_relied_on_proves_no_record_gone(
     readings: list[list[Page]],
 ) -> None:
-    (ledger,) = read(*readings, held=("c1", "c2"))["load_windows"]
+    (ledger,) = read(*readings, stored=("c1", "c2"))["load_windows"]
     assert ledger["reason"] in {"short", "unsteady"} or ledger["rows_quarantined"]
 
 

@@ -456,7 +456,7 @@ def test_status_tells_a_machine_every_day_and_what_is_open(ledgers: Warehouse) -
     assert one["days"][1] == {"day": "2026-03-29", "state": "missing", "records": None}
     assert (one["requests_today"], one["requests_left"]) == (30, None)
     (stream,) = accounts["whippy", "only_backfilled"]["streams"]
-    assert stream["held_until"] == "2026-03-28T00:00:00Z"
+    assert stream["stored_until"] == "2026-03-28T00:00:00Z"
     assert stream["last_read_at"] is None, "a backfill makes nothing look fresh"
     zoom = accounts["zoom", "without_the_optional"]
     assert (zoom["daily_requests"], zoom["requests_left"]) == (15_000, 14_970)

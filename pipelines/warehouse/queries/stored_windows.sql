@@ -1,5 +1,5 @@
 -- One row per window of a stream at its last complete reading: how many records came
--- that lie inside it, what the vendor's total was, and how many are held of it now.
+-- that lie inside it, what the vendor's total was, and how many are stored of it now.
 with readings as (
     select
         windows.account,
@@ -9,7 +9,7 @@ with readings as (
         windows.rows_inside,
         windows.vendor_total
     from windows
-    inner join held.raw._dlt_loads as loads
+    inner join raw_file.raw._dlt_loads as loads
         on windows._dlt_load_id = loads.load_id and loads.status = 0
     where
         windows.state = 'complete'
@@ -30,7 +30,7 @@ select
     readings.started_at,
     readings.rows_inside,
     readings.vendor_total,
-    count(latest.record_id) as rows_held
+    count(latest.record_id) as rows_stored
 from readings
 left join latest
     on
