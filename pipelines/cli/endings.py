@@ -82,7 +82,7 @@ def _failures() -> Iterator[None]:
     """Turn any other error into one sentence and an exit code."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - told, with a report
+    except Exception as error:  # noqa: BLE001 - one sentence and a report file
         from pipelines.load.failure import failure_of  # noqa: PLC0415
 
         failure = failure_of(error)

@@ -26,10 +26,10 @@ def show_foresight(estimates: Sequence[Estimate]) -> None:
     console = stderr()
     for one in estimates:
         for account in one.accounts:
-            said = f"{one.vendor} {_said(account)}"
-            console.print(said, highlight=False, markup=False)
-        for said in (*one.notes, *one.errors):
-            console.print(f"{one.vendor}: {said}", highlight=False, markup=False)
+            text = f"{one.vendor} {_sentence(account)}"
+            console.print(text, highlight=False, markup=False)
+        for text in (*one.notes, *one.errors):
+            console.print(f"{one.vendor}: {text}", highlight=False, markup=False)
     whole = foresight(estimates)
     console.print(
         f"In all about {whole['requests']:,} requests and "
@@ -38,11 +38,11 @@ def show_foresight(estimates: Sequence[Estimate]) -> None:
     )
 
 
-def _said(account: AccountEstimate) -> str:
-    said = f"{account.account}: about {account.requests:,} requests"
-    said += f", {duration(account.seconds)}" if account.requests else ""
+def _sentence(account: AccountEstimate) -> str:
+    text = f"{account.account}: about {account.requests:,} requests"
+    text += f", {duration(account.seconds)}" if account.requests else ""
     if not account.daily_requests:
-        return said
+        return text
     left = max(0, account.daily_requests - account.spent_today)
-    said += f"; {left:,} are left today of {account.daily_requests:,} a day"
-    return f"{said}, so {account.days} days" if account.days > 1 else said
+    text += f"; {left:,} are left today of {account.daily_requests:,} a day"
+    return f"{text}, so {account.days} days" if account.days > 1 else text

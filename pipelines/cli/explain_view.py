@@ -23,7 +23,7 @@ PARTS_OF_TIME = (
     *("bot", "ai", "transfer", "billed"),
 )
 FLAGS = ("abandoned", "voicemail", "transferred", "bot_handled", "recorded")
-SAID = ("language", "sentiment", "rating", "nps")
+RATINGS = ("language", "sentiment", "rating", "nps")
 _YES = {True: "yes", False: "no", None: None}
 EVENTS = {
     "first": "first seen",
@@ -138,7 +138,7 @@ def _ends(story: Story) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "was", _listed(*(one for one in FLAGS if call[f"is_{one}"]))
-    for name in SAID:
+    for name in RATINGS:
         yield name, _listed(call[name])
     yield "cost", _cost(call)
     yield "settled", "no: " + "; ".join(story.unsettled) if story.unsettled else "yes"
@@ -234,12 +234,12 @@ def _version(version: Version) -> Iterator[Text]:
     )
     yield _seen(f"    raw.{version.table}, load {version.load_id}, {windows}", "dim")
     for change in version.changes:
-        old, new = (_said(change[side]) for side in ("old", "new"))
-        said = "withheld" if change["is_withheld"] else f"{old} -> {new}"
-        yield _seen(f"    {change['field']}: {said}")
+        old, new = (_shown(change[side]) for side in ("old", "new"))
+        text = "withheld" if change["is_withheld"] else f"{old} -> {new}"
+        yield _seen(f"    {change['field']}: {text}")
 
 
-def _said(value: str | None) -> str:
+def _shown(value: str | None) -> str:
     return "nothing" if value in {None, ""} else str(value)
 
 

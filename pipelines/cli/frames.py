@@ -91,13 +91,13 @@ def tell_places(folder: Path, settings: "Config") -> None:
 @contextmanager
 def narrated() -> "Iterator[Progress]":
     """Show progress; an interruption ends in one sentence and an exit code."""
-    from pipelines.cli.progress import told_progress  # noqa: PLC0415
+    from pipelines.cli.progress import shown_progress  # noqa: PLC0415
     from pipelines.cli.signals import Interrupted, interruptible  # noqa: PLC0415
     from pipelines.cli.tables import stderr  # noqa: PLC0415
 
     latest: dict[str, str] = {}
     try:
-        with interruptible(), told_progress(stderr()) as progress:
+        with interruptible(), shown_progress(stderr()) as progress:
 
             def noted(name: str, done: int, plan: int, records: int, note: str) -> None:
                 if plan:

@@ -80,12 +80,12 @@ def _origin(mark: Path) -> Finding:
         return Finding(str(mark), ABSENT)
     if mark.is_dir():
         return Finding(str(mark), WRONG, None, None, "it is a folder", "delete it")
-    said = mark.read_bytes().decode("utf-8", "replace").strip()
-    if said in ORIGINS:
+    origin = mark.read_bytes().decode("utf-8", "replace").strip()
+    if origin in ORIGINS:
         return Finding(str(mark), GOOD)
     problem = "it does not say whose calls these are"
     remedy = f"the next load writes it anew; if you know, write {' or '.join(ORIGINS)}"
-    return Finding(str(mark), WRONG if said else EMPTY, None, None, problem, remedy)
+    return Finding(str(mark), WRONG if origin else EMPTY, None, None, problem, remedy)
 
 
 def _journal(warehouse: Warehouse) -> Finding:
@@ -155,7 +155,7 @@ def _short_windows(raw: Path, name: str) -> int:
 def _mended_later(name: str, lacks: str, short: int) -> tuple[str, str]:
     """Return what is wrong with a file that can be used, and what mends it."""
     if lacks:
-        remedy = "the next load makes it anew, and asks again for what it said"
+        remedy = "the next load makes it anew, and reads its windows again"
         return f"it lacks {lacks}", remedy
     problem = f"{short} windows have fewer records than came"
     return problem, f"callhouse verify --vendor {name} says what mends them"
@@ -234,7 +234,7 @@ def _published_reads(published: Path, name: str) -> list[PastRead]:
 def _built_loads(file: Path, purpose: Purpose) -> dict[str, set[str]]:
     """Return the loads that a built file was built from, by vendor."""
     found: dict[str, set[str]] = {}
-    # What keeps it from being read is told as that file's own finding.
+    # An error here is reported by that file's own finding.
     with suppress(FileError):
         if is_present(file):
             with read(file, purpose) as connection:

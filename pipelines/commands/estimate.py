@@ -96,7 +96,7 @@ def estimate(
     order: Order,
     reads: Sequence[PastRead] | None = None,
 ) -> Estimate:
-    """Return what a backfill would take, or what keeps it from being told.
+    """Return what a backfill would take, or the error that hides it.
 
     With ``reads`` these are taken for the ledger, and the vendor is not asked.
     """

@@ -197,8 +197,8 @@ def _of(streams: set[str], windows: Sequence[Row]) -> list[Row]:
 
 def _newest(rows: Sequence[Row]) -> str | None:
     """Return the payload to show."""
-    told = [str(row["payload"]) for row in rows if row["payload"] is not None]
-    return told[-1] if told else None
+    payloads = [str(row["payload"]) for row in rows if row["payload"] is not None]
+    return payloads[-1] if payloads else None
 
 
 def _steps(

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 import transforms
-from pipelines.commands.model_inputs import told
+from pipelines.commands.model_inputs import model_inputs
 from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
@@ -223,7 +223,7 @@ def given_to_models(
             except (FileError, LockedError) as error:
                 raw.pop(name, None)
                 unreadable[name] = str(error)
-        context = {**told(config, now, raw), "runs": read_runs(warehouse)}
+        context = {**model_inputs(config, now, raw), "runs": read_runs(warehouse)}
         yield Given(raw, context, unreadable)
 
 

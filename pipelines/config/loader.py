@@ -1,8 +1,8 @@
 """The configuration: two TOML files and the environment, read once, typed, strict.
 
 ``config.toml`` holds what may be shown, ``secrets.toml`` what may not, and variables
-named ``CALLHOUSE__SOURCES__<VENDOR>__<KEY>`` override both. What a vendor may be
-told are the fields of its source's `Settings`; anything else is refused with
+named ``CALLHOUSE__SOURCES__<VENDOR>__<KEY>`` override both. The keys of a vendor
+are the fields of its source's `Settings`; anything else is refused with
 the nearest key named, because a misspelt key is a setting that silently is not set.
 """
 

@@ -1,4 +1,4 @@
-"""What a run is told: vendors, their accounts, and where and how to build."""
+"""The configuration as typed values: vendors, their accounts, and where to build."""
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -43,7 +43,7 @@ class Vendor:
 
 @dataclass(frozen=True)
 class Config:
-    """All that a run is told."""
+    """The whole configuration of a run."""
 
     warehouse: Warehouse
     vendors: tuple[Vendor, ...]

@@ -374,11 +374,11 @@ class Client:
 
     def _refusal(self, status: int, body: bytes) -> Refusal | None:
         try:
-            said = self._refused(status, body) if self._refused else None
+            found = self._refused(status, body) if self._refused else None
         except (RecursionError, ValueError):
-            said = None  # decoding the answer itself will say so
-        if said is not None:
-            return Refusal(said.kind, clean(said.words))
+            found = None  # decoding the answer itself will say so
+        if found is not None:
+            return Refusal(found.kind, clean(found.words))
         if status in RETRIED:
             return Refusal("retry", f"keeps answering HTTP {status}")
         if body.lstrip()[:1] == b"<" or status // 100 == 3:  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""What a vendor's refusal means, and how it may be told: one sentence fit for a log."""
+"""Errors of a vendor's API, and their text as one sentence that is fit for a log."""
 
 import re
 import unicodedata
@@ -159,7 +159,7 @@ def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
 
     Retry-After as seconds (also with a fraction), as an HTTP date, as an ISO time
     (zoom.md, section 5); X-RateLimit-Remaining-Interval-Milliseconds (whippy.md,
-    section 5). None: not said.
+    section 5). None: there is none.
     """
     milliseconds = headers.get("X-RateLimit-Remaining-Interval-Milliseconds", "")
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", milliseconds.strip()):

@@ -79,10 +79,10 @@ def checked(envelope: Envelope, place: str) -> Envelope:
     """
     for key, value in envelope.items():
         if key.lower() in ERRORS and not _is_nothing(value):
-            said = clean(bytes(value).decode(errors="replace"))
+            message = clean(bytes(value).decode(errors="replace"))
             raise VendorError(
                 f"{place} sent {key!r} beside its answer, of which the rest may be "
-                f"missing; the window is open ({said})"
+                f"missing; the window is open ({message})"
             )
     return envelope
 

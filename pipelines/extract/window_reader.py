@@ -158,7 +158,7 @@ class Pile:
 
     @property
     def agrees(self) -> bool:
-        """Return True if as many came as the vendor said all the while."""
+        """Return True if the total was the same on every page, and as many came."""
         return not self.moved and self.total in {None, self.distinct}
 
 

@@ -54,7 +54,7 @@ def _batch_turn(
 ) -> Iterator[None]:
     """Have the vendor to oneself for a batch, after every night that waits for it."""
 
-    def told(holder: Holder) -> None:
+    def on_wait(holder: Holder) -> None:
         said = f"waits until the run that loads {vendor.name} ends ({holder})"
         progress(vendor.name, 0, 0, 0, said)
 
@@ -65,7 +65,7 @@ def _batch_turn(
         warehouse.vendor_lock(vendor.name),
         f"loading {vendor.name}",
         patience=A_RUN,
-        told=told,
+        on_wait=on_wait,
         purpose=BACKFILL,
     ):
         yield

@@ -165,7 +165,7 @@ def _night_turn(
     def patience(holder: Holder) -> float:
         return A_BATCH if holder.purpose == BACKFILL else LAST_BREATH
 
-    def told(holder: Holder) -> None:
+    def waits(holder: Holder) -> None:
         if holder.purpose == BACKFILL:
             said = f"waits until a batch of a backfill is in ({holder})"
             progress(vendor.name, 0, 0, 0, said)
@@ -175,7 +175,7 @@ def _night_turn(
         next_one = warehouse.queue_lock(vendor.name)
         with only_one(next_one, what, patience=LAST_BREATH):
             lock = warehouse.vendor_lock(vendor.name)
-            locks.enter_context(only_one(lock, what, patience=patience, told=told))
+            locks.enter_context(only_one(lock, what, patience=patience, on_wait=waits))
         yield
 
 

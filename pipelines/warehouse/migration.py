@@ -78,8 +78,8 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
             if lacks := _lacking(connection):
                 connection.execute(_sql("mend.sql"))
                 tell(
-                    f"{raw_file} lacks {lacks}; it is made anew, and what it said of "
-                    "windows is asked for again: callhouse status names the days"
+                    f"{raw_file} lacks {lacks}; it is made anew, and its "
+                    "windows are read again: callhouse status names the days"
                 )
 
 

@@ -3,7 +3,7 @@
 A reader that has the old file open finishes on it; the next one opens the new run's.
 Nobody ever sees a file that is being written.
 
-DuckDB opens a file for writing unless told otherwise, and what a client commits stands
+DuckDB opens a file for writing by default, and what a client commits stands
 in a log beside the file, under its name, until a checkpoint. A file that replaces
 another under one name would be given the log of the other, so no two published files
 share a name: each has a folder of its own, and ``calls.duckdb`` is a symbolic link to
