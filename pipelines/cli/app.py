@@ -93,13 +93,13 @@ def run(
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Load what is missing, build the models, publish the night.
+    """Load what is missing, build the models, check and publish them.
 
     Run it as often as you like: it loads what the warehouse does not hold yet, and
     reads again what may still change.
     """
     from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
-    from pipelines.commands.run import run_night  # noqa: PLC0415 - --help must not wait for dlt
+    from pipelines.commands.run import run_pipeline  # noqa: PLC0415 - --help must not wait for dlt
 
     with (
         refusals(),
@@ -109,7 +109,7 @@ def run(
     ):
         chosen = _chosen(settings, vendor)
         with narrated() as progress:
-            night = run_night(
+            result = run_pipeline(
                 settings,
                 clock,
                 progress,
@@ -119,8 +119,8 @@ def run(
                 audit=not no_audit,
                 forget_history=forget_history,
             )
-        answer(night, as_json, show, json=json)
-    raise typer.Exit(exit_code(night))
+        answer(result, as_json, show, json=json)
+    raise typer.Exit(exit_code(result))
 
 
 @app.command()
@@ -135,7 +135,7 @@ def load(
 ) -> None:
     """Load what is missing into the raw files, without building."""
     from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
-    from pipelines.commands.run import Night, load_all  # noqa: PLC0415
+    from pipelines.commands.run import RunResult, load_all  # noqa: PLC0415
 
     with (
         refusals(),
@@ -151,9 +151,9 @@ def load(
                 origin=origin,
                 audit=not no_audit,
             )
-        night = Night(tuple(outcomes), None, None)
-        answer(night, as_json, show, json=json)
-    raise typer.Exit(exit_code(night))
+        result = RunResult(tuple(outcomes), None, None)
+        answer(result, as_json, show, json=json)
+    raise typer.Exit(exit_code(result))
 
 
 @app.command()
@@ -202,7 +202,7 @@ def backfill(
     """Load the days of a range that are not stored yet, then build and publish.
 
     Both days are UTC and are read themselves. Interrupt it as you like: the same
-    command goes on from there. It lets a night that wants the same vendor go first.
+    command goes on from there. A run of the same vendor goes before its next batch.
     """
     from pipelines.cli.options import days_ordered  # noqa: PLC0415
     from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
@@ -224,7 +224,7 @@ def backfill(
         if dry_run:
             raise typer.Exit(_dry_run(settings, clock, order, chosen, json=json))
         with narrated() as progress:
-            night = run_backfill(
+            result = run_backfill(
                 settings,
                 clock,
                 progress,
@@ -233,10 +233,10 @@ def backfill(
                 origin=origin,
                 forget_history=forget_history,
             )
-        answer(night, as_json, partial(show, title="Backfill"), json=json)
-    if not all(outcome.has_all_windows for outcome in night.outcomes):
+        answer(result, as_json, partial(show, title="Backfill"), json=json)
+    if not all(outcome.has_all_windows for outcome in result.outcomes):
         typer.echo("Not all is in; the same command goes on from here.", err=True)
-    raise typer.Exit(exit_code(night))
+    raise typer.Exit(exit_code(result))
 
 
 @app.command()

@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from pipelines.commands.run import Night
+    from pipelines.commands.run import RunResult
 
 REFUSED, CHECK_FAILED, INTERRUPTED, NOBODY_READS = 2, 3, 130, 141
 
@@ -66,7 +66,8 @@ def refusals() -> Iterator[None]:
         say(error)
         show_bad_rows([dict(row) for row in error.rows])
         typer.echo(
-            "Nothing was published; analysts still read the last night.", err=True
+            "Nothing was published; analysts still read the last published file.",
+            err=True,
         )
         raise typer.Exit(CHECK_FAILED) from None
     except BrokenPipeError:
@@ -129,8 +130,8 @@ def say(sentence: object) -> None:
         typer.echo("callhouse: " + "\n".join(lines), err=True)
 
 
-def exit_code(night: "Night") -> int:
+def exit_code(result: "RunResult") -> int:
     """Return the exit code of a run, a load or a backfill."""
-    if any(outcome.is_blocked for outcome in night.outcomes):
+    if any(outcome.is_blocked for outcome in result.outcomes):
         return REFUSED
-    return 0 if night.is_complete else 1
+    return 0 if result.is_complete else 1

@@ -1,4 +1,4 @@
-"""A night: the vendors side by side, then the models, then the published file."""
+"""``callhouse run``: load all vendors at the same time, build the models, publish."""
 
 import os
 import shutil
@@ -49,8 +49,8 @@ ORIGINS = ("vendors", "sandbox")
 
 
 @dataclass(frozen=True)
-class Night:
-    """What a run did."""
+class RunResult:
+    """What a run loaded, built and published; None: there was no build."""
 
     outcomes: tuple[Outcome, ...]
     build: BuildResult | None
@@ -67,7 +67,7 @@ class Night:
         return not self.kept and all(one.is_complete for one in self.outcomes)
 
 
-def run_night(
+def run_pipeline(
     config: Config,
     now: datetime,
     progress: Progress,
@@ -77,7 +77,7 @@ def run_night(
     origin: str = "vendors",
     audit: bool = True,
     forget_history: bool = False,
-) -> Night:
+) -> RunResult:
     """Load, build and publish; a vendor that fails does not stop the others.
 
     Raises `LockedError` while another run is going on, `CheckFailed` when rows break
@@ -92,7 +92,7 @@ def run_night(
         result, published = build_and_publish(
             priced, now, full=full, forget_history=forget_history
         )
-    return Night(tuple(outcomes), result, published)
+    return RunResult(tuple(outcomes), result, published)
 
 
 def run_backfill(
@@ -104,10 +104,11 @@ def run_backfill(
     vendors: Sequence[Vendor],
     origin: str = "vendors",
     forget_history: bool = False,
-) -> Night:
-    """Load a range of days, build and publish; a night may begin and end meanwhile.
+) -> RunResult:
+    """Load a range of days, build and publish; runs may begin and end meanwhile.
 
-    A vendor whose backfill is going on already is left to it, and says so.
+    A vendor whose backfill is already going on is skipped, with an error in its
+    outcome. Raises as `run_pipeline` does.
     """
     clock, priced = clock_from(now), _with_rates(config)
     make_warehouse(config)
@@ -122,14 +123,14 @@ def run_backfill(
         others = {outcome.vendor for outcome in taken}
         ours = [vendor for vendor in vendors if vendor.name not in others]
         if not ours:
-            return Night(tuple(taken), None, None)
+            return RunResult(tuple(taken), None, None)
         outcomes = load_all(
             config, now, progress, vendors=ours, origin=origin, order=order
         )
     result, published = build_and_publish(
         priced, clock(), forget_history=forget_history
     )
-    return Night((*outcomes, *taken), result, published)
+    return RunResult((*outcomes, *taken), result, published)
 
 
 def _with_rates(config: Config) -> Config:

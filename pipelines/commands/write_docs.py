@@ -94,7 +94,7 @@ def renewed(readme: str) -> str:
 def _horizons(stream: Stream) -> tuple[str, str]:
     """Return how long windows of a stream are read again, and when a cost is final."""
     if stream.is_reference:
-        return "every night", "-"
+        return "every run", "-"
     again = _days(stream.lookback)
     if stream.lag >= DAY:
         again = f"{again}, from {_days(stream.lag)} on"

@@ -124,7 +124,7 @@ def load(
     began = time.monotonic()
     warehouse = config.warehouse
     clock = clock_from(now)
-    with _night_turn(vendor, warehouse, progress):
+    with _run_turn(vendor, warehouse, progress):
         raw = warehouse.raw(vendor.name)
         reads = known_reads(warehouse, vendor.name)
         refuse_earlier(clock(), reads, vendor.name)
@@ -153,7 +153,7 @@ def known_reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
 
 
 @contextmanager
-def _night_turn(
+def _run_turn(
     vendor: Vendor, warehouse: Warehouse, progress: Progress
 ) -> Iterator[None]:
     """Have the vendor to oneself for a night, also while a backfill is going on.

@@ -1,7 +1,7 @@
 """The journal of runs: one line per vendor and run, in ``warehouse/runs.jsonl``.
 
-Text, appended and flushed, so that it also tells of the nights whose build failed;
-the next good build shows it to analysts as ``ops.runs``.
+It is text, appended and flushed, so that it also has the runs whose build failed. The
+next build that succeeds shows it to analysts as ``ops.runs``.
 """
 
 import os

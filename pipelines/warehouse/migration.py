@@ -37,7 +37,7 @@ LAYOUT = len(STEPS)
 """The layout of the raw files that this program writes."""
 UNSTAMPED = Stamp(0, "an older callhouse")
 _OURS: set[tuple[Path, int]] = set()
-"""Files, by path and inode, seen in our layout: a night asks dozens of times."""
+"""Files, by path and inode, seen in our layout: a run asks dozens of times."""
 
 
 class LayoutError(FileError):
