@@ -35,7 +35,7 @@ from pipelines.cli.parameters import (
 
 if TYPE_CHECKING:
     from pipelines.config.model import Config, Vendor
-    from pipelines.planning.planner import Order
+    from pipelines.planning.planner import BackfillRequest
 
 
 app = typer.Typer(
@@ -204,7 +204,7 @@ def backfill(
     Both days are UTC and are read themselves. Interrupt it as you like: the same
     command goes on from there. A run of the same vendor goes before its next batch.
     """
-    from pipelines.cli.options import days_ordered  # noqa: PLC0415
+    from pipelines.cli.options import backfill_request  # noqa: PLC0415
     from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
     from pipelines.commands.run import run_backfill  # noqa: PLC0415
 
@@ -212,7 +212,7 @@ def backfill(
         refusals(),
         configured(config, now, sandbox=sandbox) as (settings, origin, clock),
     ):
-        order = days_ordered(
+        request = backfill_request(
             utc(since),
             None if until is None else utc(until),
             clock,
@@ -222,13 +222,13 @@ def backfill(
         )
         chosen = _chosen(settings, vendor, account)
         if dry_run:
-            raise typer.Exit(_dry_run(settings, clock, order, chosen, json=json))
+            raise typer.Exit(_dry_run(settings, clock, request, chosen, json=json))
         with narrated() as progress:
             result = run_backfill(
                 settings,
                 clock,
                 progress,
-                order,
+                request,
                 vendors=chosen,
                 origin=origin,
                 forget_history=forget_history,
@@ -545,15 +545,15 @@ def explain(
 def _chosen(
     settings: "Config", names: list[str] | None, aliases: list[str] | None = None
 ) -> "list[Vendor]":
-    from pipelines.cli.options import vendors_named  # noqa: PLC0415
+    from pipelines.cli.options import select_vendors  # noqa: PLC0415
 
-    return vendors_named(settings, names, aliases)
+    return select_vendors(settings, names, aliases)
 
 
 def _dry_run(
     settings: "Config",
     clock: datetime,
-    order: "Order",
+    request: "BackfillRequest",
     vendors: "list[Vendor]",
     *,
     json: bool,
@@ -562,7 +562,7 @@ def _dry_run(
     from pipelines.commands.estimate import estimate  # noqa: PLC0415
 
     with narrated():
-        found = [estimate(vendor, settings, clock, order) for vendor in vendors]
+        found = [estimate(vendor, settings, clock, request) for vendor in vendors]
     answer(found, foresight, show_foresight, json=json)
     return 1 if any(one.errors for one in found) else 0
 

@@ -18,8 +18,8 @@ from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
 from pipelines.load.work_plan import backlog, streams_for
 from pipelines.planning.planner import (
     SETTLE,
+    BackfillRequest,
     ClockError,
-    Order,
     PastRead,
     plan_backfill,
     refuse_earlier,
@@ -93,7 +93,7 @@ def estimate(
     vendor: Vendor,
     config: Config,
     now: datetime,
-    order: Order,
+    request: BackfillRequest,
     reads: Sequence[PastRead] | None = None,
 ) -> Estimate:
     """Return what a backfill would take, or the error that hides it.
@@ -101,7 +101,7 @@ def estimate(
     With ``reads`` these are taken for the ledger, and the vendor is not asked.
     """
     try:
-        return _estimate(vendor, config, now, order, reads)
+        return _estimate(vendor, config, now, request, reads)
     except (ClockError, VendorError) as error:
         return Estimate(vendor.name, (), (), errors=(str(error),))
 
@@ -110,12 +110,12 @@ def _estimate(
     vendor: Vendor,
     config: Config,
     now: datetime,
-    order: Order,
+    request: BackfillRequest,
     given: Sequence[PastRead] | None,
 ) -> Estimate:
     reads = _reads(config.warehouse, vendor.name) if given is None else given
     refuse_earlier(now, reads, vendor.name)
-    agenda = backlog(vendor, order, now, reads)
+    agenda = backlog(vendor, request, now, reads)
     streams: list[StreamEstimate] = []
     accounts: list[AccountEstimate] = []
     errors: list[str] = []
@@ -127,7 +127,7 @@ def _estimate(
         counted = _count(account, probes, clock_from(now), spent)
         rows = [row for found in counted.values() for row in found]
         errors += [row["error"] for row in rows if row["state"] == "failed"]
-        whole = Order(order.start, order.end, is_forced=True)
+        whole = BackfillRequest(request.start, request.end, is_forced=True)
         found = [
             _stream(
                 account,

@@ -19,7 +19,7 @@ from pipelines.config.toml_file import ConfigError
 from pipelines.load.loader import Progress, clock_from, reading
 from pipelines.load.result import Outcome
 from pipelines.load.workers import load_vendors
-from pipelines.planning.planner import Order
+from pipelines.planning.planner import BackfillRequest
 from pipelines.sources import vendors as all_vendors
 from pipelines.warehouse.journal import Run, mend_journal, read_runs, write_runs
 from pipelines.warehouse.ledger import past_reads
@@ -99,7 +99,7 @@ def run_backfill(
     config: Config,
     now: datetime,
     progress: Progress,
-    order: Order,
+    request: BackfillRequest,
     *,
     vendors: Sequence[Vendor],
     origin: str = "vendors",
@@ -125,7 +125,7 @@ def run_backfill(
         if not ours:
             return RunResult(tuple(taken), None, None)
         outcomes = load_all(
-            config, now, progress, vendors=ours, origin=origin, order=order
+            config, now, progress, vendors=ours, origin=origin, request=request
         )
     result, published = build_and_publish(
         priced, clock(), forget_history=forget_history
@@ -148,7 +148,7 @@ def load_all(
     *,
     vendors: Sequence[Vendor],
     origin: str = "vendors",
-    order: Order | None = None,
+    request: BackfillRequest | None = None,
     audit: bool = True,
 ) -> list[Outcome]:
     """Load vendors side by side and write each one's line into the journal."""
@@ -156,8 +156,8 @@ def load_all(
     _keep_apart(config.warehouse, origin)
     if unreadable := mend_journal(config.warehouse):
         tell(unreadable)
-    outcomes = load_vendors(vendors, config, now, progress, order, audit=audit)
-    command = "load" if order is None else "backfill"
+    outcomes = load_vendors(vendors, config, now, progress, request, audit=audit)
+    command = "load" if request is None else "backfill"
     write_runs(config.warehouse, (_run(one, now, command) for one in outcomes))
     return outcomes
 

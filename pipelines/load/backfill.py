@@ -1,7 +1,7 @@
 """One vendor's backfill: a range of days, batch by batch, between the nights' turns.
 
 It has the vendor to itself for a batch at a time, so that pace and quota hold, and
-lets a night that waits go first. What is done is in the ledger: the same order given
+lets a run that waits go first. What is done is in the ledger: the same request made
 again goes on from there.
 """
 
@@ -20,13 +20,17 @@ from pipelines.load.loader import (
 )
 from pipelines.load.result import Outcome
 from pipelines.load.work_plan import backlog
-from pipelines.planning.planner import BACKFILL, Order, refuse_earlier
+from pipelines.planning.planner import BACKFILL, BackfillRequest, refuse_earlier
 from pipelines.warehouse.locks import A_RUN, Holder, in_turn, only_one
 from pipelines.warehouse.paths import Warehouse
 
 
 def backfill(
-    vendor: Vendor, config: Config, now: datetime, order: Order, progress: Progress
+    vendor: Vendor,
+    config: Config,
+    now: datetime,
+    request: BackfillRequest,
+    progress: Progress,
 ) -> Outcome:
     """Load what one vendor's plan for a range asks for.
 
@@ -42,7 +46,7 @@ def backfill(
 
     reads = known_reads(warehouse, vendor.name)
     refuse_earlier(clock(), reads, vendor.name)
-    agenda = backlog(vendor, order, now, reads)
+    agenda = backlog(vendor, request, now, reads)
     as_of = now if config.is_as_of else None
     outcome = ask(vendor, warehouse, agenda, clock, progress, turn=turn, as_of=as_of)
     return replace(outcome, seconds=time.monotonic() - began)

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.config.model import Account, Vendor
 from pipelines.planning.deletion import Suspicion
 from pipelines.planning.pending import days_in_doubt, settle_windows
-from pipelines.planning.planner import Order, PastRead, plan, plan_backfill
+from pipelines.planning.planner import BackfillRequest, PastRead, plan, plan_backfill
 from pipelines.planning.request_budget import expected_requests, spent_today, warning
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Interval, Window
@@ -102,7 +102,7 @@ def _times(
 
 
 def backlog(
-    vendor: Vendor, order: Order, now: datetime, reads: Sequence[PastRead]
+    vendor: Vendor, request: BackfillRequest, now: datetime, reads: Sequence[PastRead]
 ) -> Agenda:
     """Return the questions of a backfill: days in order, every stream of each."""
     planned = [
@@ -111,24 +111,24 @@ def backlog(
         for stream in streams_for(account)
         for window in plan_backfill(
             stream,
-            order,
+            request,
             now,
             [read for read in reads if read.account == account.alias],
             vendor.lookback,
         )
     ]
-    planned.sort(key=lambda asked: asked[1].start, reverse=order.newest_first)
-    warnings = [*_month_notes(vendor, order)]
+    planned.sort(key=lambda asked: asked[1].start, reverse=request.newest_first)
+    warnings = [*_month_notes(vendor, request)]
     warnings += _quota_warnings(vendor, planned, now, reads)
-    confirmed = (order.start, order.end) if order.confirms_deletions else None
+    confirmed = (request.start, request.end) if request.confirms_deletions else None
     return Agenda(tuple(planned), warnings=tuple(warnings), confirmed=confirmed)
 
 
-def _month_notes(vendor: Vendor, order: Order) -> Iterator[str]:
+def _month_notes(vendor: Vendor, request: BackfillRequest) -> Iterator[str]:
     by_month = any(stream.whole_months for stream in streams_of(vendor.name))
-    if by_month and order.start.day > 1:
+    if by_month and request.start.day > 1:
         yield (
-            f"read from {order.start.replace(day=1):%Y-%m-%d} on, since a price "
+            f"read from {request.start.replace(day=1):%Y-%m-%d} on, since a price "
             "depends on the other calls of its month"
         )
 
