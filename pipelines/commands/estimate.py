@@ -15,7 +15,7 @@ from pipelines.extract.errors import VendorError
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms
 from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
-from pipelines.load.work_plan import backlog, streams_for
+from pipelines.load.work_plan import backfill_work, streams_for
 from pipelines.planning.planner import (
     SETTLE,
     BackfillRequest,
@@ -115,13 +115,13 @@ def _estimate(
 ) -> Estimate:
     reads = _reads(config.warehouse, vendor.name) if given is None else given
     refuse_earlier(now, reads, vendor.name)
-    agenda = backlog(vendor, request, now, reads)
+    plan = backfill_work(vendor, request, now, reads)
     streams: list[StreamEstimate] = []
     accounts: list[AccountEstimate] = []
     errors: list[str] = []
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
-        todo = [window for owner, window in agenda.windows if owner is account]
+        todo = [window for owner, window in plan.windows if owner is account]
         spent = spent_today(own, account.alias, now)
         probes = list(_probes(account, todo, own)) if given is None else []
         counted = _count(account, probes, clock_from(now), spent)
@@ -147,7 +147,7 @@ def _estimate(
         vendor.name,
         tuple(streams),
         tuple(accounts),
-        agenda.warnings,
+        plan.warnings,
         tuple(dict.fromkeys(errors)),
     )
 

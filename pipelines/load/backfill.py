@@ -19,7 +19,7 @@ from pipelines.load.loader import (
     known_reads,
 )
 from pipelines.load.result import Outcome
-from pipelines.load.work_plan import backlog
+from pipelines.load.work_plan import backfill_work
 from pipelines.planning.planner import BACKFILL, BackfillRequest, refuse_earlier
 from pipelines.warehouse.locks import A_RUN, Holder, in_turn, only_one
 from pipelines.warehouse.paths import Warehouse
@@ -46,9 +46,9 @@ def backfill(
 
     reads = known_reads(warehouse, vendor.name)
     refuse_earlier(clock(), reads, vendor.name)
-    agenda = backlog(vendor, request, now, reads)
+    plan = backfill_work(vendor, request, now, reads)
     as_of = now if config.is_as_of else None
-    outcome = ask(vendor, warehouse, agenda, clock, progress, turn=turn, as_of=as_of)
+    outcome = ask(vendor, warehouse, plan, clock, progress, turn=turn, as_of=as_of)
     return replace(outcome, seconds=time.monotonic() - began)
 
 

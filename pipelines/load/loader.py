@@ -43,7 +43,7 @@ from pipelines.load.audit import (
 )
 from pipelines.load.change_detection import Tally, watch
 from pipelines.load.result import Asked, Outcome, added, key, key_of, lost
-from pipelines.load.work_plan import Agenda, agenda, settled
+from pipelines.load.work_plan import WorkPlan, nightly_work, settled
 from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
 from pipelines.planning.request_budget import spent_today
 from pipelines.planning.windows import Interval
@@ -130,7 +130,7 @@ def load(
         refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
         with reading(warehouse, vendor.name):
-            plan = agenda(vendor, raw, since, now, reads)
+            plan = nightly_work(vendor, raw, since, now, reads)
         as_of = now if config.is_as_of else None
         outcome = ask(
             vendor, warehouse, plan, clock, progress, audit=audit, as_of=as_of
@@ -339,7 +339,7 @@ class _Run:
 def ask(
     vendor: Vendor,
     warehouse: Warehouse,
-    agenda: Agenda,
+    plan: WorkPlan,
     clock: Callable[[], datetime],
     progress: Progress,
     *,
@@ -347,19 +347,19 @@ def ask(
     audit: bool = False,
     as_of: datetime | None = None,
 ) -> Outcome:
-    """Ask all that is on the agenda, and judge what was stored and did not come.
+    """Ask all of a work plan, and judge what was stored and did not come.
 
     ``audit`` also asks for the vendor's counts of older windows; ``as_of`` is the time
     that the run was given, if it was.
     """
-    outcome = Outcome(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
+    outcome = Outcome(vendor.name, pending=len(plan.waiting), notes=plan.warnings)
     reads = RunReads(clock(), _next_load(vendor, warehouse))
     patience = VendorRun(clock, as_of)
     run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads, patience)
-    run.ask(agenda.windows, "; ".join(agenda.warnings))
+    run.ask(plan.windows, "; ".join(plan.warnings))
     if audit:
         run.audit(lambda _, windows, past: due(windows, past, reads.since))
-    run.judge(agenda.confirmed)
+    run.judge(plan.confirmed)
     return run.outcome
 
 

@@ -24,8 +24,8 @@ _Call = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Agenda:
-    """What is asked, in this order."""
+class WorkPlan:
+    """The windows that a run or a backfill reads of one vendor, in this order."""
 
     windows: tuple[tuple[Account, Window], ...]
     waiting: frozenset[_Call] = frozenset()
@@ -37,10 +37,10 @@ class Agenda:
     """Of which its operator knows that what the vendor does not list is deleted."""
 
 
-def agenda(
+def nightly_work(
     vendor: Vendor, raw: Path, since: datetime, now: datetime, reads: Sequence[PastRead]
-) -> Agenda:
-    """Return the questions of a night that begins ``now``."""
+) -> WorkPlan:
+    """Return what a run that begins ``now`` asks a vendor."""
     planned: list[tuple[Account, Window]] = []
     late: list[tuple[Account, Window]] = []
     waiting: set[_Call] = set()
@@ -86,7 +86,7 @@ def agenda(
             late += [(account, window) for window in again]
     asked = (*planned, *late)
     warnings = tuple(_quota_warnings(vendor, asked, now, reads))
-    return Agenda(asked, frozenset(waiting), tuple(spans), warnings)
+    return WorkPlan(asked, frozenset(waiting), tuple(spans), warnings)
 
 
 def _times(
@@ -101,10 +101,10 @@ def _times(
     ]
 
 
-def backlog(
+def backfill_work(
     vendor: Vendor, request: BackfillRequest, now: datetime, reads: Sequence[PastRead]
-) -> Agenda:
-    """Return the questions of a backfill: days in order, every stream of each."""
+) -> WorkPlan:
+    """Return what a backfill asks a vendor: days in order, every stream of each."""
     planned = [
         (account, window)
         for account in vendor.accounts
@@ -121,7 +121,7 @@ def backlog(
     warnings = [*_month_notes(vendor, request)]
     warnings += _quota_warnings(vendor, planned, now, reads)
     confirmed = (request.start, request.end) if request.confirms_deletions else None
-    return Agenda(tuple(planned), warnings=tuple(warnings), confirmed=confirmed)
+    return WorkPlan(tuple(planned), warnings=tuple(warnings), confirmed=confirmed)
 
 
 def _month_notes(vendor: Vendor, request: BackfillRequest) -> Iterator[str]:
@@ -158,12 +158,12 @@ def _quota_warnings(
             yield said
 
 
-def settled(agenda: Agenda, raw: Path) -> int:
+def settled(plan: WorkPlan, raw: Path) -> int:
     """Return how many of the calls that were waited for wait for nothing any more."""
     still = {
         (stream.table, day.account, one)
-        for stream, span in agenda.spans
+        for stream, span in plan.spans
         for day in pending(raw, stream, span)
         for one in day.ids
     }
-    return len(agenda.waiting - still)
+    return len(plan.waiting - still)
