@@ -32,7 +32,7 @@ from pipelines.extract.client import Auth, Client
 from pipelines.extract.errors import Refused, TooMuchError
 from pipelines.extract.pagination import Page, in_halves
 from pipelines.extract.resources import dlt_source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.loader import load
 from pipelines.load.result import Outcome
 from pipelines.planning.planner import plan
@@ -87,8 +87,8 @@ def read(
     )
     (account,) = configured.accounts
     given = msgspec.structs.replace(account.settings, **settings)
-    terms = Terms(lambda: now, keep_going=True)
-    source = dlt_source("main", windows, connect(vendor, given, terms), terms)
+    options = ReadOptions(lambda: now, keep_going=True)
+    source = dlt_source("main", windows, connect(vendor, given, options), options)
     reading = Reading()
     for table in source:
         kinds = {"state": reading.ledger, "record_no": reading.quarantine}

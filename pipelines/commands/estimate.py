@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.errors import VendorError
 from pipelines.extract.resources import dlt_source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
 from pipelines.load.work_plan import backfill_work, streams_for
 from pipelines.planning.planner import (
@@ -187,9 +187,14 @@ def _count(
 ) -> _Counted:
     if not windows:
         return {}
-    terms = Terms(clock, keep_going=True, requests_today=spent, counts_only=True)
+    options = ReadOptions(
+        clock, keep_going=True, requests_today=spent, counts_only=True
+    )
     source = dlt_source(
-        account.alias, windows, connect(account.vendor, account.settings, terms), terms
+        account.alias,
+        windows,
+        connect(account.vendor, account.settings, options),
+        options,
     )
     counted: dict[str, list[Mapping[str, Any]]] = {}
     for table in source.with_resources("load_windows"):

@@ -49,8 +49,8 @@ def docstring(vendor: str) -> str:
     return inspect.getdoc(importlib.import_module(f"pipelines.sources.{vendor}")) or ""
 
 
-def terms(vendor: str) -> Mapping[str, str]:
-    """Return a docstring's terms, such as Limits, in their order, each as one line."""
+def topics(vendor: str) -> Mapping[str, str]:
+    """Return the topics of a docstring in their order, such as Limits: a line each."""
     below = docstring(vendor).rpartition("|\n")[2]
     parts = re.split(r"^(?=[A-Z]\w+: )", below, flags=re.MULTILINE)
     pairs = (part.split(": ", 1) for part in parts[1:])
@@ -75,7 +75,7 @@ def section() -> str:
         for stream, row in zip(streams_of(vendor), listed(vendor), strict=True)
     ]
     doubts = [
-        [vendor, terms(vendor)["Limits"], _short(terms(vendor)["Unverified"])]
+        [vendor, topics(vendor)["Limits"], _short(topics(vendor)["Unverified"])]
         for vendor in vendors()
     ]
     heads = zip(HEADS, (streams, doubts), strict=True)

@@ -24,13 +24,13 @@ from pipelines.extract.errors import VendorError
 from pipelines.extract.raw_schema import KEYS, LEDGER, QUARANTINE, RECORDS
 from pipelines.extract.source import Source
 from pipelines.extract.window_reader import (
-    ALONE,
+    DEFAULTS,
     READS,
     Kept,
     Package,
     Pile,
     Reader,
-    Terms,
+    ReadOptions,
 )
 from pipelines.planning.reasons import (
     BEGUN,
@@ -86,7 +86,7 @@ def dlt_source(
     account: str,
     windows: Iterable[Window],
     source: Source,
-    terms: Terms = ALONE,
+    options: ReadOptions = DEFAULTS,
 ) -> DltSource:
     """Return a dlt source that reads windows of one account and yields Arrow tables.
 
@@ -94,20 +94,20 @@ def dlt_source(
     (`pipelines.extract.raw_schema`), and takes nothing from dlt's own configuration.
     """
     named = dlt.source(resources_of, name=source.client.vendor)
-    return named(account, list(windows), source, terms)
+    return named(account, list(windows), source, options)
 
 
 def resources_of(
     account: str,
     windows: Iterable[Window],
     source: Source,
-    terms: Terms = ALONE,
+    options: ReadOptions = DEFAULTS,
 ) -> list[DltResource]:
     """Turn windows into dlt resources: one per raw table, the ledger, the quarantine.
 
     Endpoints are read in their order, each window drained before it is
     handed on, so that no vendor's page token waits for a database. A window that
-    fails raises `VendorError`; on terms that say ``keep_going`` it is written into
+    fails raises `VendorError`; with ``keep_going`` it is written into
     the ledger as failed and the next one is tried, unless the error concerns the
     whole account. An optional stream that is not granted is unreachable, and the next
     stream is read; so is a window that its vendor no longer serves, and the next one.
@@ -115,7 +115,7 @@ def resources_of(
     not take of a window is the beginning of the next package.
     """
     asked = list(windows)
-    package = terms.package or Package(most=None)
+    package = options.package or Package(most=None)
     begun: list[Read] = package.begun.pop(account, [])
     begun_windows = [read.window for read in begun]
 
@@ -123,7 +123,7 @@ def resources_of(
         failed = 0
         for endpoint in source.endpoints:
             stream = endpoint.stream
-            reader = Reader(stream, account, endpoint.fetch, terms)
+            reader = Reader(stream, account, endpoint.fetch, options)
             own = (window for window in asked if window.stream == stream.name)
             fresh = (window for window in own if window not in begun_windows)
             taken = takewhile(lambda _: not package.is_full, fresh)
@@ -134,7 +134,7 @@ def resources_of(
                 ),
             ):
                 error = read.error
-                if error is not None and not terms.keep_going:
+                if error is not None and not options.keep_going:
                     raise error
                 while read.portions and not package.is_full:
                     portion = read.portions.popleft()
@@ -234,7 +234,7 @@ def _in_order(
 
 def _read(reader: Reader, client: Client, asked: Window) -> Read:
     """Read one window, and say in the ledger what became of it."""
-    started, window = reader.terms.clock(), asked
+    started, window = reader.options.clock(), asked
     requests, retries = client.sent, client.retries
     pile, error, state, reason = Pile(), None, "complete", None
     try:
@@ -257,9 +257,9 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
         "state": state,
         "reason": reason,
         "attempt": window.attempt,
-        "load_no": reader.terms.load_no,
+        "load_no": reader.options.load_no,
         "started_at": started,
-        "finished_at": reader.terms.clock(),
+        "finished_at": reader.options.clock(),
     }
     whole = {
         **about,
@@ -290,7 +290,7 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
     ]
     records = _records(reader, pile, window, started)
     refused = _quarantine(reader, pile, window, started)
-    package = reader.terms.package
+    package = reader.options.package
     most = package.most if package else None
     cuts = list(
         zip_longest(
@@ -332,7 +332,7 @@ def _reached(window: Window, reader: Reader, started: datetime) -> Window:
     What is still to come there has not been read. Raises `VendorError` where that is
     all of it.
     """
-    run = reader.terms.run
+    run = reader.options.run
     if run is None or window.ids:
         return window
     theirs = started - run.behind
@@ -349,7 +349,7 @@ def _reached(window: Window, reader: Reader, started: datetime) -> Window:
 
 def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
     """Return the state of a window that was read to its end, and the reason for it."""
-    if reader.terms.counts_only:
+    if reader.options.counts_only:
         return "counted", None
     if pile.is_short:
         return "partial", SHORT
@@ -372,7 +372,7 @@ def _records(reader: Reader, pile: Pile, window: Window, fetched_at: datetime) -
         "account": reader.account,
         "window_from": window.start,
         "fetched_at": fetched_at,
-        "load_no": reader.terms.load_no,
+        "load_no": reader.options.load_no,
     }
     for record_id, (event_at, _, copy) in _newest_of(pile).items():
         yield copy, {**about, "record_id": record_id, "event_at": event_at}
@@ -387,7 +387,7 @@ def _quarantine(
         "window_from": window.start,
         "window_to": window.end,
         "fetched_at": fetched_at,
-        "load_no": reader.terms.load_no,
+        "load_no": reader.options.load_no,
     }
     for number, reason, copy in pile.refused:
         yield copy, {**about, "record_no": number, "reason": reason}

@@ -8,7 +8,7 @@ import msgspec
 
 from pipelines.extract.client import PATIENCE_SECONDS, READ_SECONDS, Auth, Client
 from pipelines.extract.errors import Refused
-from pipelines.extract.window_reader import Fetch, Terms
+from pipelines.extract.window_reader import Fetch, ReadOptions
 from pipelines.planning.stream import Stream
 
 ZeroOrMore = Annotated[int, msgspec.Meta(ge=0)]
@@ -60,7 +60,7 @@ class Source:
 def client_of(
     vendor: str,
     settings: SourceSettings,
-    options: Terms,
+    options: ReadOptions,
     auth: Auth,
     refused: Refused,
     *,

@@ -89,8 +89,8 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What a loader tells a source besides the windows; alone, it needs none."""
+class ReadOptions:
+    """How a source reads windows. The defaults serve a source that is used alone."""
 
     clock: Clock = utc_now
     keep_going: bool = False
@@ -110,7 +110,7 @@ class Terms:
     """Whether only the vendor's total is asked for; no record comes then."""
 
 
-ALONE = Terms()
+DEFAULTS = ReadOptions()
 
 
 @dataclass
@@ -169,17 +169,17 @@ class Reader:
     stream: Stream
     account: str
     fetch: Fetch
-    terms: Terms
+    options: ReadOptions
 
     def read(self, window: Window, now: datetime) -> Pile:
         """Read a window until it can be relied on, or has been read too often.
 
         Raises `VendorError`.
         """
-        if self.terms.counts_only:
+        if self.options.counts_only:
             return self._count(window)
         stored = self._stored(window, now)
-        copies = Copies(self.terms.folder)
+        copies = Copies(self.options.folder)
         piles: list[Pile] = []
         for _ in range(READS):
             pile = self._drain(window, now, copies)
@@ -238,7 +238,7 @@ class Reader:
         """Return the stored records that this window must list, if any must."""
         if not self.stream.lists_all(window, now):
             return {}
-        return self.terms.stored(self.stream, self.account, window)
+        return self.options.stored(self.stream, self.account, window)
 
     def _drain(self, window: Window, now: datetime, copies: Copies) -> Pile:
         pile = Pile(copies)

@@ -17,7 +17,7 @@ import msgspec
 from pipelines.config.model import Account, Vendor
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.resources import dlt_source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.result import Asked
 from pipelines.planning.planner import AUDIT, RECHECK, PastRead
 from pipelines.planning.request_budget import spent_today
@@ -156,7 +156,7 @@ def count(
     """
     if not windows:
         return Counted({})
-    options = Terms(
+    options = ReadOptions(
         lambda: now,
         keep_going=True,
         requests_today=spent_today(reads, account.alias, now),

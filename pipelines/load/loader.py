@@ -22,7 +22,7 @@ from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.raw_schema import LEDGER
 from pipelines.extract.resources import dlt_source, stored_at_once
-from pipelines.extract.window_reader import Package, Terms
+from pipelines.extract.window_reader import Package, ReadOptions
 from pipelines.load.absences import (
     ROUNDS,
     RunReads,
@@ -385,7 +385,7 @@ def load_batch(
         found = []
         for account in vendor.accounts:
             windows = [window for owner, window in asked if owner is account]
-            terms = Terms(
+            options = ReadOptions(
                 clock,
                 keep_going=True,
                 requests_today=spent[account.alias],
@@ -395,8 +395,8 @@ def load_batch(
                 folder=warehouse.work_folder(vendor.name),
                 stored=partial(stored_records, raw),
             )
-            source = connect(vendor.name, account.settings, terms)
-            built = dlt_source(account.alias, windows, source, terms)
+            source = connect(vendor.name, account.settings, options)
+            built = dlt_source(account.alias, windows, source, options)
             watch(built, vendor.name, raw, tally)
             found.append(built)
         return found

@@ -55,7 +55,7 @@ from pipelines.extract.pagination import (
     pages,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import query
@@ -110,7 +110,7 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     login: Literal["basic", "cookie"] = "basic"
 
 
-def connect(settings: Settings, options: Terms) -> Source:
+def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one login's sessions and accounts."""
     name, password = settings.username, settings.password
     # As bytes: requests would write text as Latin-1, or fail to.

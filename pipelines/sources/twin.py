@@ -54,7 +54,7 @@ from pipelines.extract.pagination import (
     pages,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import query
@@ -132,7 +132,7 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     requests_per_second: float = 2.0
 
 
-def connect(settings: Settings, options: Terms) -> Source:
+def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's incoming calls."""
     sign_in = Client("twin", settings.login_url, is_sign_in=True)
     token = partial(_token, sign_in, settings.email, settings.password)

@@ -55,7 +55,7 @@ from pipelines.extract.pagination import (
     promised,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import query
@@ -113,7 +113,7 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     page_size: int = 1000
 
 
-def connect(settings: Settings, options: Terms) -> Source:
+def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's call history."""
     auth = BearerToken(
         partial(_token, settings.account_id, settings.key_id, settings.private_key)

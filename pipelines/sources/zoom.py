@@ -50,7 +50,7 @@ from pipelines.extract.source import (
     ZeroOrMore,
     client_of,
 )
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window
 from pipelines.sources import query
@@ -104,7 +104,7 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     daily_requests: ZeroOrMore = 15_000
 
 
-def connect(settings: Settings, options: Terms) -> Source:
+def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's call log."""
     key = HTTPBasicAuth(settings.client_id.encode(), settings.client_secret.encode())
     sign_in = Client(

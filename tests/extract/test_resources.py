@@ -14,7 +14,7 @@ from pipelines.extract.errors import VendorError
 from pipelines.extract.pagination import Page
 from pipelines.extract.resources import dlt_source, resources_of
 from pipelines.extract.source import Endpoint, Source
-from pipelines.extract.window_reader import Package, Terms
+from pipelines.extract.window_reader import Package, ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, day_windows, read_time
 
@@ -54,7 +54,7 @@ def read(
         "main",
         [WINDOW],
         Source(client, [Endpoint(stream, fetch)]),
-        Terms(lambda: clock, keep_going=go_on, stored=known),
+        ReadOptions(lambda: clock, keep_going=go_on, stored=known),
     )
     left_copy = list(readings)
     found = {}
@@ -340,9 +340,9 @@ def test_windows_larger_than_a_package_go_into_several(at_once: int) -> None:
     left, stored, packages = [*windows], [], 0
     while left:
         package = Package(most=100, begun=begun)
-        terms = Terms(lambda: START + 9 * DAY, keep_going=True, package=package)
+        options = ReadOptions(lambda: START + 9 * DAY, keep_going=True, package=package)
         ledger = []
-        for table in dlt_source("main", left, source, terms):
+        for table in dlt_source("main", left, source, options):
             rows = table.to_pylist()
             if "state" in table.column_names:
                 ledger += rows
