@@ -122,7 +122,7 @@ def test_fewer_than_promised_are_kept_but_leave_the_window_open() -> None:
     assert len(found["calls"]) == 2
     (ledger,) = found["load_windows"]
     assert ledger["state"] == "partial"
-    assert "has 3 records by the vendor's count, but sent 2" in ledger["error"]
+    assert "has 3 records by the vendor's count, but 2 came" in ledger["error"]
 
 
 def test_a_young_window_of_several_pages_is_read_until_two_readings_agree() -> None:
