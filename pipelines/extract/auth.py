@@ -9,7 +9,7 @@ from collections.abc import Callable
 import requests
 from requests.auth import AuthBase
 
-from pipelines.extract.errors import PassingError, SignInError, VendorError
+from pipelines.extract.errors import AuthError, RetryableError, VendorError
 
 SHARED_SECONDS = 600.0
 """A token that is lost twice in so short a time was ended by somebody else."""
@@ -53,12 +53,12 @@ class BearerToken(AuthBase):
         self._token = ""
         self._renew_at = 0.0
         self._losses: deque[float] = deque(maxlen=2)
-        self._error: SignInError | None = None
+        self._error: AuthError | None = None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the token, renewing it in the last tenth or minute of its life.
 
-        Raises `SignInError` where another try may help, and otherwise a `VendorError`
+        Raises `AuthError` where another try may help, and otherwise a `VendorError`
         that stops the account.
         """
         known = self._error
@@ -100,8 +100,8 @@ class BearerToken(AuthBase):
         began = time.monotonic() if self._error is None else self._error.since
         try:
             self._token, life = self._issue()
-        except PassingError as error:
-            self._error = SignInError(
+        except RetryableError as error:
+            self._error = AuthError(
                 f"cannot sign in: {error}", wait=error.wait, since=began
             )
             raise self._error from None

@@ -27,12 +27,12 @@ from pipelines.extract.address import is_loopback, trouble_with
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.deadline import Adapter, Deadline
 from pipelines.extract.errors import (
-    GONE,
-    PassingError,
-    Refusal,
-    Refused,
-    SignInError,
-    TooMuchError,
+    NO_LONGER_SERVED,
+    ApiError,
+    AuthError,
+    ClassifyError,
+    ResultTooLargeError,
+    RetryableError,
     VendorError,
     clean,
     date_of,
@@ -113,7 +113,7 @@ def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _back_off(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    named = error.wait if isinstance(error, PassingError) else None
+    named = error.wait if isinstance(error, RetryableError) else None
     doubled: float = min(LONGEST_BACKOFF, 0.5 * 2.0**state.attempt_number)
     return doubled if named is None else named
 
@@ -167,7 +167,7 @@ class Client:
         auth: Auth | None = None,
         *,
         requests_per_second: float = 5.0,
-        refused: Refused | None = None,
+        classify_error: ClassifyError | None = None,
         read_seconds: float = READ_SECONDS,
         daily_requests: int = 0,
         requests_today: int = 0,
@@ -190,7 +190,7 @@ class Client:
         self.vendor = vendor
         self.base_url = base_url.rstrip("/")
         self._auth = auth or _unsigned
-        self._refused = refused
+        self._classify_error = classify_error
         self._allowance = Allowance(requests_per_second, daily_requests, requests_today)
         self._read_seconds = read_seconds
         self._patience = patience_seconds
@@ -240,11 +240,11 @@ class Client:
             body = self._exchange(request, renew=not signed_in_again)
             signed_in_again = signed_in_again or body is None
             if body is None:
-                raise PassingError("signing in again", wait=0.0)
+                raise RetryableError("signing in again", wait=0.0)
             return self._decode(body, shape, request.url)
 
         retrying = Retrying(
-            retry=retry_if_exception_type(PassingError),
+            retry=retry_if_exception_type(RetryableError),
             stop=self._is_given_up,
             wait=_back_off,
             before_sleep=self._before_retry,
@@ -265,9 +265,9 @@ class Client:
     def _is_given_up(self, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
         attempts = ATTEMPTS
-        if isinstance(error, TooMuchError):
+        if isinstance(error, ResultTooLargeError):
             attempts = ATTEMPTS_WHEN_TOO_MUCH
-        if isinstance(error, SignInError):
+        if isinstance(error, AuthError):
             ends = error.since + SIGN_IN_SECONDS
             if time.monotonic() + _back_off(state) > ends:
                 return True
@@ -277,7 +277,7 @@ class Client:
         self._own.retries += 1
         wait = state.next_action.sleep if state.next_action else 0.0
         error = state.outcome.exception() if state.outcome else None
-        is_asked_for = isinstance(error, PassingError) and error.wait is not None
+        is_asked_for = isinstance(error, RetryableError) and error.wait is not None
         if is_asked_for and wait > self._patience:
             asked = f"{wait / 60:.0f} minutes" if wait < MONTH else "over a month"
             raise VendorError(
@@ -325,17 +325,17 @@ class Client:
             self._spend()
             began = time.monotonic()
             response, body = self._sent(prepared, place)
-        except PassingError:
+        except RetryableError:
             self._run.lose(began)
             raise
         if (date := date_of(response.headers)) is not None:
             self._run.compare_clocks(date)
             self._refuse_clock(place)
-        refusal = self._refusal(response.status_code, body)
-        if refusal is None:
+        error = self._api_error(response.status_code, body)
+        if error is None:
             return body
-        sentence = f"{place} {refusal.words}"
-        if refusal.kind == "sign_in" and isinstance(self._auth, BearerToken):
+        sentence = f"{place} {error.message}"
+        if error.kind == "auth" and isinstance(self._auth, BearerToken):
             self._auth.forget(str(prepared.headers.get(self._auth.header)))
             if self._auth.is_ended_by_others:
                 sentence = (
@@ -346,19 +346,21 @@ class Client:
                 self.warn(sentence)
             if renew:
                 return None
-        if refusal.kind == "retry":
+        if error.kind == "retry":
             wait = seconds_to_wait(response.headers, datetime.now(UTC))
-            raise PassingError(sentence, wait=wait)
-        if refusal.kind == "too_much":
-            raise TooMuchError(sentence)
-        if refusal.kind == "gone":
-            raise VendorError(f"{sentence}; these days are {GONE}", is_gone=True)
+            raise RetryableError(sentence, wait=wait)
+        if error.kind == "too_large":
+            raise ResultTooLargeError(sentence)
+        if error.kind == "expired":
+            raise VendorError(
+                f"{sentence}; these days are {NO_LONGER_SERVED}", is_expired=True
+            )
         raise VendorError(
             sentence,
-            stops_account=refusal.kind not in {"stop_window", "bad_question"},
-            lacks_scope=refusal.kind == "no_scope",
-            is_bad_question=refusal.kind == "bad_question",
-            reason=AUTH if refusal.kind == "sign_in" else OTHER,
+            stops_account=error.kind not in {"stop_window", "bad_request"},
+            lacks_scope=error.kind == "no_scope",
+            is_bad_request=error.kind == "bad_request",
+            reason=AUTH if error.kind == "auth" else OTHER,
         )
 
     def _refuse_clock(self, place: str) -> None:
@@ -372,23 +374,23 @@ class Client:
                 reason=CLOCK,
             )
 
-    def _refusal(self, status: int, body: bytes) -> Refusal | None:
+    def _api_error(self, status: int, body: bytes) -> ApiError | None:
         try:
-            found = self._refused(status, body) if self._refused else None
+            found = self._classify_error(status, body) if self._classify_error else None
         except (RecursionError, ValueError):
             found = None  # decoding the answer itself will say so
         if found is not None:
-            return Refusal(found.kind, clean(found.words))
+            return ApiError(found.kind, clean(found.message))
         if status in RETRIED:
-            return Refusal("retry", f"keeps answering HTTP {status}")
+            return ApiError("retry", f"keeps answering HTTP {status}")
         if body.lstrip()[:1] == b"<" or status // 100 == 3:  # noqa: PLR2004
             words = "answered with a web page or a redirect, not with JSON: a login "
-            return Refusal("stop_account", words + "page, a proxy or a wrong base_url")
+            return ApiError("stop_account", words + "page, a proxy or a wrong base_url")
         if status in {401, 403}:
             words = f"refused the credentials (HTTP {status}); check them"
-            return Refusal("sign_in", words)
+            return ApiError("auth", words)
         if status != 200:  # noqa: PLR2004
-            return Refusal("stop_window", f"answered HTTP {status}, not 200")
+            return ApiError("stop_window", f"answered HTTP {status}, not 200")
         return None
 
     def _prepared(
@@ -441,10 +443,10 @@ class Client:
                 urllib3.exceptions.HTTPError,
             ) as error:
                 if deadline.is_over:
-                    raise PassingError(too_late) from None
+                    raise RetryableError(too_late) from None
                 raise self._trouble(error, place) from None
         if deadline.is_over:  # then the end of the body may be ours, not the vendor's
-            raise PassingError(too_late)
+            raise RetryableError(too_late)
         return response, body
 
     def _trouble(self, error: Exception, place: str) -> VendorError:
@@ -463,25 +465,25 @@ class Client:
                     f"{place} shows a TLS certificate that {words}", stops_account=True
                 )
             if isinstance(cause, ssl.SSLError) and not isinstance(cause, CUT_OFF):
-                return PassingError(
+                return RetryableError(
                     f"{place} does not agree on TLS ({cause.reason}); check base_url "
                     "and proxies",
                     stops_account=True,
                 )
         for cause in _causes(error):
             if isinstance(cause, urllib3.exceptions.ProxyError):
-                return PassingError(
+                return RetryableError(
                     f"{place} cannot be reached through the proxy that the environment "
                     "names; check HTTPS_PROXY and NO_PROXY",
                     stops_account=True,
                 )
             if isinstance(cause, UNREACHABLE):
-                return PassingError(
+                return RetryableError(
                     f"{place} cannot be reached; check base_url and the network",
                     stops_account=True,
                 )
         *_, innermost = _causes(error)
-        return PassingError(f"{place} broke off: {type(innermost).__name__}")
+        return RetryableError(f"{place} broke off: {type(innermost).__name__}")
 
     def _body(self, response: requests.Response, place: str) -> bytes:
         body = bytearray()
@@ -508,6 +510,6 @@ class Client:
                 f"{self.vendor} {path} changed its shape: {clean(str(error))}"
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise PassingError(
+            raise RetryableError(
                 f"{self.vendor} {path} answered {len(body)} bytes that are not JSON"
             ) from None

@@ -14,7 +14,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ExpiredPageError, TooMuchError, VendorError, clean
+from pipelines.extract.errors import (
+    ExpiredPageError,
+    ResultTooLargeError,
+    VendorError,
+    clean,
+)
 from pipelines.planning.windows import read_time
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
@@ -182,7 +187,7 @@ def pages(
                 json=listing.json,
             )
         except VendorError as error:
-            if error.is_bad_question and tokens_end and number:
+            if error.is_bad_request and tokens_end and number:
                 raise ExpiredPageError(str(error)) from None
             raise
         page = _page(checked(envelope, place), listing, place)
@@ -250,7 +255,7 @@ def restarted(read: Callable[[], Iterator[Page]]) -> Iterator[Page]:
 
 
 Span: TypeAlias = Callable[[datetime, datetime], Iterator[Page]]
-"""Reads ``[start, end)``; raises `TooMuchError` when that is more than it can get."""
+"""Reads ``[start, end)``; raises `ResultTooLargeError` where that is too much."""
 
 
 def in_halves(
@@ -270,7 +275,7 @@ def in_halves(
         for page in read(start, end):
             whole = page.total
             yield page
-    except TooMuchError:
+    except ResultTooLargeError:
         middle = (start + (end - start) / 2).replace(microsecond=0)
         if end - start <= shortest or not start < middle:
             raise

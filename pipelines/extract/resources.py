@@ -151,7 +151,7 @@ def resources_of(
                     continue
                 if error is not None and _is_not_granted(stream, error):
                     break
-                if error is not None and error.is_gone:
+                if error is not None and error.is_expired:
                     continue
                 failed = 0 if error is None else failed + 1
                 if error is not None and (error.stops_account or failed == FAILURES):
