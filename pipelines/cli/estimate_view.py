@@ -43,6 +43,6 @@ def _sentence(account: AccountEstimate) -> str:
     text += f", {duration(account.seconds)}" if account.requests else ""
     if not account.daily_requests:
         return text
-    left = max(0, account.daily_requests - account.spent_today)
+    left = max(0, account.daily_requests - account.used_today)
     text += f"; {left:,} are left today of {account.daily_requests:,} a day"
     return f"{text}, so {account.days} days" if account.days > 1 else text

@@ -24,7 +24,7 @@ from pipelines.planning.planner import (
     plan_backfill,
     refuse_earlier,
 )
-from pipelines.planning.request_budget import days_needed, spent_today
+from pipelines.planning.request_budget import days_needed, used_today
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window
 from pipelines.sources import connect
@@ -66,7 +66,7 @@ class AccountEstimate:
     seconds: float
     daily_requests: int
     """0: no quota."""
-    spent_today: int
+    used_today: int
     days: int
     """On how many days, for its quota."""
 
@@ -122,9 +122,9 @@ def _estimate(
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
         todo = [window for owner, window in plan.windows if owner is account]
-        spent = spent_today(own, account.alias, now)
+        used = used_today(own, account.alias, now)
         probes = list(_probes(account, todo, own)) if given is None else []
-        counted = _count(account, probes, clock_from(now), spent)
+        counted = _count(account, probes, clock_from(now), used)
         rows = [row for found in counted.values() for row in found]
         errors += [row["error"] for row in rows if row["state"] == "failed"]
         whole = BackfillRequest(request.start, request.end, is_forced=True)
@@ -142,7 +142,7 @@ def _estimate(
         streams += found
         pace = _seconds_per_request(account, own, rows)
         requests = sum(stream.requests for stream in found)
-        accounts.append(_account(account, requests, pace, spent))
+        accounts.append(_account(account, requests, pace, used))
     return Estimate(
         vendor.name,
         tuple(streams),
@@ -183,13 +183,11 @@ def _count(
     account: Account,
     windows: Sequence[Window],
     clock: Callable[[], datetime],
-    spent: int,
+    used: int,
 ) -> _Counted:
     if not windows:
         return {}
-    options = ReadOptions(
-        clock, keep_going=True, requests_today=spent, counts_only=True
-    )
+    options = ReadOptions(clock, keep_going=True, requests_today=used, counts_only=True)
     source = dlt_source(
         account.alias,
         windows,
@@ -258,7 +256,7 @@ def _seconds_per_request(
 
 
 def _account(
-    account: Account, requests: int, pace: float, spent: int
+    account: Account, requests: int, pace: float, used: int
 ) -> AccountEstimate:
     limit = account.settings.daily_requests
     return AccountEstimate(
@@ -267,6 +265,6 @@ def _account(
         requests,
         seconds=round(requests * pace, 1),
         daily_requests=limit,
-        spent_today=spent,
-        days=days_needed(limit, spent, requests),
+        used_today=used,
+        days=days_needed(limit, used, requests),
     )

@@ -38,7 +38,7 @@ from pipelines.extract.errors import (
     date_of,
     seconds_to_wait,
 )
-from pipelines.extract.rate_limit import Allowance, SpentError, VendorRun
+from pipelines.extract.rate_limit import QuotaUsedError, RateLimit, VendorRun
 from pipelines.planning.reasons import AUTH, CLOCK, OTHER, QUOTA
 from pipelines.planning.windows import CLOCKS_APART
 
@@ -182,7 +182,7 @@ class Client:
         ``is_sign_in`` asks once: who needs the token asks again, within the attempts of
         the request that it is for.
         ``daily_requests`` is its quota in a UTC day, 0 for none, and
-        ``requests_today`` what is spent of it. Threads may share a client: each has
+        ``requests_today`` what is used of it. Threads may share a client: each has
         connections and counts of its own.
         """
         if trouble := trouble_with(base_url):
@@ -191,7 +191,9 @@ class Client:
         self.base_url = base_url.rstrip("/")
         self._auth = auth or _unsigned
         self._classify_error = classify_error
-        self._allowance = Allowance(requests_per_second, daily_requests, requests_today)
+        self._rate_limit = RateLimit(
+            requests_per_second, daily_requests, requests_today
+        )
         self._read_seconds = read_seconds
         self._patience = patience_seconds
         self._run = run or VendorRun()
@@ -301,13 +303,13 @@ class Client:
         time.sleep(seconds)
         self._run.lose(began)
 
-    def _spend(self) -> None:
+    def _wait_for_turn(self) -> None:
         """Count a request when its turn has come, or refuse it."""
         try:
-            self._allowance.take()
-        except SpentError:
+            self._rate_limit.take()
+        except QuotaUsedError:
             raise VendorError(
-                f"the quota of {self._allowance.daily_requests} requests a day of this "
+                f"the quota of {self._rate_limit.daily_requests} requests a day of this "
                 f"{self.vendor} account (daily_requests) is used up; it resets at "
                 "00:00 UTC, what is loaded stays, a run after that goes on from there",
                 stops_account=True,
@@ -322,7 +324,7 @@ class Client:
         self._refuse_clock(place)
         try:
             prepared = self._prepared(request, place)
-            self._spend()
+            self._wait_for_turn()
             began = time.monotonic()
             response, body = self._sent(prepared, place)
         except RetryableError:

@@ -20,7 +20,7 @@ from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.result import Asked
 from pipelines.planning.planner import AUDIT, RECHECK, PastRead
-from pipelines.planning.request_budget import spent_today
+from pipelines.planning.request_budget import used_today
 from pipelines.planning.windows import DAY, Window
 from pipelines.sources import connect
 from pipelines.warehouse.ledger import StoredWindow
@@ -139,7 +139,7 @@ def affordable(
 ) -> Sequence[StoredWindow]:
     """Return as many windows as the quota of the day leaves, half of it for reading."""
     limit = account.settings.daily_requests
-    left = max(0, limit - spent_today(reads, account.alias, now)) // 2
+    left = max(0, limit - used_today(reads, account.alias, now)) // 2
     return windows[:left] if limit else windows
 
 
@@ -159,7 +159,7 @@ def count(
     options = ReadOptions(
         lambda: now,
         keep_going=True,
-        requests_today=spent_today(reads, account.alias, now),
+        requests_today=used_today(reads, account.alias, now),
         run=run,
         counts_only=True,
     )

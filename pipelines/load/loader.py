@@ -45,7 +45,7 @@ from pipelines.load.change_detection import Tally, watch
 from pipelines.load.result import Asked, Outcome, added, key, key_of, lost
 from pipelines.load.work_plan import WorkPlan, nightly_work, settled
 from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
-from pipelines.planning.request_budget import spent_today
+from pipelines.planning.request_budget import used_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
 from pipelines.warehouse.ledger import (
@@ -207,8 +207,8 @@ class _Run:
             batch = left[:BATCH_WINDOWS]
             with self.turn():
                 before = known_reads(self.warehouse, self.vendor.name)
-                spent = {
-                    account.alias: spent_today(before, account.alias, self.clock())
+                used = {
+                    account.alias: used_today(before, account.alias, self.clock())
                     for account in self.vendor.accounts
                 }
                 tally, package = load_batch(
@@ -216,7 +216,7 @@ class _Run:
                     self.warehouse,
                     batch,
                     self.clock,
-                    spent,
+                    used,
                     run=self.patience,
                     begun=self.begun,
                 )
@@ -368,7 +368,7 @@ def load_batch(
     warehouse: Warehouse,
     asked: Sequence[Asked],
     clock: Callable[[], datetime],
-    spent: Mapping[str, int],
+    used: Mapping[str, int],
     *,
     run: VendorRun | None = None,
     begun: dict[str, list[Any]] | None = None,
@@ -388,7 +388,7 @@ def load_batch(
             options = ReadOptions(
                 clock,
                 keep_going=True,
-                requests_today=spent[account.alias],
+                requests_today=used[account.alias],
                 load_no=load_no,
                 run=run,
                 package=package,

@@ -12,7 +12,7 @@ from pipelines.config.model import Account, Vendor
 from pipelines.planning.deletion import Suspicion
 from pipelines.planning.pending import days_in_doubt, settle_windows
 from pipelines.planning.planner import BackfillRequest, PastRead, plan, plan_backfill
-from pipelines.planning.request_budget import expected_requests, spent_today, warning
+from pipelines.planning.request_budget import expected_requests, used_today, warning
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Interval, Window
 from pipelines.sources import streams_of
@@ -152,9 +152,9 @@ def _quota_warnings(
         own = [read for read in reads if read.account == account.alias]
         windows = [window for owner, window in asked if owner is account]
         limit = account.settings.daily_requests
-        spent = spent_today(own, account.alias, now)
+        used = used_today(own, account.alias, now)
         expected = expected_requests(streams_of(vendor.name), windows, own)
-        if said := warning(limit, spent, expected):
+        if said := warning(limit, used, expected):
             yield said
 
 
