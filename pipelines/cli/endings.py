@@ -44,13 +44,13 @@ class Commands(TyperGroup):
 @contextmanager
 def refusals() -> Iterator[None]:
     """Turn what refuses a run into one sentence and an exit code."""
-    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
-    from pipelines.sources import SourceError  # noqa: PLC0415
-    from pipelines.warehouse.locks import LockedError  # noqa: PLC0415
-    from pipelines.warehouse.opening import FileError  # noqa: PLC0415
-    from pipelines.warehouse.publish import PublishError  # noqa: PLC0415
-    from transforms.runner.checks import CheckFailed  # noqa: PLC0415
-    from transforms.runner.parsing import ModelError  # noqa: PLC0415
+    from pipelines.config.toml_file import ConfigError
+    from pipelines.sources import SourceError
+    from pipelines.warehouse.locks import LockedError
+    from pipelines.warehouse.opening import FileError
+    from pipelines.warehouse.publish import PublishError
+    from transforms.runner.checks import CheckFailed
+    from transforms.runner.parsing import ModelError
 
     try:
         yield
@@ -61,7 +61,7 @@ def refusals() -> Iterator[None]:
         say(error)
         raise typer.Exit(CHECK_FAILED) from None
     except CheckFailed as error:
-        from pipelines.cli.tables import show_bad_rows  # noqa: PLC0415
+        from pipelines.cli.tables import show_bad_rows
 
         say(error)
         show_bad_rows([dict(row) for row in error.rows])
@@ -84,7 +84,7 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - one sentence and a report file
-        from pipelines.load.failure import failure_of  # noqa: PLC0415
+        from pipelines.load.failure import failure_of
 
         failure = failure_of(error)
         say(failure.sentence)
@@ -122,7 +122,7 @@ def _prepare_output() -> None:
 
 def say(sentence: object) -> None:
     """Print a sentence in which nothing can steer the terminal, line ends kept."""
-    from pipelines.extract.errors import escaped  # noqa: PLC0415
+    from pipelines.extract.errors import escaped
 
     lines = map(escaped, str(sentence).split("\n"))
     # Where it cannot be written, the exit code alone says it.

@@ -9,7 +9,7 @@ from pipelines.commands.estimate import AccountEstimate, Estimate
 from pipelines.commands.pace import duration
 
 
-def foresight(estimates: Sequence[Estimate]) -> dict[str, Any]:
+def as_json(estimates: Sequence[Estimate]) -> dict[str, Any]:
     """Return the estimates for a machine; vendors run side by side."""
     return {
         "seconds": max((round(one.seconds, 1) for one in estimates), default=0.0),
@@ -20,7 +20,7 @@ def foresight(estimates: Sequence[Estimate]) -> dict[str, Any]:
     }
 
 
-def show_foresight(estimates: Sequence[Estimate]) -> None:
+def show_estimates(estimates: Sequence[Estimate]) -> None:
     """Print a line per stream on stdout, and what it all takes on stderr."""
     show_rows([asdict(stream) for one in estimates for stream in one.streams])
     console = stderr()
@@ -30,7 +30,7 @@ def show_foresight(estimates: Sequence[Estimate]) -> None:
             console.print(text, highlight=False, markup=False)
         for text in (*one.notes, *one.errors):
             console.print(f"{one.vendor}: {text}", highlight=False, markup=False)
-    whole = foresight(estimates)
+    whole = as_json(estimates)
     console.print(
         f"In all about {whole['requests']:,} requests and "
         f"{duration(whole['seconds'])}, the vendors side by side. Nothing was written.",

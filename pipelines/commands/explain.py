@@ -49,7 +49,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Story:
+class CallHistory:
     """One call."""
 
     call: Row
@@ -73,8 +73,8 @@ class Story:
     """Whether the raw file of its vendor can be read here."""
 
 
-def explain(config: Config, call_key: str) -> Story:
-    """Gather the story of a call, once a load that is writing has finished.
+def explain(config: Config, call_key: str) -> CallHistory:
+    """Gather the history of a call, once a load that is writing has finished.
 
     Raises `ConfigError` for a key that no published call has; it names the nearest.
     """
@@ -100,7 +100,7 @@ def explain(config: Config, call_key: str) -> Story:
         step for table, rows in stored.items() for step in _steps(table, rows, changes)
     ]
     newest = {table: _newest(rows) for table, rows in stored.items()}
-    return Story(
+    return CallHistory(
         call=call,
         legs=legs,
         costs=costs,

@@ -95,12 +95,28 @@ def run_pipeline(
     return RunResult(tuple(outcomes), result, published)
 
 
+def run_load(
+    config: Config,
+    now: datetime,
+    progress: Progress,
+    *,
+    vendors: Sequence[Vendor],
+    origin: str = "vendors",
+    audit: bool = True,
+) -> RunResult:
+    """Load vendors into their raw files; build and publish nothing."""
+    outcomes = load_all(
+        config, now, progress, vendors=vendors, origin=origin, audit=audit
+    )
+    return RunResult(tuple(outcomes), None, None)
+
+
 def run_backfill(
     config: Config,
     now: datetime,
     progress: Progress,
-    request: BackfillRequest,
     *,
+    request: BackfillRequest,
     vendors: Sequence[Vendor],
     origin: str = "vendors",
     forget_history: bool = False,

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from conftest import CALLHOUSE, House, open_house, stamp
 
-from pipelines.cli.calendar_strip import strips
+from pipelines.cli.calendar_view import calendar_lines
 from pipelines.commands.run import build_and_publish
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.planning.windows import DAY, covers, read_time
@@ -504,7 +504,9 @@ def test_a_strip_fits_the_width_and_keeps_the_newest_days() -> None:
         for back in reversed(range(100))
     ]
     days[-1]["state"] = "in_future"
-    axis, line, *_ = (one.plain for one in strips({"acme main": days}, NOW.date(), 40))
+    axis, line, *_ = (
+        one.plain for one in calendar_lines({"acme main": days}, NOW.date(), 40)
+    )
     assert line == "acme main  " + "█" * 28 + "·"
     assert axis == "           Mar 4  11        21         Apr"
 
