@@ -28,8 +28,8 @@ _YES = {True: "yes", False: "no", None: None}
 EVENTS = {
     "first": "first seen",
     "changed": "changed",
-    "gone": "no longer listed by its vendor",
-    "back": "listed again",
+    "deleted": "no longer listed by its vendor",
+    "restored": "listed again",
 }
 
 

@@ -110,7 +110,7 @@ def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
         found = replace(found, state=EMPTY if raw.exists() else ABSENT)
         if not built:
             return found
-        problem = "it is gone, and the tables have calls of it"
+        problem = "it is missing, and the tables have calls of it"
     else:
         try:
             with in_turn(
@@ -213,7 +213,7 @@ def _reload(config: Config, name: str, now: datetime) -> str:
     requests = sum(stream.requests for stream in cost.streams)
     return (
         f"{command} (about {windows:,} windows, {requests:,} requests and "
-        f"{duration(cost.seconds)}; what the vendor no longer serves is lost then)"
+        f"{duration(cost.seconds)}; what the vendor no longer serves cannot be loaded)"
     )
 
 

@@ -24,7 +24,7 @@ from pipelines.warehouse.published import Row
 from pipelines.warehouse.raw_files import query
 from pipelines.warehouse.records import versions
 
-Event: TypeAlias = Literal["first", "changed", "gone", "back"]
+Event: TypeAlias = Literal["first", "changed", "deleted", "restored"]
 
 PARTS = 3
 """Vendor, account and id: the parts of a call's key."""
@@ -40,7 +40,7 @@ class Version:
     windows: Sequence[Row]
     """In which it came: stream, purpose, window_start, window_end, state."""
     event: Event
-    """Seen first, changed, gone from its vendor's list, or back on it."""
+    """Seen first, changed, found deleted at its vendor, or listed again."""
     changes: Sequence[Row]
     """What is other than in the version before, as ``ops.call_changes`` has it; nothing
     of a version that is not built yet."""
@@ -207,7 +207,7 @@ def _steps(
     event: Event = "first"
     for row in rows:
         if row["payload"] is None:
-            event = "gone"
+            event = "deleted"
         found = [
             change
             for change in changes
@@ -215,7 +215,7 @@ def _steps(
         ]
         came = (row["fetched_at"], row["load_id"], tuple(row["windows"]))
         yield Version(table, *came, event, found, row["load_no"])
-        event = "back" if event == "gone" else "changed"
+        event = "restored" if event == "deleted" else "changed"
 
 
 def _open(call: Row, settle_after: timedelta | None, as_of: datetime) -> Iterator[str]:

@@ -31,7 +31,7 @@ from pipelines.warehouse.raw_files import query
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
 REPLACEMENT = "\ufffd"
-"""Stands for bytes that were not UTF-8, and are lost."""
+"""Stands for bytes that were not UTF-8, and cannot be restored."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from transforms.runner.build_state import HistoryError
 
 MODELS = Path(transforms.__file__).parent / "models"
 ORIGINS = ("vendors", "sandbox")
-"""What the calls of a warehouse are; the file `Warehouse.origin` says which."""
+"""Whose calls a warehouse has; the file `Warehouse.origin` has one of these words."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class RunResult:
 
     @property
     def kept(self) -> Mapping[str, str]:
-        """Vendors whose calls are as they were before, and why."""
+        """By vendor, why its calls are those of an earlier build."""
         return self.build.kept if self.build else {}
 
     @property
     def is_complete(self) -> bool:
-        """Return True if nothing is missing."""
+        """Return True if every vendor is loaded completely, and built."""
         return not self.kept and all(one.is_complete for one in self.outcomes)
 
 
@@ -80,8 +80,8 @@ def run_pipeline(
 ) -> RunResult:
     """Load, build and publish; a vendor that fails does not stop the others.
 
-    Raises `LockedError` while another run is going on, `CheckFailed` when rows break
-    a check (the published file is then yesterday's).
+    Raises `LockedError` during another run, and `CheckFailed` if rows break a check:
+    then the published file stays as it was.
     """
     priced = _with_rates(config)
     make_warehouse(config)
@@ -150,9 +150,9 @@ def run_backfill(
 
 
 def _with_rates(config: Config) -> Config:
-    """Return the configuration for a build; a wrong rate is refused before a load.
+    """Return the configuration with its exchange rates; a wrong one ends the run here.
 
-    The processes that load are not given them: they may be a quarter of a million.
+    The processes that load get the configuration without rates: there may be 250,000.
     """
     return replace(config, fx_rates=rates_of(config.fx_rates))
 
@@ -167,7 +167,12 @@ def load_all(
     request: BackfillRequest | None = None,
     audit: bool = True,
 ) -> list[Outcome]:
-    """Load vendors side by side and write each one's line into the journal."""
+    """Load vendors at the same time, and write a line for each into the journal.
+
+    ``origin`` says whose calls these are; `ConfigError` if the warehouse has others.
+    Without a ``request``, each vendor's own work plan is loaded, with an ``audit`` of
+    older windows.
+    """
     make_warehouse(config)
     _keep_apart(config.warehouse, origin)
     if unreadable := mend_journal(config.warehouse):
@@ -181,11 +186,11 @@ def load_all(
 def build_and_publish(
     config: Config, now: datetime, *, full: bool = False, forget_history: bool = False
 ) -> tuple[BuildResult, Path]:
-    """Bring the tables up to what the raw files hold and publish them, or nothing.
+    """Build the models from the raw files, and publish all of them or none.
 
-    A vendor whose raw file cannot be read, or lacks what was built of it, keeps the
-    calls it has, and ``kept`` of the result says why. With ``forget_history`` what the
-    raw files hold is all that there is.
+    A vendor whose raw file cannot be read, or lacks loads that the tables have, keeps
+    the calls it has, and ``kept`` of the result says why; ``forget_history`` deletes
+    them instead. Raises `CheckFailed`, and `PublishError`.
     """
     make_warehouse(config)
     warehouse = config.warehouse
@@ -210,22 +215,25 @@ def build_and_publish(
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a build is given; raw files that cannot be read, with why, are left out."""
+class BuildInputs:
+    """What the models read. Raw files that cannot be read are left out."""
 
     raw: dict[str, Path]
+    """The raw files by vendor."""
     context: dict[str, pa.Table]
+    """The tables ``config.<name>`` by name."""
     unreadable: dict[str, str]
+    """Why a vendor's raw file cannot be read, by vendor."""
 
 
 @contextmanager
-def given_to_models(
+def open_model_inputs(
     config: Config, now: datetime, damaged: Mapping[str, str] | None = None
-) -> Iterator[Given]:
-    """Give the raw files that can be read, which nobody writes meanwhile, and the rest.
+) -> Iterator[BuildInputs]:
+    """Yield what the models read; no raw file is written while it is open.
 
-    The rest are the tables ``config.<name>``. ``damaged`` are raw files that are known
-    to be damaged, which shows only where they are read.
+    ``damaged`` are raw files, by vendor, of which an earlier attempt could not read
+    all, with the reason.
     """
     warehouse = config.warehouse
     raw: dict[str, Path] = {}
@@ -241,7 +249,7 @@ def given_to_models(
                 raw.pop(name, None)
                 unreadable[name] = str(error)
         context = {**model_inputs(config, now, raw), "runs": read_runs(warehouse)}
-        yield Given(raw, context, unreadable)
+        yield BuildInputs(raw, context, unreadable)
 
 
 def _build(
@@ -251,32 +259,32 @@ def _build(
     mended = _mend(build_file, config.warehouse.published)
     damaged: dict[str, str] = {}
     for _ in range(len(all_vendors()) + 1):
-        with given_to_models(config, now, damaged) as given:
+        with open_model_inputs(config, now, damaged) as inputs:
             try:
                 result = build(
                     build_file,
                     MODELS,
-                    given.raw,
-                    given.context,
+                    inputs.raw,
+                    inputs.context,
                     full=full,
                     mended=mended,
-                    unreadable=given.unreadable,
+                    unreadable=inputs.unreadable,
                     forget_history=forget,
                 )
             except duckdb.Error:
                 # A file may open and yet have blocks that cannot be read.
-                found = _damaged(given.raw)
+                found = _damaged(inputs.raw)
                 if not found:
                     raise
                 damaged |= found
                 continue
             except HistoryError as error:
-                because = "; ".join(given.unreadable.values())
+                because = "; ".join(inputs.unreadable.values())
                 raise FileError(
                     f"{error}: {because}" if because else f"{error}"
                 ) from None
             build_file.chmod(0o600)
-            return replace(result, kept=_sentences(config, result, given))
+            return replace(result, kept=_sentences(config, result, inputs))
     raise AssertionError  # each turn sets a vendor aside
 
 
@@ -291,11 +299,13 @@ def _damaged(raw: Mapping[str, Path]) -> dict[str, str]:
     return found
 
 
-def _sentences(config: Config, result: BuildResult, given: Given) -> dict[str, str]:
-    """Say of each vendor that was not built why, and what to do."""
+def _sentences(
+    config: Config, result: BuildResult, inputs: BuildInputs
+) -> dict[str, str]:
+    """Return, by vendor, why it was not built, and what to do."""
     found = {
         name: f"{why}; {name} keeps the calls it had" if name in result.kept else why
-        for name, why in given.unreadable.items()
+        for name, why in inputs.unreadable.items()
     }
     for name, why in result.kept.items():
         path = config.warehouse.raw(name)
@@ -309,9 +319,9 @@ def _sentences(config: Config, result: BuildResult, given: Given) -> dict[str, s
 
 
 def _mend(build_file: Path, published: Path) -> str | None:
-    """Make a work file that cannot be used anew, as what was published of it.
+    """Replace a build file that cannot be used by a copy of the published file.
 
-    Return what was wrong with it; None: nothing, or there was none ever.
+    Return what was wrong with it; None: nothing, or nothing was ever built.
     """
     wrong = None
     if is_present(build_file):
@@ -328,8 +338,8 @@ def _mend(build_file: Path, published: Path) -> str | None:
     for path in (build_file, log_of(build_file)):
         path.unlink(missing_ok=True)
     if is_present(published):
-        wrong = wrong or f"{build_file} was gone or empty, and is made anew"
-        # The calls of vendors whose raw files cannot be read are in no other place.
+        wrong = wrong or f"{build_file} was missing or empty, and is made anew"
+        # Only there are the calls of vendors whose raw files cannot be read.
         with suppress(FileError, duckdb.Error):
             refuse_damaged(published, PUBLISHED_FILE)
             shutil.copyfile(published, build_file)
@@ -339,7 +349,7 @@ def _mend(build_file: Path, published: Path) -> str | None:
 
 
 def _open_to_write(build_file: Path) -> None:
-    """Open a work file once, so that what a killed build left in its log is in it."""
+    """Open the build file once, which applies the log that a killed build left."""
     with refusing(build_file, BUILD_FILE):
         connection = duckdb.connect(str(build_file))
     with connection, refusing(build_file, BUILD_FILE):
@@ -349,7 +359,10 @@ def _open_to_write(build_file: Path) -> None:
 
 
 def make_warehouse(config: Config) -> None:
-    """Make the folder of a warehouse, and let nobody into what is private in it."""
+    """Make the folders of the warehouse; only the owner may enter the private ones.
+
+    Raises `FileError` if that is not possible.
+    """
     root = config.warehouse.root
     try:
         if not root.exists():
@@ -370,7 +383,7 @@ def make_warehouse(config: Config) -> None:
 
 @contextmanager
 def _written_down(config: Config, now: datetime) -> Iterator[None]:
-    """Write a failure into the journal, which tells of it when no file can."""
+    """Write an error of the build into the journal, and raise it again."""
     try:
         yield
     except Exception as error:
@@ -381,7 +394,7 @@ def _written_down(config: Config, now: datetime) -> Iterator[None]:
 
 
 def _keep_apart(warehouse: Warehouse, origin: str) -> None:
-    """Refuse to mix invented calls with real ones in one warehouse."""
+    """Raise `ConfigError` if the warehouse has calls of another origin."""
     mark = warehouse.origin
     if mark.is_dir():
         raise FileError(f"{mark} is a folder, where a file must be; delete it")

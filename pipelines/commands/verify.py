@@ -22,7 +22,7 @@ from pipelines.warehouse.locks import only_one
 from pipelines.warehouse.migration import refuse_other_tables
 from pipelines.warehouse.records import unbuilt
 
-LOST, DIFFERENT, UNKNOWN, UNBUILT = "lost", "different", "unknown", "unbuilt"
+MISSING, DIFFERENT, UNKNOWN, UNBUILT = "missing", "different", "unknown", "unbuilt"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Finding:
     start: datetime
     end: datetime
     kind: str
-    """lost: fewer are stored than came; different: the vendor has another number;
+    """missing: fewer are stored than came; different: the vendor has another number;
     unknown: the vendor did not say; unbuilt: not in the published tables."""
     stored: int
     expected: int | None
@@ -72,8 +72,8 @@ def verify(
             for window in stored_windows(raw, stream)
             if span is None or overlaps((window.start, window.end), span)
         ]
-        found = list(_lost(vendor, stored))
-        lost = {(one.account, one.table, one.start) for one in found}
+        found = list(_missing(vendor, stored))
+        missing = {(one.account, one.table, one.start) for one in found}
         requests = 0
         reads = past_reads(raw)
         for account in vendor.accounts:
@@ -83,7 +83,7 @@ def verify(
             found += [
                 finding
                 for finding in _different(vendor, own, counted)
-                if (finding.account, finding.table, finding.start) not in lost
+                if (finding.account, finding.table, finding.start) not in missing
             ]
         found += _unbuilt(vendor, config, raw, streams, span)
     return Verdict(
@@ -95,10 +95,12 @@ def verify(
     )
 
 
-def _lost(vendor: Vendor, stored: Sequence[StoredWindow]) -> Iterator[Finding]:
+def _missing(vendor: Vendor, stored: Sequence[StoredWindow]) -> Iterator[Finding]:
     for window in stored:
         if window.rows_stored < window.rows_inside:
-            yield _finding(vendor, window, LOST, window.rows_stored, window.rows_inside)
+            yield _finding(
+                vendor, window, MISSING, window.rows_stored, window.rows_inside
+            )
 
 
 def _different(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.commands.run import MODELS, given_to_models
+from pipelines.commands.run import MODELS, open_model_inputs
 from pipelines.config.model import SETTLE_AFTER, Config
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
@@ -121,10 +121,10 @@ def schema() -> str:
     """Return the schema page, from an empty warehouse."""
     with TemporaryDirectory() as folder:
         empty = Config(Warehouse(Path(folder)), vendors=())
-        with given_to_models(empty, datetime.now(UTC)) as given:
+        with open_model_inputs(empty, datetime.now(UTC)) as inputs:
             built = empty.warehouse.build
-            build(built, MODELS, given.raw, given.context)
-            graph = read_graph(MODELS, given.context)
+            build(built, MODELS, inputs.raw, inputs.context)
+            graph = read_graph(MODELS, inputs.context)
         return page(graph, types(built))
 
 

@@ -122,7 +122,7 @@ def inspect(raw_file: Path) -> tuple[Stamp, str]:
 
 
 def _lacking(connection: duckdb.DuckDBPyConnection) -> str:
-    """Name the tables of a raw file that a load made and that are gone.
+    """Name the tables of a raw file that a load made and that are missing.
 
     The loader would not make them again: it believes what it wrote down of them.
     """

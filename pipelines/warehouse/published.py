@@ -47,7 +47,7 @@ def _rows(
 def _distinct(names: Iterable[str]) -> list[str]:
     """Return names with a number after one that comes again, as DuckDB's tables have.
 
-    Otherwise the second of two columns would be lost.
+    Otherwise the second of two columns would replace the first.
     """
     found: dict[str, None] = {}
     for name in names:

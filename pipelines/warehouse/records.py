@@ -37,7 +37,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Lost:
+class MissingRecord:
     """A stored record that a run did not see: where its newest version lies."""
 
     account: str
@@ -81,7 +81,7 @@ def missing_of(
     spans: Iterable[tuple[str, Interval]],
     seen: Keys,
     since: int,
-) -> list[Lost]:
+) -> list[MissingRecord]:
     """Return the living records of some windows that a run has not seen.
 
     ``spans`` are accounts and what was read of each; ``seen`` are the records that
@@ -105,7 +105,10 @@ def missing_of(
         warehouse.execute("set variable since = $1", [since])
         _select(warehouse, stream.table, query("unseen"))
         rows = raw_files.rows(warehouse, "missing")
-    return [Lost(account, Missing(key, at), here) for account, key, at, here in rows]
+    return [
+        MissingRecord(account, Missing(key, at), here)
+        for account, key, at, here in rows
+    ]
 
 
 def seen_again(

@@ -85,8 +85,8 @@ def test_a_row_and_a_day_deleted_by_hand_are_named_and_mended_as_told(
     code, findings = verify(house)
     assert code == 1
     assert {(one["vendor"], one["start"][:10], one["kind"]) for one in findings} == {
-        (vendor, "2026-10-20", "lost"),
-        (vendor, "2026-11-16", "lost"),
+        (vendor, "2026-10-20", "missing"),
+        (vendor, "2026-11-16", "missing"),
     }
     day, row = sorted(findings, key=lambda one: one["start"])
     assert (day["stored"], row["expected"] - row["stored"]) == (0, 1)
