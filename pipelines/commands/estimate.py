@@ -246,12 +246,12 @@ def _seconds_per_request(
     account: Account, reads: Iterable[PastRead], counted: Iterable[Mapping[str, Any]]
 ) -> float:
     """Return the configured pace, or what requests really took where that is more."""
-    asked = [(read.seconds, read.requests) for read in reads] or [
+    timed = [(read.seconds, read.requests) for read in reads] or [
         ((row["finished_at"] - row["started_at"]).total_seconds(), row["requests"])
         for row in counted
     ]
-    requests = sum(number for _, number in asked)
-    measured = sum(seconds for seconds, _ in asked) / requests if requests else 0.0
+    requests = sum(number for _, number in timed)
+    measured = sum(seconds for seconds, _ in timed) / requests if requests else 0.0
     return max(measured, 1 / account.settings.requests_per_second)
 
 

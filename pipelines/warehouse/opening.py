@@ -291,19 +291,19 @@ def _in_use(path: Path, purpose: Purpose, who: str) -> str:
 def _holder(path: Path, kind: int) -> str | None:
     """Return which other process has a lock that excludes one of ours."""
     layout, names = _LOCK_FIELDS.get(sys.platform, _LINUX_LOCK)
-    asked = {"type": kind, "whence": os.SEEK_SET}
+    wanted = {"type": kind, "whence": os.SEEK_SET}
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
         return None
     try:
-        lock = struct.pack(layout, *(asked.get(name, 0) for name in names))
-        answer = fcntl.fcntl(handle, fcntl.F_GETLK, lock)
+        lock = struct.pack(layout, *(wanted.get(name, 0) for name in names))
+        reply = fcntl.fcntl(handle, fcntl.F_GETLK, lock)
     except OSError:  # a file system without locks
         return None
     finally:
         os.close(handle)
-    found = dict(zip(names, struct.unpack(layout, answer), strict=True))
+    found = dict(zip(names, struct.unpack(layout, reply), strict=True))
     if found["type"] == fcntl.F_UNLCK:
         return None
     return _process(found["pid"])

@@ -1,4 +1,4 @@
-"""What a vendor's raw file holds of its records: versions, the newest, the pending."""
+"""Look up the stored records of a vendor: versions, the newest, missing and pending."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,37 +21,37 @@ from pipelines.warehouse.raw_files import query
 
 _TIME = pa.timestamp("us", tz="UTC")
 Keys = npt.NDArray[np.uint64]
-"""DuckDB's hashes of (account, record id): eight bytes a record."""
+"""DuckDB's hashes of (account, record id), eight bytes per record."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Records just read, beside the newest version that is stored of each."""
+    """The records just read, compared with the newest stored version of each."""
 
     differing: frozenset[int]
-    """Positions of those that are new, or other than stored."""
+    """Positions of the records that are new, or differ from the stored version."""
     restored: frozenset[int]
-    """Positions of those whose newest stored version says that they are deleted."""
+    """Positions of the records whose newest stored version marks them as deleted."""
     same: Keys
-    """Those that are as stored: nothing of this run shows in the raw file for them."""
+    """The records that are equal to the stored version, and are not stored again."""
 
 
 @dataclass(frozen=True)
 class MissingRecord:
-    """A stored record that a run did not see: where its newest version lies."""
+    """A stored record that a run has read the window of, and that did not come."""
 
     account: str
     missing: Missing
     is_listed_here: bool
-    """False: it came from the window of a day beside its own, which was not read."""
+    """False: it came before from the window of another day, which was not read."""
 
 
 def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
-    """Compare records just read with the newest version stored of each.
+    """Compare the records just read with the newest stored version of each.
 
-    An unchanged record is not written again: what is in the raw file is the history
-    of each record, and a run's work is what really changed. The newest version counts
-    wherever in time it lies, for a record's own time can be corrected.
+    A record that is equal is not stored again, so the raw file has the history of each
+    record. All of the table is searched, because the time of a record may have been
+    corrected.
     """
     nothing = frozenset[int]()
     everything = frozenset(range(fresh.num_rows))
@@ -82,13 +82,13 @@ def missing_of(
     seen: Keys,
     since: int,
 ) -> list[MissingRecord]:
-    """Return the living records of some windows that a run has not seen.
+    """Return the stored records of some windows, not marked deleted, that did not come.
 
-    ``spans`` are accounts and what was read of each; ``seen`` are the records that
-    came as they are stored, and whatever is of load ``since`` or a later one came too.
+    ``spans`` are accounts and the intervals that were read of each. ``seen`` are the
+    records that came unchanged; those of load ``since`` and later loads came as well.
     """
     accounts, times = zip(*spans, strict=True)
-    asked = {
+    wanted = {
         "account": accounts,
         "start": pa.array([start for start, _ in times], _TIME),
         "end": pa.array([end for _, end in times], _TIME),
@@ -100,7 +100,7 @@ def missing_of(
         warehouse.table(f"raw_file.raw.{stream.table}").filter(
             f"event_at >= '{low}' and event_at < '{high}'"
         ).create_view("inside")
-        warehouse.register("spans", pa.table(asked))
+        warehouse.register("spans", pa.table(wanted))
         warehouse.register("seen", pa.table({"key": seen}))
         warehouse.execute("set variable since = $1", [since])
         _select(warehouse, stream.table, query("unseen"))
@@ -112,11 +112,14 @@ def missing_of(
 
 
 def seen_again(
-    raw_file: Path, table: str, asked: Sequence[Suspicion], seen: Keys, since: int
+    raw_file: Path, table: str, wanted: Sequence[Suspicion], seen: Keys, since: int
 ) -> set[tuple[str, str]]:
-    """Return account and id of the suspected records that a run has seen."""
+    """Return account and id of the suspected records that came in a run.
+
+    ``seen`` and ``since`` are those of `missing_of`.
+    """
     names = ("account", "record_id")
-    suspected = {name: [getattr(one, name) for one in asked] for name in names}
+    suspected = {name: [getattr(one, name) for one in wanted] for name in names}
     with raw_files.opened(raw_file) as warehouse:
         warehouse.register("suspected", pa.table(suspected))
         warehouse.register("seen", pa.table({"key": seen}))
@@ -143,7 +146,10 @@ def days_with_records(
 
 
 def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
-    """Return account, stream and payload of those just read that are there already."""
+    """Return account, stream and payload of the records that are in quarantine already.
+
+    ``fresh`` are the unreadable records just read.
+    """
     with raw_files.opened(raw_file) as warehouse:
         if "quarantine" not in raw_files.tables(warehouse):
             return set()
@@ -156,46 +162,46 @@ def stored_marks(
 ) -> set[tuple[str, str]]:
     """Return account and id of the records just read that were erased before."""
     mark = pa.array([stream.erased_mark] * fresh.num_rows, pa.string())
-    asked = fresh.select(["account", "record_id"]).append_column("mark", mark)
-    found = _of_fresh(raw_file, stream, fresh, asked, "stored_marks")
+    wanted = fresh.select(["account", "record_id"]).append_column("mark", mark)
+    found = _of_fresh(raw_file, stream, fresh, wanted, "stored_marks")
     return set() if found is None else {*zip(*found.to_pydict().values(), strict=True)}
 
 
 def stored_versions(
-    raw_file: Path, stream: Stream, fresh: pa.Table, asked: Iterable[tuple[str, str]]
+    raw_file: Path, stream: Stream, fresh: pa.Table, wanted: Iterable[tuple[str, str]]
 ) -> pa.Table | None:
     """Return every stored version of some of the records just read."""
-    accounts, ids = zip(*asked, strict=True)
+    accounts, ids = zip(*wanted, strict=True)
     table = pa.table({"account": accounts, "record_id": ids})
     return _of_fresh(raw_file, stream, fresh, table, "stored_versions")
 
 
 def _of_fresh(
-    raw_file: Path, stream: Stream, fresh: pa.Table, asked: pa.Table, name: str
+    raw_file: Path, stream: Stream, fresh: pa.Table, wanted: pa.Table, name: str
 ) -> pa.Table | None:
-    """Ask of all stored versions of the records just read."""
+    """Run the query ``name`` over all stored versions of the records just read."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return None
         warehouse.register("fresh", fresh)
         _select(warehouse, stream.table, "select account, record_id from fresh")
-        warehouse.register("wanted", asked)
+        warehouse.register("wanted", wanted)
         found: pa.Table = raw_files.fetched(
             warehouse, query(name), lambda rows: rows.to_arrow_table()
         )
         return found
 
 
-def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> None:
-    """Make the views ``records`` and ``newest`` of the records that are asked for.
+def _select(warehouse: duckdb.DuckDBPyConnection, table: str, wanted: str) -> None:
+    """Make the views ``records`` and ``newest``: the versions of the wanted records.
 
-    First only keys are read, of the whole table, for a record may have versions far
+    First only keys are read, of the whole table, because a record may have versions far
     apart in time. Their times then bound the scan that reads payloads.
     """
     warehouse.table(f"raw_file.raw.{table}").create_view("stored")
-    warehouse.sql(asked).create_view("wanted_here")
-    warehouse.execute(query("asked"))
-    low, high = warehouse.execute(query("asked_span")).fetchall()[0]
+    warehouse.sql(wanted).create_view("wanted_here")
+    warehouse.execute(query("wanted"))
+    low, high = warehouse.execute(query("wanted_span")).fetchall()[0]
     bounds = "false" if low is None else f"event_at between '{low}' and '{high}'"
     warehouse.table("stored").filter(bounds).create_view("bounded")
     warehouse.execute(query("records"))
@@ -205,7 +211,7 @@ def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> Non
 def stored_records(
     raw_file: Path, stream: Stream, account: str, window: Window
 ) -> dict[str, datetime]:
-    """Return the stored records that a reading of a window should have: times by id."""
+    """Return event times, by id, of the stored records that a window should list."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return {}
@@ -221,7 +227,7 @@ def stored_records(
 def unbuilt(
     raw_file: Path, published: Path, vendor: str, stream: Stream
 ) -> list[tuple[str, datetime, int]]:
-    """Return (account, day, calls) of the stored calls that ``fact_calls`` lacks."""
+    """Return (account, UTC day, number) of stored calls that ``fact_calls`` lacks."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return []
@@ -236,7 +242,7 @@ def unbuilt(
 
 
 def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
-    """Return the days of a span in which records are pending, as last seen."""
+    """Return the days of a span whose newest stored records are pending."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return []
@@ -245,7 +251,7 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
         stored.filter(bounds).create_view("inside")
         _select(warehouse, stream.table, "select account, record_id from inside")
         warehouse.sql(query("latest")).filter(bounds).create_view("latest")
-        # Apart from the next question, so that only one of them holds payloads.
+        # Apart from the next query, so that only one of them has payloads in memory.
         found = raw_files.fetched(
             warehouse, stream.pending, lambda found: found.to_arrow_table()
         )

@@ -1,4 +1,4 @@
--- Windows asked for before. One counts only when the load that wrote it is complete:
+-- Windows that were read before. One counts only when the load that wrote it is complete:
 -- dlt marks a load with status 0 after the last of its tables is in.
 -- A part of a window counts with its whole.
 select

@@ -1,6 +1,6 @@
--- One row per window of a stream at its last complete reading: how many records came
+-- One row per window of a stream at its last complete read: how many records came
 -- that lie inside it, what the vendor's total was, and how many are stored of it now.
-with readings as (
+with window_reads as (
     select
         windows.account,
         windows.window_start,
@@ -15,7 +15,7 @@ with readings as (
         windows.state = 'complete'
         and windows.purpose != 'settle'
         and windows.split_of is null
-        -- Older programs did not count them: such a reading says nothing of its window.
+        -- Older programs did not count them: such a read says nothing of its window.
         and windows.rows_inside is not null
     qualify row_number() over (
         partition by windows.account, windows.window_start
@@ -24,18 +24,18 @@ with readings as (
 )
 
 select
-    readings.account,
-    readings.window_start,
-    readings.window_end,
-    readings.started_at,
-    readings.rows_inside,
-    readings.vendor_total,
+    window_reads.account,
+    window_reads.window_start,
+    window_reads.window_end,
+    window_reads.started_at,
+    window_reads.rows_inside,
+    window_reads.vendor_total,
     count(latest.record_id) as rows_stored
-from readings
+from window_reads
 left join latest
     on
-        readings.account = latest.account
-        and readings.window_start <= latest.event_at
-        and readings.window_end > latest.event_at
+        window_reads.account = latest.account
+        and window_reads.window_start <= latest.event_at
+        and window_reads.window_end > latest.event_at
 group by all
-order by readings.account, readings.window_start
+order by window_reads.account, window_reads.window_start
