@@ -1,7 +1,7 @@
-"""What a backfill would take, before it is begun: windows, requests, time, quota.
+"""``callhouse backfill --dry-run``: estimate windows, requests, time and quota.
 
-It writes nothing. Where nothing was read of a stream before, the vendor is asked for
-its total of three of the days.
+It stores nothing. For a stream of which no window was read before, it requests the
+vendor's total of three days.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,33 +32,33 @@ from pipelines.warehouse.opening import is_present
 from pipelines.warehouse.paths import Warehouse
 
 A_PACKAGE = 1.5
-"""Seconds that it takes to store a batch."""
+"""Seconds to store one load package."""
 
 _Counted: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
-"""By stream: ledger rows of the days whose total was asked for."""
+"""By stream: the ledger rows of the days whose total was requested."""
 
 
 @dataclass(frozen=True)
 class StreamEstimate:
-    """What one stream of one account would take."""
+    """The estimate for one stream of one account."""
 
     vendor: str
     account: str
     stream: str
     windows: int
     stored: int
-    """Of them those that a backfill has no need to read."""
+    """Windows that are stored and need not be read again."""
     to_read: int
     requests: int
     records: int | None
-    """None where neither the ledger nor the vendor's total tells."""
+    """None: unknown, as no window was read before and the vendor gives no total."""
     based_on: str
-    """The windows read before, the vendor's totals, or a request a window."""
+    """The basis in words: windows read before, the vendor's totals, or neither."""
 
 
 @dataclass(frozen=True)
 class AccountEstimate:
-    """What one account would take."""
+    """The estimate for one account."""
 
     vendor: str
     account: str
@@ -68,12 +68,12 @@ class AccountEstimate:
     """0: no quota."""
     used_today: int
     days: int
-    """On how many days, for its quota."""
+    """UTC days that the quota makes necessary."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a backfill of one vendor would take."""
+    """The estimate for one vendor."""
 
     vendor: str
     streams: tuple[StreamEstimate, ...]
@@ -83,7 +83,7 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """How long it would take, apart from waiting for a quota."""
+        """The duration in seconds, without waiting for a quota."""
         windows = sum(stream.to_read for stream in self.streams)
         packages = -(-windows // BATCH_WINDOWS)
         return packages * A_PACKAGE + sum(one.seconds for one in self.accounts)
@@ -96,9 +96,9 @@ def estimate(
     request: BackfillRequest,
     reads: Sequence[PastRead] | None = None,
 ) -> Estimate:
-    """Return what a backfill would take, or the error that hides it.
+    """Return the estimate of a backfill, or one with only the error.
 
-    With ``reads`` these are taken for the ledger, and the vendor is not asked.
+    ``reads`` replace the ledger; then no request is sent to the vendor.
     """
     try:
         return _estimate(vendor, config, now, request, reads)
@@ -153,14 +153,14 @@ def _estimate(
 
 
 def _reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
-    """Return the ledger; of a vendor never loaded, without a trace of having asked."""
+    """Return the ledger; empty, and no file is made, for a vendor never loaded."""
     if not is_present(warehouse.raw(vendor)):
         return []
     return known_reads(warehouse, vendor)
 
 
 def _past(stream: str, reads: Iterable[PastRead]) -> list[PastRead]:
-    """Return the complete readings of whole days, or of what there is."""
+    """Return the complete reads of whole days, or of shorter windows if none is."""
     own = [
         read
         for read in reads
@@ -172,7 +172,7 @@ def _past(stream: str, reads: Iterable[PastRead]) -> list[PastRead]:
 def _probes(
     account: Account, todo: Sequence[Window], reads: Sequence[PastRead]
 ) -> Iterable[Window]:
-    """Yield the first, the middle and the last day of every stream unread so far."""
+    """Yield the first, the middle and the last day of each stream never read before."""
     for stream in streams_for(account):
         own = [window for window in todo if window.stream == stream.name]
         if own and not stream.is_reference and not _past(stream.name, reads):
@@ -245,7 +245,7 @@ def _stream(
 def _seconds_per_request(
     account: Account, reads: Iterable[PastRead], counted: Iterable[Mapping[str, Any]]
 ) -> float:
-    """Return the configured pace, or what requests really took where that is more."""
+    """Return seconds per request: as configured, or as measured where that is more."""
     timed = [(read.seconds, read.requests) for read in reads] or [
         ((row["finished_at"] - row["started_at"]).total_seconds(), row["requests"])
         for row in counted
