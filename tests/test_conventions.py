@@ -21,7 +21,7 @@ from transforms.runner.model import TAGS, read_model
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "transforms/models"
-TERMS = ["Limits", "Time", "Paging", "Auth", "Surprises", "Unverified", "Docs"]
+TOPICS = ["Limits", "Time", "Paging", "Auth", "Surprises", "Unverified", "Docs"]
 PRIVATE = re.compile(
     r"\btonight\b|\b[Tt]ell whether\b"
     r"|(?<!there )(?<!where )\bis no (?:JSON|date|rate|currency|number|amount|call)\b",
@@ -138,7 +138,7 @@ def test_a_query_beside_the_sources_is_of_a_stream_of_its_vendor() -> None:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_source_says_the_same_things_in_the_same_order(vendor: str) -> None:
-    assert list(docs.terms(vendor)) == TERMS
+    assert list(docs.topics(vendor)) == TOPICS
     assert {tuple(row) for row in docs.listed(vendor)} == {docs.STREAMS}
 
 
@@ -261,7 +261,7 @@ def test_a_citation_that_points_to_nothing_is_found(
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_the_notes_of_every_vendor_have_the_same_sections(vendor: str) -> None:
-    assert docs.terms(vendor)["Docs"].startswith(f"{vendor}.md")
+    assert docs.topics(vendor)["Docs"].startswith(f"{vendor}.md")
     notes = (ROOT / f"pipelines/sources/{vendor}.md").read_text("utf-8")
     assert re.findall("^## [0-9]+[.] (.*)", notes, re.MULTILINE) == NOTES
     numbers = re.findall("^## ([0-9]+)[.]", notes, re.MULTILINE)

@@ -29,10 +29,10 @@ from pipelines.commands.run import build_and_publish
 from pipelines.config.loader import read_config
 from pipelines.extract import source as extract_source
 from pipelines.extract.client import Auth, Client
-from pipelines.extract.errors import Refused, TooMuchError
+from pipelines.extract.errors import ClassifyError, ResultTooLargeError
 from pipelines.extract.pagination import Page, in_halves
 from pipelines.extract.resources import dlt_source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.loader import load
 from pipelines.load.result import Outcome
 from pipelines.planning.planner import plan
@@ -87,8 +87,8 @@ def read(
     )
     (account,) = configured.accounts
     given = msgspec.structs.replace(account.settings, **settings)
-    terms = Terms(lambda: now, keep_going=True)
-    source = dlt_source("main", windows, connect(vendor, given, terms), terms)
+    options = ReadOptions(lambda: now, keep_going=True)
+    source = dlt_source("main", windows, connect(vendor, given, options), options)
     reading = Reading()
     for table in source:
         kinds = {"state": reading.ledger, "record_no": reading.quarantine}
@@ -368,9 +368,9 @@ def test_a_question_without_an_answer_is_halved_down_to_a_shortest() -> None:
     def span(start: datetime, end: datetime) -> Iterator[Page]:
         asked.append(end - start)
         yield Page([], total=7)
-        raise TooMuchError("too long")
+        raise ResultTooLargeError("too long")
 
-    with pytest.raises(TooMuchError):
+    with pytest.raises(ResultTooLargeError):
         list(in_halves(span, NOW, NOW + DAY, timedelta(hours=6)))
     assert asked == [DAY, DAY / 2, DAY / 4]
 
@@ -1528,13 +1528,19 @@ def test_a_whippy_search_may_take_as_long_as_it_was_told(
         auth: Auth,
         *,
         requests_per_second: float,
-        refused: Refused,
+        classify_error: ClassifyError,
         read_seconds: float,
         **_: object,
     ) -> Client:
         told.append(read_seconds)
         pace = requests_per_second
-        return Client(vendor, base_url, auth, requests_per_second=pace, refused=refused)
+        return Client(
+            vendor,
+            base_url,
+            auth,
+            requests_per_second=pace,
+            classify_error=classify_error,
+        )
 
     monkeypatch.setattr(extract_source, "Client", noted)
     scripted.always = listed("whippy", [])

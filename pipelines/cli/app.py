@@ -1,9 +1,10 @@
-"""The ``callhouse`` command: parse, call, print, exit code; nothing else."""
+"""The ``callhouse`` command: parse options, call one command, print, choose the exit.
+
+What commands need is imported inside them: ``--help`` must not wait for dlt.
+"""
 
 import logging
-import os
 import sys
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,32 +12,43 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pipelines.cli.endings import REFUSED, Commands, exit_code, refusals, say
+from pipelines.cli.endings import Commands, refusals
 from pipelines.cli.frames import (
+    Selection,
     answer,
     built_warehouse,
-    configured,
+    load_and_show,
     narrated,
+    selection,
     tell_places,
 )
 from pipelines.cli.parameters import (
     CONFIG,
     AccountNames,
     AsJson,
+    ConfirmDeletions,
+    DryRun,
+    FirstDay,
     Folder,
+    Force,
     ForgetHistory,
     Full,
+    LastDay,
     NoAudit,
     Now,
+    OldestFirst,
     Sandbox,
+    SandboxIfUnconfigured,
+    Since,
     VendorNames,
     utc,
 )
+from pipelines.cli.quarantine import quarantine
 
 if TYPE_CHECKING:
-    from pipelines.config.model import Config, Vendor
-    from pipelines.planning.planner import Order
+    from pipelines.planning.planner import BackfillRequest
 
+UNFINISHED = "Not all days are loaded; repeat the same command to continue."
 
 app = typer.Typer(
     cls=Commands,
@@ -44,32 +56,29 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="""Every call, from every vendor, in one table, loaded every night.
+    help="""Load the calls of all vendors into one table, every night.
 
-Credentials stand in config/secrets.toml or in CALLHOUSE__SOURCES__VENDOR__KEY; without
-them, --sandbox loads invented calls from the bundled sandbox vendors.
+Write credentials into config/secrets.toml, or set CALLHOUSE__SOURCES__VENDOR__KEY in
+the environment. Without credentials, --sandbox loads invented calls.
 
-A first evening: callhouse run --sandbox, then callhouse status, then
+To try it: callhouse run --sandbox, then callhouse status, then
 callhouse query "select * from fact_calls limit 5".
 
-Older days: callhouse backfill --from 2026-01-01 --to 2026-03-31 --dry-run says what
-it would take; without --dry-run it reads them, as often interrupted as you like.""",
+To load older days: callhouse backfill --from 2026-01-01 --to 2026-03-31. With
+--dry-run it only estimates the requests and the time.""",
 )
-fx = typer.Typer(no_args_is_help=True, help="Exchange rates, for cost_reporting.")
+fx = typer.Typer(
+    no_args_is_help=True, help="Import exchange rates, for fact_calls.cost_reporting."
+)
 app.add_typer(fx, name="fx")
 
 export = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Write the models for another tool, which then needs Callhouse no more.",
+    help="Export the models for another tool.",
 )
 app.add_typer(export, name="export")
 
-quarantine = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Records that could not be read: count them, look at them, try again.",
-)
 app.add_typer(quarantine, name="quarantine")
 
 
@@ -81,46 +90,26 @@ def run(
     full: Full = False,
     no_audit: NoAudit = False,
     sandbox: Sandbox = False,
-    sandbox_if_unconfigured: Annotated[
-        bool,
-        typer.Option(
-            "--sandbox-if-unconfigured",
-            help="As --sandbox, as long as no vendor is configured and there is no "
-            "secrets.toml; make run says this.",
-        ),
-    ] = False,
+    sandbox_if_unconfigured: SandboxIfUnconfigured = False,
     forget_history: ForgetHistory = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Load what is missing, build the models, publish the night.
+    """Load missing calls, build, check and publish.
 
-    Run it as often as you like: it loads what the warehouse does not hold yet, and
-    reads again what may still change.
+    It can be repeated at any time: it loads the windows that are not stored yet, reads
+    again those that may have changed, and builds the models of what changed. If a check
+    fails, nothing new is published.
     """
-    from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
-    from pipelines.commands.run import run_night  # noqa: PLC0415 - --help must not wait for dlt
+    from pipelines.commands.run import run_pipeline
 
-    with (
-        refusals(),
-        configured(
-            config, now, sandbox=sandbox, if_unconfigured=sandbox_if_unconfigured
-        ) as (settings, origin, clock),
-    ):
-        chosen = _chosen(settings, vendor)
-        with narrated() as progress:
-            night = run_night(
-                settings,
-                clock,
-                progress,
-                vendors=chosen,
-                full=full,
-                origin=origin,
-                audit=not no_audit,
-                forget_history=forget_history,
-            )
-        answer(night, as_json, show, json=json)
-    raise typer.Exit(exit_code(night))
+    work = partial(
+        run_pipeline, full=full, audit=not no_audit, forget_history=forget_history
+    )
+    with selection(
+        config, now, vendor, sandbox=sandbox, if_unconfigured=sandbox_if_unconfigured
+    ) as one:
+        load_and_show(one, work, json=json)
 
 
 @app.command()
@@ -133,110 +122,65 @@ def load(
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Load what is missing into the raw files, without building."""
-    from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
-    from pipelines.commands.run import Night, load_all  # noqa: PLC0415
+    """Load missing calls into the raw files only.
 
-    with (
-        refusals(),
-        configured(config, now, sandbox=sandbox) as (settings, origin, clock),
-    ):
-        chosen = _chosen(settings, vendor)
-        with narrated() as progress:
-            outcomes = load_all(
-                settings,
-                clock,
-                progress,
-                vendors=chosen,
-                origin=origin,
-                audit=not no_audit,
-            )
-        night = Night(tuple(outcomes), None, None)
-        answer(night, as_json, show, json=json)
-    raise typer.Exit(exit_code(night))
+    No model is built and nothing is published.
+    """
+    from pipelines.commands.run import run_load
+
+    with selection(config, now, vendor, sandbox=sandbox) as one:
+        load_and_show(one, partial(run_load, audit=not no_audit), json=json)
 
 
 @app.command()
 def backfill(
-    since: Annotated[
-        datetime,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="The first UTC day."),
-    ],
-    until: Annotated[
-        datetime | None,
-        typer.Option(
-            "--to",
-            formats=["%Y-%m-%d"],
-            help="The last UTC day, it too is read; without it, today.",
-        ),
-    ] = None,
+    since: FirstDay,
+    until: LastDay = None,
     vendor: VendorNames = None,
-    account: Annotated[
-        list[str] | None,
-        typer.Option(help="Only accounts of this name; may be given several times."),
-    ] = None,
+    account: AccountNames = None,
     now: Now = None,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it would take, read nothing.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Read again what is held and settled.")
-    ] = False,
-    confirm_deletions: Annotated[
-        bool,
-        typer.Option(
-            "--confirm-deletions",
-            help="Mark as deleted what the vendor does not list of these days: you "
-            "know that it is true. Needs --force.",
-        ),
-    ] = False,
-    oldest_first: Annotated[
-        bool, typer.Option("--oldest-first", help="Else the newest day comes first.")
-    ] = False,
+    dry_run: DryRun = False,
+    force: Force = False,
+    confirm_deletions: ConfirmDeletions = False,
+    oldest_first: OldestFirst = False,
     sandbox: Sandbox = False,
     forget_history: ForgetHistory = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Load the days of a range that are not held yet, then build and publish.
+    """Load a range of days, then build and publish.
 
-    Both days are UTC and are read themselves. Interrupt it as you like: the same
-    command goes on from there. It lets a night that wants the same vendor go first.
+    It reads the days that are not stored yet. If it is interrupted, the same command
+    continues from there. A run that needs the same vendor goes before the next batch of
+    windows.
     """
-    from pipelines.cli.options import days_ordered  # noqa: PLC0415
-    from pipelines.cli.run_view import as_json, show  # noqa: PLC0415
-    from pipelines.commands.run import run_backfill  # noqa: PLC0415
+    from pipelines.cli.options import backfill_request
+    from pipelines.commands.run import run_backfill
 
-    with (
-        refusals(),
-        configured(config, now, sandbox=sandbox) as (settings, origin, clock),
-    ):
-        order = days_ordered(
+    with selection(config, now, vendor, account, sandbox=sandbox) as one:
+        request = backfill_request(
             utc(since),
             None if until is None else utc(until),
-            clock,
+            one.now,
             is_forced=force,
             newest_first=not oldest_first,
             confirms_deletions=confirm_deletions,
         )
-        chosen = _chosen(settings, vendor, account)
         if dry_run:
-            raise typer.Exit(_dry_run(settings, clock, order, chosen, json=json))
-        with narrated() as progress:
-            night = run_backfill(
-                settings,
-                clock,
-                progress,
-                order,
-                vendors=chosen,
-                origin=origin,
-                forget_history=forget_history,
-            )
-        answer(night, as_json, partial(show, title="Backfill"), json=json)
-    if not all(outcome.has_all_windows for outcome in night.outcomes):
-        typer.echo("Not all is in; the same command goes on from here.", err=True)
-    raise typer.Exit(exit_code(night))
+            raise typer.Exit(_dry_run(one, request, json=json))
+        work = partial(run_backfill, request=request, forget_history=forget_history)
+        load_and_show(one, work, json=json, title="Backfill", unfinished=UNFINISHED)
+
+
+def _dry_run(one: Selection, request: "BackfillRequest", *, json: bool) -> int:
+    from pipelines.cli.estimate_view import as_json, show_estimates
+    from pipelines.commands.estimate import estimate
+
+    with narrated():
+        found = [estimate(own, one.config, one.now, request) for own in one.vendors]
+    answer(found, as_json, show_estimates, json=json)
+    return 1 if any(own.errors for own in found) else 0
 
 
 @app.command()
@@ -248,11 +192,11 @@ def transform(
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Build the models from the raw files and publish, without loading."""
-    from pipelines.cli.run_view import built_as_json, show_built  # noqa: PLC0415
-    from pipelines.commands.run import build_and_publish  # noqa: PLC0415
-    from pipelines.config.loader import read_config  # noqa: PLC0415
-    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
+    """Build, check and publish, without loading."""
+    from pipelines.cli.run_view import built_as_json, show_built
+    from pipelines.commands.run import build_and_publish
+    from pipelines.config.loader import read_config
+    from pipelines.config.toml_file import ConfigError
 
     with refusals(), narrated():
         clock, settings = utc(now), read_config(config)
@@ -269,15 +213,19 @@ def transform(
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The TCP port; 0: any free one.")
+    ] = 0,
     now: Now = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another history.")] = 7,
+    seed: Annotated[
+        int, typer.Option(help="Each seed gives another invented history.")
+    ] = 7,
 ) -> None:
-    """Serve the five sandbox vendors on loopback until you stop it.
+    """Serve five simulated vendors on this machine, until Ctrl-C.
 
-    Prints the environment that makes any other command load from them.
+    It prints the environment variables with which other commands load from them.
     """
-    from pipelines.sandbox.process import running_sandbox  # noqa: PLC0415
+    from pipelines.sandbox.process import running_sandbox
 
     with running_sandbox(utc(now) if now else None, port=port, seed=seed) as world:
         for name, value in world.environment.items():
@@ -295,12 +243,14 @@ def status(
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Tell what is held of every account, day by day, and what is open.
+    """Show which days of each account are stored.
 
-    What was loaded since the last build is not in it; days since then are missing.
+    Also which windows are incomplete and how many calls are still pending. It reads the
+    published file: what was loaded since the last build is not in it. Exit code 1: a
+    window is incomplete.
     """
-    from pipelines.cli.status_view import as_json, show_status  # noqa: PLC0415
-    from pipelines.commands.status import read_status  # noqa: PLC0415
+    from pipelines.cli.status_view import as_json, show_status
+    from pipelines.commands.status import read_status
 
     with refusals():
         found = read_status(built_warehouse(config), utc(now))
@@ -312,47 +262,41 @@ def status(
 def verify(
     vendor: VendorNames = None,
     now: Now = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="The first day, in UTC."),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="The last day, in UTC."),
-    ] = None,
+    since: Since = None,
+    until: LastDay = None,
     *,
     sandbox: Sandbox = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Compare what is held with what came, and with the vendors' totals today.
+    """Compare stored calls with vendors' totals.
 
-    Asks the vendors for totals only, loads nothing and mends nothing; what does not
-    agree is named, with the command that mends it.
+    Per window, it compares the records that are stored, the records that were loaded,
+    and the vendor's total today. It asks the vendors for totals only and changes
+    nothing. It prints each difference with the command that repairs it. Exit code 1:
+    there are differences.
     """
-    from pipelines.cli.verify_view import as_json, show_verdicts  # noqa: PLC0415
-    from pipelines.commands.verify import verify as verified  # noqa: PLC0415
-    from pipelines.planning.windows import whole_days  # noqa: PLC0415
+    from pipelines.cli.verify_view import as_json, show_verdicts
+    from pipelines.commands.verify import verify as verified
+    from pipelines.planning.windows import whole_days
 
-    with refusals(), configured(config, now, sandbox=sandbox) as (settings, _, clock):
-        span = whole_days(since, until, clock)
-        verdicts = [
-            verified(one, settings, clock, span) for one in _chosen(settings, vendor)
-        ]
+    with selection(config, now, vendor, sandbox=sandbox) as one:
+        span = whole_days(since, until, one.now)
+        verdicts = [verified(own, one.config, one.now, span) for own in one.vendors]
     answer(verdicts, as_json, show_verdicts, json=json)
-    raise typer.Exit(1 if any(one.findings for one in verdicts) else 0)
+    raise typer.Exit(1 if any(own.findings for own in verdicts) else 0)
 
 
 @app.command()
 def doctor(now: Now = None, *, json: AsJson = False, config: Folder = CONFIG) -> None:
-    """Examine every file of the warehouse, and name the remedy for what is wrong.
+    """Check every file of the warehouse.
 
-    It reads all of every file, asks no vendor and changes nothing. Exit code 1: there
-    is something to do.
+    It prints what is wrong and the remedy. It reads every file completely, asks no
+    vendor and changes nothing. Exit code 1: there is something to do.
     """
-    from pipelines.cli.doctor_view import as_json, show_findings  # noqa: PLC0415
-    from pipelines.commands.doctor import examine  # noqa: PLC0415
-    from pipelines.config.loader import read_config  # noqa: PLC0415
+    from pipelines.cli.doctor_view import as_json, show_findings
+    from pipelines.commands.doctor import examine
+    from pipelines.config.loader import read_config
 
     with refusals():
         found = examine(read_config(config), utc(now))
@@ -367,35 +311,42 @@ def query(
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
-    """Ask the published warehouse, also while a run is going on.
+    """Run a SELECT over the published tables.
 
-    Any DuckDB client can open the file as well; this one needs none installed.
+    It works during a run as well. Any other DuckDB client can read the published file
+    as well.
     """
-    import duckdb  # noqa: PLC0415
-
-    from pipelines.cli.tables import plain_rows, show_rows  # noqa: PLC0415
-    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
-    from pipelines.warehouse.published import rows_of_sql  # noqa: PLC0415
+    from pipelines.cli.tables import plain_rows, show_rows
+    from pipelines.commands.query import rows_of_query
 
     with refusals():
-        published = built_warehouse(config).published
-        try:
-            # A locale without UTF-8 hands its bytes over as they are.
-            sql = sql.encode("utf-8", "surrogateescape").decode("utf-8")
-            if not duckdb.extract_statements(sql):
-                raise ConfigError("the query is empty; give one SELECT")
-            rows = rows_of_sql(published, sql)
-        except duckdb.Error as error:
-            say(error)
-            raise typer.Exit(REFUSED) from None
-        except UnicodeError:
-            raise ConfigError("the query is not UTF-8") from None
-        except (OverflowError, ValueError) as error:
-            raise ConfigError(
-                f"the answer has a value that Python cannot have ({error}); cast it, "
-                "as in: x::varchar"
-            ) from None
+        rows = rows_of_query(built_warehouse(config), sql)
     answer(rows, plain_rows, show_rows, json=json)
+
+
+@app.command()
+def explain(
+    call_key: Annotated[
+        str, typer.Argument(help="vendor:account:id, as in fact_calls.call_key.")
+    ],
+    *,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Show everything about one call.
+
+    Parties, times, cost lines, loads, changes and the vendor's record. It prints phone
+    numbers and names. The facts are those that are published; below them are all
+    versions of the call's record, also of loads since the last build.
+    """
+    from pipelines.cli.explain_view import as_json, show_history
+    from pipelines.commands.explain import explain as explained
+    from pipelines.config.loader import read_config
+
+    with refusals():
+        built_warehouse(config)
+        history = explained(read_config(config), call_key)
+    answer(history, as_json, show_history, json=json)
 
 
 @export.command("dbt")
@@ -408,88 +359,17 @@ def export_dbt(
     *,
     config: Folder = CONFIG,
 ) -> None:
-    """Write the models, their tests and what their columns mean as a dbt project.
+    """Write the models as a dbt project.
 
-    It reads the raw files as they are then, and the configuration as it is now.
+    With their tests and the meaning of their columns. The project has the configuration
+    as it is now, and reads the raw files where they are.
     """
-    from pipelines.commands.export_dbt import export_to_dbt  # noqa: PLC0415
-    from pipelines.config.loader import read_config  # noqa: PLC0415
+    from pipelines.commands.export_dbt import export_to_dbt
+    from pipelines.config.loader import read_config
 
     with refusals():
         count = export_to_dbt(read_config(config), utc(now), folder)
     typer.echo(f"wrote {count} files; in {folder}, `dbt build` makes the tables")
-
-
-@quarantine.command("list")
-def list_quarantine(
-    vendor: VendorNames = None,
-    account: AccountNames = None,
-    *,
-    json: AsJson = False,
-    config: Folder = CONFIG,
-) -> None:
-    """Count the records in quarantine by vendor, account and reason.
-
-    Open are those that the last complete reading of their window still had. No record
-    is printed.
-    """
-    from pipelines.cli.quarantine_view import show_counts  # noqa: PLC0415
-    from pipelines.cli.tables import plain_rows  # noqa: PLC0415
-    from pipelines.commands.quarantine import by_reason, unreadable  # noqa: PLC0415
-    from pipelines.config.loader import read_config  # noqa: PLC0415
-
-    with refusals():
-        found = unreadable(read_config(config).warehouse, vendor, account)
-    answer(by_reason(found), plain_rows, show_counts, json=json)
-
-
-@quarantine.command("show")
-def show_quarantine(
-    number: Annotated[
-        list[int] | None,
-        typer.Argument(help="Only the records of these numbers; without, all."),
-    ] = None,
-    vendor: VendorNames = None,
-    account: AccountNames = None,
-    *,
-    config: Folder = CONFIG,
-) -> None:
-    """Print records in quarantine as their vendor sent them; they may be personal.
-
-    Numbers count what the same --vendor and --account select, the oldest first.
-    """
-    from pipelines.cli.quarantine_view import show_records  # noqa: PLC0415
-    from pipelines.commands.quarantine import shown, unreadable  # noqa: PLC0415
-    from pipelines.config.loader import read_config  # noqa: PLC0415
-
-    with refusals():
-        found = unreadable(read_config(config).warehouse, vendor, account)
-        lines = list(shown(found, number or ()))
-    show_records(lines)
-
-
-@quarantine.command("retry")
-def retry_quarantine(
-    vendor: VendorNames = None,
-    account: AccountNames = None,
-    *,
-    config: Folder = CONFIG,
-) -> None:
-    """Read the records in quarantine again, as after an upgrade, and store what can be.
-
-    The vendors are not asked. Stored records keep the time they came at, so that a
-    newer version stays the newest. Exit code 1: an open record still cannot be read.
-    """
-    from pipelines.cli.quarantine_view import show_retried  # noqa: PLC0415
-    from pipelines.commands.quarantine import retry  # noqa: PLC0415
-    from pipelines.config.loader import read_config  # noqa: PLC0415
-
-    os.umask(0o077)  # raw files hold phone numbers
-    with refusals():
-        done = retry(read_config(config).warehouse, vendor, account)
-    show_retried(done)
-    is_open = any(record.is_open for one in done for record in one.left)
-    raise typer.Exit(1 if is_open else 0)
 
 
 @fx.command("import")
@@ -497,74 +377,23 @@ def import_rates(
     file: Annotated[
         Path, typer.Argument(help="eurofxref-hist.csv or eurofxref.csv, unzipped.")
     ],
-    since: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="Leave out older days."),
-    ] = None,
+    since: Since = None,
     config: Folder = CONFIG,
 ) -> None:
-    """Put a file of the European Central Bank into fx_rates.csv of the configuration.
+    """Import rates of the European Central Bank.
 
-    Again and again, it changes nothing that is as it was; a rate that differs from the
-    one held of its day replaces it and is told. The next run uses them.
+    It adds the rates of a file to config/fx_rates.csv. It can be repeated. A rate that
+    differs from the stored one of its day replaces it, and is printed. The next build
+    uses the rates.
     """
-    from pipelines.config.ecb import read_ecb  # noqa: PLC0415
-    from pipelines.config.fx_rates import FX_RATES, merge_into  # noqa: PLC0415
+    from pipelines.config.ecb import read_ecb
+    from pipelines.config.fx_rates import FX_RATES, merge_into
 
     with refusals():
-        given = read_ecb(file, since.date() if since else None)
-        merged = merge_into(config / FX_RATES, given)
+        rates = read_ecb(file, since.date() if since else None)
+        merged = merge_into(config / FX_RATES, rates)
     for line in merged.told():
         typer.echo(line)
-
-
-@app.command()
-def explain(
-    call_key: Annotated[
-        str, typer.Argument(help="vendor:account:id, as in fact_calls.call_key.")
-    ],
-    *,
-    json: AsJson = False,
-    config: Folder = CONFIG,
-) -> None:
-    """Tell all of one call: who, when, what it cost and why, what came and changed.
-
-    With the phone numbers and names that its vendor tells. Facts are as published;
-    what was loaded since stands below them, in the versions of its record.
-    """
-    from pipelines.cli.explain_view import as_json, show_story  # noqa: PLC0415
-    from pipelines.commands.explain import explain as explained  # noqa: PLC0415
-    from pipelines.config.loader import read_config  # noqa: PLC0415
-
-    with refusals():
-        built_warehouse(config)
-        story = explained(read_config(config), call_key)
-    answer(story, as_json, show_story, json=json)
-
-
-def _chosen(
-    settings: "Config", names: list[str] | None, aliases: list[str] | None = None
-) -> "list[Vendor]":
-    from pipelines.cli.options import vendors_named  # noqa: PLC0415
-
-    return vendors_named(settings, names, aliases)
-
-
-def _dry_run(
-    settings: "Config",
-    clock: datetime,
-    order: "Order",
-    vendors: "list[Vendor]",
-    *,
-    json: bool,
-) -> int:
-    from pipelines.cli.estimate_view import foresight, show_foresight  # noqa: PLC0415
-    from pipelines.commands.estimate import estimate  # noqa: PLC0415
-
-    with narrated():
-        found = [estimate(vendor, settings, clock, order) for vendor in vendors]
-    answer(found, foresight, show_foresight, json=json)
-    return 1 if any(one.errors for one in found) else 0
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from pipelines.commands.run import Night
+    from pipelines.commands.run import RunResult
 
 REFUSED, CHECK_FAILED, INTERRUPTED, NOBODY_READS = 2, 3, 130, 141
 
@@ -44,13 +44,13 @@ class Commands(TyperGroup):
 @contextmanager
 def refusals() -> Iterator[None]:
     """Turn what refuses a run into one sentence and an exit code."""
-    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
-    from pipelines.sources import SourceError  # noqa: PLC0415
-    from pipelines.warehouse.locks import LockedError  # noqa: PLC0415
-    from pipelines.warehouse.opening import FileError  # noqa: PLC0415
-    from pipelines.warehouse.publish import PublishError  # noqa: PLC0415
-    from transforms.runner.checks import CheckFailed  # noqa: PLC0415
-    from transforms.runner.parsing import ModelError  # noqa: PLC0415
+    from pipelines.config.toml_file import ConfigError
+    from pipelines.sources import SourceError
+    from pipelines.warehouse.locks import LockedError
+    from pipelines.warehouse.opening import FileError
+    from pipelines.warehouse.publish import PublishError
+    from transforms.runner.checks import CheckFailed
+    from transforms.runner.parsing import ModelError
 
     try:
         yield
@@ -61,12 +61,13 @@ def refusals() -> Iterator[None]:
         say(error)
         raise typer.Exit(CHECK_FAILED) from None
     except CheckFailed as error:
-        from pipelines.cli.tables import show_bad_rows  # noqa: PLC0415
+        from pipelines.cli.tables import show_bad_rows
 
         say(error)
         show_bad_rows([dict(row) for row in error.rows])
         typer.echo(
-            "Nothing was published; analysts still read the last night.", err=True
+            "Nothing was published; analysts still read the last published file.",
+            err=True,
         )
         raise typer.Exit(CHECK_FAILED) from None
     except BrokenPipeError:
@@ -82,8 +83,8 @@ def _failures() -> Iterator[None]:
     """Turn any other error into one sentence and an exit code."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - told, with a report
-        from pipelines.load.failure import failure_of  # noqa: PLC0415
+    except Exception as error:  # noqa: BLE001 - one sentence and a report file
+        from pipelines.load.failure import failure_of
 
         failure = failure_of(error)
         say(failure.sentence)
@@ -121,7 +122,7 @@ def _prepare_output() -> None:
 
 def say(sentence: object) -> None:
     """Print a sentence in which nothing can steer the terminal, line ends kept."""
-    from pipelines.extract.errors import escaped  # noqa: PLC0415
+    from pipelines.extract.errors import escaped
 
     lines = map(escaped, str(sentence).split("\n"))
     # Where it cannot be written, the exit code alone says it.
@@ -129,8 +130,8 @@ def say(sentence: object) -> None:
         typer.echo("callhouse: " + "\n".join(lines), err=True)
 
 
-def exit_code(night: "Night") -> int:
+def exit_code(result: "RunResult") -> int:
     """Return the exit code of a run, a load or a backfill."""
-    if any(outcome.is_blocked for outcome in night.outcomes):
+    if any(outcome.is_blocked for outcome in result.outcomes):
         return REFUSED
-    return 0 if night.is_complete else 1
+    return 0 if result.is_complete else 1

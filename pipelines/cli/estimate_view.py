@@ -9,7 +9,7 @@ from pipelines.commands.estimate import AccountEstimate, Estimate
 from pipelines.commands.pace import duration
 
 
-def foresight(estimates: Sequence[Estimate]) -> dict[str, Any]:
+def as_json(estimates: Sequence[Estimate]) -> dict[str, Any]:
     """Return the estimates for a machine; vendors run side by side."""
     return {
         "seconds": max((round(one.seconds, 1) for one in estimates), default=0.0),
@@ -20,17 +20,17 @@ def foresight(estimates: Sequence[Estimate]) -> dict[str, Any]:
     }
 
 
-def show_foresight(estimates: Sequence[Estimate]) -> None:
+def show_estimates(estimates: Sequence[Estimate]) -> None:
     """Print a line per stream on stdout, and what it all takes on stderr."""
     show_rows([asdict(stream) for one in estimates for stream in one.streams])
     console = stderr()
     for one in estimates:
         for account in one.accounts:
-            said = f"{one.vendor} {_said(account)}"
-            console.print(said, highlight=False, markup=False)
-        for said in (*one.notes, *one.errors):
-            console.print(f"{one.vendor}: {said}", highlight=False, markup=False)
-    whole = foresight(estimates)
+            text = f"{one.vendor} {_sentence(account)}"
+            console.print(text, highlight=False, markup=False)
+        for text in (*one.notes, *one.errors):
+            console.print(f"{one.vendor}: {text}", highlight=False, markup=False)
+    whole = as_json(estimates)
     console.print(
         f"In all about {whole['requests']:,} requests and "
         f"{duration(whole['seconds'])}, the vendors side by side. Nothing was written.",
@@ -38,11 +38,11 @@ def show_foresight(estimates: Sequence[Estimate]) -> None:
     )
 
 
-def _said(account: AccountEstimate) -> str:
-    said = f"{account.account}: about {account.requests:,} requests"
-    said += f", {duration(account.seconds)}" if account.requests else ""
+def _sentence(account: AccountEstimate) -> str:
+    text = f"{account.account}: about {account.requests:,} requests"
+    text += f", {duration(account.seconds)}" if account.requests else ""
     if not account.daily_requests:
-        return said
-    left = max(0, account.daily_requests - account.spent_today)
-    said += f"; {left:,} are left today of {account.daily_requests:,} a day"
-    return f"{said}, so {account.days} days" if account.days > 1 else said
+        return text
+    left = max(0, account.daily_requests - account.used_today)
+    text += f"; {left:,} are left today of {account.daily_requests:,} a day"
+    return f"{text}, so {account.days} days" if account.days > 1 else text

@@ -1,4 +1,4 @@
-"""``callhouse explain``: one call's story on a terminal, or for a machine.
+"""``callhouse explain``: one call's history on a terminal, or for a machine.
 
 Numbers and names stand in it on purpose, for who asks for one call wants to know them;
 they go to stdout and nowhere else.
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
-from pipelines.commands.explain import Story, Version
+from pipelines.commands.explain import CallHistory, Version
 from pipelines.extract.errors import escaped
 from pipelines.warehouse.published import Row
 
@@ -23,98 +23,98 @@ PARTS_OF_TIME = (
     *("bot", "ai", "transfer", "billed"),
 )
 FLAGS = ("abandoned", "voicemail", "transferred", "bot_handled", "recorded")
-SAID = ("language", "sentiment", "rating", "nps")
+RATINGS = ("language", "sentiment", "rating", "nps")
 _YES = {True: "yes", False: "no", None: None}
 EVENTS = {
     "first": "first seen",
     "changed": "changed",
-    "gone": "no longer listed by its vendor",
-    "back": "listed again",
+    "deleted": "no longer listed by its vendor",
+    "restored": "listed again",
 }
 
 
-def as_json(story: Story) -> Row:
+def as_json(history: CallHistory) -> Row:
     """Return all of it for a machine, the vendor's records as they came."""
     return {
-        "as_of": plain(story.as_of),
-        "call": plain_row(story.call),
-        "unsettled": list(story.unsettled),
-        "legs": plain_rows(story.legs),
-        "costs": plain_rows(story.costs),
-        "agents": plain_rows(story.agents),
-        "queues": plain_rows(story.queues),
+        "as_of": plain(history.as_of),
+        "call": plain_row(history.call),
+        "unsettled": list(history.unsettled),
+        "legs": plain_rows(history.legs),
+        "costs": plain_rows(history.costs),
+        "agents": plain_rows(history.agents),
+        "queues": plain_rows(history.queues),
         "versions": [
             {
                 **plain_row(asdict(one)),
                 "windows": plain_rows(one.windows),
                 "changes": plain_rows(one.changes),
             }
-            for one in story.versions
+            for one in history.versions
         ],
         "records": {
             table: msgspec.Raw(payload.encode())
-            for table, payload in story.records.items()
+            for table, payload in history.records.items()
         },
     }
 
 
-def show_story(story: Story) -> None:
+def show_history(history: CallHistory) -> None:
     """Print it, the newest record of the vendor last."""
     console = stdout()
-    console.print(_seen(story.call["call_key"], "bold"))
-    console.print(_facts(story))
-    if story.legs:
-        console.print(_legs(story))
-    if story.costs:
-        console.print(_costs(story))
+    console.print(_seen(history.call["call_key"], "bold"))
+    console.print(_facts(history))
+    if history.legs:
+        console.print(_legs(history))
+    if history.costs:
+        console.print(_costs(history))
     console.print("\n[bold]What came, and when[/]")
-    if not story.has_raw:
+    if not history.has_raw:
         console.print("The raw file of its vendor cannot be read here.")
-    for version in story.versions:
+    for version in history.versions:
         for line in _version(version):
             console.print(line, soft_wrap=True)
-    for table, payload in story.records.items():
+    for table, payload in history.records.items():
         console.print(f"\n[bold]The vendor's record[/], newest, in raw.{table}")
         pretty = msgspec.json.format(payload.encode(), indent=2).decode()
         for text in pretty.splitlines():
             console.print(_seen(text), soft_wrap=True)
 
 
-def _facts(story: Story) -> Table:
+def _facts(history: CallHistory) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
-    for name, text in (*_parties(story), *_times(story), *_ends(story)):
+    for name, text in (*_parties(history), *_times(history), *_ends(history)):
         if text:
             grid.add_row(name, _seen(text))
     return grid
 
 
-def _parties(story: Story) -> Iterator[tuple[str, str]]:
-    call = story.call
+def _parties(history: CallHistory) -> Iterator[tuple[str, str]]:
+    call = history.call
     yield "direction", call["direction"]
     kind, country = call["customer_number_kind"], call["country"]
     yield "customer", _listed(call["customer_number"], kind, country)
     yield "business", _listed(call["business_number"])
     yield (
         "agents",
-        _listed(*(one["agent_name"] or one["agent_key"] for one in story.agents)),
+        _listed(*(one["agent_name"] or one["agent_key"] for one in history.agents)),
     )
     yield (
         "queues",
-        _listed(*(one["queue_name"] or one["queue_key"] for one in story.queues)),
+        _listed(*(one["queue_name"] or one["queue_key"] for one in history.queues)),
     )
     yield "part of", _listed(call["parent_call_key"])
 
 
-def _times(story: Story) -> Iterator[tuple[str, str]]:
-    call = story.call
+def _times(history: CallHistory) -> Iterator[tuple[str, str]]:
+    call = history.call
     for name in ("started", "answered", "ended"):
         moment = call[f"{name}_at"]
         text = _time(moment)
-        if moment is not None and story.time_zone != "UTC":
-            local = story.local_times[f"{name}_at"]
-            text += f" ({local:%Y-%m-%d %H:%M:%S} {story.time_zone})"
+        if moment is not None and history.time_zone != "UTC":
+            local = history.local_times[f"{name}_at"]
+            text += f" ({local:%Y-%m-%d %H:%M:%S} {history.time_zone})"
         yield name, text
     whole = _seconds(call["total_seconds"])
     yield "lasted", _listed(whole and f"{whole} ({call['duration_basis']})")
@@ -126,8 +126,8 @@ def _times(story: Story) -> Iterator[tuple[str, str]]:
     yield "of which", _listed(*parts)
 
 
-def _ends(story: Story) -> Iterator[tuple[str, str]]:
-    call = story.call
+def _ends(history: CallHistory) -> Iterator[tuple[str, str]]:
+    call = history.call
     word = call["vendor_outcome"]
     yield (
         "outcome",
@@ -138,16 +138,19 @@ def _ends(story: Story) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "was", _listed(*(one for one in FLAGS if call[f"is_{one}"]))
-    for name in SAID:
+    for name in RATINGS:
         yield name, _listed(call[name])
     yield "cost", _cost(call)
-    yield "settled", "no: " + "; ".join(story.unsettled) if story.unsettled else "yes"
+    yield (
+        "settled",
+        "no: " + "; ".join(history.unsettled) if history.unsettled else "yes",
+    )
     if call["is_deleted"]:
         seen = _time(call["last_loaded_at"])
         yield "deleted", f"its vendor no longer lists it, found {seen}"
     if call["is_erased"]:
         yield "erased", "its vendor has depersonalised it"
-    yield "as of", _time(story.as_of)
+    yield "as of", _time(history.as_of)
 
 
 def _cost(call: Row) -> str:
@@ -161,7 +164,7 @@ def _cost(call: Row) -> str:
     return text
 
 
-def _legs(story: Story) -> Table:
+def _legs(history: CallHistory) -> Table:
     return _filled(
         "\nLegs, which overlap",
         [
@@ -179,14 +182,14 @@ def _legs(story: Story) -> Table:
                 "code": row["end_code"],
                 "cost": _money(row["cost"], row["currency"]),
             }
-            for row in story.legs
+            for row in history.legs
         ],
         right=("leg", "seconds", "cost"),
     )
 
 
-def _costs(story: Story) -> Table:
-    call = story.call
+def _costs(history: CallHistory) -> Table:
+    call = history.call
     lines: list[Row] = [
         {
             "line": row["line_no"],
@@ -197,7 +200,7 @@ def _costs(story: Story) -> Table:
             "amount": _money(row["amount"], row["currency"]) or "not billed",
             "counts": "yes" if row["is_leaf"] else "no, its parts or its twin do",
         }
-        for row in story.costs
+        for row in history.costs
     ]
     lines += [
         {"component": name, "amount": _money(call[column], call["currency"])}
@@ -234,12 +237,12 @@ def _version(version: Version) -> Iterator[Text]:
     )
     yield _seen(f"    raw.{version.table}, load {version.load_id}, {windows}", "dim")
     for change in version.changes:
-        old, new = (_said(change[side]) for side in ("old", "new"))
-        said = "withheld" if change["is_withheld"] else f"{old} -> {new}"
-        yield _seen(f"    {change['field']}: {said}")
+        old, new = (_shown(change[side]) for side in ("old", "new"))
+        text = "withheld" if change["is_withheld"] else f"{old} -> {new}"
+        yield _seen(f"    {change['field']}: {text}")
 
 
-def _said(value: str | None) -> str:
+def _shown(value: str | None) -> str:
     return "nothing" if value in {None, ""} else str(value)
 
 

@@ -1,25 +1,91 @@
-"""What commands have around them: configuration, progress, and JSON or a view."""
+"""What several commands do around their work: configuration, progress, output."""
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 import typer
 
-from pipelines.cli.endings import say
+from pipelines.cli.endings import exit_code, refusals, say
 from pipelines.cli.parameters import utc
 
 if TYPE_CHECKING:
-    from pipelines.config.model import Config
+    from pipelines.commands.run import RunResult
+    from pipelines.config.model import Config, Vendor
     from pipelines.load.loader import Progress
     from pipelines.warehouse.paths import Warehouse
 
 _Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a command loads: the vendors that its options name, with their accounts."""
+
+    config: "Config"
+    now: datetime
+    vendors: "Sequence[Vendor]"
+    origin: str
+    """Whose calls these are: "vendors" or "sandbox"."""
+
+
+@contextmanager
+def selection(
+    folder: Path,
+    now: datetime | None,
+    names: Sequence[str] | None,
+    aliases: Sequence[str] | None = None,
+    *,
+    sandbox: bool,
+    if_unconfigured: bool = False,
+) -> Iterator[Selection]:
+    """Read the configuration as `configured` does, and select vendors and accounts.
+
+    An error that ends a command becomes a sentence and an exit code (`refusals`).
+    """
+    from pipelines.cli.options import select_vendors
+
+    with (
+        refusals(),
+        configured(folder, now, sandbox=sandbox, if_unconfigured=if_unconfigured) as (
+            settings,
+            origin,
+            clock,
+        ),
+    ):
+        vendors = select_vendors(settings, names, aliases)
+        yield Selection(settings, clock, vendors, origin)
+
+
+def load_and_show(
+    one: Selection,
+    work: Callable[..., "RunResult"],
+    *,
+    json: bool,
+    title: str = "This run",
+    unfinished: str = "",
+) -> NoReturn:
+    """Run ``work`` with progress, print its result, and end with its exit code.
+
+    ``unfinished`` is printed where not all windows were read.
+    """
+    from pipelines.cli.run_view import as_json, show
+
+    with narrated() as progress:
+        result = work(
+            one.config, one.now, progress, vendors=one.vendors, origin=one.origin
+        )
+    answer(result, as_json, partial(show, title=title), json=json)
+    if unfinished and not all(own.has_all_windows for own in result.outcomes):
+        typer.echo(unfinished, err=True)
+    raise typer.Exit(exit_code(result))
 
 
 def answer(
@@ -29,7 +95,7 @@ def answer(
     *,
     json: bool,
 ) -> None:
-    """Print what a command found: for a machine on stdout, or as its view shows it."""
+    """Print what a command found: as JSON on stdout, or with its view."""
     if json:
         text = msgspec.json.format(msgspec.json.encode(as_json(found)))
         sys.stdout.buffer.write(text + b"\n")
@@ -45,16 +111,17 @@ def configured(
     sandbox: bool,
     if_unconfigured: bool = False,
 ) -> "Iterator[tuple[Config, str, datetime]]":
-    """Read the configuration; with ``sandbox``, start the sandbox vendors for it.
+    """Read the configuration; with ``sandbox``, start the sandbox vendors.
 
-    ``if_unconfigured`` starts them too where nobody began to configure a vendor.
-    Raises `ConfigError` where no vendor is configured, and where both are.
+    ``if_unconfigured`` starts them as well if there is no secrets.toml. Yields the
+    configuration, whose calls they are, and the time. Raises `ConfigError` if no vendor
+    is configured, or if one is and ``sandbox`` is set.
     """
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
-    from pipelines.config.loader import read_config  # noqa: PLC0415
-    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
-    from pipelines.sandbox.process import running_sandbox  # noqa: PLC0415
+    from pipelines.config.loader import read_config
+    from pipelines.config.toml_file import ConfigError
+    from pipelines.sandbox.process import running_sandbox
 
     settings = read_config(folder)
     tell_places(folder, settings)
@@ -83,21 +150,21 @@ def configured(
 
 
 def tell_places(folder: Path, settings: "Config") -> None:
-    """Say which configuration and which warehouse a command works with."""
+    """Print on stderr which configuration and which warehouse a command uses."""
     warehouse = settings.warehouse.root.absolute()
     say(f"configuration {folder}, warehouse {warehouse}")
 
 
 @contextmanager
 def narrated() -> "Iterator[Progress]":
-    """Show progress; an interruption ends in one sentence and an exit code."""
-    from pipelines.cli.progress import told_progress  # noqa: PLC0415
-    from pipelines.cli.signals import Interrupted, interruptible  # noqa: PLC0415
-    from pipelines.cli.tables import stderr  # noqa: PLC0415
+    """Show progress; end an interrupted command with one sentence and an exit code."""
+    from pipelines.cli.progress import shown_progress
+    from pipelines.cli.signals import Interrupted, interruptible
+    from pipelines.cli.tables import stderr
 
     latest: dict[str, str] = {}
     try:
-        with interruptible(), told_progress(stderr()) as progress:
+        with interruptible(), shown_progress(stderr()) as progress:
 
             def noted(name: str, done: int, plan: int, records: int, note: str) -> None:
                 if plan:
@@ -106,20 +173,23 @@ def narrated() -> "Iterator[Progress]":
 
             yield noted
     except Interrupted as stop:
-        held = f" ({', '.join(latest.values())})" if latest else ""
+        done = f" ({', '.join(latest.values())})" if latest else ""
         typer.echo(
-            f"callhouse: interrupted; what is in stays{held}, and the same command "
-            "goes on from there",
+            f"callhouse: interrupted; what is loaded stays{done}, and the same command "
+            "continues from there",
             err=True,
         )
         raise typer.Exit(stop.exit_code) from None
 
 
 def built_warehouse(folder: Path) -> "Warehouse":
-    """Return the warehouse, where there is something to ask."""
-    from pipelines.config.loader import read_config  # noqa: PLC0415
-    from pipelines.config.toml_file import ConfigError  # noqa: PLC0415
-    from pipelines.warehouse.migration import refuse_other_tables  # noqa: PLC0415
+    """Return the configured warehouse, which has a published file of this layout.
+
+    Raises `ConfigError` if nothing is published yet, `LayoutError` for other tables.
+    """
+    from pipelines.config.loader import read_config
+    from pipelines.config.toml_file import ConfigError
+    from pipelines.warehouse.migration import refuse_other_tables
 
     warehouse = read_config(folder).warehouse
     published = warehouse.published

@@ -1,4 +1,4 @@
-"""The options that several commands have, with their help."""
+"""The options that several commands have, and those of backfill, with their help."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,28 +6,14 @@ from typing import Annotated
 
 import typer
 
-VendorNames = Annotated[
-    list[str] | None,
-    typer.Option("--vendor", help="Only this vendor; may be given several times."),
-]
-AccountNames = Annotated[
-    list[str] | None,
-    typer.Option("--account", help="Only accounts of this name."),
-]
-Now = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"],
-        help="The clock, in UTC, for a run as of another time.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For a machine, on stdout.")]
-Full = Annotated[bool, typer.Option("--full", help="Build every call again.")]
+CONFIG = Path("config")
+DAYS = ["%Y-%m-%d"]
+TIMES = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z", *DAYS]
 
 
 def _folder(context: typer.Context, parameter: typer.CallbackParam, at: Path) -> Path:
-    """Return the whole path of the folder that was named, or is found."""
-    from pipelines.config.loader import config_folder  # noqa: PLC0415
+    """Return the absolute path of the configuration folder, named or found."""
+    from pipelines.config.loader import config_folder
 
     source = context.get_parameter_source(parameter.name or "")
     is_named = source is not None and source.name != "DEFAULT"
@@ -35,6 +21,24 @@ def _folder(context: typer.Context, parameter: typer.CallbackParam, at: Path) ->
     return config_folder(at if is_named else None, own)
 
 
+VendorNames = Annotated[
+    list[str] | None,
+    typer.Option("--vendor", help="Only this vendor; can be repeated."),
+]
+AccountNames = Annotated[
+    list[str] | None,
+    typer.Option("--account", help="Only accounts of this name; can be repeated."),
+]
+Now = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=TIMES, help="Take this time, in UTC, instead of the machine's clock."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Full = Annotated[
+    bool, typer.Option("--full", help="Rebuild every call, not only the changed ones.")
+]
 Folder = Annotated[
     Path,
     typer.Option(
@@ -51,25 +55,65 @@ Sandbox = Annotated[
         "--sandbox", help="Load invented calls from the bundled sandbox vendors."
     ),
 ]
+SandboxIfUnconfigured = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox-if-unconfigured",
+        help="As --sandbox, if no vendor is configured and there is no secrets.toml; "
+        "make run uses this.",
+    ),
+]
 ForgetHistory = Annotated[
     bool,
     typer.Option(
         "--forget-history",
-        help="Where a raw file is gone or lacks loads, give up the calls that only "
-        "the tables still have.",
+        help="If a raw file is missing or lacks loads: delete the calls that are only "
+        "in the tables, and cannot be built again.",
     ),
 ]
 NoAudit = Annotated[
     bool,
     typer.Option(
-        "--no-audit", help="Do not ask the vendors to count what is stored already."
+        "--no-audit", help="Do not compare older windows with the vendors' totals."
     ),
 ]
-CONFIG = Path("config")
+Since = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=DAYS, help="The first UTC day; default: all."),
+]
+FirstDay = Annotated[
+    datetime, typer.Option("--from", formats=DAYS, help="The first UTC day.")
+]
+LastDay = Annotated[
+    datetime | None,
+    typer.Option("--to", formats=DAYS, help="The last UTC day; default: today."),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Only estimate requests, records and time; store nothing."
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Read again also the days that are stored."),
+]
+ConfirmDeletions = Annotated[
+    bool,
+    typer.Option(
+        "--confirm-deletions",
+        help="Mark the calls of these days as deleted that the vendor does not list, "
+        "without further proof. Needs --force.",
+    ),
+]
+OldestFirst = Annotated[
+    bool,
+    typer.Option("--oldest-first", help="Start with the oldest day, not the newest."),
+]
 
 
 def utc(now: datetime | None) -> datetime:
-    """Return a time in UTC, in which one without a zone is; None: now."""
+    """Return a time in UTC; one without a zone is UTC already, and None is now."""
     if now is None:
         return datetime.now(UTC)
     return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)

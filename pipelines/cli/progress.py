@@ -9,18 +9,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from pipelines.commands.pace import pace
-from pipelines.load.loader import Progress as Told
+from pipelines.load.loader import Progress as Report
 
 
 @contextmanager
-def told_progress(console: Console) -> Iterator[Told]:
+def shown_progress(console: Console) -> Iterator[Report]:
     """Show bars on a terminal, and a line per batch anywhere else."""
     began: dict[str, float] = {}
 
     def speed(vendor: str, done: int, planned: int, records: int) -> str:
         now = time.monotonic()
-        said = pace(now - began.setdefault(vendor, now), done, planned, records)
-        return f", {said}" if said else ""
+        text = pace(now - began.setdefault(vendor, now), done, planned, records)
+        return f", {text}" if text else ""
 
     if not console.is_terminal:
 
@@ -51,13 +51,13 @@ def told_progress(console: Console) -> Iterator[Told]:
                 return
             if vendor not in tasks:
                 tasks[vendor] = bars.add_task(vendor, records=0, speed="")
-            told = speed(vendor, done, planned, records)
+            pace_now = speed(vendor, done, planned, records)
             bars.update(
                 tasks[vendor],
                 total=planned,
                 completed=done,
                 records=records,
-                speed=told,
+                speed=pace_now,
             )
 
         yield bar

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.tables import compact_table, plain_rows, stderr
-from pipelines.commands.run import Night
+from pipelines.commands.run import RunResult
 from pipelines.load.result import Outcome
 from pipelines.warehouse.published import Row, rows_of
 from transforms.runner.build import BuildResult
@@ -24,15 +24,15 @@ FIRST_QUERY = (
 )
 
 
-def as_json(night: Night) -> Row:
+def as_json(result: RunResult) -> Row:
     """Return the facts of a run for a machine."""
-    published = night.published
+    published = result.published
     return {
-        "complete": night.is_complete,
-        "kept": dict(night.kept),
+        "complete": result.is_complete,
+        "kept": dict(result.kept),
         "loaded": [
             {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__}
-            for outcome in night.outcomes
+            for outcome in result.outcomes
         ],
         "warehouse": str(published) if published else None,
         "vendors": plain_rows(
@@ -44,25 +44,25 @@ def as_json(night: Night) -> Row:
     }
 
 
-def show(night: Night, title: str = "This run") -> None:
+def show(result: RunResult, title: str = "This run") -> None:
     """Print the summary an operator reads in the morning."""
     console = stderr()
-    console.print(_loads(night.outcomes, title))
-    for outcome in night.outcomes:
+    console.print(_loads(result.outcomes, title))
+    for outcome in result.outcomes:
         for note in outcome.notes:
             text = f"[bold]{outcome.vendor}[/] {escape(note)}"
             console.print(text, highlight=False)
         for error in outcome.problems:
             text = f"[bold red]{outcome.vendor}[/] {escape(error)}"
             console.print(text, highlight=False)
-    for vendor, why in night.kept.items():
+    for vendor, why in result.kept.items():
         console.print(f"[bold red]{vendor}[/] {escape(why)}", highlight=False)
-    if night.published is not None:
+    if result.published is not None:
         # After all that is known without the file: somebody may have it open.
-        console.print(_holdings(rows_of(night.published, "calls_by_vendor")))
-        _show_unknown(console, rows_of(night.published, "unknown_values"))
-        show_missing_rates(console, rows_of(night.published, "missing_rates"))
-        place = escape(str(night.published))
+        console.print(_holdings(rows_of(result.published, "calls_by_vendor")))
+        _show_unknown(console, rows_of(result.published, "unknown_values"))
+        show_missing_rates(console, rows_of(result.published, "missing_rates"))
+        place = escape(str(result.published))
         console.print(f"\nThe warehouse is [bold]{place}[/]. A first query:")
         command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
         console.print(

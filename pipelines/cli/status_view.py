@@ -7,7 +7,7 @@ from itertools import groupby
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cli.calendar_strip import strips
+from pipelines.cli.calendar_view import calendar_lines
 from pipelines.cli.run_view import show_missing_rates
 from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
 from pipelines.commands.status import AccountStatus, Status
@@ -63,7 +63,7 @@ def show_status(status: Status) -> None:
     days = {one.name: one.days for one in status.accounts}
     is_plain = not console.encoding.lower().startswith("utf")
     last = status.now.date()
-    for line in strips(days, last, console.width, is_plain=is_plain):
+    for line in calendar_lines(days, last, console.width, is_plain=is_plain):
         console.print(line, no_wrap=True, overflow="crop")
     console.print()
     for one in status.accounts:
@@ -141,7 +141,14 @@ def _waiting(status: Status) -> Table:
 
 
 def _streams(status: Status) -> Table:
-    names = ("account", "stream", "held from", "held until", "last read", "all checked")
+    names = (
+        "account",
+        "stream",
+        "stored from",
+        "stored until",
+        "last read",
+        "all checked",
+    )
     counts = ("complete", "open")
     table = compact_table("Windows of each stream", *names, *counts, right=counts)
     for one in status.accounts:
@@ -150,8 +157,8 @@ def _streams(status: Status) -> Table:
             table.add_row(
                 escape(one.name),
                 row["stream"],
-                _time(row["held_from"], "%Y-%m-%d"),
-                _time(row["held_until"], "%Y-%m-%d %H:%M"),
+                _time(row["stored_from"], "%Y-%m-%d"),
+                _time(row["stored_until"], "%Y-%m-%d %H:%M"),
                 _time(row["last_read_at"]),
                 _since(row["checked_since"]),
                 f"{row['windows_complete']:,}",

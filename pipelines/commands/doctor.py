@@ -1,7 +1,7 @@
-"""``callhouse doctor``: whether each file of the warehouse is there, whole, and ours.
+"""``callhouse doctor``: check every file of the warehouse, and name remedies.
 
-It reads all of every file, asks no vendor and changes nothing; for what is wrong it
-names the remedy, and what it would cost to load a vendor's calls anew.
+It reads every file completely, sends no request to a vendor and changes nothing. For a
+raw file that cannot be used it estimates what loading the calls again would cost.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from pipelines.commands.estimate import estimate
 from pipelines.commands.pace import duration
 from pipelines.commands.run import ORIGINS
 from pipelines.config.model import Config
-from pipelines.planning.planner import Order, PastRead
+from pipelines.planning.planner import BackfillRequest, PastRead
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.journal import unreadable_lines
-from pipelines.warehouse.ledger import held_windows
+from pipelines.warehouse.ledger import stored_windows
 from pipelines.warehouse.locks import LockedError, in_turn
 from pipelines.warehouse.migration import LAYOUT, inspect
 from pipelines.warehouse.opening import (
@@ -41,29 +41,29 @@ from transforms.runner import build_state
 
 GOOD, ABSENT, EMPTY, IN_USE, WRONG = "good", "absent", "empty", "in use", "wrong"
 LISTED = ("_dlt_loads", "load_id")
-"""Where the loader lists its loads."""
+"""The table and column in which dlt lists its loads."""
 A_MOMENT = 10.0
-"""Seconds to wait for who uses a file, who is named then."""
+"""Seconds to wait for a process that uses a file, before it is reported as in use."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one file."""
+    """The state of one file."""
 
     file: str
     state: str
     """good, absent, empty, in use or wrong."""
     layout: int | None = None
-    """The version of its tables; None where it has none, or could not be read."""
+    """The version of its tables; None: it has none, or could not be read."""
     program: str | None = None
-    """Which version of the program wrote it, as far as the file says."""
+    """The version of Callhouse that wrote it; None: unknown."""
     problem: str | None = None
     remedy: str | None = None
-    """What to do; None: nothing."""
+    """What to do; None: the file is good."""
 
 
 def examine(config: Config, now: datetime) -> list[Finding]:
-    """Return what was found of every file of the warehouse, and what to do."""
+    """Return the state of every file of the warehouse."""
     warehouse = config.warehouse
     published = warehouse.published
     built = _built_loads(warehouse.build, BUILD_FILE)
@@ -80,12 +80,12 @@ def _origin(mark: Path) -> Finding:
         return Finding(str(mark), ABSENT)
     if mark.is_dir():
         return Finding(str(mark), WRONG, None, None, "it is a folder", "delete it")
-    said = mark.read_bytes().decode("utf-8", "replace").strip()
-    if said in ORIGINS:
+    origin = mark.read_bytes().decode("utf-8", "replace").strip()
+    if origin in ORIGINS:
         return Finding(str(mark), GOOD)
     problem = "it does not say whose calls these are"
     remedy = f"the next load writes it anew; if you know, write {' or '.join(ORIGINS)}"
-    return Finding(str(mark), WRONG if said else EMPTY, None, None, problem, remedy)
+    return Finding(str(mark), WRONG if origin else EMPTY, None, None, problem, remedy)
 
 
 def _journal(warehouse: Warehouse) -> Finding:
@@ -110,7 +110,7 @@ def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
         found = replace(found, state=EMPTY if raw.exists() else ABSENT)
         if not built:
             return found
-        problem = "it is gone, and the tables have calls of it"
+        problem = "it is missing, and the tables have calls of it"
     else:
         try:
             with in_turn(
@@ -145,24 +145,24 @@ def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
 def _short_windows(raw: Path, name: str) -> int:
     """Return how many windows have fewer records than came."""
     return sum(
-        window.rows_held < window.rows_inside
+        window.rows_stored < window.rows_inside
         for stream in streams_of(name)
         if stream.is_by_own_time
-        for window in held_windows(raw, stream)
+        for window in stored_windows(raw, stream)
     )
 
 
 def _mended_later(name: str, lacks: str, short: int) -> tuple[str, str]:
-    """Return what is wrong with a file that can be used, and what mends it."""
+    """Return the problem of a file that can still be used, and the remedy."""
     if lacks:
-        remedy = "the next load makes it anew, and asks again for what it said"
+        remedy = "the next load makes it anew, and reads its windows again"
         return f"it lacks {lacks}", remedy
     problem = f"{short} windows have fewer records than came"
     return problem, f"callhouse verify --vendor {name} says what mends them"
 
 
 def _tables(file: Path, purpose: Purpose) -> Finding:
-    """Examine a file of tables: what is wrong with one is mended by a build."""
+    """Return the state of a built file; the remedy of any problem is a build."""
     if not is_present(file):
         if not file.exists() and not log_of(file).exists():
             return Finding(str(file), ABSENT)
@@ -186,7 +186,7 @@ def _tables(file: Path, purpose: Purpose) -> Finding:
 
 
 def _locks(folder: Path) -> Iterator[Finding]:
-    """Yield the locks that are no plain files."""
+    """Yield the locks that are not plain files."""
     for lock in sorted(folder.glob("*.lock")):
         if lock.is_symlink() or not lock.is_file():
             problem = "a lock must be a plain file"
@@ -194,7 +194,7 @@ def _locks(folder: Path) -> Iterator[Finding]:
 
 
 def _reload(config: Config, name: str, now: datetime) -> str:
-    """Return the command that loads a vendor anew, with what it would cost."""
+    """Return the command that loads all calls of a vendor again, and its cost."""
     reads = _published_reads(config.warehouse.published, name)
     first = config.start or (now - timedelta(days=config.history_days)).date()
     if reads:
@@ -207,18 +207,18 @@ def _reload(config: Config, name: str, now: datetime) -> str:
     if not configured:
         return f"{command} (once the vendor is configured)"
     start = datetime.combine(first, time(), UTC)
-    order = Order(start, max(now, start + DAY), is_forced=True)
-    cost = estimate(configured[0], config, now, order, reads=reads)
+    request = BackfillRequest(start, max(now, start + DAY), is_forced=True)
+    cost = estimate(configured[0], config, now, request, reads=reads)
     windows = sum(stream.to_read for stream in cost.streams)
     requests = sum(stream.requests for stream in cost.streams)
     return (
         f"{command} (about {windows:,} windows, {requests:,} requests and "
-        f"{duration(cost.seconds)}; what the vendor no longer serves is lost then)"
+        f"{duration(cost.seconds)}; what the vendor no longer serves cannot be loaded)"
     )
 
 
 def _published_reads(published: Path, name: str) -> list[PastRead]:
-    """Return what the published tables say of a vendor's windows; nothing, if none."""
+    """Return a vendor's windows from the published ledger; empty if there is none."""
     if not is_present(published):
         return []
     try:
@@ -232,9 +232,9 @@ def _published_reads(published: Path, name: str) -> list[PastRead]:
 
 
 def _built_loads(file: Path, purpose: Purpose) -> dict[str, set[str]]:
-    """Return the loads that a built file was built from, by vendor."""
+    """Return the ids of the loads in a built file, by vendor."""
     found: dict[str, set[str]] = {}
-    # What keeps it from being read is told as that file's own finding.
+    # An error here is reported by that file's own finding.
     with suppress(FileError):
         if is_present(file):
             with read(file, purpose) as connection:
@@ -244,7 +244,7 @@ def _built_loads(file: Path, purpose: Purpose) -> dict[str, set[str]]:
 
 
 def _loads(raw: Path) -> set[str]:
-    """Return every load that a raw file has a trace of, its log included."""
+    """Return the ids of all loads that any table of a raw file has."""
     found: set[str] = set()
     with refusing(raw, RAW_FILE), duckdb.connect(str(raw), read_only=True) as file:
         columns = file.table_function("duckdb_columns").filter("schema_name = 'raw'")

@@ -1,7 +1,7 @@
-"""What a backfill would take, before it is begun: windows, requests, time, quota.
+"""``callhouse backfill --dry-run``: estimate windows, requests, time and quota.
 
-It writes nothing. Where nothing was read of a stream before, the vendor is asked for
-its total of three of the days.
+It stores nothing. For a stream of which no window was read before, it requests the
+vendor's total of three days.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,18 +13,18 @@ from typing import Any, TypeAlias
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.errors import VendorError
 from pipelines.extract.resources import dlt_source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
-from pipelines.load.work_plan import backlog, streams_for
+from pipelines.load.work_plan import backfill_work, streams_for
 from pipelines.planning.planner import (
     SETTLE,
+    BackfillRequest,
     ClockError,
-    Order,
     PastRead,
     plan_backfill,
     refuse_earlier,
 )
-from pipelines.planning.request_budget import days_needed, spent_today
+from pipelines.planning.request_budget import days_needed, used_today
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window
 from pipelines.sources import connect
@@ -32,33 +32,33 @@ from pipelines.warehouse.opening import is_present
 from pipelines.warehouse.paths import Warehouse
 
 A_PACKAGE = 1.5
-"""Seconds that it takes to store a batch."""
+"""Seconds to store one load package."""
 
 _Counted: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
-"""By stream: ledger rows of the days whose total was asked for."""
+"""By stream: the ledger rows of the days whose total was requested."""
 
 
 @dataclass(frozen=True)
 class StreamEstimate:
-    """What one stream of one account would take."""
+    """The estimate for one stream of one account."""
 
     vendor: str
     account: str
     stream: str
     windows: int
-    held: int
-    """Of them those that a backfill has no need to read."""
+    stored: int
+    """Windows that are stored and need not be read again."""
     to_read: int
     requests: int
     records: int | None
-    """None where neither the ledger nor the vendor's total tells."""
+    """None: unknown, as no window was read before and the vendor gives no total."""
     based_on: str
-    """The windows read before, the vendor's totals, or a request a window."""
+    """The basis in words: windows read before, the vendor's totals, or neither."""
 
 
 @dataclass(frozen=True)
 class AccountEstimate:
-    """What one account would take."""
+    """The estimate for one account."""
 
     vendor: str
     account: str
@@ -66,14 +66,14 @@ class AccountEstimate:
     seconds: float
     daily_requests: int
     """0: no quota."""
-    spent_today: int
+    used_today: int
     days: int
-    """On how many days, for its quota."""
+    """UTC days that the quota makes necessary."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a backfill of one vendor would take."""
+    """The estimate for one vendor."""
 
     vendor: str
     streams: tuple[StreamEstimate, ...]
@@ -83,7 +83,7 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """How long it would take, apart from waiting for a quota."""
+        """The duration in seconds, without waiting for a quota."""
         windows = sum(stream.to_read for stream in self.streams)
         packages = -(-windows // BATCH_WINDOWS)
         return packages * A_PACKAGE + sum(one.seconds for one in self.accounts)
@@ -93,15 +93,15 @@ def estimate(
     vendor: Vendor,
     config: Config,
     now: datetime,
-    order: Order,
+    request: BackfillRequest,
     reads: Sequence[PastRead] | None = None,
 ) -> Estimate:
-    """Return what a backfill would take, or what keeps it from being told.
+    """Return the estimate of a backfill, or one with only the error.
 
-    With ``reads`` these are taken for the ledger, and the vendor is not asked.
+    ``reads`` replace the ledger; then no request is sent to the vendor.
     """
     try:
-        return _estimate(vendor, config, now, order, reads)
+        return _estimate(vendor, config, now, request, reads)
     except (ClockError, VendorError) as error:
         return Estimate(vendor.name, (), (), errors=(str(error),))
 
@@ -110,24 +110,24 @@ def _estimate(
     vendor: Vendor,
     config: Config,
     now: datetime,
-    order: Order,
+    request: BackfillRequest,
     given: Sequence[PastRead] | None,
 ) -> Estimate:
     reads = _reads(config.warehouse, vendor.name) if given is None else given
     refuse_earlier(now, reads, vendor.name)
-    agenda = backlog(vendor, order, now, reads)
+    plan = backfill_work(vendor, request, now, reads)
     streams: list[StreamEstimate] = []
     accounts: list[AccountEstimate] = []
     errors: list[str] = []
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
-        todo = [window for owner, window in agenda.windows if owner is account]
-        spent = spent_today(own, account.alias, now)
+        todo = [window for owner, window in plan.windows if owner is account]
+        used = used_today(own, account.alias, now)
         probes = list(_probes(account, todo, own)) if given is None else []
-        counted = _count(account, probes, clock_from(now), spent)
+        counted = _count(account, probes, clock_from(now), used)
         rows = [row for found in counted.values() for row in found]
         errors += [row["error"] for row in rows if row["state"] == "failed"]
-        whole = Order(order.start, order.end, is_forced=True)
+        whole = BackfillRequest(request.start, request.end, is_forced=True)
         found = [
             _stream(
                 account,
@@ -142,25 +142,25 @@ def _estimate(
         streams += found
         pace = _seconds_per_request(account, own, rows)
         requests = sum(stream.requests for stream in found)
-        accounts.append(_account(account, requests, pace, spent))
+        accounts.append(_account(account, requests, pace, used))
     return Estimate(
         vendor.name,
         tuple(streams),
         tuple(accounts),
-        agenda.warnings,
+        plan.warnings,
         tuple(dict.fromkeys(errors)),
     )
 
 
 def _reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
-    """Return the ledger; of a vendor never loaded, without a trace of having asked."""
+    """Return the ledger; empty, and no file is made, for a vendor never loaded."""
     if not is_present(warehouse.raw(vendor)):
         return []
     return known_reads(warehouse, vendor)
 
 
 def _past(stream: str, reads: Iterable[PastRead]) -> list[PastRead]:
-    """Return the complete readings of whole days, or of what there is."""
+    """Return the complete reads of whole days, or of shorter windows if none is."""
     own = [
         read
         for read in reads
@@ -172,7 +172,7 @@ def _past(stream: str, reads: Iterable[PastRead]) -> list[PastRead]:
 def _probes(
     account: Account, todo: Sequence[Window], reads: Sequence[PastRead]
 ) -> Iterable[Window]:
-    """Yield the first, the middle and the last day of every stream unread so far."""
+    """Yield the first, the middle and the last day of each stream never read before."""
     for stream in streams_for(account):
         own = [window for window in todo if window.stream == stream.name]
         if own and not stream.is_reference and not _past(stream.name, reads):
@@ -183,13 +183,16 @@ def _count(
     account: Account,
     windows: Sequence[Window],
     clock: Callable[[], datetime],
-    spent: int,
+    used: int,
 ) -> _Counted:
     if not windows:
         return {}
-    terms = Terms(clock, keep_going=True, requests_today=spent, counts_only=True)
+    options = ReadOptions(clock, keep_going=True, requests_today=used, counts_only=True)
     source = dlt_source(
-        account.alias, windows, connect(account.vendor, account.settings, terms), terms
+        account.alias,
+        windows,
+        connect(account.vendor, account.settings, options),
+        options,
     )
     counted: dict[str, list[Mapping[str, Any]]] = {}
     for table in source.with_resources("load_windows"):
@@ -231,7 +234,7 @@ def _stream(
         account.alias,
         stream.name,
         windows=windows,
-        held=windows - len(todo),
+        stored=windows - len(todo),
         to_read=len(todo),
         requests=round(len(todo) * requests),
         records=None if records is None else round(len(todo) * records),
@@ -242,18 +245,18 @@ def _stream(
 def _seconds_per_request(
     account: Account, reads: Iterable[PastRead], counted: Iterable[Mapping[str, Any]]
 ) -> float:
-    """Return the configured pace, or what requests really took where that is more."""
-    asked = [(read.seconds, read.requests) for read in reads] or [
+    """Return seconds per request: as configured, or as measured where that is more."""
+    timed = [(read.seconds, read.requests) for read in reads] or [
         ((row["finished_at"] - row["started_at"]).total_seconds(), row["requests"])
         for row in counted
     ]
-    requests = sum(number for _, number in asked)
-    measured = sum(seconds for seconds, _ in asked) / requests if requests else 0.0
+    requests = sum(number for _, number in timed)
+    measured = sum(seconds for seconds, _ in timed) / requests if requests else 0.0
     return max(measured, 1 / account.settings.requests_per_second)
 
 
 def _account(
-    account: Account, requests: int, pace: float, spent: int
+    account: Account, requests: int, pace: float, used: int
 ) -> AccountEstimate:
     limit = account.settings.daily_requests
     return AccountEstimate(
@@ -262,6 +265,6 @@ def _account(
         requests,
         seconds=round(requests * pace, 1),
         daily_requests=limit,
-        spent_today=spent,
-        days=days_needed(limit, spent, requests),
+        used_today=used,
+        days=days_needed(limit, used, requests),
     )

@@ -1,7 +1,7 @@
-"""All that is known of one call: its facts, its lines, and every version of its record.
+"""``callhouse explain``: everything about one call, and every version of its record.
 
-The facts, and what changed, are those that are published; the versions stand in the raw
-file of its vendor. What a vendor has erased, or no longer tells, is not part of them.
+Facts and changes are read from the published file, versions from the vendor's raw file.
+They do not have what the vendor has erased or withheld.
 """
 
 import os
@@ -24,7 +24,7 @@ from pipelines.warehouse.published import Row
 from pipelines.warehouse.raw_files import query
 from pipelines.warehouse.records import versions
 
-Event: TypeAlias = Literal["first", "changed", "gone", "back"]
+Event: TypeAlias = Literal["first", "changed", "deleted", "restored"]
 
 PARTS = 3
 """Vendor, account and id: the parts of a call's key."""
@@ -32,25 +32,25 @@ PARTS = 3
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a record of the call."""
+    """One stored version of a record of the call."""
 
     table: str
     fetched_at: datetime
     load_id: str
     windows: Sequence[Row]
-    """In which it came: stream, purpose, window_start, window_end, state."""
+    """The windows it came in: stream, purpose, window_start, window_end, state."""
     event: Event
-    """Seen first, changed, gone from its vendor's list, or back on it."""
+    """Seen first, changed, found deleted at its vendor, or listed again."""
     changes: Sequence[Row]
-    """What is other than in the version before, as ``ops.call_changes`` has it; nothing
-    of a version that is not built yet."""
+    """Its rows of ``ops.call_changes``: the difference from the version before; empty
+    for a version that is not built yet."""
     load_no: int = 0
-    """The number of its load: of two versions, the newer one has the greater."""
+    """The number of its load; a newer version has a greater one."""
 
 
 @dataclass(frozen=True)
-class Story:
-    """One call."""
+class CallHistory:
+    """One call: its published rows, and the versions of its records."""
 
     call: Row
     """Its row of ``fact_calls``."""
@@ -60,23 +60,23 @@ class Story:
     queues: Sequence[Row]
     as_of: datetime
     time_zone: str
-    """In which ``call_date`` is."""
+    """The reporting time zone, which decides ``call_date``."""
     local_times: Row
-    """The times of ``call`` there, by DuckDB, whose zones decide ``call_date``."""
+    """The times of ``call`` in that zone, computed by DuckDB as ``call_date`` is."""
     unsettled: Sequence[str]
-    """Why it may still change; nothing when it is settled."""
+    """Why the call is not final; empty if it is."""
     versions: Sequence[Version]
     """The oldest first."""
     records: Mapping[str, str]
-    """By raw table: the newest payload, as it came."""
+    """The newest record by raw table, as it came."""
     has_raw: bool
-    """Whether the raw file of its vendor can be read here."""
+    """True: the raw file of its vendor can be read."""
 
 
-def explain(config: Config, call_key: str) -> Story:
-    """Gather the story of a call, once a load that is writing has finished.
+def explain(config: Config, call_key: str) -> CallHistory:
+    """Return the history of a call; wait for a load that writes its raw file.
 
-    Raises `ConfigError` for a key that no published call has; it names the nearest.
+    Raises `ConfigError`, with the nearest keys, if no published call has this key.
     """
     zone = config.reporting_time_zone
     with _published(config.warehouse.published, call_key, zone) as tables:
@@ -95,12 +95,12 @@ def explain(config: Config, call_key: str) -> Story:
         (local_times,) = _rows(tables.sql(query("local_times")))
     raw = config.warehouse.raw(call["vendor"])
     has_raw = os.access(raw, os.R_OK)
-    held = _held(config.warehouse, call) if has_raw else {}
+    stored = _stored(config.warehouse, call) if has_raw else {}
     steps = [
-        step for table, rows in held.items() for step in _steps(table, rows, changes)
+        step for table, rows in stored.items() for step in _steps(table, rows, changes)
     ]
-    newest = {table: _newest(rows) for table, rows in held.items()}
-    return Story(
+    newest = {table: _newest(rows) for table, rows in stored.items()}
+    return CallHistory(
         call=call,
         legs=legs,
         costs=costs,
@@ -120,7 +120,7 @@ def explain(config: Config, call_key: str) -> Story:
 def _published(
     path: Path, call_key: str, zone: str
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the published tables with the parts of a key, and the zone, as variables."""
+    """Open the published file; key, its parts and the zone are variables there."""
     parts = call_key.split(":", PARTS - 1)
     vendor, account, call_id = parts if len(parts) == PARTS else ("", "", call_key)
     given = {"call_key": call_key, "vendor": vendor, "time_zone": zone}
@@ -146,7 +146,7 @@ def _rows(found: duckdb.DuckDBPyRelation) -> list[Row]:
 def _unknown(
     tables: duckdb.DuckDBPyConnection, warehouse: Warehouse, call_key: str
 ) -> str:
-    """Say in one sentence what is wrong with a key, and which may be meant."""
+    """Return in one sentence what is wrong with a key, and the nearest keys."""
     near = [key for (key,) in tables.sql(query("near_keys")).fetchall()]
     meant = f"; did you mean {' or '.join(near)}?" if near else ""
     parts = call_key.split(":", PARTS - 1)
@@ -161,7 +161,7 @@ def _unknown(
         return f"{call_key!r}: there is no vendor {vendor!r}, only {known}{meant}"
     raw = warehouse.raw(vendor)
     own = {"vendor": vendor, "account": account, "vendor_call_id": call_id}
-    if os.access(raw, os.R_OK) and any(_held(warehouse, own).values()):
+    if os.access(raw, os.R_OK) and any(_stored(warehouse, own).values()):
         return (
             f"{call_key!r} is loaded and not in the published tables: it is not a "
             "phone call, or not built yet; run: callhouse transform"
@@ -169,7 +169,7 @@ def _unknown(
     return f"there is no call {call_key!r}{meant}"
 
 
-def _held(warehouse: Warehouse, call: Row) -> dict[str, list[dict[str, Any]]]:
+def _stored(warehouse: Warehouse, call: Row) -> dict[str, list[dict[str, Any]]]:
     """Return the versions of the call's records, by raw table."""
     vendor = call["vendor"]
     names: dict[str, set[str]] = {}
@@ -191,14 +191,14 @@ def _held(warehouse: Warehouse, call: Row) -> dict[str, list[dict[str, Any]]]:
 
 
 def _of(streams: set[str], windows: Sequence[Row]) -> list[Row]:
-    """Leave out windows of streams that fill another table."""
+    """Return the windows of the given streams only; others fill another table."""
     return [window for window in windows if window["stream"] in streams]
 
 
 def _newest(rows: Sequence[Row]) -> str | None:
-    """Return the payload to show."""
-    told = [str(row["payload"]) for row in rows if row["payload"] is not None]
-    return told[-1] if told else None
+    """Return the newest payload; None: no version has one."""
+    payloads = [str(row["payload"]) for row in rows if row["payload"] is not None]
+    return payloads[-1] if payloads else None
 
 
 def _steps(
@@ -207,7 +207,7 @@ def _steps(
     event: Event = "first"
     for row in rows:
         if row["payload"] is None:
-            event = "gone"
+            event = "deleted"
         found = [
             change
             for change in changes
@@ -215,11 +215,11 @@ def _steps(
         ]
         came = (row["fetched_at"], row["load_id"], tuple(row["windows"]))
         yield Version(table, *came, event, found, row["load_no"])
-        event = "back" if event == "gone" else "changed"
+        event = "restored" if event == "deleted" else "changed"
 
 
 def _open(call: Row, settle_after: timedelta | None, as_of: datetime) -> Iterator[str]:
-    """Say what keeps a call from being settled, as ``fact_calls`` judges it."""
+    """Yield why a call is not final, by the same rule as ``fact_calls.is_settled``."""
     if call["is_settled"]:
         return
     if (

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.commands.run import MODELS, given_to_models
+from pipelines.commands.run import MODELS, open_model_inputs
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
-from transforms.export.dbt import Given, project
+from transforms.export.dbt import ProjectInputs, project
 from transforms.runner.graph import read_graph
 from transforms.runner.inputs import attach
 
@@ -26,10 +26,10 @@ def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
     earlier export, or when nothing has been loaded yet.
     """
     _refuse_occupied(folder)
-    with given_to_models(config, now) as given:
-        raw, context = given.raw, given.context
-        if given.unreadable:
-            raise ConfigError("; ".join(given.unreadable.values()))
+    with open_model_inputs(config, now) as inputs:
+        raw, context = inputs.raw, inputs.context
+        if inputs.unreadable:
+            raise ConfigError("; ".join(inputs.unreadable.values()))
         if not raw:
             raise ConfigError(
                 f"nothing is loaded in {config.warehouse.root} yet; run: callhouse run"
@@ -38,7 +38,7 @@ def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
         with closing(duckdb.connect()) as connection:
             files = attach(connection, raw, graph)
         raw_folder = config.warehouse.raw_folder.resolve()
-        facts = Given(
+        facts = ProjectInputs(
             context=context,
             raw_folder=Path(os.path.relpath(raw_folder, folder.resolve())).as_posix(),
             vendors=files.vendors,

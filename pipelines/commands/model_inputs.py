@@ -1,4 +1,4 @@
-"""What the models are told beside the raw files: clock, accounts, streams, prices."""
+"""The tables ``config.<name>`` that the models read beside the raw files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,15 +16,21 @@ from pipelines.warehouse.ledger import past_reads
 
 @dataclass(frozen=True)
 class _Known:
-    """An account to tell of."""
+    """An account that is configured, or was and has stored calls."""
 
     vendor: Vendor
     account: Account
     is_configured: bool
 
 
-def told(config: Config, now: datetime, raw: Mapping[str, Path]) -> dict[str, pa.Table]:
-    """Return the tables ``config.<name>``; ``raw`` names the files of the vendors."""
+def model_inputs(
+    config: Config, now: datetime, raw: Mapping[str, Path]
+) -> dict[str, pa.Table]:
+    """Return the tables ``config.<name>`` by name.
+
+    ``raw`` are the raw files by vendor: an account that is loaded and no longer
+    configured is in the tables, too.
+    """
     known = _known(config, raw)
     return {
         "callhouse": _house(config, now),

@@ -31,7 +31,7 @@ from pipelines.warehouse.raw_files import query
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
 REPLACEMENT = "\ufffd"
-"""Stands for bytes that were not UTF-8, and are lost."""
+"""Stands for bytes that were not UTF-8, and cannot be restored."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Unreadable:
     first_reason: str
     """Why it could not be read when it came last."""
     is_open: bool
-    """The last complete reading of its window still had it."""
+    """The last complete read of its window still had it."""
     sightings: Sequence[Mapping[str, Any]]
-    """Window, time and load of each reading that had it, the oldest first."""
+    """Window, time and load of each read that had it, the oldest first."""
     reason: str
     """Why it cannot be read; `READABLE` when it can."""
     record_id: str = ""
@@ -55,13 +55,13 @@ class Unreadable:
 
     @property
     def first_seen(self) -> datetime:
-        """Return the time of the first reading that had it."""
+        """Return the time of the first read that had it."""
         first: datetime = self.sightings[0]["fetched_at"]
         return first
 
     @property
     def last_seen(self) -> datetime:
-        """Return the time of the last reading that had it."""
+        """Return the time of the last read that had it."""
         last: datetime = self.sightings[-1]["fetched_at"]
         return last
 
@@ -199,7 +199,7 @@ def _store_table(
     name = f"raw.{stream.table}"
     file.register("wanted", _keys_of(readable))
     file.table(name).create_view("records", replace=True)
-    stored = file.sql(query("held_versions")).to_arrow_table().cast(RECORDS)
+    stored = file.sql(query("stored_versions")).to_arrow_table().cast(RECORDS)
     found = [row | {"is_stored": True} for row in stored.to_pylist()]
     found += [
         {
@@ -290,7 +290,7 @@ def _read(
     if stream is None:
         return "its stream is not read any more", "", None
     if REPLACEMENT in payload:
-        return "bytes that were not UTF-8 came; a later reading may bring it", "", None
+        return "bytes that were not UTF-8 came; a later read may bring it", "", None
     try:
         record_id, event_at, _ = read_keys(stream, payload.encode(), fetched_at)
     except UNREADABLE as error:

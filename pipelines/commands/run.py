@@ -1,4 +1,4 @@
-"""A night: the vendors side by side, then the models, then the published file."""
+"""``callhouse run``: load all vendors at the same time, build the models, publish."""
 
 import os
 import shutil
@@ -12,14 +12,14 @@ import duckdb
 import pyarrow as pa
 
 import transforms
-from pipelines.commands.model_inputs import told
+from pipelines.commands.model_inputs import model_inputs
 from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
 from pipelines.load.loader import Progress, clock_from, reading
 from pipelines.load.result import Outcome
 from pipelines.load.workers import load_vendors
-from pipelines.planning.planner import Order
+from pipelines.planning.planner import BackfillRequest
 from pipelines.sources import vendors as all_vendors
 from pipelines.warehouse.journal import Run, mend_journal, read_runs, write_runs
 from pipelines.warehouse.ledger import past_reads
@@ -29,13 +29,13 @@ from pipelines.warehouse.opening import (
     PUBLISHED_FILE,
     RAW_FILE,
     FileError,
-    HeldError,
+    InUseError,
     is_present,
     log_of,
     private,
     refuse_cut,
     refuse_damaged,
-    refuse_held,
+    refuse_in_use,
     refusing,
 )
 from pipelines.warehouse.paths import Warehouse
@@ -45,12 +45,12 @@ from transforms.runner.build_state import HistoryError
 
 MODELS = Path(transforms.__file__).parent / "models"
 ORIGINS = ("vendors", "sandbox")
-"""What the calls of a warehouse are; the file `Warehouse.origin` says which."""
+"""Whose calls a warehouse has; the file `Warehouse.origin` has one of these words."""
 
 
 @dataclass(frozen=True)
-class Night:
-    """What a run did."""
+class RunResult:
+    """What a run loaded, built and published; None: there was no build."""
 
     outcomes: tuple[Outcome, ...]
     build: BuildResult | None
@@ -58,16 +58,16 @@ class Night:
 
     @property
     def kept(self) -> Mapping[str, str]:
-        """Vendors whose calls are as they were before, and why."""
+        """By vendor, why its calls are those of an earlier build."""
         return self.build.kept if self.build else {}
 
     @property
     def is_complete(self) -> bool:
-        """Return True if nothing is missing."""
+        """Return True if every vendor is loaded completely, and built."""
         return not self.kept and all(one.is_complete for one in self.outcomes)
 
 
-def run_night(
+def run_pipeline(
     config: Config,
     now: datetime,
     progress: Progress,
@@ -77,11 +77,11 @@ def run_night(
     origin: str = "vendors",
     audit: bool = True,
     forget_history: bool = False,
-) -> Night:
+) -> RunResult:
     """Load, build and publish; a vendor that fails does not stop the others.
 
-    Raises `LockedError` while another run is going on, `CheckFailed` when rows break
-    a check (the published file is then yesterday's).
+    Raises `LockedError` during another run, and `CheckFailed` if rows break a check:
+    then the published file stays as it was.
     """
     priced = _with_rates(config)
     make_warehouse(config)
@@ -92,22 +92,39 @@ def run_night(
         result, published = build_and_publish(
             priced, now, full=full, forget_history=forget_history
         )
-    return Night(tuple(outcomes), result, published)
+    return RunResult(tuple(outcomes), result, published)
+
+
+def run_load(
+    config: Config,
+    now: datetime,
+    progress: Progress,
+    *,
+    vendors: Sequence[Vendor],
+    origin: str = "vendors",
+    audit: bool = True,
+) -> RunResult:
+    """Load vendors into their raw files; build and publish nothing."""
+    outcomes = load_all(
+        config, now, progress, vendors=vendors, origin=origin, audit=audit
+    )
+    return RunResult(tuple(outcomes), None, None)
 
 
 def run_backfill(
     config: Config,
     now: datetime,
     progress: Progress,
-    order: Order,
     *,
+    request: BackfillRequest,
     vendors: Sequence[Vendor],
     origin: str = "vendors",
     forget_history: bool = False,
-) -> Night:
-    """Load a range of days, build and publish; a night may begin and end meanwhile.
+) -> RunResult:
+    """Load a range of days, build and publish; runs may begin and end meanwhile.
 
-    A vendor whose backfill is going on already is left to it, and says so.
+    A vendor whose backfill is already going on is skipped, with an error in its
+    outcome. Raises as `run_pipeline` does.
     """
     clock, priced = clock_from(now), _with_rates(config)
     make_warehouse(config)
@@ -122,20 +139,20 @@ def run_backfill(
         others = {outcome.vendor for outcome in taken}
         ours = [vendor for vendor in vendors if vendor.name not in others]
         if not ours:
-            return Night(tuple(taken), None, None)
+            return RunResult(tuple(taken), None, None)
         outcomes = load_all(
-            config, now, progress, vendors=ours, origin=origin, order=order
+            config, now, progress, vendors=ours, origin=origin, request=request
         )
     result, published = build_and_publish(
         priced, clock(), forget_history=forget_history
     )
-    return Night((*outcomes, *taken), result, published)
+    return RunResult((*outcomes, *taken), result, published)
 
 
 def _with_rates(config: Config) -> Config:
-    """Return the configuration for a build; a wrong rate is refused before a load.
+    """Return the configuration with its exchange rates; a wrong one ends the run here.
 
-    The processes that load are not given them: they may be a quarter of a million.
+    The processes that load get the configuration without rates: there may be 250,000.
     """
     return replace(config, fx_rates=rates_of(config.fx_rates))
 
@@ -147,16 +164,21 @@ def load_all(
     *,
     vendors: Sequence[Vendor],
     origin: str = "vendors",
-    order: Order | None = None,
+    request: BackfillRequest | None = None,
     audit: bool = True,
 ) -> list[Outcome]:
-    """Load vendors side by side and write each one's line into the journal."""
+    """Load vendors at the same time, and write a line for each into the journal.
+
+    ``origin`` says whose calls these are; `ConfigError` if the warehouse has others.
+    Without a ``request``, each vendor's own work plan is loaded, with an ``audit`` of
+    older windows.
+    """
     make_warehouse(config)
     _keep_apart(config.warehouse, origin)
     if unreadable := mend_journal(config.warehouse):
         tell(unreadable)
-    outcomes = load_vendors(vendors, config, now, progress, order, audit=audit)
-    command = "load" if order is None else "backfill"
+    outcomes = load_vendors(vendors, config, now, progress, request, audit=audit)
+    command = "load" if request is None else "backfill"
     write_runs(config.warehouse, (_run(one, now, command) for one in outcomes))
     return outcomes
 
@@ -164,11 +186,11 @@ def load_all(
 def build_and_publish(
     config: Config, now: datetime, *, full: bool = False, forget_history: bool = False
 ) -> tuple[BuildResult, Path]:
-    """Bring the tables up to what the raw files hold and publish them, or nothing.
+    """Build the models from the raw files, and publish all of them or none.
 
-    A vendor whose raw file cannot be read, or lacks what was built of it, keeps the
-    calls it has, and ``kept`` of the result says why. With ``forget_history`` what the
-    raw files hold is all that there is.
+    A vendor whose raw file cannot be read, or lacks loads that the tables have, keeps
+    the calls it has, and ``kept`` of the result says why; ``forget_history`` deletes
+    them instead. Raises `CheckFailed`, and `PublishError`.
     """
     make_warehouse(config)
     warehouse = config.warehouse
@@ -193,22 +215,25 @@ def build_and_publish(
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a build is given; raw files that cannot be read, with why, are left out."""
+class BuildInputs:
+    """What the models read. Raw files that cannot be read are left out."""
 
     raw: dict[str, Path]
+    """The raw files by vendor."""
     context: dict[str, pa.Table]
+    """The tables ``config.<name>`` by name."""
     unreadable: dict[str, str]
+    """Why a vendor's raw file cannot be read, by vendor."""
 
 
 @contextmanager
-def given_to_models(
+def open_model_inputs(
     config: Config, now: datetime, damaged: Mapping[str, str] | None = None
-) -> Iterator[Given]:
-    """Give the raw files that can be read, which nobody writes meanwhile, and the rest.
+) -> Iterator[BuildInputs]:
+    """Yield what the models read; no raw file is written while it is open.
 
-    The rest are the tables ``config.<name>``. ``damaged`` are raw files that are known
-    to be damaged, which shows only where they are read.
+    ``damaged`` are raw files, by vendor, of which an earlier attempt could not read
+    all, with the reason.
     """
     warehouse = config.warehouse
     raw: dict[str, Path] = {}
@@ -223,43 +248,43 @@ def given_to_models(
             except (FileError, LockedError) as error:
                 raw.pop(name, None)
                 unreadable[name] = str(error)
-        context = {**told(config, now, raw), "runs": read_runs(warehouse)}
-        yield Given(raw, context, unreadable)
+        context = {**model_inputs(config, now, raw), "runs": read_runs(warehouse)}
+        yield BuildInputs(raw, context, unreadable)
 
 
 def _build(
     config: Config, now: datetime, build_file: Path, *, full: bool, forget: bool
 ) -> BuildResult:
-    refuse_held(build_file, BUILD_FILE)
+    refuse_in_use(build_file, BUILD_FILE)
     mended = _mend(build_file, config.warehouse.published)
     damaged: dict[str, str] = {}
     for _ in range(len(all_vendors()) + 1):
-        with given_to_models(config, now, damaged) as given:
+        with open_model_inputs(config, now, damaged) as inputs:
             try:
                 result = build(
                     build_file,
                     MODELS,
-                    given.raw,
-                    given.context,
+                    inputs.raw,
+                    inputs.context,
                     full=full,
                     mended=mended,
-                    unreadable=given.unreadable,
+                    unreadable=inputs.unreadable,
                     forget_history=forget,
                 )
             except duckdb.Error:
                 # A file may open and yet have blocks that cannot be read.
-                found = _damaged(given.raw)
+                found = _damaged(inputs.raw)
                 if not found:
                     raise
                 damaged |= found
                 continue
             except HistoryError as error:
-                because = "; ".join(given.unreadable.values())
+                because = "; ".join(inputs.unreadable.values())
                 raise FileError(
                     f"{error}: {because}" if because else f"{error}"
                 ) from None
             build_file.chmod(0o600)
-            return replace(result, kept=_sentences(config, result, given))
+            return replace(result, kept=_sentences(config, result, inputs))
     raise AssertionError  # each turn sets a vendor aside
 
 
@@ -274,11 +299,13 @@ def _damaged(raw: Mapping[str, Path]) -> dict[str, str]:
     return found
 
 
-def _sentences(config: Config, result: BuildResult, given: Given) -> dict[str, str]:
-    """Say of each vendor that was not built why, and what to do."""
+def _sentences(
+    config: Config, result: BuildResult, inputs: BuildInputs
+) -> dict[str, str]:
+    """Return, by vendor, why it was not built, and what to do."""
     found = {
         name: f"{why}; {name} keeps the calls it had" if name in result.kept else why
-        for name, why in given.unreadable.items()
+        for name, why in inputs.unreadable.items()
     }
     for name, why in result.kept.items():
         path = config.warehouse.raw(name)
@@ -292,15 +319,15 @@ def _sentences(config: Config, result: BuildResult, given: Given) -> dict[str, s
 
 
 def _mend(build_file: Path, published: Path) -> str | None:
-    """Make a work file that cannot be used anew, as what was published of it.
+    """Replace a build file that cannot be used by a copy of the published file.
 
-    Return what was wrong with it; None: nothing, or there was none ever.
+    Return what was wrong with it; None: nothing, or nothing was ever built.
     """
     wrong = None
     if is_present(build_file):
         try:
             _open_to_write(build_file)
-        except HeldError:
+        except InUseError:
             raise
         except FileError as error:
             wrong = str(error)
@@ -311,8 +338,8 @@ def _mend(build_file: Path, published: Path) -> str | None:
     for path in (build_file, log_of(build_file)):
         path.unlink(missing_ok=True)
     if is_present(published):
-        wrong = wrong or f"{build_file} was gone or empty, and is made anew"
-        # The calls of vendors whose raw files cannot be read are in no other place.
+        wrong = wrong or f"{build_file} was missing or empty, and is made anew"
+        # Only there are the calls of vendors whose raw files cannot be read.
         with suppress(FileError, duckdb.Error):
             refuse_damaged(published, PUBLISHED_FILE)
             shutil.copyfile(published, build_file)
@@ -322,7 +349,7 @@ def _mend(build_file: Path, published: Path) -> str | None:
 
 
 def _open_to_write(build_file: Path) -> None:
-    """Open a work file once, so that what a killed build left in its log is in it."""
+    """Open the build file once, which applies the log that a killed build left."""
     with refusing(build_file, BUILD_FILE):
         connection = duckdb.connect(str(build_file))
     with connection, refusing(build_file, BUILD_FILE):
@@ -332,7 +359,10 @@ def _open_to_write(build_file: Path) -> None:
 
 
 def make_warehouse(config: Config) -> None:
-    """Make the folder of a warehouse, and let nobody into what is private in it."""
+    """Make the folders of the warehouse; only the owner may enter the private ones.
+
+    Raises `FileError` if that is not possible.
+    """
     root = config.warehouse.root
     try:
         if not root.exists():
@@ -353,7 +383,7 @@ def make_warehouse(config: Config) -> None:
 
 @contextmanager
 def _written_down(config: Config, now: datetime) -> Iterator[None]:
-    """Write a failure into the journal, which tells of it when no file can."""
+    """Write an error of the build into the journal, and raise it again."""
     try:
         yield
     except Exception as error:
@@ -364,12 +394,14 @@ def _written_down(config: Config, now: datetime) -> Iterator[None]:
 
 
 def _keep_apart(warehouse: Warehouse, origin: str) -> None:
-    """Refuse to mix invented calls with real ones in one warehouse."""
+    """Raise `ConfigError` if the warehouse has calls of another origin."""
     mark = warehouse.origin
     if mark.is_dir():
         raise FileError(f"{mark} is a folder, where a file must be; delete it")
-    held = mark.read_bytes().decode("utf-8", "replace").strip() if mark.exists() else ""
-    if held not in ORIGINS:
+    found = (
+        mark.read_bytes().decode("utf-8", "replace").strip() if mark.exists() else ""
+    )
+    if found not in ORIGINS:
         if mark.exists():
             tell(f"{mark} did not say whose calls these are; now it says: {origin}")
         incoming = mark.with_name(f"{mark.name}.incoming")
@@ -377,10 +409,10 @@ def _keep_apart(warehouse: Warehouse, origin: str) -> None:
         with private():
             incoming.write_text(origin + "\n")
         incoming.replace(mark)
-        held = origin
-    if held != origin:
+        found = origin
+    if found != origin:
         raise ConfigError(
-            f"{warehouse.root} holds calls of the {held} and this run would add calls "
+            f"{warehouse.root} holds calls of the {found} and this run would add calls "
             f"of the {origin}; name another folder as CALLHOUSE__WAREHOUSE, or "
             "delete it"
         )

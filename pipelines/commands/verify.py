@@ -1,8 +1,8 @@
 """Compare what is stored with what was loaded, and with what its vendor counts.
 
-Three counts of every window that is held are compared: what its last complete reading
+Three counts of every window that is stored are compared: what its last complete reading
 brought, what the raw file holds of it now, and the vendor's total today, for which
-only the first page of a question is asked. Calls that are held and are not in the
+only the first page of a question is asked. Calls that are stored and are not in the
 published tables are a fourth. Nothing is written and nothing is mended.
 """
 
@@ -17,12 +17,12 @@ from pipelines.load.loader import reading
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, overlaps
 from pipelines.sources import streams_of
-from pipelines.warehouse.ledger import HeldWindow, held_windows, past_reads
+from pipelines.warehouse.ledger import StoredWindow, past_reads, stored_windows
 from pipelines.warehouse.locks import only_one
 from pipelines.warehouse.migration import refuse_other_tables
 from pipelines.warehouse.records import unbuilt
 
-LOST, DIFFERENT, UNKNOWN, UNBUILT = "lost", "different", "unknown", "unbuilt"
+MISSING, DIFFERENT, UNKNOWN, UNBUILT = "missing", "different", "unknown", "unbuilt"
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Finding:
     start: datetime
     end: datetime
     kind: str
-    """lost: fewer are held than came; different: the vendor has another number;
+    """missing: fewer are stored than came; different: the vendor has another number;
     unknown: the vendor did not say; unbuilt: not in the published tables."""
-    held: int
+    stored: int
     expected: int | None
     remedy: str
 
@@ -56,7 +56,7 @@ class Verdict:
 def verify(
     vendor: Vendor, config: Config, now: datetime, span: Interval | None = None
 ) -> Verdict:
-    """Compare what is held of a vendor, in a span or everywhere, with what should be.
+    """Compare what is stored of a vendor, in a span or everywhere, with what should be.
 
     Raises `pipelines.warehouse.locks.LockedError` while the vendor is being loaded.
     """
@@ -66,43 +66,45 @@ def verify(
         only_one(lock, f"loading {vendor.name}"),
         reading(config.warehouse, vendor.name) as raw,
     ):
-        held = [
+        stored = [
             window
             for stream in streams
-            for window in held_windows(raw, stream)
+            for window in stored_windows(raw, stream)
             if span is None or overlaps((window.start, window.end), span)
         ]
-        found = list(_lost(vendor, held))
-        lost = {(one.account, one.table, one.start) for one in found}
+        found = list(_missing(vendor, stored))
+        missing = {(one.account, one.table, one.start) for one in found}
         requests = 0
         reads = past_reads(raw)
         for account in vendor.accounts:
-            own = comparable(vendor, account, held)
+            own = comparable(vendor, account, stored)
             counted = count(account, own, reads, now)
             requests += counted.requests
             found += [
                 finding
                 for finding in _different(vendor, own, counted)
-                if (finding.account, finding.table, finding.start) not in lost
+                if (finding.account, finding.table, finding.start) not in missing
             ]
         found += _unbuilt(vendor, config, raw, streams, span)
     return Verdict(
         vendor.name,
-        len(held),
-        sum(window.rows_held for window in held),
+        len(stored),
+        sum(window.rows_stored for window in stored),
         requests,
         tuple(sorted(found, key=lambda one: (one.account, one.table, one.start))),
     )
 
 
-def _lost(vendor: Vendor, held: Sequence[HeldWindow]) -> Iterator[Finding]:
-    for window in held:
-        if window.rows_held < window.rows_inside:
-            yield _finding(vendor, window, LOST, window.rows_held, window.rows_inside)
+def _missing(vendor: Vendor, stored: Sequence[StoredWindow]) -> Iterator[Finding]:
+    for window in stored:
+        if window.rows_stored < window.rows_inside:
+            yield _finding(
+                vendor, window, MISSING, window.rows_stored, window.rows_inside
+            )
 
 
 def _different(
-    vendor: Vendor, own: Sequence[HeldWindow], counted: Counted
+    vendor: Vendor, own: Sequence[StoredWindow], counted: Counted
 ) -> Iterator[Finding]:
     has_some = any(counted.totals.values())
     for one in differences(own, counted.totals):
@@ -140,9 +142,9 @@ def _unbuilt(
 
 def _finding(
     vendor: Vendor,
-    window: HeldWindow,
+    window: StoredWindow,
     kind: str,
-    held: int,
+    stored: int,
     expected: int | None,
     *,
     confirms: bool = False,
@@ -160,7 +162,7 @@ def _finding(
         window.start,
         window.end,
         kind,
-        held,
+        stored,
         expected,
         remedy,
     )

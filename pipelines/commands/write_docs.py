@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.commands.run import MODELS, given_to_models
+from pipelines.commands.run import MODELS, open_model_inputs
 from pipelines.config.model import SETTLE_AFTER, Config
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
@@ -49,8 +49,8 @@ def docstring(vendor: str) -> str:
     return inspect.getdoc(importlib.import_module(f"pipelines.sources.{vendor}")) or ""
 
 
-def terms(vendor: str) -> Mapping[str, str]:
-    """Return a docstring's terms, such as Limits, in their order, each as one line."""
+def topics(vendor: str) -> Mapping[str, str]:
+    """Return the topics of a docstring in their order, such as Limits: a line each."""
     below = docstring(vendor).rpartition("|\n")[2]
     parts = re.split(r"^(?=[A-Z]\w+: )", below, flags=re.MULTILINE)
     pairs = (part.split(": ", 1) for part in parts[1:])
@@ -75,7 +75,7 @@ def section() -> str:
         for stream, row in zip(streams_of(vendor), listed(vendor), strict=True)
     ]
     doubts = [
-        [vendor, terms(vendor)["Limits"], _short(terms(vendor)["Unverified"])]
+        [vendor, topics(vendor)["Limits"], _short(topics(vendor)["Unverified"])]
         for vendor in vendors()
     ]
     heads = zip(HEADS, (streams, doubts), strict=True)
@@ -94,7 +94,7 @@ def renewed(readme: str) -> str:
 def _horizons(stream: Stream) -> tuple[str, str]:
     """Return how long windows of a stream are read again, and when a cost is final."""
     if stream.is_reference:
-        return "every night", "-"
+        return "every run", "-"
     again = _days(stream.lookback)
     if stream.lag >= DAY:
         again = f"{again}, from {_days(stream.lag)} on"
@@ -121,10 +121,10 @@ def schema() -> str:
     """Return the schema page, from an empty warehouse."""
     with TemporaryDirectory() as folder:
         empty = Config(Warehouse(Path(folder)), vendors=())
-        with given_to_models(empty, datetime.now(UTC)) as given:
+        with open_model_inputs(empty, datetime.now(UTC)) as inputs:
             built = empty.warehouse.build
-            build(built, MODELS, given.raw, given.context)
-            graph = read_graph(MODELS, given.context)
+            build(built, MODELS, inputs.raw, inputs.context)
+            graph = read_graph(MODELS, inputs.context)
         return page(graph, types(built))
 
 

@@ -137,15 +137,15 @@ def merge_into(path: Path, given: Sequence[FxRate]) -> Merged:
 
     Raises `ConfigError` for a table that cannot be read; it is as it was then.
     """
-    held = {one.key: one for one in read_fx_rates(path)}
+    known = {one.key: one for one in read_fx_rates(path)}
     news = [
-        one for one in given if one.rate != getattr(held.get(one.key), "rate", None)
+        one for one in given if one.rate != getattr(known.get(one.key), "rate", None)
     ]
-    replaced = tuple((held[one.key], one) for one in news if one.key in held)
-    after = {**held, **{one.key: one for one in news}}
+    replaced = tuple((known[one.key], one) for one in news if one.key in known)
+    after = {**known, **{one.key: one for one in news}}
     if news:
         _write(path, (after[key] for key in sorted(after)))
-    return Merged(tuple(given), replaced, len(after) - len(held))
+    return Merged(tuple(given), replaced, len(after) - len(known))
 
 
 def _rate(path: Path, number: int, cells: Sequence[str]) -> FxRate:

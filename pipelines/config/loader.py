@@ -1,9 +1,9 @@
-"""The configuration: two TOML files and the environment, read once, typed, strict.
+"""Read the configuration, two TOML files and the environment, into typed values.
 
-``config.toml`` holds what may be shown, ``secrets.toml`` what may not, and variables
-named ``CALLHOUSE__SOURCES__<VENDOR>__<KEY>`` override both. What a vendor may be
-told are the fields of its source's `Settings`; anything else is refused with
-the nearest key named, because a misspelt key is a setting that silently is not set.
+``config.toml`` has what may be shown, ``secrets.toml`` has the credentials. Variables
+named ``CALLHOUSE__SOURCES__<VENDOR>__<KEY>`` override both. The keys of a vendor are
+the fields of its source's `Settings`. Any other key is an error with the nearest key
+in it, because a misspelt key would silently have no effect.
 """
 
 import grp
@@ -42,16 +42,16 @@ ACCOUNT_KEYS: Mapping[str, Any] = {
 _Days = Annotated[float, msgspec.Meta(ge=0)]
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": _Days, "settle_days": _Days}
 MOST, MOST_DAYS = 10**9, 36_500
-"""Above them, a number is a slip, and a date would have no room for the days."""
+"""A larger number is a mistake, and a date that many days away does not exist."""
 DAYS = frozenset({"history_days", "lookback_days", "settle_days"})
 CURRENCIES = frozenset({"currency", "reporting_currency"})
 UNUSABLE = frozenset("'%?=")
-"""What dlt ends a name at, decodes, or takes for a parameter or a partition."""
+"""Characters to which dlt gives a meaning of its own in a path."""
 SENT_IN_HEADERS = frozenset({"api_key"})
-"""Settings that are sent as they are, where nothing but ASCII can be sent."""
+"""Settings that are sent in an HTTP header, which can only have ASCII."""
 ALIAS = re.compile(r"[\w.-]+")
-"""What an account may be called: ``vendor:account:id`` names each call, so that a
-colon would give two calls one key."""
+"""The name of an account. The key of a call is ``vendor:account:id``, so a name with a
+colon could give two calls one key."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ _Settings = dict[tuple[str, ...], Setting]
 def read_config(
     folder: Path = Path("config"), environment: Mapping[str, str] = os.environ
 ) -> Config:
-    """Read the whole configuration; vendors without any credential are left out.
+    """Read the configuration of a folder; a vendor without credentials is left out.
 
-    Raises `ConfigError` for an unknown key, a value of the wrong type, credentials
-    that are given in part, and secrets that others can read.
+    Raises `ConfigError` for an unknown key, a value of the wrong type, incomplete
+    credentials, and files that other users can read or write.
     """
     settings: _Settings = {}
     for name in ("config.toml", "secrets.toml"):
@@ -104,10 +104,11 @@ def read_config(
 
 
 def config_folder(named: Path | None, own: Path) -> Path:
-    """Return the whole path of the configuration: named, `config` here, or the user's.
+    """Return the absolute path of the configuration folder.
 
-    Where there is none, that of `config` here: all may come from the environment.
-    Raises `ConfigError` for a named folder that is missing.
+    That is the named one, else ``config`` in the working directory, else ``own``, the
+    user's. If none exists it is ``config``: all may come from the environment. Raises
+    `ConfigError` for a named folder that does not exist.
     """
     if named is not None:
         if not named.is_dir():
@@ -122,9 +123,9 @@ def config_folder(named: Path | None, own: Path) -> Path:
 
 
 def _file(path: Path) -> _Settings:
-    """Read a file that nobody else can have written.
+    """Read a TOML file; raise `ConfigError` if another user could have written it.
 
-    Who can write it can have the credentials sent to an address of their own.
+    Whoever can write it can send the credentials to an address of their own.
     """
     status = path.stat()
     if path.name == "secrets.toml":
@@ -145,9 +146,9 @@ def _file(path: Path) -> _Settings:
 
 
 def _others_can_write(status: os.stat_result) -> bool:
-    """Return True if users other than the owner can.
+    """Return True if users other than the owner can write a file or folder.
 
-    Where each user has a group of the same name, that group is nobody else.
+    A group with the name of the owner and without members is the owner alone.
     """
     if not status.st_mode & stat.S_IWGRP:
         return bool(status.st_mode & stat.S_IWOTH)
@@ -199,7 +200,7 @@ def _general(settings: _Settings) -> _General:
 
 
 def _mode(settings: _Settings, text: str) -> int:
-    """Return who may read what is published, from octal digits as chmod takes them."""
+    """Return the mode of the published file, from octal digits as in chmod."""
     if re.fullmatch(r"0?6[04][04]", text):
         return int(text, 8)
     setting = settings.get(("callhouse", "published_mode"))
@@ -211,9 +212,9 @@ def _mode(settings: _Settings, text: str) -> int:
 
 
 def _warehouse(settings: _Settings, text: str) -> Path:
-    """Return the folder of the warehouse, under which dlt and DuckDB can work.
+    """Return the folder of the warehouse.
 
-    Raises `ConfigError` with the character that they cannot have in a path.
+    Raises `ConfigError` for a character that dlt or DuckDB cannot have in a path.
     """
     setting = settings.get(("callhouse", "warehouse"))
     place = setting.place if setting else "[callhouse] warehouse"
@@ -237,7 +238,7 @@ def _warehouse(settings: _Settings, text: str) -> Path:
 
 
 def _vendors(settings: _Settings) -> Any:  # noqa: ANN401
-    """Return a function from a vendor's name to its section, all names checked."""
+    """Return a function from the name of a vendor to its section; check all names."""
     sections: dict[str, _Settings] = {name: {} for name in vendors()}
     for path, setting in settings.items():
         if path[0] == "sources":
@@ -305,16 +306,16 @@ def _account(
 
 @cache
 def _time_zones() -> frozenset[str]:
-    """Return the zones that the models can use: DuckDB has a table of its own."""
+    """Return the names of time zones that DuckDB knows, which the models use."""
     with duckdb.connect() as connection:
         zones = connection.table_function("pg_timezone_names").project("name")
         return frozenset(name for (name,) in zones.fetchall())
 
 
 def _text(place: str, key: str, text: str) -> str:
-    """Return a text without the line end that a paste or a mounted secret leaves.
+    """Return a text without the line end that a paste or a mounted secret has.
 
-    No word of it is in an error: it may be a secret.
+    Raises `ConfigError`, without the text: it may be a secret.
     """
     if key.endswith("_url") and (trouble := trouble_with(text)):
         raise ConfigError(f"{place}: {key} {trouble}")

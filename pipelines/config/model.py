@@ -1,4 +1,4 @@
-"""What a run is told: vendors, their accounts, and where and how to build."""
+"""The configuration as typed values: vendors, their accounts, and where to build."""
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -10,40 +10,41 @@ from pipelines.extract.source import SourceSettings
 from pipelines.warehouse.paths import Warehouse
 
 SETTLE_AFTER = timedelta(days=7)
-"""A call is asked for until it is this old; what is known of it then is final."""
+"""The default finality horizon: a call this old is final, whatever is pending."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """One login at one vendor."""
+    """One account at a vendor: its credentials and settings."""
 
     vendor: str
     alias: str
     settings: SourceSettings = field(default_factory=SourceSettings)
-    """The vendor's own, credentials among them; those of nobody where the account is
+    """Those of the vendor's source, with credentials; empty for an account that is
     loaded and no longer configured."""
     currency: str | None = None
     time_zone: str | None = None
     region: str | None = None
-    """ISO alpha-2 of the country whose national form its phone numbers have."""
+    """ISO 3166-1 alpha-2 code of the country in whose national form numbers are."""
     decimal_separator: str | None = None
-    """What an amount such as 1,019 has before its decimals, where a text is one."""
+    """"." or ",", for vendors that send amounts as text, such as "1,019"."""
 
 
 @dataclass(frozen=True)
 class Vendor:
-    """One vendor with the accounts that have their credentials."""
+    """One vendor with the accounts that have credentials."""
 
     name: str
     accounts: tuple[Account, ...]
     lookback: timedelta | None
-    """As configured; `Stream.lookback_or` says where it holds."""
+    """As configured; None: each stream's own. See `Stream.lookback_or`."""
     settle_after: timedelta
+    """The finality horizon: how old a call is when it is final."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """All that a run is told."""
+    """The whole configuration of a run."""
 
     warehouse: Warehouse
     vendors: tuple[Vendor, ...]
@@ -54,9 +55,9 @@ class Config:
     service_level_seconds: int = 20
     keep_snapshots: int = 3
     published_mode: int = 0o640
-    """Who may read what is published."""
+    """The mode of the published file."""
     rate_cards: tuple[RateCard, ...] = ()
     is_as_of: bool = True
-    """Whether a run is given its time, and does not take the machine's."""
+    """True: the time was set with --now, and is not that of the machine's clock."""
     fx_rates: Path | tuple[FxRate, ...] = field(default=(), repr=False, compare=False)
-    """Their table, which `fx_rates.rates_of` reads for a build only; or rates."""
+    """The file of rates, which `fx_rates.rates_of` reads for a build; or the rates."""

@@ -1,6 +1,6 @@
-"""Prices that the operator knows of, for vendors that give none; checked strictly.
+"""Read rate cards: prices that the operator knows, for vendors that send none.
 
-A card that matches no call is a price that silently is not counted.
+Every key is checked, because a card that matches no call would silently not count.
 """
 
 import re
@@ -36,15 +36,16 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 DAY = timedelta(days=1)
 SMALLEST = Decimal("0.000001")
 MOST = 10**12
-"""What money and seconds have room for: DECIMAL(18, 6)."""
+"""Amounts of money and seconds are DECIMAL(18, 6), so they are smaller than this."""
 
 
 @dataclass(frozen=True)
 class RateCard:
-    """The price of one component of an account's calls in one direction.
+    """The price of one cost component of an account's calls in one direction.
 
-    Increment and minimum are seconds; the allowance is units of a UTC month that cost
-    nothing, and the base cost is paid once in it. Both days are UTC days and count.
+    ``unit_price`` is per ``unit``; ``increment`` and ``minimum`` are in seconds.
+    ``allowance`` is the number of units per UTC month that cost nothing, ``base_cost``
+    is paid once per month. Both days are UTC days, and part of the validity.
     """
 
     vendor: str
@@ -61,10 +62,10 @@ class RateCard:
     allowance: Decimal = Decimal(0)
     valid_to: date | None = None
     overrides: bool = False
-    """Counts even where the vendor gives a price itself."""
+    """True: it counts also for calls to which the vendor gives a price."""
 
     def is_valid(self, day: date) -> bool:
-        """Return True if it prices the calls of a day."""
+        """Return True if the card is valid on a UTC day."""
         return self.valid_from <= day and (
             self.valid_to is None or day <= self.valid_to
         )
@@ -73,9 +74,9 @@ class RateCard:
 def read_rate_cards(
     path: Path, accounts: Mapping[str, Collection[str]]
 ) -> tuple[RateCard, ...]:
-    """Read every ``[[rate_card]]``; ``accounts`` are the configured ones by vendor.
+    """Return every ``[[rate_card]]`` of a file; ``accounts`` are names by vendor.
 
-    Raises `ConfigError` for what matches no call or means nothing.
+    Raises `ConfigError` for a card that can match no call, or has an invalid value.
     """
     if not path.exists():
         return ()
@@ -125,7 +126,7 @@ def _oddities(card: RateCard) -> Iterator[tuple[str, str]]:
 
 
 def _refuse_twins(path: Path, cards: Sequence[RateCard]) -> None:
-    """Refuse a second card from the same day on: neither would be the later one."""
+    """Raise `ConfigError` for two cards of one component that start on one day."""
     first: dict[tuple[str, str, str, str, date], int] = {}
     for number, card in enumerate(cards, start=1):
         of = (card.vendor, card.account, card.direction, card.component)
@@ -137,7 +138,7 @@ def _refuse_twins(path: Path, cards: Sequence[RateCard]) -> None:
 
 
 def _refuse_two_currencies(path: Path, cards: Sequence[RateCard]) -> None:
-    """Refuse cards that would give one call costs in two currencies."""
+    """Raise `ConfigError` for cards that give one call costs in two currencies."""
     ends = {one.valid_to + DAY for one in cards if one.valid_to not in {None, date.max}}
     for day in sorted({one.valid_from for one in cards} | ends):
         latest: dict[tuple[str, str, str], dict[str, tuple[int, RateCard]]] = {}

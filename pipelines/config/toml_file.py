@@ -1,4 +1,4 @@
-"""What somebody wrote into the configuration, and where: an error can say so then."""
+"""Read TOML, and name the place of a value in an error about it."""
 
 import difflib
 import tomllib
@@ -10,19 +10,22 @@ from typing import Any
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the sentence says which key, and what to do."""
+    """The configuration cannot be used; the sentence names the key and the remedy."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One value and where it stands, so that an error can say so."""
+    """A value and its place, such as "config/config.toml: [callhouse] start"."""
 
     value: Any = field(repr=False)
     place: str
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return a file's tables, numbers with a point exact; raises `ConfigError`."""
+    """Return the tables of a TOML file; numbers with a point are Decimal.
+
+    Raises `ConfigError` for a file that is not valid TOML.
+    """
     try:
         return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -30,7 +33,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def nearest(key: str, known: Iterable[str], setting: Setting) -> str:
-    """Return the key if it is known; else refuse it and name the nearest."""
+    """Return a known key; raise `ConfigError` with the nearest one for another."""
     names = sorted(known)
     if key in names:
         return key

@@ -1,4 +1,4 @@
-"""How a request is signed: with a key that stays, or with a token that ends."""
+"""Authentication of requests: a fixed key in a header, or a token that expires."""
 
 import copy
 import threading
@@ -9,17 +9,17 @@ from collections.abc import Callable
 import requests
 from requests.auth import AuthBase
 
-from pipelines.extract.errors import PassingError, SignInError, VendorError
+from pipelines.extract.errors import AuthError, RetryableError, VendorError
 
 SHARED_SECONDS = 600.0
-"""A token that is lost twice in so short a time was ended by somebody else."""
+"""A token rejected twice within so many seconds was ended by another program."""
 
 
 class HeaderKey(AuthBase):
-    """A key that never changes, sent in a header of its own."""
+    """Sends a fixed key in a header."""
 
     def __init__(self, header: str, key: str) -> None:
-        """Name the header and hold the key."""
+        """Keep the name of the header and the key."""
         self.header = header
         self._key = key
 
@@ -30,11 +30,12 @@ class HeaderKey(AuthBase):
 
 
 class BearerToken(AuthBase):
-    """A token that expires: taken before it is needed, and again when refused.
+    """Sends a token that expires; it is renewed before its end and when rejected.
 
-    ``issue`` returns the token and its life in seconds. A session's cookie is such a
-    token as well, in another ``header`` and without a ``scheme``. Where another program
-    can end it by signing in, ``shared`` names what both use. Threads may share it.
+    ``issue`` signs in, and returns the token and its life in seconds. A session cookie
+    is such a token in another ``header``, without a ``scheme``. If another program can
+    end the token by signing in, ``shared`` names what both use, such as "app". Threads
+    may share a token.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class BearerToken(AuthBase):
         scheme: str = "Bearer ",
         shared: str = "",
     ) -> None:
-        """Take nothing yet: a run with nothing to load signs in nowhere."""
+        """Do not sign in yet: a run that has nothing to load needs no token."""
         self.header = header
         self.scheme = scheme
         self.shared = shared
@@ -52,44 +53,44 @@ class BearerToken(AuthBase):
         self._turn = threading.Lock()
         self._token = ""
         self._renew_at = 0.0
-        self._losses: deque[float] = deque(maxlen=2)
-        self._error: SignInError | None = None
+        self._rejections: deque[float] = deque(maxlen=2)
+        self._error: AuthError | None = None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the token, renewing it in the last tenth or minute of its life.
+        """Add the token, renewed in the last minute or tenth of its life.
 
-        Raises `SignInError` where another try may help, and otherwise a `VendorError`
-        that stops the account.
+        Raises `AuthError` if signing in may succeed later, and else a `VendorError`
+        with ``stops_account``.
         """
         known = self._error
         with self._turn:
             if self._error is not None and self._error is not known:
-                # Another thread has just tried in vain; its answer is this one's too.
+                # Another thread has just failed to sign in; so would this one.
                 raise copy.copy(self._error)
             if time.monotonic() >= self._renew_at:
                 self._renew()
             request.headers[self.header] = self._value
         return request
 
-    def forget(self, refused: str) -> None:
-        """Renew the token before the next request, if it is the one that was refused.
+    def invalidate(self, rejected: str) -> None:
+        """Renew the token before the next request, if it is the one that was rejected.
 
-        Another thread may have renewed it since that request was signed.
+        ``rejected`` is the header's value; another thread may have renewed it since.
         """
         with self._turn:
-            if self._token and refused == self._value:
+            if self._token and rejected == self._value:
                 self._token = ""
                 self._renew_at = 0.0
-                self._losses.append(time.monotonic())
+                self._rejections.append(time.monotonic())
 
     @property
     def is_ended_by_others(self) -> bool:
-        """Return True if tokens that were just issued are refused again and again."""
+        """Return True if two tokens were rejected within `SHARED_SECONDS`."""
         with self._turn:
             return (
                 bool(self.shared)
-                and len(self._losses) == self._losses.maxlen
-                and time.monotonic() - self._losses[0] < SHARED_SECONDS
+                and len(self._rejections) == self._rejections.maxlen
+                and time.monotonic() - self._rejections[0] < SHARED_SECONDS
             )
 
     @property
@@ -100,8 +101,8 @@ class BearerToken(AuthBase):
         began = time.monotonic() if self._error is None else self._error.since
         try:
             self._token, life = self._issue()
-        except PassingError as error:
-            self._error = SignInError(
+        except RetryableError as error:
+            self._error = AuthError(
                 f"cannot sign in: {error}", wait=error.wait, since=began
             )
             raise self._error from None

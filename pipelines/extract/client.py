@@ -1,8 +1,7 @@
-"""The one place that talks HTTP: deadline, retry, pacing, sign-in, honest errors.
+"""The HTTP client of one account: deadline, retries, rate limit, auth and errors.
 
-A source says what to ask and how the vendor words an error; everything that goes
-wrong on the way ends here, as an answer or as one `VendorError` whose sentence is
-fit for a log: no query string, no body, no credential, no phone number.
+Whatever goes wrong becomes one `VendorError`, whose message is fit for a log: it has
+no query string, no body, no credential and no phone number.
 """
 
 import logging
@@ -27,18 +26,18 @@ from pipelines.extract.address import is_loopback, trouble_with
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.deadline import Adapter, Deadline
 from pipelines.extract.errors import (
-    GONE,
-    PassingError,
-    Refusal,
-    Refused,
-    SignInError,
-    TooMuchError,
+    NO_LONGER_SERVED,
+    ApiError,
+    AuthError,
+    ClassifyError,
+    ResultTooLargeError,
+    RetryableError,
     VendorError,
     clean,
     date_of,
     seconds_to_wait,
 )
-from pipelines.extract.rate_limit import Allowance, SpentError, VendorRun
+from pipelines.extract.rate_limit import QuotaUsedError, RateLimit, VendorRun
 from pipelines.planning.reasons import AUTH, CLOCK, OTHER, QUOTA
 from pipelines.planning.windows import CLOCKS_APART
 
@@ -50,33 +49,34 @@ logging.getLogger("urllib3").propagate = False
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 DEADLINE_SECONDS = 180.0
-"""For one whole exchange: a read timeout alone lets a byte a minute through."""
+"""For one request and its whole response: a read timeout bounds one byte only."""
 BODY_BYTES = 64 * 1024 * 1024
-"""Decoded: far above the largest page, far below a compressed bomb."""
+"""The largest decoded body: far above a page, far below a compression bomb."""
 ATTEMPTS = 6
-ATTEMPTS_WHEN_TOO_MUCH = 2
-"""An answer that takes the vendor too long takes it too long again."""
+ATTEMPTS_WHEN_TOO_LARGE = 2
+"""For a result that is too large: it will be too large again."""
 LONGEST_BACKOFF = 60.0
+"""In seconds."""
 SIGN_IN_SECONDS = 60.0
-"""An account that nobody could sign in for this long is given up."""
+"""An account for which signing in fails for so long is given up in this run."""
 SIGN_IN_DEADLINE = 20.0
-"""For one answer to a sign-in: a few of these fit into the time for all."""
+"""For one request to sign in; a few of them fit into `SIGN_IN_SECONDS`."""
 PATIENCE_SECONDS = 600.0
-"""A run that has lost more than this to a vendor leaves the rest to the next one."""
+"""A run that has waited this long for a vendor leaves the rest to the next run."""
 CERTIFICATE_TROUBLE = {
     9: "is not valid yet; check this machine's clock",
     10: "has expired; only the vendor can renew it",
     62: "is made out for another host; check base_url",
     64: "is made out for another host; check base_url",
 }
-"""OpenSSL's codes. Any other means that nobody this machine trusts has signed it."""
+"""By OpenSSL's code; any other code: an issuer that this machine does not trust."""
 
 MONTH = 30 * 86_400.0
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
-"""Signs a request, as `requests` has it; `BearerToken` can also renew."""
+"""Adds credentials to a request, as in `requests`; `BearerToken` also renews them."""
 
 
 _ESCAPE = re.compile(
@@ -86,10 +86,10 @@ _ESCAPE = re.compile(
 
 
 def _decoded(body: bytes, shape: type[T]) -> T:
-    """Decode an answer, with U+FFFD for each half of a character in it.
+    """Decode a body, with U+FFFD for each half of a surrogate pair in it.
 
     A vendor that shortens a text may cut an emoji in two. No parser reads such a
-    page, and without this one record would keep out all the others.
+    page, so one such record would make the whole page fail.
     """
     try:
         return msgspec.json.decode(body, type=shape)
@@ -107,20 +107,20 @@ def _as_bytes(value: str | bytes) -> bytes:
 
 
 def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Sign nothing: an empty sign-in, or requests would look into .netrc for one."""
+    """Add nothing. Without any auth, `requests` would take credentials from .netrc."""
     return request
 
 
 def _back_off(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    named = error.wait if isinstance(error, PassingError) else None
+    named = error.wait if isinstance(error, RetryableError) else None
     doubled: float = min(LONGEST_BACKOFF, 0.5 * 2.0**state.attempt_number)
     return doubled if named is None else named
 
 
 CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 IN_A_HEADER = re.compile(rb"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
-"""What arrives as it was sent: one line of ASCII, no blank around it."""
+"""A header value that arrives unchanged: one line of ASCII without blanks around it."""
 UNREACHABLE = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
@@ -128,7 +128,7 @@ UNREACHABLE = (
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what libraries have wrapped in it."""
+    """Yield an error and the errors that libraries have wrapped in it."""
     left: list[object] = [error]
     seen: set[int] = set()
     while left:
@@ -141,7 +141,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 class _Thread(threading.local):
-    """What a client keeps apart for each thread: connections and counts."""
+    """What each thread of a client has of its own: connections and counts."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -155,9 +155,9 @@ class _Thread(threading.local):
 
 
 class Client:
-    """One account at one vendor: asks, retries, paces; counts what it did.
+    """Sends the requests of one account, within its rate limit, and counts them.
 
-    Raises `VendorError`, and nothing else, for whatever happens on the wire.
+    Raises `VendorError` for whatever goes wrong on the network, and nothing else.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Client:
         auth: Auth | None = None,
         *,
         requests_per_second: float = 5.0,
-        refused: Refused | None = None,
+        classify_error: ClassifyError | None = None,
         read_seconds: float = READ_SECONDS,
         daily_requests: int = 0,
         requests_today: int = 0,
@@ -175,23 +175,24 @@ class Client:
         run: VendorRun | None = None,
         is_sign_in: bool = False,
     ) -> None:
-        """Open nothing yet; ``requests_per_second`` is the pace of this account.
+        """Open no connection yet.
 
-        ``patience_seconds`` is how long a run waits for the vendor in all, and ``run``
-        counts that for all clients of the run.
-        ``is_sign_in`` asks once: who needs the token asks again, within the attempts of
-        the request that it is for.
-        ``daily_requests`` is its quota in a UTC day, 0 for none, and
-        ``requests_today`` what is spent of it. Threads may share a client: each has
-        connections and counts of its own.
+        ``requests_per_second`` is the rate limit of the account, ``daily_requests`` its
+        quota in a UTC day (0: none), ``requests_today`` what is used of it.
+        ``patience_seconds`` is how long a run waits for the vendor in all; ``run``
+        counts that for all clients of the run. ``is_sign_in`` sends a request once: the
+        request that needs the token repeats it. Threads may share a client; each has
+        its own connections and counts.
         """
         if trouble := trouble_with(base_url):
             raise VendorError(f"{vendor}: base_url {trouble}", stops_account=True)
         self.vendor = vendor
         self.base_url = base_url.rstrip("/")
         self._auth = auth or _unsigned
-        self._refused = refused
-        self._allowance = Allowance(requests_per_second, daily_requests, requests_today)
+        self._classify_error = classify_error
+        self._rate_limit = RateLimit(
+            requests_per_second, daily_requests, requests_today
+        )
         self._read_seconds = read_seconds
         self._patience = patience_seconds
         self._run = run or VendorRun()
@@ -201,17 +202,17 @@ class Client:
 
     @property
     def sent(self) -> int:
-        """How many requests this thread has sent, retries among them."""
+        """How many requests this thread has sent, with retries."""
         return self._own.sent
 
     @property
     def retries(self) -> int:
-        """How many of them were repeated."""
+        """How many of the sent requests were retries."""
         return self._own.retries
 
     @property
     def cookies(self) -> str:
-        """What the vendor wants sent back, as one header."""
+        """The cookies of this thread's session, as the value of one header."""
         jar = self._own.session.cookies
         return "; ".join(f"{one.name}={one.value}" for one in jar)
 
@@ -225,7 +226,7 @@ class Client:
         data: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | None = None,
     ) -> T:
-        """Send one request and decode the answer as ``shape``."""
+        """Send one request, with retries, and return its JSON decoded as ``shape``."""
         request = requests.Request(
             method,
             self.base_url + path,
@@ -240,11 +241,11 @@ class Client:
             body = self._exchange(request, renew=not signed_in_again)
             signed_in_again = signed_in_again or body is None
             if body is None:
-                raise PassingError("signing in again", wait=0.0)
+                raise RetryableError("signing in again", wait=0.0)
             return self._decode(body, shape, request.url)
 
         retrying = Retrying(
-            retry=retry_if_exception_type(PassingError),
+            retry=retry_if_exception_type(RetryableError),
             stop=self._is_given_up,
             wait=_back_off,
             before_sleep=self._before_retry,
@@ -255,19 +256,19 @@ class Client:
 
     @property
     def warnings(self) -> list[str]:
-        """What an operator should know though every window may be in."""
+        """Sentences for the operator, also if every window is complete."""
         return self._run.warnings
 
     def warn(self, sentence: str) -> None:
-        """Keep a sentence among the warnings of the run, once."""
+        """Add a sentence to the warnings of the run, unless it is there already."""
         self._run.warn(sentence)
 
     def _is_given_up(self, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
         attempts = ATTEMPTS
-        if isinstance(error, TooMuchError):
-            attempts = ATTEMPTS_WHEN_TOO_MUCH
-        if isinstance(error, SignInError):
+        if isinstance(error, ResultTooLargeError):
+            attempts = ATTEMPTS_WHEN_TOO_LARGE
+        if isinstance(error, AuthError):
             ends = error.since + SIGN_IN_SECONDS
             if time.monotonic() + _back_off(state) > ends:
                 return True
@@ -277,7 +278,7 @@ class Client:
         self._own.retries += 1
         wait = state.next_action.sleep if state.next_action else 0.0
         error = state.outcome.exception() if state.outcome else None
-        is_asked_for = isinstance(error, PassingError) and error.wait is not None
+        is_asked_for = isinstance(error, RetryableError) and error.wait is not None
         if is_asked_for and wait > self._patience:
             asked = f"{wait / 60:.0f} minutes" if wait < MONTH else "over a month"
             raise VendorError(
@@ -301,13 +302,14 @@ class Client:
         time.sleep(seconds)
         self._run.lose(began)
 
-    def _spend(self) -> None:
-        """Count a request when its turn has come, or refuse it."""
+    def _wait_for_turn(self) -> None:
+        """Wait for the rate limit, and count a request; raise if the quota is used."""
         try:
-            self._allowance.take()
-        except SpentError:
+            self._rate_limit.take()
+        except QuotaUsedError:
+            quota = self._rate_limit.daily_requests
             raise VendorError(
-                f"the quota of {self._allowance.daily_requests} requests a day of this "
+                f"the quota of {quota} requests a day of this "
                 f"{self.vendor} account (daily_requests) is used up; it resets at "
                 "00:00 UTC, what is loaded stays, a run after that goes on from there",
                 stops_account=True,
@@ -316,27 +318,27 @@ class Client:
         self._own.sent += 1
 
     def _exchange(self, request: requests.Request, *, renew: bool) -> bytes | None:
-        """Send once; None means: the token was refused, try again with a new one."""
+        """Send once and return the body; None: retry it with a new token."""
         place = f"{self.vendor} ({urlsplit(self.base_url).netloc})"
         began = time.monotonic()
         self._refuse_clock(place)
         try:
             prepared = self._prepared(request, place)
-            self._spend()
+            self._wait_for_turn()
             began = time.monotonic()
             response, body = self._sent(prepared, place)
-        except PassingError:
+        except RetryableError:
             self._run.lose(began)
             raise
         if (date := date_of(response.headers)) is not None:
             self._run.compare_clocks(date)
             self._refuse_clock(place)
-        refusal = self._refusal(response.status_code, body)
-        if refusal is None:
+        error = self._api_error(response.status_code, body)
+        if error is None:
             return body
-        sentence = f"{place} {refusal.words}"
-        if refusal.kind == "sign_in" and isinstance(self._auth, BearerToken):
-            self._auth.forget(str(prepared.headers.get(self._auth.header)))
+        sentence = f"{place} {error.message}"
+        if error.kind == "auth" and isinstance(self._auth, BearerToken):
+            self._auth.invalidate(str(prepared.headers.get(self._auth.header)))
             if self._auth.is_ended_by_others:
                 sentence = (
                     f"{place} ended two tokens within minutes of issuing them: another "
@@ -346,23 +348,25 @@ class Client:
                 self.warn(sentence)
             if renew:
                 return None
-        if refusal.kind == "retry":
+        if error.kind == "retry":
             wait = seconds_to_wait(response.headers, datetime.now(UTC))
-            raise PassingError(sentence, wait=wait)
-        if refusal.kind == "too_much":
-            raise TooMuchError(sentence)
-        if refusal.kind == "gone":
-            raise VendorError(f"{sentence}; these days are {GONE}", is_gone=True)
+            raise RetryableError(sentence, wait=wait)
+        if error.kind == "too_large":
+            raise ResultTooLargeError(sentence)
+        if error.kind == "expired":
+            raise VendorError(
+                f"{sentence}; these days are {NO_LONGER_SERVED}", is_expired=True
+            )
         raise VendorError(
             sentence,
-            stops_account=refusal.kind not in {"stop_window", "bad_question"},
-            lacks_scope=refusal.kind == "no_scope",
-            is_bad_question=refusal.kind == "bad_question",
-            reason=AUTH if refusal.kind == "sign_in" else OTHER,
+            stops_account=error.kind not in {"stop_window", "bad_request"},
+            lacks_scope=error.kind == "no_scope",
+            is_bad_request=error.kind == "bad_request",
+            reason=AUTH if error.kind == "auth" else OTHER,
         )
 
     def _refuse_clock(self, place: str) -> None:
-        """Stop once the run's clock and the vendor's have contradicted each other."""
+        """Raise `VendorError` once the run's clock and the vendor's differ too much."""
         if self._run.clock_trouble is not None:
             raise VendorError(
                 f"{place} is not loaded: {self._run.clock_trouble}, over "
@@ -372,29 +376,33 @@ class Client:
                 reason=CLOCK,
             )
 
-    def _refusal(self, status: int, body: bytes) -> Refusal | None:
+    def _api_error(self, status: int, body: bytes) -> ApiError | None:
         try:
-            said = self._refused(status, body) if self._refused else None
+            found = self._classify_error(status, body) if self._classify_error else None
         except (RecursionError, ValueError):
-            said = None  # decoding the answer itself will say so
-        if said is not None:
-            return Refusal(said.kind, clean(said.words))
+            found = None  # decoding the body will raise
+        if found is not None:
+            return ApiError(found.kind, clean(found.message))
         if status in RETRIED:
-            return Refusal("retry", f"keeps answering HTTP {status}")
+            return ApiError("retry", f"keeps answering HTTP {status}")
         if body.lstrip()[:1] == b"<" or status // 100 == 3:  # noqa: PLR2004
-            words = "answered with a web page or a redirect, not with JSON: a login "
-            return Refusal("stop_account", words + "page, a proxy or a wrong base_url")
+            message = "answered with a web page or a redirect, not with JSON: a "
+            message += "login page, a proxy or a wrong base_url"
+            return ApiError("stop_account", message)
         if status in {401, 403}:
-            words = f"refused the credentials (HTTP {status}); check them"
-            return Refusal("sign_in", words)
+            message = f"refused the credentials (HTTP {status}); check them"
+            return ApiError("auth", message)
         if status != 200:  # noqa: PLR2004
-            return Refusal("stop_window", f"answered HTTP {status}, not 200")
+            return ApiError("stop_window", f"answered HTTP {status}, not 200")
         return None
 
     def _prepared(
         self, request: requests.Request, place: str
     ) -> requests.PreparedRequest:
-        """Sign a request; what no request can carry is an error without its text."""
+        """Add the credentials to a request.
+
+        Raises `VendorError`, without the value, for one that no header can carry.
+        """
         request.auth = self._auth
         try:
             prepared = self._own.session.prepare_request(request)
@@ -412,7 +420,7 @@ class Client:
     def _sent(
         self, prepared: requests.PreparedRequest, place: str
     ) -> tuple[requests.Response, bytes]:
-        """Send once and read the answer, within one deadline for it all."""
+        """Send once and read the response, all within one deadline."""
         session, url = self._own.session, str(prepared.url)
         surroundings: dict[str, Any] = dict(
             session.merge_environment_settings(
@@ -441,47 +449,48 @@ class Client:
                 urllib3.exceptions.HTTPError,
             ) as error:
                 if deadline.is_over:
-                    raise PassingError(too_late) from None
+                    raise RetryableError(too_late) from None
                 raise self._trouble(error, place) from None
         if deadline.is_over:  # then the end of the body may be ours, not the vendor's
-            raise PassingError(too_late)
+            raise RetryableError(too_late)
         return response, body
 
     def _trouble(self, error: Exception, place: str) -> VendorError:
-        """Say what went wrong on the way; error texts hold the whole URL, so not they.
+        """Return a network error as a `VendorError`, without its text: it has the URL.
 
-        A certificate does not get better within a run; all else is tried again.
+        Everything is retried except a certificate that is not valid.
         """
         for cause in _causes(error):
             if isinstance(cause, ssl.SSLCertVerificationError):
-                words = CERTIFICATE_TROUBLE.get(
+                trouble = CERTIFICATE_TROUBLE.get(
                     cause.verify_code,
                     "is signed by nobody whom this machine trusts; if that is a proxy "
                     "of your own, set REQUESTS_CA_BUNDLE to the file of its CA",
                 )
                 return VendorError(
-                    f"{place} shows a TLS certificate that {words}", stops_account=True
+                    f"{place} shows a TLS certificate that {trouble}",
+                    stops_account=True,
                 )
             if isinstance(cause, ssl.SSLError) and not isinstance(cause, CUT_OFF):
-                return PassingError(
+                return RetryableError(
                     f"{place} does not agree on TLS ({cause.reason}); check base_url "
                     "and proxies",
                     stops_account=True,
                 )
         for cause in _causes(error):
             if isinstance(cause, urllib3.exceptions.ProxyError):
-                return PassingError(
+                return RetryableError(
                     f"{place} cannot be reached through the proxy that the environment "
                     "names; check HTTPS_PROXY and NO_PROXY",
                     stops_account=True,
                 )
             if isinstance(cause, UNREACHABLE):
-                return PassingError(
+                return RetryableError(
                     f"{place} cannot be reached; check base_url and the network",
                     stops_account=True,
                 )
         *_, innermost = _causes(error)
-        return PassingError(f"{place} broke off: {type(innermost).__name__}")
+        return RetryableError(f"{place} broke off: {type(innermost).__name__}")
 
     def _body(self, response: requests.Response, place: str) -> bytes:
         body = bytearray()
@@ -508,6 +517,6 @@ class Client:
                 f"{self.vendor} {path} changed its shape: {clean(str(error))}"
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise PassingError(
+            raise RetryableError(
                 f"{self.vendor} {path} answered {len(body)} bytes that are not JSON"
             ) from None

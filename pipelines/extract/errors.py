@@ -1,4 +1,4 @@
-"""What a vendor's refusal means, and how it may be told: one sentence fit for a log."""
+"""Errors of a vendor's API, and their text as one sentence that is fit for a log."""
 
 import re
 import unicodedata
@@ -10,18 +10,18 @@ from typing import Literal
 
 from pipelines.planning.reasons import AUTH, EXPIRED, OTHER
 
-GONE = "no longer served"
-"""Ends the sentence of a refusal that will never become an answer."""
+NO_LONGER_SERVED = "no longer served"
+"""The words in which a message says that a vendor has deleted days by their age."""
 
 
 class VendorError(Exception):
-    """A vendor did not answer, or answered what cannot be loaded.
+    """A vendor did not answer, or its answer cannot be loaded.
 
-    ``stops_account`` says that asking on is pointless until somebody acts or time
-    passes: a credential, an address, a quota. ``lacks_scope`` says that the vendor
-    knows the account and does not grant it this one listing; ``is_gone``, that it no
-    longer has what was asked for; ``is_bad_question``, that it refuses a parameter,
-    and may answer to others.
+    ``stops_account``: no other request of the account can succeed in this run, for a
+    reason such as a credential, an address or a quota. ``lacks_scope``: the vendor
+    does not grant the account this one list. ``is_expired``: it no longer has what was
+    asked for. ``is_bad_request``: it rejects a parameter of this request. ``reason``
+    is the word for the ledger (`pipelines.planning.reasons`).
     """
 
     def __init__(
@@ -30,76 +30,82 @@ class VendorError(Exception):
         *,
         stops_account: bool = False,
         lacks_scope: bool = False,
-        is_gone: bool = False,
-        is_bad_question: bool = False,
+        is_expired: bool = False,
+        is_bad_request: bool = False,
         reason: str = OTHER,
     ) -> None:
-        """Keep the sentence an operator will read."""
+        """Keep the sentence that an operator reads."""
         super().__init__(sentence)
-        self.reason = EXPIRED if is_gone else reason
+        self.reason = EXPIRED if is_expired else reason
         self.stops_account = stops_account
         self.lacks_scope = lacks_scope
-        self.is_gone = is_gone
-        self.is_bad_question = is_bad_question
+        self.is_expired = is_expired
+        self.is_bad_request = is_bad_request
 
 
-class PassingError(VendorError):
-    """Worth another try, after ``wait`` seconds if the vendor named a time."""
+class RetryableError(VendorError):
+    """A failure that another attempt may not have; the client retries it."""
 
     def __init__(
         self, sentence: str, *, wait: float | None = None, stops_account: bool = False
     ) -> None:
-        """Keep how long the vendor asks to wait, in seconds; None: it did not say."""
+        """Keep the seconds that the vendor asks to wait; None: it does not say."""
         super().__init__(sentence, stops_account=stops_account)
         self.wait = wait
 
 
-class SignInError(PassingError):
-    """Nobody could be signed in; ``since`` is when that began, of a monotonic clock.
+class AuthError(RetryableError):
+    """Signing in failed, so no window of the account can be read.
 
-    Without a token no window of the account can be read, whatever the reason is.
+    ``since`` is when that began, in seconds of the monotonic clock.
     """
 
     def __init__(
         self, sentence: str, *, wait: float | None = None, since: float = 0.0
     ) -> None:
-        """Keep since when signing in fails."""
+        """Keep the wait in seconds, and since when signing in fails."""
         super().__init__(sentence, wait=wait, stops_account=True)
         self.reason = AUTH
         self.since = since
 
 
 class ExpiredPageError(VendorError):
-    """A later page of a list was refused: its token has ended, its question is old."""
+    """A later page of a list was rejected because its page token has expired."""
 
 
-class TooMuchError(PassingError):
-    """The question has a longer answer than the vendor gives; half of it may not."""
+class ResultTooLargeError(RetryableError):
+    """The window has more records than the vendor lists; half of it may not."""
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """What a vendor's own error body means for us."""
+class ApiError:
+    """An error that a vendor reports, and what follows from it for the load.
+
+    ``kind``: retry the request; the result is too_large, so read the window in halves;
+    bad_request, another request may succeed; auth, sign in again; no_scope, this list
+    is not granted; expired, the vendor no longer has it; stop_account or stop_window,
+    read no more of it in this run. ``message`` is the vendor's own, made fit for a log.
+    """
 
     kind: Literal[
         "retry",
-        "too_much",
-        "bad_question",
-        "sign_in",
+        "too_large",
+        "bad_request",
+        "auth",
         "no_scope",
-        "gone",
+        "expired",
         "stop_account",
         "stop_window",
     ]
-    words: str
+    message: str
 
 
-Refused = Callable[[int, bytes], Refusal | None]
-"""Reads (status, body) as the vendor words its errors; None when it is not an error."""
+ClassifyError = Callable[[int, bytes], ApiError | None]
+"""From the HTTP status and the body to the vendor's error; None: it is not an error."""
 
 
 _JOINERS = "\u200c\u200d"
-"""Parts of words in Persian and Hindi, and of emoji; they steer nothing."""
+"""Joiners in Persian and Hindi words and in emoji; no terminal obeys them."""
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that move a cursor, turn text around or break a line."""
 _PRIVATE_KEY = (
@@ -120,7 +126,10 @@ _PRIVATE = (
 
 
 def clean(text: str) -> str:
-    """Make a vendor's words fit for a log: short, one line, no number, no key."""
+    """Return a vendor's text fit for a log: 200 characters, one line, no secrets.
+
+    URLs, credentials, e-mail addresses and phone numbers are replaced by "…".
+    """
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text[:2000])
     # What cannot be seen may stand between the digits of a number.
     line = "".join(one for one in line if unicodedata.category(one) not in {"Cf", "Cs"})
@@ -130,7 +139,7 @@ def clean(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text with all spelled out that could steer a terminal or a reader."""
+    """Return a text with its control characters written as Python escapes."""
     if text.isprintable():
         return text
     return "".join(
@@ -142,9 +151,9 @@ def escaped(text: str) -> str:
 
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:
-    """Return what a vendor's clock shows; None: it does not say, or not readably.
+    """Return the vendor's time from the header Date; None: absent or not a time.
 
-    What comes out of a cache says when it was made, and how many seconds ago.
+    The header Age is added: a response from a cache has the date of its making.
     """
     try:
         moment = parsedate_to_datetime(headers.get("Date", ""))
@@ -155,11 +164,11 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
 
 
 def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Read every form of "come back later" that a vendor is known to use, in seconds.
+    """Return how long a vendor asks to wait, in seconds; None: it does not ask.
 
     Retry-After as seconds (also with a fraction), as an HTTP date, as an ISO time
     (zoom.md, section 5); X-RateLimit-Remaining-Interval-Milliseconds (whippy.md,
-    section 5). None: not said.
+    section 5).
     """
     milliseconds = headers.get("X-RateLimit-Remaining-Interval-Milliseconds", "")
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", milliseconds.strip()):

@@ -1,8 +1,8 @@
-"""Pages of a listing, read strictly: what a vendor promised must arrive.
+"""Read the pages of a list, and raise an error for every page that is not as promised.
 
-dlt's own paginators end in silence on a renamed key, on an error body and at an
-empty page before the total, and step over records when a vendor caps its pages (each
-seen when it was tried, dlt 1.31); here each of these is an error.
+dlt's own paginators end without an error on a renamed key, on an error body and on an
+empty page before the total, and they skip records if a vendor makes its pages smaller
+than asked for (tried with dlt 1.31). Here each of these is an error.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,55 +14,60 @@ from typing import Any, TypeAlias
 import msgspec
 
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ExpiredPageError, TooMuchError, VendorError, clean
+from pipelines.extract.errors import (
+    ExpiredPageError,
+    ResultTooLargeError,
+    VendorError,
+    clean,
+)
 from pipelines.planning.windows import read_time
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
-"""A vendor's answer with its values still unread."""
+"""A JSON object of a vendor, its values not decoded yet."""
 
 MOST_PAGES = 100_000
 MOST_RECORDS = 2**53
-"""A total above this is not a count: not even JavaScript has a whole number there."""
+"""A larger total is an error: JSON numbers are exact up to here."""
 ERRORS = frozenset({"error", "errors"})
 RESTARTS = 3
-"""So often a window is begun again in one reading because a page token ended."""
+"""So often a window is read from its first page again because a page token expired."""
 ROUND = 1000
-"""A list that ends after a multiple of this may end where its vendor stops counting."""
+"""A list with a multiple of so many records may have been cut short by its vendor."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Records as they came, byte for byte, and what the vendor says of them all."""
+    """One page: records byte for byte as they came, and the vendor's total."""
 
     records: list[msgspec.Raw]
     total: int | None = None
-    """How many records the vendor says the whole window has; None: it does not say."""
+    """The vendor's number of records in the whole window; None: it gives none."""
     part: tuple[datetime, datetime] | None = None
-    """Where the window was too much for one question: the part this is a page of."""
+    """The part of the window that this is a page of; None: the whole window."""
     starts_over: bool = False
-    """The first page again: the pages of this reading before it are void."""
+    """True: the window is read again from here, and the pages before are void."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """One question that is answered in pages."""
+    """One request whose result comes in pages."""
 
     path: str
     records: str
-    """Key of the records in the envelope; promised on every page."""
+    """Key of the records in the envelope; every page must have it."""
     method: str = "GET"
     total: str | None = None
-    """Key of the vendor's total."""
+    """Key of the vendor's total; None: it gives none."""
     total_is_promised: bool = True
     params: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Form fields; what moves from page to page moves here when there are any."""
+    """Form fields; if there are any, the page's parameter is one of them."""
     json: Mapping[str, Any] | None = None
     echoed: Mapping[str, datetime] = field(default_factory=dict)
-    """Keys in which the vendor repeats a time it was asked for, where it does."""
+    """Times that the request has, by the key in which the response repeats them."""
 
     def moved(self, step: Mapping[str, Any]) -> "Listing":
-        """Return the same question for another page."""
+        """Return the same request for another page."""
         if self.data:
             return replace(self, data={**self.data, **step})
         return replace(self, params={**self.params, **step})
@@ -73,22 +78,22 @@ Turn: TypeAlias = Callable[[Envelope, Page, int], Mapping[str, Any] | None]
 
 
 def checked(envelope: Envelope, place: str) -> Envelope:
-    """Return an envelope that has no error in it; one beside the data raises.
+    """Return the envelope; raise `VendorError` if it has an error beside the data.
 
-    What stands beside an error is a part of the data at best.
+    The data beside an error may be incomplete.
     """
     for key, value in envelope.items():
         if key.lower() in ERRORS and not _is_nothing(value):
-            said = clean(bytes(value).decode(errors="replace"))
+            message = clean(bytes(value).decode(errors="replace"))
             raise VendorError(
                 f"{place} sent {key!r} beside its answer, of which the rest may be "
-                f"missing; the window is open ({said})"
+                f"missing; the window is open ({message})"
             )
     return envelope
 
 
 def _is_nothing(value: msgspec.Raw) -> bool:
-    """Return True for what a vendor may write where there is no error."""
+    """Return True for a value that means no error, such as null, 0, "" or []."""
     try:
         return not msgspec.json.decode(value)
     except (ValueError, RecursionError):
@@ -96,7 +101,7 @@ def _is_nothing(value: msgspec.Raw) -> bool:
 
 
 def promised(envelope: Envelope, key: str, shape: type[Any], place: str) -> Any:  # noqa: ANN401
-    """Return a key of the envelope, decoded; its absence or another shape raises."""
+    """Return a decoded key; raise `VendorError` if it is absent or of another shape."""
     if key not in envelope:
         raise VendorError(
             f"{place} answered without {key!r}: its envelope changed, or it hides "
@@ -111,15 +116,15 @@ def promised(envelope: Envelope, key: str, shape: type[Any], place: str) -> Any:
 
 
 def _keys(envelope: Envelope) -> list[str]:
-    """Return the first keys; a vendor that changed may have data for keys."""
+    """Return up to eight keys, made fit for a log: a key may be personal data."""
     return [clean(key) for key in sorted(envelope)[:8]]
 
 
 def by_offset(parameter: str, limit: int) -> Turn:
-    """Go on from as many records as have come, until the total is reached.
+    """Continue at the number of records that came, until the total is reached.
 
-    Not by the page size asked for: a vendor may cap its pages and not say so. Where
-    there is no total, a page that is empty or not full is the last.
+    The page size is not used, because a vendor may send smaller pages than asked for.
+    Without a total, a page with fewer than ``limit`` records is the last.
     """
 
     def turn(_: Envelope, page: Page, so_far: int) -> Mapping[str, Any] | None:
@@ -133,7 +138,7 @@ def by_offset(parameter: str, limit: int) -> Turn:
 
 
 def by_token(parameter: str, key: str, place: str) -> Turn:
-    """Follow the token until it is empty; a missing token is an error."""
+    """Continue with the token of each page until it is empty; it must be there."""
 
     def turn(envelope: Envelope, _: Page, __: int) -> Mapping[str, Any] | None:
         token: str | None = promised(envelope, key, str | None, place)  # type: ignore[arg-type]
@@ -143,9 +148,9 @@ def by_token(parameter: str, key: str, place: str) -> Turn:
 
 
 def by_page(parameter: str, more_key: str, place: str, first: int = 0) -> Turn:
-    """Count pages while the vendor says that there are more; an empty one is the last.
+    """Count pages up while the vendor says that there are more, or up to an empty page.
 
-    Records missing then show in the vendor's total.
+    Records that are missing then show in the vendor's total.
     """
     number = first
 
@@ -161,12 +166,11 @@ def by_page(parameter: str, more_key: str, place: str, first: int = 0) -> Turn:
 def pages(
     client: Client, listing: Listing, turn: Turn, *, tokens_end: bool = False
 ) -> Iterator[Page]:
-    """Read a listing to its end.
+    """Yield all pages of a list.
 
-    Raises `VendorError` when a promised key is missing or of another shape, when a
-    page comes twice, or when the pages never end. With ``tokens_end``, pages are
-    bound to tokens of a short life: a refusal of a later page can only mean its token,
-    and is an `ExpiredPageError`.
+    Raises `VendorError` if a key is missing or of another shape, if a page comes
+    twice, or after `MOST_PAGES` pages. ``tokens_end``: page tokens expire soon, so a
+    later page that is rejected raises `ExpiredPageError`.
     """
     place = f"{client.vendor} {listing.path}"
     so_far = 0
@@ -182,7 +186,7 @@ def pages(
                 json=listing.json,
             )
         except VendorError as error:
-            if error.is_bad_question and tokens_end and number:
+            if error.is_bad_request and tokens_end and number:
                 raise ExpiredPageError(str(error)) from None
             raise
         page = _page(checked(envelope, place), listing, place)
@@ -201,7 +205,7 @@ def pages(
 
 
 def _digest(page: Page) -> bytes:
-    """Return what tells a page from the one before it, which is not kept for that."""
+    """Return a digest of a page, to compare it with the next one."""
     digest = sha256()
     for record in page.records:
         digest.update(record)
@@ -210,10 +214,10 @@ def _digest(page: Page) -> bytes:
 
 
 def _check_echo(envelope: Envelope, listing: Listing, place: str) -> None:
-    """Refuse the answer to another question, by the times that it repeats.
+    """Raise `VendorError` if the times that a response repeats are not those asked for.
 
-    Another form, precision or zone of the same moment makes no difference, and what
-    cannot be read proves nothing. A date alone is the day that was asked for.
+    Format, precision and zone may differ by up to a minute, and a date alone may be
+    the day of the time. A value that is not a time is ignored.
     """
     for key, asked in listing.echoed.items():
         try:
@@ -227,16 +231,16 @@ def _check_echo(envelope: Envelope, listing: Listing, place: str) -> None:
             continue
         raise VendorError(
             f"{place} answered for {key!r} {echo:%Y-%m-%dT%H:%M:%SZ} and was asked for "
-            f"{asked:%Y-%m-%dT%H:%M:%SZ}, so this is the answer to another question, "
-            "perhaps out of a cache; the window is open"
+            f"{asked:%Y-%m-%dT%H:%M:%SZ}, so this is the answer to another request, "
+            "perhaps from a cache; the window is open"
         )
 
 
 def restarted(read: Callable[[], Iterator[Page]]) -> Iterator[Page]:
-    """Read a window, and from its first page again where a page token has ended.
+    """Yield the pages of a window; start again from the first if a token expires.
 
-    Pages of two readings are no whole: what came and went in between would be in
-    neither or in both, so that the first page again makes those before it void.
+    The pages before are void then (`Page.starts_over`): pages of two reads may lack a
+    record that moved in between, or have it twice.
     """
     for restart in range(1 + RESTARTS):
         try:
@@ -250,7 +254,7 @@ def restarted(read: Callable[[], Iterator[Page]]) -> Iterator[Page]:
 
 
 Span: TypeAlias = Callable[[datetime, datetime], Iterator[Page]]
-"""Reads ``[start, end)``; raises `TooMuchError` when that is more than it can get."""
+"""Reads ``[start, end)``; raises `ResultTooLargeError` where that is too much."""
 
 
 def in_halves(
@@ -259,18 +263,17 @@ def in_halves(
     end: datetime,
     shortest: timedelta = timedelta(seconds=1),
 ) -> Iterator[Page]:
-    """Read a span, or both its halves where it is too much for one question.
+    """Yield the pages of a span, or of both its halves if it is too large for one list.
 
-    Some records come twice then. Every page has the total that the vendor gave for
-    the whole: what is asked beyond a half's bounds counts in both halves, so theirs
-    have no sum.
+    Records at the edge of a half may come twice. Every page has the total of the whole
+    span, because the totals of overlapping halves cannot be added.
     """
     whole = None
     try:
         for page in read(start, end):
             whole = page.total
             yield page
-    except TooMuchError:
+    except ResultTooLargeError:
         middle = (start + (end - start) / 2).replace(microsecond=0)
         if end - start <= shortest or not start < middle:
             raise
@@ -287,7 +290,7 @@ def may_be_capped(
     end: datetime,
     shortest: timedelta = timedelta(seconds=1),
 ) -> bool:
-    """Return True if halves must say if a list of ``[start, end)`` was cut short."""
+    """Return True if a list of ``[start, end)`` may be cut short: read its halves."""
     return records > 0 and records % ROUND == 0 and end - start > shortest
 
 

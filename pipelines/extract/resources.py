@@ -1,8 +1,9 @@
-"""From a vendor's pages to the three tables that every load writes together.
+"""Turn the windows of one account into dlt resources of Arrow tables.
 
-The records as they came, byte for byte, beside the keys they are found by; one
-ledger row per window; and the records that could not be read, with the reason. They
-leave in one dlt load package, so a window is never marked done without its calls.
+Three kinds of table are written together: the records, byte for byte, with their keys;
+the ledger, one row per window; and the quarantine, the records that cannot be read,
+with the reason. They go into one dlt load package, so that no window is marked as
+loaded without its records.
 """
 
 from collections import deque
@@ -19,18 +20,18 @@ import pyarrow as pa
 from dlt.extract import DltResource, DltSource
 
 from pipelines.extract.client import Client
-from pipelines.extract.copies import Copy
 from pipelines.extract.errors import VendorError
 from pipelines.extract.raw_schema import KEYS, LEDGER, QUARANTINE, RECORDS
 from pipelines.extract.source import Source
+from pipelines.extract.spool import Location
 from pipelines.extract.window_reader import (
-    ALONE,
+    DEFAULTS,
     READS,
-    Kept,
     Package,
-    Pile,
     Reader,
-    Terms,
+    ReadOptions,
+    Versions,
+    WindowRecords,
 )
 from pipelines.planning.reasons import (
     BEGUN,
@@ -46,7 +47,7 @@ from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Window
 
 FAILURES = 3
-"""So many windows that fail in a row are not the windows' fault."""
+"""After this many failed windows in a row an account is given up for this run."""
 
 ONLY_BEGUN = (
     "the run ended while the records of this window were being stored; it is read "
@@ -54,68 +55,70 @@ ONLY_BEGUN = (
 )
 
 PIECE_BYTES = 4 * 1024 * 1024
-"""Payloads of one table that goes to dlt; a larger record is one by itself."""
+"""Bytes of records in one Arrow table; a larger record is a table by itself."""
 
 
 @dataclass(frozen=True)
 class Portion:
-    """What one load package gets of a window: all of it, unless that is too much."""
+    """The part of a window that goes into one load package; usually all of it."""
 
     stream: Stream
     records: Iterable[pa.Table]
     quarantine: Iterable[pa.Table]
     ledger: pa.Table
     bytes: int
-    """How long its records are together."""
+    """Bytes of its records."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """One window of one account, read to its end or to its error."""
+    """One window of one account that was read, completely or up to an error."""
 
     window: Window
     portions: deque[Portion]
-    """What is still to be stored of it; its ledger row is in the last one."""
+    """The parts that are not stored yet; the last one has the ledger row."""
     error: VendorError | None
 
 
-_Rows: TypeAlias = Iterator[tuple[Copy, dict[str, Any]]]
+_Rows: TypeAlias = Iterator[tuple[Location, dict[str, Any]]]
 
 
 def dlt_source(
     account: str,
     windows: Iterable[Window],
     source: Source,
-    terms: Terms = ALONE,
+    options: ReadOptions = DEFAULTS,
 ) -> DltSource:
     """Return a dlt source that reads windows of one account and yields Arrow tables.
 
-    It has one resource per raw table, the ledger and the quarantine
-    (`pipelines.extract.raw_schema`), and takes nothing from dlt's own configuration.
+    It has one resource per raw table, one for the ledger and one for the quarantine
+    (`pipelines.extract.raw_schema`), and reads no configuration of dlt's.
     """
     named = dlt.source(resources_of, name=source.client.vendor)
-    return named(account, list(windows), source, terms)
+    return named(account, list(windows), source, options)
 
 
 def resources_of(
     account: str,
     windows: Iterable[Window],
     source: Source,
-    terms: Terms = ALONE,
+    options: ReadOptions = DEFAULTS,
 ) -> list[DltResource]:
-    """Turn windows into dlt resources: one per raw table, the ledger, the quarantine.
+    """Return dlt resources: one per raw table, one for the ledger, one for quarantine.
 
-    Endpoints are read in their order, each window drained before it is
-    handed on, so that no vendor's page token waits for a database. A window that
-    fails raises `VendorError`; on terms that say ``keep_going`` it is written into
-    the ledger as failed and the next one is tried, unless the error concerns the
-    whole account. An optional stream that is not granted is unreachable, and the next
-    stream is read; so is a window that its vendor no longer serves, and the next one.
-    ``source.concurrency`` windows are read at the same time. What a full package does
-    not take of a window is the beginning of the next package.
+    Endpoints are read in their order, ``source.concurrency`` windows at the same time.
+    All pages of a window are read before its records are stored, because a page token
+    does not live long enough to wait for a database.
+
+    A window that fails raises `VendorError`. With ``options.keep_going`` it is written
+    into the ledger as failed, and the next window is read, unless the error concerns
+    the whole account. A window that its vendor no longer serves is unreachable, and
+    the next window is read. An optional stream that is not granted is unreachable, and
+    the next stream is read. If a package is full, the rest of a window goes into the
+    next package.
     """
     asked = list(windows)
-    package = terms.package or Package(most=None)
+    package = options.package or Package(most=None)
     begun: list[Read] = package.begun.pop(account, [])
     begun_windows = [read.window for read in begun]
 
@@ -123,7 +126,7 @@ def resources_of(
         failed = 0
         for endpoint in source.endpoints:
             stream = endpoint.stream
-            reader = Reader(stream, account, endpoint.fetch, terms)
+            reader = Reader(stream, account, endpoint.fetch, options)
             own = (window for window in asked if window.stream == stream.name)
             fresh = (window for window in own if window not in begun_windows)
             taken = takewhile(lambda _: not package.is_full, fresh)
@@ -134,7 +137,7 @@ def resources_of(
                 ),
             ):
                 error = read.error
-                if error is not None and not terms.keep_going:
+                if error is not None and not options.keep_going:
                     raise error
                 while read.portions and not package.is_full:
                     portion = read.portions.popleft()
@@ -148,7 +151,7 @@ def resources_of(
                     continue
                 if error is not None and _is_not_granted(stream, error):
                     break
-                if error is not None and error.is_gone:
+                if error is not None and error.is_expired:
                     continue
                 failed = 0 if error is None else failed + 1
                 if error is not None and (error.stops_account or failed == FAILURES):
@@ -165,9 +168,9 @@ def resources_of(
 
 
 def stored_at_once(tables: Mapping[str, pa.Table], load_no: int) -> list[DltResource]:
-    """Return dlt resources that store ready rows, by table, in one package.
+    """Return dlt resources that store rows, by table, in one load package.
 
-    A row that says of no load that it is its own is of load ``load_no``.
+    A row whose ``load_no`` is NULL gets ``load_no``.
     """
     return [
         _hinted(dlt.resource([_numbered(rows, load_no)], name=name), name)
@@ -215,7 +218,7 @@ def _hinted(resource: DltResource, kind: str) -> DltResource:
 def _in_order(
     read: Callable[[Window], Read], windows: Iterable[Window], at_once: int
 ) -> Iterator[Read]:
-    """Read some windows at the same time; no more are held than are read at once."""
+    """Read up to ``at_once`` windows at the same time, and yield them in order."""
     if at_once == 1:
         yield from map(read, windows)
         return
@@ -233,13 +236,13 @@ def _in_order(
 
 
 def _read(reader: Reader, client: Client, asked: Window) -> Read:
-    """Read one window, and say in the ledger what became of it."""
-    started, window = reader.terms.clock(), asked
+    """Read one window, and return its tables with the ledger row of the result."""
+    started, window = reader.options.clock(), asked
     requests, retries = client.sent, client.retries
-    pile, error, state, reason = Pile(), None, "complete", None
+    records, error, state, reason = WindowRecords(), None, "complete", None
     try:
-        pile = reader.read(window, started)
-        state, reason = _state_of(pile, reader)
+        records = reader.read(window, started)
+        state, reason = _state_of(records, reader)
         window = _reached(window, reader, started)
     except VendorError as failure:
         no_scope = _is_not_granted(reader.stream, failure)
@@ -247,8 +250,8 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
         state = "unreachable" if reason in {EXPIRED, NOT_AUTHORIZED} else "failed"
     if reason == SHORT:
         error = VendorError(
-            f"{window} has {pile.total} records by the vendor's count, but sent "
-            f"{pile.distinct} in {READS} readings; it is read again next time"
+            f"{window} has {records.total} records by the vendor's count, but "
+            f"{records.distinct} came in {READS} reads; the next run reads it again"
         )
     about = {
         "account": reader.account,
@@ -257,27 +260,27 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
         "state": state,
         "reason": reason,
         "attempt": window.attempt,
-        "load_no": reader.terms.load_no,
+        "load_no": reader.options.load_no,
         "started_at": started,
-        "finished_at": reader.terms.clock(),
+        "finished_at": reader.options.clock(),
     }
     whole = {
         **about,
         "window_start": window.start,
         "window_end": window.end,
-        "rows_fetched": pile.fetched,
-        "rows_distinct": len(pile.kept),
-        "rows_inside": _inside(reader.stream, window, pile),
-        "rows_quarantined": len(pile.refused),
-        "rows_vanished": len(pile.missing),
-        "rows_known": pile.known,
-        "vendor_total": pile.total,
+        "rows_fetched": records.fetched,
+        "rows_distinct": len(records.kept),
+        "rows_inside": _inside(reader.stream, window, records),
+        "rows_quarantined": len(records.unreadable),
+        "rows_vanished": len(records.missing),
+        "rows_known": records.known,
+        "vendor_total": records.total,
         "requests": client.sent - requests,
         "retries": client.retries - retries,
         "error": None if error is None else str(error),
     }
-    # A part's requests are counted with its whole, and of what was asked a second
-    # beyond its bounds it has copies: it has neither requests nor a distinct number.
+    # Requests are counted with the whole window. Parts overlap by a second, so a part
+    # has no number of distinct records.
     parts = [
         {
             **about,
@@ -286,16 +289,16 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
             "rows_fetched": fetched,
             "split_of": f"{window.start:%Y-%m-%dT%H:%MZ}/{window.end:%Y-%m-%dT%H:%MZ}",
         }
-        for (start, end), fetched in sorted(pile.parts.items())
+        for (start, end), fetched in sorted(records.parts.items())
     ]
-    records = _records(reader, pile, window, started)
-    refused = _quarantine(reader, pile, window, started)
-    package = reader.terms.package
+    kept_rows = _records(reader, records, window, started)
+    unread_rows = _quarantine(reader, records, window, started)
+    package = reader.options.package
     most = package.most if package else None
     cuts = list(
         zip_longest(
-            _cut([copy for *_, copy in _newest_of(pile).values()], most),
-            _cut([copy for *_, copy in pile.refused], most),
+            _cut([location for *_, location in _newest_of(records).values()], most),
+            _cut([location for *_, location in records.unreadable], most),
             fillvalue=(0, 0),
         )
     )
@@ -303,8 +306,8 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
     portions = deque(
         Portion(
             reader.stream,
-            _pieces(islice(records, kept), pile, RECORDS),
-            _pieces(islice(refused, unread), pile, QUARANTINE),
+            _pieces(islice(kept_rows, kept), records, RECORDS),
+            _pieces(islice(unread_rows, unread), records, QUARANTINE),
             pa.Table.from_pylist(
                 [begun] if number < len(cuts) else [whole, *parts], schema=LEDGER
             ),
@@ -315,24 +318,23 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
     return Read(asked, portions, error)
 
 
-def _cut(copies: Iterable[Copy], most: int | None) -> list[tuple[int, int]]:
-    """Return how many copies go into each package, and their bytes."""
+def _cut(records: Iterable[Location], most: int | None) -> list[tuple[int, int]]:
+    """Return the number and the bytes of the records that go into each package."""
     cuts, count, size = [], 0, 0
-    for copy in copies:
-        if most is not None and count and size + copy.length > most:
+    for location in records:
+        if most is not None and count and size + location.length > most:
             cuts.append((count, size))
             count = size = 0
-        count, size = count + 1, size + copy.length
+        count, size = count + 1, size + location.length
     return [*cuts, (count, size)]
 
 
 def _reached(window: Window, reader: Reader, started: datetime) -> Window:
-    """Return what of a window had come by the vendor's own clock.
+    """Return the part of a window that is over by the vendor's own clock.
 
-    What is still to come there has not been read. Raises `VendorError` where that is
-    all of it.
+    Raises `VendorError` if none of it is.
     """
-    run = reader.terms.run
+    run = reader.options.run
     if run is None or window.ids:
         return window
     theirs = started - run.behind
@@ -347,39 +349,41 @@ def _reached(window: Window, reader: Reader, started: datetime) -> Window:
     return replace(window, end=min(window.end, until))
 
 
-def _state_of(pile: Pile, reader: Reader) -> tuple[str, str | None]:
+def _state_of(records: WindowRecords, reader: Reader) -> tuple[str, str | None]:
     """Return the state of a window that was read to its end, and the reason for it."""
-    if reader.terms.counts_only:
+    if reader.options.counts_only:
         return "counted", None
-    if pile.is_short:
+    if records.is_short:
         return "partial", SHORT
-    if pile.counts_more:
+    if records.counts_more:
         return "complete", COUNTS_MORE
-    if not pile.is_steady:
+    if not records.is_steady:
         return "complete", UNSTEADY
-    if pile.missing:  # until the whole run says what became of the records
+    if records.missing:  # until the whole run says what became of the records
         return "partial", MISSING
     return "complete", None
 
 
-def _newest_of(pile: Pile) -> Kept:
+def _newest_of(records: WindowRecords) -> Versions:
     """Return what is stored of a window that was read."""
-    return pile.seen or pile.kept
+    return records.seen or records.kept
 
 
-def _records(reader: Reader, pile: Pile, window: Window, fetched_at: datetime) -> _Rows:
+def _records(
+    reader: Reader, records: WindowRecords, window: Window, fetched_at: datetime
+) -> _Rows:
     about = {
         "account": reader.account,
         "window_from": window.start,
         "fetched_at": fetched_at,
-        "load_no": reader.terms.load_no,
+        "load_no": reader.options.load_no,
     }
-    for record_id, (event_at, _, copy) in _newest_of(pile).items():
-        yield copy, {**about, "record_id": record_id, "event_at": event_at}
+    for record_id, (event_at, _, location) in _newest_of(records).items():
+        yield location, {**about, "record_id": record_id, "event_at": event_at}
 
 
 def _quarantine(
-    reader: Reader, pile: Pile, window: Window, fetched_at: datetime
+    reader: Reader, records: WindowRecords, window: Window, fetched_at: datetime
 ) -> _Rows:
     about = {
         "account": reader.account,
@@ -387,24 +391,26 @@ def _quarantine(
         "window_from": window.start,
         "window_to": window.end,
         "fetched_at": fetched_at,
-        "load_no": reader.terms.load_no,
+        "load_no": reader.options.load_no,
     }
-    for number, reason, copy in pile.refused:
-        yield copy, {**about, "record_no": number, "reason": reason}
+    for number, reason, location in records.unreadable:
+        yield location, {**about, "record_no": number, "reason": reason}
 
 
-def _pieces(rows: _Rows, pile: Pile, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield tables of some MiB of payloads each, at least one, read as they are asked.
+def _pieces(
+    rows: _Rows, records: WindowRecords, schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """Yield tables of about `PIECE_BYTES` of records each, at least one table.
 
-    They bound what dlt, the parquet file and DuckDB hold at once.
+    This bounds the memory of dlt, of the parquet writer and of DuckDB.
     """
     piece: list[dict[str, Any]] = []
     size, is_first = 0, True
-    for copy, row in rows:
-        if pile.copies is None:  # then there are no rows
+    for location, row in rows:
+        if records.spool is None:  # then there are no rows
             break
-        piece.append({**row, "payload": pile.copies.text(copy)})
-        size += copy.length
+        piece.append({**row, "payload": records.spool.text(location)})
+        size += location.length
         if size >= PIECE_BYTES:
             yield pa.Table.from_pylist(piece, schema=schema)
             piece, size, is_first = [], 0, False
@@ -412,11 +418,11 @@ def _pieces(rows: _Rows, pile: Pile, schema: pa.Schema) -> Iterator[pa.Table]:
         yield pa.Table.from_pylist(piece, schema=schema)
 
 
-def _inside(stream: Stream, window: Window, pile: Pile) -> int | None:
-    """Count what lies in the window by its own time, not a second beyond."""
+def _inside(stream: Stream, window: Window, records: WindowRecords) -> int | None:
+    """Count the records whose event time lies in the window; None: it has none."""
     if not stream.is_by_own_time or window.ids:
         return None
-    return sum(window.start <= at < window.end for at, _, _ in pile.kept.values())
+    return sum(window.start <= at < window.end for at, _, _ in records.kept.values())
 
 
 def _is_not_granted(stream: Stream, error: VendorError) -> bool:

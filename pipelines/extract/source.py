@@ -1,4 +1,4 @@
-"""What a vendor's module returns: a client, and the endpoints it lists records from."""
+"""The source of one account, as a vendor's module returns it: client and endpoints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 
 from pipelines.extract.client import PATIENCE_SECONDS, READ_SECONDS, Auth, Client
-from pipelines.extract.errors import Refused
-from pipelines.extract.window_reader import Fetch, Terms
+from pipelines.extract.errors import ClassifyError
+from pipelines.extract.window_reader import Fetch, ReadOptions
 from pipelines.planning.stream import Stream
 
 ZeroOrMore = Annotated[int, msgspec.Meta(ge=0)]
@@ -17,31 +17,31 @@ ZeroOrMore = Annotated[int, msgspec.Meta(ge=0)]
 class SourceSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """What can be configured for an account of any vendor; a vendor adds its own keys.
+    """The settings of an account of any vendor; a vendor's subclass adds its own.
 
-    A key without a default is a credential that the account needs. All numbers but
-    those of `ZeroOrMore` are more than 0.
+    A key without a default is a credential that the account needs. A number must be
+    more than 0, except where its type is `ZeroOrMore`.
     """
 
     base_url: str = ""
     page_size: int = 100
-    """Records of a page."""
+    """Records per page."""
     requests_per_second: float = 4.0
     concurrency: int = 1
     """Windows of the account that are read at the same time."""
     daily_requests: ZeroOrMore = 0
-    """The account's quota in a UTC day; 0: it has none."""
+    """Requests that the account may send in a UTC day; 0: no limit."""
     patience_seconds: float = PATIENCE_SECONDS
-    """How long a run waits for the vendor in all."""
+    """Seconds that a run waits for the vendor in all."""
 
     def __repr__(self) -> str:
-        """Return no value, for some of them are credentials."""
+        """Return the class without values, for some of them are credentials."""
         return f"{type(self).__name__}(...)"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One stream, and the function that reads a window of it page by page."""
+    """A stream and the function that reads one window of it, page by page."""
 
     stream: Stream
     fetch: Fetch
@@ -49,7 +49,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Source:
-    """One account of a vendor: its endpoints in the order in which they are read."""
+    """The client of one account, and its endpoints in the order they are read."""
 
     client: Client
     endpoints: Sequence[Endpoint]
@@ -60,16 +60,16 @@ class Source:
 def client_of(
     vendor: str,
     settings: SourceSettings,
-    options: Terms,
+    options: ReadOptions,
     auth: Auth,
-    refused: Refused,
+    classify_error: ClassifyError,
     *,
     read_seconds: float = READ_SECONDS,
 ) -> Client:
     """Return the client of an account, at its pace and within its quota.
 
-    ``refused`` reads the vendor's error bodies; ``read_seconds`` is how long an answer
-    may take to begin. Raises `VendorError` for an address that cannot be used.
+    ``classify_error`` reads the vendor's error bodies. ``read_seconds`` is how long a
+    response may take to begin. Raises `VendorError` for a base URL that cannot be used.
     """
     return Client(
         vendor,
@@ -80,6 +80,6 @@ def client_of(
         requests_today=options.requests_today,
         patience_seconds=settings.patience_seconds,
         run=options.run,
-        refused=refused,
+        classify_error=classify_error,
         read_seconds=read_seconds,
     )

@@ -1,12 +1,12 @@
-"""One window of one stream, read until what came can be relied on.
+"""Read one window of one stream, again and again until the result can be trusted.
 
-A reading is relied on when it agrees with the vendor's total and has every record
-that is stored of the window, or when it says the same as the one before. A young
-window whose records come and go between its pages is always read twice: one that
-goes hides another, and the total agrees all the same.
+A read is trusted when it has as many records as the vendor's total and every stored
+record of the window, or when it has the same records as the read before. A young
+window whose list may change between two pages is always read twice: one record that
+leaves the list can hide another, and the total is right all the same.
 
-A stored record that does not come is counted, not deleted:
-`pipelines.planning.deletion` says what proves that.
+A stored record that does not come is counted, not deleted; the proof of a deletion is
+in `pipelines.planning.deletion`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,43 +18,44 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from pipelines.extract.copies import Copies, Copy
 from pipelines.extract.errors import VendorError
 from pipelines.extract.pagination import Page
 from pipelines.extract.rate_limit import VendorRun
+from pipelines.extract.spool import Location, Spool
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window
 
 _T = TypeVar("_T")
 Fetch: TypeAlias = Callable[[Window], Iterable[Page]]
 Clock: TypeAlias = Callable[[], datetime]
-_Copy: TypeAlias = tuple[datetime, datetime | None, Copy]
-"""Event time, version, where the payload lies."""
-Kept: TypeAlias = dict[str, _Copy]
-Held: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
-"""From stream, account and window to the records stored of it: event times by id."""
+RecordVersion: TypeAlias = tuple[datetime, datetime | None, Location]
+"""Event time, time of last change where the record has one, and where the bytes lie."""
+Versions: TypeAlias = dict[str, RecordVersion]
+StoredTimes: TypeAlias = Callable[[Stream, str, Window], Mapping[str, datetime]]
+"""Return event times by record id of what is stored of a stream, account and window."""
 
 UNREADABLE = (ValueError, RecursionError, msgspec.MsgspecError)
-"""What `read_keys` raises of a record that cannot be read."""
+"""The errors that `read_keys` raises for a record that cannot be read."""
 READS = 3
-"""A set that moved while it was paged is read again this often, then left open."""
+"""A run reads a window at most this often; if no two reads agree, it is incomplete."""
 DIVISIONS = (2, 4, 8, 16)
-"""Into so many parts a window is cut where its vendor counts more than it lists."""
+"""The numbers of parts into which a window is cut if its vendor lists less than it
+counts."""
 MISPLACED = 5
-"""So many records outside of the window, and more than inside it, are too many."""
+"""A read fails if this many records lie outside of its window, and more than inside."""
 ANY_ZONE = timedelta(hours=14)
-"""No time zone is further from UTC: what lies further outside was not asked for."""
+"""The largest offset from UTC: a record further outside of its window is wrong."""
 MOST_RECORDS = 250_000
-"""Of one reading of a window: their keys stay in memory until it has been read."""
+"""Of one read of a window: their keys stay in memory until it has ended."""
 MOST_BYTES = 1024 * 1024 * 1024
-"""Of one reading of a window, on disk."""
+"""Of one read of a window, on disk."""
 PACKAGE_BYTES = 24 * 1024 * 1024
-"""A load package that holds more takes no further window."""
+"""A load package that has as many bytes of records takes no further window."""
 COUNTING_PAGES = 3
-"""Where the first page has no total, the second or third may."""
+"""So many pages are asked for a total, for the first may not have it."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = DAY
-"""A call dated further ahead of the clock than this was not dated by a clock."""
+"""A record dated further ahead of the clock than this cannot be read."""
 
 
 def utc_now() -> datetime:
@@ -68,87 +69,90 @@ def _nothing(_: Stream, __: str, ___: Window) -> Mapping[str, datetime]:
 
 @dataclass
 class Package:
-    """How far a load package has come; all accounts of a vendor share it."""
+    """How full a load package is; all accounts of a vendor share it."""
 
     most: int | None = PACKAGE_BYTES
-    """None: it takes all windows."""
+    """Bytes of records that it takes; None: no limit."""
     bytes: int = 0
-    """How long the records are that it has got."""
+    """Bytes of the records in it."""
     gave_up: set[str] = field(default_factory=set)
-    """Accounts that are not to be asked any more in this run."""
+    """Accounts of which this run reads no further window."""
     begun: dict[str, list[Any]] = field(default_factory=dict)
-    """By account, windows of which the next package stores the rest."""
+    """By account, the windows whose remaining records go into the next package."""
     is_closed: bool = False
-    """A portion of a window is in it, whose rest must go into another package."""
+    """It ends with a part of a window; the rest must go into another package."""
 
     @property
     def is_full(self) -> bool:
-        """Return True if it takes no further window."""
+        """Return True if the package takes no further window."""
         is_big = self.most is not None and self.bytes >= self.most
         return is_big or self.is_closed
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What a loader tells a source besides the windows; alone, it needs none."""
+class ReadOptions:
+    """How a source reads windows. The defaults serve a source that is used alone."""
 
     clock: Clock = utc_now
     keep_going: bool = False
-    """Whether a failed window goes into the ledger as such, instead of raising."""
+    """True: a window that fails is written into the ledger as failed. False: raise."""
     requests_today: int = 0
-    """What is spent of the account's daily quota."""
+    """Requests of the account's daily quota that are used already."""
     load_no: int | None = None
-    """The number of the load, greater than those before; None: nobody counts them."""
+    """The number of the load, greater than those before; None: it has none."""
     run: VendorRun | None = None
-    """What the run has gone through so far; None: a client counts for itself."""
+    """Waits and clocks of the run, shared by its clients; None: one per client."""
     package: Package | None = None
-    """What the load package has got so far; None: it takes all windows."""
+    """The load package to fill; None: one without a limit."""
     folder: Path | None = None
-    """Where records wait until their window is read; None: with temporary files."""
-    held: Held = _nothing
+    """Where records lie while their window is read; None: with temporary files."""
+    stored: StoredTimes = _nothing
+    """Looks up what is stored of a window; by default nothing is."""
     counts_only: bool = False
-    """Whether only the vendor's total is asked for; no record comes then."""
+    """True: read the vendor's total of each window, and no record."""
 
 
-ALONE = Terms()
+DEFAULTS = ReadOptions()
 
 
 @dataclass
-class Pile:
-    """Records of one window while its pages come in."""
+class WindowRecords:
+    """The records of one window, as far as its pages have come."""
 
-    copies: Copies | None = None
-    """Where their payloads lie; None before the first reading."""
+    spool: Spool | None = None
+    """The file of their bytes; None: no record was read."""
     fetched: int = 0
+    """Records that came, one that came twice counted twice."""
     bytes: int = 0
-    """How long these records are together."""
+    """Bytes of these records."""
     total: int | None = None
+    """The vendor's total on the last page; None: it gives none."""
     pages: int = 0
     moved: bool = False
-    """The vendor's total changed between two pages: what came may have holes."""
+    """The vendor's total changed between two pages, so records may be missing."""
     is_bounded: bool = False
-    """A record has the time that the window is on."""
-    kept: Kept = field(default_factory=dict)
-    """By record id."""
-    seen: Kept = field(default_factory=dict)
-    """The same of all readings, where none can be relied on."""
-    refused: list[tuple[int, str, Copy]] = field(default_factory=list)
-    """Record number, reason, where the payload lies."""
+    """At least one record has the field that the window filters by."""
+    kept: Versions = field(default_factory=dict)
+    """The records of the last read, by record id."""
+    seen: Versions = field(default_factory=dict)
+    """The records of all reads, if none of them can be trusted; else empty."""
+    unreadable: list[tuple[int, str, Location]] = field(default_factory=list)
+    """Number, reason and location of each record that goes into quarantine."""
     parts: dict[Interval, int] = field(default_factory=dict)
-    """Records by part, where the window was too much for one question."""
+    """Numbers of records by part, if the window was too large for one list."""
     missing: dict[str, datetime] = field(default_factory=dict)
-    """Stored records, by id, that did not come: event times."""
+    """Event times, by record id, of the stored records that did not come."""
     known: int = 0
     """How many of the stored records came again."""
     is_steady: bool = True
-    """Whether two readings agreed; else all that came in any of them is here."""
+    """False: no two reads agreed, and `seen` has the records of all of them."""
     counts_more: bool = False
-    """The vendor's total is more than it lists, however finely it is asked."""
+    """The vendor's total is more than it lists, even in the smallest parts."""
 
     @property
     def distinct(self) -> int:
-        """How many records came, readable or not."""
-        return len(self.kept) + len(self.refused)
+        """How many different records came, readable or not."""
+        return len(self.kept) + len(self.unreadable)
 
     @property
     def is_short(self) -> bool:
@@ -158,7 +162,7 @@ class Pile:
 
     @property
     def agrees(self) -> bool:
-        """Return True if as many came as the vendor said all the while."""
+        """Return True if the total did not change, and as many records came."""
         return not self.moved and self.total in {None, self.distinct}
 
 
@@ -169,93 +173,97 @@ class Reader:
     stream: Stream
     account: str
     fetch: Fetch
-    terms: Terms
+    options: ReadOptions
 
-    def read(self, window: Window, now: datetime) -> Pile:
-        """Read a window until it can be relied on, or has been read too often.
+    def read(self, window: Window, now: datetime) -> WindowRecords:
+        """Read a window up to `READS` times, until the result can be trusted.
 
-        Raises `VendorError`.
+        Raises `VendorError` for whatever the vendor answers that cannot be loaded.
         """
-        if self.terms.counts_only:
+        if self.options.counts_only:
             return self._count(window)
-        stored = self._held(window, now)
-        copies = Copies(self.terms.folder)
-        piles: list[Pile] = []
+        stored = self._stored(window, now)
+        spool = Spool(self.options.folder)
+        reads: list[WindowRecords] = []
         for _ in range(READS):
-            pile = self._drain(window, now, copies)
-            _compare(pile, stored)
-            calm = not self._may_shift(window, pile, now)
-            if pile.agrees and calm and not pile.missing:
-                return pile
-            is_repeated = piles and piles[-1].kept.keys() == pile.kept.keys()
-            if is_repeated and not pile.is_short:
-                return pile
-            piles.append(pile)
-        pile.seen = _newest(one.kept for one in piles)
-        pile.is_steady = False
-        if pile.is_short and not self.stream.total_is_exact and not window.ids:
-            pile = self._divided(window, pile, now, copies)
-        _compare(pile, stored)
-        return pile
+            records = self._drain(window, now, spool)
+            _compare(records, stored)
+            calm = not self._may_shift(window, records, now)
+            if records.agrees and calm and not records.missing:
+                return records
+            is_repeated = reads and reads[-1].kept.keys() == records.kept.keys()
+            if is_repeated and not records.is_short:
+                return records
+            reads.append(records)
+        records.seen = _newest(one.kept for one in reads)
+        records.is_steady = False
+        if records.is_short and not self.stream.total_is_exact and not window.ids:
+            records = self._divided(window, records, now, spool)
+        _compare(records, stored)
+        return records
 
     def _divided(
-        self, window: Window, pile: Pile, now: datetime, copies: Copies
-    ) -> Pile:
-        """Read a window in finer and finer parts, until these find nothing more.
+        self, window: Window, records: WindowRecords, now: datetime, spool: Spool
+    ) -> WindowRecords:
+        """Read a window in smaller and smaller parts, until they add no record.
 
-        An estimated total may be wrong for ever, and a list may be cut short: where
-        the parts of a window have no record that the whole had not, it is the total.
+        If fewer records come than the total says, either the list is cut short or the
+        total is an estimate. Parts that add no record prove that it is the total.
         """
-        found = pile.seen
+        found = records.seen
         for count in DIVISIONS:
             before = len(found)
             for part in _parts(window, count):
-                one = self._drain(part, now, copies)
-                pile.fetched += one.fetched
+                one = self._drain(part, now, spool)
+                records.fetched += one.fetched
                 found = _newest([found, one.kept])
-            pile.kept = pile.seen = found
-            if not pile.is_short:
+            records.kept = records.seen = found
+            if not records.is_short:
                 break
             if len(found) == before:
-                pile.counts_more = True
+                records.counts_more = True
                 break
-        return pile
+        return records
 
-    def _count(self, window: Window) -> Pile:
-        pile = Pile()
+    def _count(self, window: Window) -> WindowRecords:
+        records = WindowRecords()
         for page in self.fetch(window):
-            pile.pages += 1
-            pile.total = page.total
-            if pile.total is not None or pile.pages == COUNTING_PAGES:
+            records.pages += 1
+            records.total = page.total
+            if records.total is not None or records.pages == COUNTING_PAGES:
                 break
-        return pile
+        return records
 
-    def _may_shift(self, window: Window, pile: Pile, now: datetime) -> bool:
+    def _may_shift(self, window: Window, records: WindowRecords, now: datetime) -> bool:
         is_young = now < window.end + self.stream.lookback
-        return self.stream.shifts and is_young and pile.pages > 1 and not window.ids
+        return self.stream.shifts and is_young and records.pages > 1 and not window.ids
 
-    def _held(self, window: Window, now: datetime) -> Mapping[str, datetime]:
+    def _stored(self, window: Window, now: datetime) -> Mapping[str, datetime]:
         """Return the stored records that this window must list, if any must."""
         if not self.stream.lists_all(window, now):
             return {}
-        return self.terms.held(self.stream, self.account, window)
+        return self.options.stored(self.stream, self.account, window)
 
-    def _drain(self, window: Window, now: datetime, copies: Copies) -> Pile:
-        pile = Pile(copies)
+    def _drain(self, window: Window, now: datetime, spool: Spool) -> WindowRecords:
+        records = WindowRecords(spool)
         for page in self.fetch(window):
             if page.starts_over:
-                pile = Pile(copies)
-            # Of records asked for by id the vendor counts one request at a time.
+                records = WindowRecords(spool)
+            # For records asked for by id the total is that of one request.
             total = None if window.ids else page.total
-            pile.moved |= pile.pages > 0 and total != pile.total
-            pile.total = total
-            pile.pages += 1
+            records.moved |= records.pages > 0 and total != records.total
+            records.total = total
+            records.pages += 1
             if page.part is not None:
-                known = pile.parts.get(page.part, 0)
-                pile.parts[page.part] = known + len(page.records)
+                known = records.parts.get(page.part, 0)
+                records.parts[page.part] = known + len(page.records)
             for record in page.records:
-                self._add(pile, copies, bytes(record), window, now)
-        if self.stream.bounded_by and pile.kept and not (pile.is_bounded or window.ids):
+                self._add(records, spool, bytes(record), window, now)
+        if (
+            self.stream.bounded_by
+            and records.kept
+            and not (records.is_bounded or window.ids)
+        ):
             raise VendorError(
                 f"{window}: no record came with {self.stream.bounded_by!r}, so nothing "
                 "shows that the vendor filtered by it, and changes may be missed; make "
@@ -263,15 +271,20 @@ class Reader:
                 stops_account=True,
             )
         if self.stream.is_by_own_time and not window.ids:
-            _check_question(window, pile)
-        return pile
+            _check_times(window, records)
+        return records
 
     def _add(
-        self, pile: Pile, copies: Copies, record: bytes, window: Window, now: datetime
+        self,
+        records: WindowRecords,
+        spool: Spool,
+        record: bytes,
+        window: Window,
+        now: datetime,
     ) -> None:
-        pile.fetched += 1
-        pile.bytes += len(record)
-        if pile.distinct > MOST_RECORDS or pile.bytes > MOST_BYTES:
+        records.fetched += 1
+        records.bytes += len(record)
+        if records.distinct > MOST_RECORDS or records.bytes > MOST_BYTES:
             raise VendorError(
                 f"{window} has more than {MOST_RECORDS:,} records or "
                 f"{MOST_BYTES >> 20} MiB, more than one window may hold, so its vendor "
@@ -281,21 +294,21 @@ class Reader:
             record_id, event_at, keys = read_keys(self.stream, record, now)
             record.decode()
         except UNREADABLE as error:
-            one = (pile.fetched, reason_of(error), copies.add(record))
-            pile.refused.append(one)
+            one = (records.fetched, reason_of(error), spool.add(record))
+            records.unreadable.append(one)
             return
-        self._check_bound(pile, window, keys)
+        self._check_bound(records, window, keys)
         if window.ids and record_id not in window.ids:
             raise VendorError(
                 f"{window}: a record came that was not asked for, so the vendor did "
-                "not understand the question by id"
+                "not filter by id"
             )
         version = self._time(keys, self.stream.version)
-        copy = (event_at, version, copies.add(record))
-        pile.kept[record_id] = _newer(pile.kept.get(record_id), copy)
+        found = (event_at, version, spool.add(record))
+        records.kept[record_id] = _newer(records.kept.get(record_id), found)
 
     def _time(self, keys: Mapping[str, msgspec.Raw], name: str) -> datetime | None:
-        """Read a time that a record can do without; the models list an odd one."""
+        """Return an optional time; None: absent or no time, which the models report."""
         try:
             text = _key(keys, name)
             return self.stream.read_time(text) if isinstance(text, str) else None
@@ -303,11 +316,11 @@ class Reader:
             return None
 
     def _check_bound(
-        self, pile: Pile, window: Window, keys: Mapping[str, msgspec.Raw]
+        self, records: WindowRecords, window: Window, keys: Mapping[str, msgspec.Raw]
     ) -> None:
-        """Refuse a record outside of the window by the time that the window is on."""
+        """Raise `VendorError` for a record outside of the window it was filtered by."""
         name = self.stream.bounded_by
-        pile.is_bounded |= name in keys and bytes(keys[name]) != b"null"
+        records.is_bounded |= name in keys and bytes(keys[name]) != b"null"
         moment = self._time(keys, name)
         second = timedelta(seconds=1)
         if moment is None or window.start - second <= moment <= window.end + second:
@@ -320,37 +333,37 @@ class Reader:
         )
 
 
-def _compare(pile: Pile, stored: Mapping[str, datetime]) -> None:
-    """Say which stored records came again and which did not.
+def _compare(records: WindowRecords, stored: Mapping[str, datetime]) -> None:
+    """Note which stored records came again, and which are missing.
 
-    A record that cannot be read may be any of them: then none is missing.
+    A record that cannot be read may be any of them, so then none is missing.
     """
-    known = pile.seen or pile.kept
-    pile.missing = {} if pile.refused else _without(stored, known)
-    pile.known = sum(one in known for one in stored)
+    known = records.seen or records.kept
+    records.missing = {} if records.unreadable else _without(stored, known)
+    records.known = sum(one in known for one in stored)
 
 
-def _check_question(window: Window, pile: Pile) -> None:
-    """Refuse a list of records most of which lie elsewhere: another answer.
+def _check_times(window: Window, records: WindowRecords) -> None:
+    """Raise `VendorError` if most records lie outside of the window.
 
-    A vendor may filter by a zone or a field of its own, so some may lie outside.
+    Some may: a vendor can filter in another time zone, or by another field.
     """
-    times = [at for at, _, _ in pile.kept.values()]
+    times = [at for at, _, _ in records.kept.values()]
     outside = [at for at in times if _distance(window, at) > timedelta(seconds=1)]
     far = sum(_distance(window, at) > ANY_ZONE for at in outside)
     most = len(times) // 2
     if far > most or (len(outside) >= MISPLACED and len(outside) > most):
         raise VendorError(
             f"{window}: {len(outside)} of {len(times)} records that came lie outside "
-            "of the window, so this is the answer to another question, perhaps out of "
-            "a cache; the window stays open and is read again in the next run"
+            "of the window, so this is the list of another window, perhaps from a "
+            "cache; the window stays open and is read again in the next run"
         )
 
 
 def _distance(window: Window, moment: datetime) -> timedelta:
-    """Return how far outside of the UTC days of a window a moment lies; 0 inside.
+    """Return how far a moment lies outside of the UTC days of a window; 0 inside.
 
-    Some vendors are asked for whole days, whatever part of one is read.
+    Days, not the window, because some vendors only list whole days.
     """
     first = window.start.astimezone(UTC).date()
     last = (window.end - timedelta.resolution).astimezone(UTC).date()
@@ -377,9 +390,10 @@ def _parts(window: Window, count: int) -> list[Window]:
 def read_keys(
     stream: Stream, record: bytes, now: datetime
 ) -> tuple[str, datetime, Mapping[str, msgspec.Raw]]:
-    """Return id, event time and all keys of a record, their values as they came.
+    """Return the id, the event time and all keys of a record, with undecoded values.
 
-    Raises one of `UNREADABLE`, whose text quotes no value of the record.
+    ``now`` is the event time of a stream that has none. Raises one of `UNREADABLE`,
+    whose text never quotes a value of the record.
     """
     if b"\\ud" in record.lower():
         msgspec.json.decode(record)  # raises on half a surrogate pair
@@ -391,7 +405,7 @@ def read_keys(
     if stream.event_at:
         text = _key(keys, stream.event_at)
         if not isinstance(text, str):
-            raise ValueError(f"{stream.event_at!r} is missing or no text")
+            raise ValueError(f"{stream.event_at!r} is missing or not a text")
         try:
             event_at = stream.read_time(text)
         except (ValueError, OverflowError):
@@ -402,22 +416,23 @@ def read_keys(
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a record could not be read."""
+    """Return why a record could not be read, in at most 300 characters."""
     return f"{type(error).__name__}: {error}"[:300]
 
 
-def _newest(readings: Iterable[Kept]) -> Kept:
-    union: Kept = {}
-    for kept in readings:
+def _newest(reads: Iterable[Versions]) -> Versions:
+    union: Versions = {}
+    for kept in reads:
         for record_id, found in kept.items():
             union[record_id] = _newer(union.get(record_id), found)
     return union
 
 
-def _newer(known: _Copy | None, later: _Copy) -> _Copy:
-    """Choose between two copies; one without a version is as new as when it came.
+def _newer(known: RecordVersion | None, later: RecordVersion) -> RecordVersion:
+    """Return the newer of two versions of a record; ``later`` came after ``known``.
 
-    What a vendor erases may lose its time of change as well.
+    One without a time of change counts as changed when it came: a record that its
+    vendor has erased may have lost that time, too.
     """
     if known is None or known[1] is None:
         return later
@@ -431,7 +446,7 @@ def _without(all_of: Mapping[str, _T], those: Mapping[str, object]) -> dict[str,
 
 
 def _key(record: Mapping[str, msgspec.Raw], name: str) -> str | int | None:
-    """Return one key of a record; absent and null are the same here."""
+    """Return one key of a record; None: absent or null."""
     if name not in record:
         return None
     try:

@@ -39,7 +39,7 @@ from pipelines.sources import streams_of
 from pipelines.warehouse.ledger import suspicions
 from pipelines.warehouse.records import (
     Keys,
-    Lost,
+    MissingRecord,
     days_with_records,
     missing_of,
     seen_again,
@@ -274,7 +274,7 @@ def _missing(
     spans = [(account.alias, part) for part in reads.proven]
     if not spans:
         return []
-    found: list[Lost] = missing_of(
+    found: list[MissingRecord] = missing_of(
         raw, stream, spans, run.seen(stream.table), run.first_load
     )
     return [

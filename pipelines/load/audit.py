@@ -17,13 +17,13 @@ import msgspec
 from pipelines.config.model import Account, Vendor
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.resources import dlt_source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.result import Asked
 from pipelines.planning.planner import AUDIT, RECHECK, PastRead
-from pipelines.planning.request_budget import spent_today
+from pipelines.planning.request_budget import used_today
 from pipelines.planning.windows import DAY, Window
 from pipelines.sources import connect
-from pipelines.warehouse.ledger import HeldWindow
+from pipelines.warehouse.ledger import StoredWindow
 
 RECENT = 90 * DAY
 ROUND, OLD_ROUND = 6 * DAY, 26 * DAY
@@ -55,22 +55,22 @@ class Counted:
 class Difference:
     """Windows of one table and start whose records the vendor counts otherwise."""
 
-    windows: tuple[HeldWindow, ...]
+    windows: tuple[StoredWindow, ...]
     expected: int
     counted: int | None
     """None: the vendor did not say."""
 
 
 def comparable(
-    vendor: Vendor, account: Account, held: Sequence[HeldWindow]
-) -> list[HeldWindow]:
+    vendor: Vendor, account: Account, stored: Sequence[StoredWindow]
+) -> list[StoredWindow]:
     """Return an account's windows without those that may rightly differ today.
 
     A young window may have changed since and is read again anyway, a day that an
     archive has in part is in two places, and some vendors give no total.
     """
     own = sorted(
-        (window for window in held if window.account == account.alias), key=_place
+        (window for window in stored if window.account == account.alias), key=_place
     )
     groups = [list(group) for _, group in groupby(own, _place)]
     return [
@@ -87,8 +87,8 @@ def comparable(
 
 
 def due(
-    windows: Sequence[HeldWindow], reads: Iterable[PastRead], now: datetime
-) -> list[HeldWindow]:
+    windows: Sequence[StoredWindow], reads: Iterable[PastRead], now: datetime
+) -> list[StoredWindow]:
     """Return which of an account's windows to count now, the longest uncounted first.
 
     ``reads`` are the account's. As much of a round is due as time has passed since
@@ -99,7 +99,7 @@ def due(
         if read.purpose == AUDIT:
             counted[read.stream, read.interval[0]] = read.started_at
 
-    def checked_at(group: Sequence[HeldWindow]) -> datetime:
+    def checked_at(group: Sequence[StoredWindow]) -> datetime:
         first = group[0]
         at = counted.get((first.stream.name, first.start), first.read_at)
         return max(at, first.read_at)
@@ -107,7 +107,7 @@ def due(
     groups = [list(group) for _, group in groupby(sorted(windows, key=_place), _place)]
     groups = [group for group in groups if checked_at(group) < now]
     passed = now - max(counted.values(), default=now - DAY)
-    found: list[HeldWindow] = []
+    found: list[StoredWindow] = []
     for is_recent, length in ((True, ROUND), (False, OLD_ROUND)):
         some = [one for one in groups if (now - one[0].end <= RECENT) is is_recent]
         share = ceil(
@@ -119,8 +119,8 @@ def due(
 
 
 def around(
-    windows: Sequence[HeldWindow], moments: Iterable[datetime], now: datetime
-) -> list[HeldWindow]:
+    windows: Sequence[StoredWindow], moments: Iterable[datetime], now: datetime
+) -> list[StoredWindow]:
     """Return the windows of a month before and after some moments, not read ``now``."""
     times = sorted(moments)
     return [
@@ -133,19 +133,19 @@ def around(
 
 def affordable(
     account: Account,
-    windows: Sequence[HeldWindow],
+    windows: Sequence[StoredWindow],
     reads: Iterable[PastRead],
     now: datetime,
-) -> Sequence[HeldWindow]:
+) -> Sequence[StoredWindow]:
     """Return as many windows as the quota of the day leaves, half of it for reading."""
     limit = account.settings.daily_requests
-    left = max(0, limit - spent_today(reads, account.alias, now)) // 2
+    left = max(0, limit - used_today(reads, account.alias, now)) // 2
     return windows[:left] if limit else windows
 
 
 def count(
     account: Account,
-    windows: Sequence[HeldWindow],
+    windows: Sequence[StoredWindow],
     reads: Iterable[PastRead],
     now: datetime,
     run: VendorRun | None = None,
@@ -156,10 +156,10 @@ def count(
     """
     if not windows:
         return Counted({})
-    options = Terms(
+    options = ReadOptions(
         lambda: now,
         keep_going=True,
-        requests_today=spent_today(reads, account.alias, now),
+        requests_today=used_today(reads, account.alias, now),
         run=run,
         counts_only=True,
     )
@@ -177,7 +177,9 @@ def count(
     return Counted(totals, tuple(rows))
 
 
-def differences(windows: Sequence[HeldWindow], totals: Totals) -> Iterator[Difference]:
+def differences(
+    windows: Sequence[StoredWindow], totals: Totals
+) -> Iterator[Difference]:
     """Yield by table and start what the vendor counts otherwise than is stored.
 
     Streams of one table share its records. What a question returned beyond its
@@ -187,7 +189,7 @@ def differences(windows: Sequence[HeldWindow], totals: Totals) -> Iterator[Diffe
     for _, group in groupby(sorted(windows, key=_place), _place):
         parts = tuple(group)
         beyond = sum((one.vendor_total or 0) - one.rows_inside for one in parts)
-        expected = parts[0].rows_held + beyond
+        expected = parts[0].rows_stored + beyond
         said = [totals.get((one.stream.name, one.start)) for one in parts]
         given = [one for one in said if one is not None]
         counted = sum(given) if len(given) == len(said) else None
@@ -197,8 +199,8 @@ def differences(windows: Sequence[HeldWindow], totals: Totals) -> Iterator[Diffe
 
 def to_read_again(
     account: Account,
-    held: Sequence[HeldWindow],
-    windows: Sequence[HeldWindow],
+    stored: Sequence[StoredWindow],
+    windows: Sequence[StoredWindow],
     totals: Totals,
 ) -> list[Asked]:
     """Return the windows that the vendor counts otherwise, to be read again.
@@ -206,7 +208,7 @@ def to_read_again(
     Where it counts fewer, the days beside are read too: a call at the edge of its day
     can be listed by two windows, and no reading of one of them says that it is gone.
     """
-    found: dict[tuple[str, datetime], HeldWindow] = {}
+    found: dict[tuple[str, datetime], StoredWindow] = {}
     for difference in differences(windows, totals):
         if difference.counted is None:
             continue
@@ -215,7 +217,7 @@ def to_read_again(
         if difference.counted < difference.expected:
             found |= {
                 (one.stream.name, one.start): one
-                for one in held
+                for one in stored
                 if one.account == account.alias
                 and any(_are_beside(one, other) for other in difference.windows)
             }
@@ -225,7 +227,7 @@ def to_read_again(
     ]
 
 
-def _are_beside(one: HeldWindow, other: HeldWindow) -> bool:
+def _are_beside(one: StoredWindow, other: StoredWindow) -> bool:
     is_edge_shared = one.end == other.start or one.start == other.end
     return is_edge_shared and one.stream.name == other.stream.name
 
@@ -241,10 +243,10 @@ def uncounted(account: Account, counted: Counted) -> str:
     )
 
 
-def _place(window: HeldWindow) -> tuple[str, datetime]:
+def _place(window: StoredWindow) -> tuple[str, datetime]:
     return window.stream.table, window.start
 
 
-def _is_young(vendor: Vendor, window: HeldWindow) -> bool:
+def _is_young(vendor: Vendor, window: StoredWindow) -> bool:
     again = window.stream.lookback_or(vendor.lookback)
     return window.read_at < window.end + again

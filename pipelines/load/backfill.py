@@ -1,7 +1,7 @@
 """One vendor's backfill: a range of days, batch by batch, between the nights' turns.
 
 It has the vendor to itself for a batch at a time, so that pace and quota hold, and
-lets a night that waits go first. What is done is in the ledger: the same order given
+lets a run that waits go first. What is done is in the ledger: the same request made
 again goes on from there.
 """
 
@@ -19,14 +19,18 @@ from pipelines.load.loader import (
     known_reads,
 )
 from pipelines.load.result import Outcome
-from pipelines.load.work_plan import backlog
-from pipelines.planning.planner import BACKFILL, Order, refuse_earlier
+from pipelines.load.work_plan import backfill_work
+from pipelines.planning.planner import BACKFILL, BackfillRequest, refuse_earlier
 from pipelines.warehouse.locks import A_RUN, Holder, in_turn, only_one
 from pipelines.warehouse.paths import Warehouse
 
 
 def backfill(
-    vendor: Vendor, config: Config, now: datetime, order: Order, progress: Progress
+    vendor: Vendor,
+    config: Config,
+    now: datetime,
+    request: BackfillRequest,
+    progress: Progress,
 ) -> Outcome:
     """Load what one vendor's plan for a range asks for.
 
@@ -42,9 +46,9 @@ def backfill(
 
     reads = known_reads(warehouse, vendor.name)
     refuse_earlier(clock(), reads, vendor.name)
-    agenda = backlog(vendor, order, now, reads)
+    plan = backfill_work(vendor, request, now, reads)
     as_of = now if config.is_as_of else None
-    outcome = ask(vendor, warehouse, agenda, clock, progress, turn=turn, as_of=as_of)
+    outcome = ask(vendor, warehouse, plan, clock, progress, turn=turn, as_of=as_of)
     return replace(outcome, seconds=time.monotonic() - began)
 
 
@@ -54,7 +58,7 @@ def _batch_turn(
 ) -> Iterator[None]:
     """Have the vendor to oneself for a batch, after every night that waits for it."""
 
-    def told(holder: Holder) -> None:
+    def on_wait(holder: Holder) -> None:
         said = f"waits until the run that loads {vendor.name} ends ({holder})"
         progress(vendor.name, 0, 0, 0, said)
 
@@ -65,7 +69,7 @@ def _batch_turn(
         warehouse.vendor_lock(vendor.name),
         f"loading {vendor.name}",
         patience=A_RUN,
-        told=told,
+        on_wait=on_wait,
         purpose=BACKFILL,
     ):
         yield

@@ -1,4 +1,4 @@
-"""What of a load is news: a record that is as it was held is not stored again."""
+"""What of a load is news: a record that is as it was stored is not stored again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ from pipelines.warehouse.records import (
     Compared,
     Keys,
     compared,
-    held_marked,
-    held_versions,
     in_quarantine,
+    stored_marks,
+    stored_versions,
 )
 
 
@@ -41,7 +41,7 @@ class Tally:
     unreadable: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """Why each record new in quarantine is there, by account, stream and payload."""
     cleaned: set[tuple[str, str, str]] = field(default_factory=set)
-    """Records whose held versions this package replaces: again would be twice."""
+    """Records whose stored versions this package replaces: again would be twice."""
 
 
 def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: ANN401
@@ -103,24 +103,24 @@ def _measure(stored: pa.Table, tally: Tally) -> None:
 
 
 def _marked(stream: Stream, raw: Path, fresh: pa.Table) -> frozenset[Known]:
-    """Return the records that are erased, by what came now or was held before."""
+    """Return the records that are erased, by what came now or was stored before."""
     if not stream.erased_mark or not fresh.num_rows:
         return frozenset()
-    marked = erasure.marked(stream, fresh) | held_marked(raw, stream, fresh)
+    marked = erasure.marked(stream, fresh) | stored_marks(raw, stream, fresh)
     return frozenset(marked)
 
 
 def _older_ones_cleaned(
     erased: Erased, raw: Path, tally: Tally, fresh: pa.Table
 ) -> pa.Table:
-    """Return the held versions that say too much; the load's merge replaces them."""
+    """Return the stored versions that say too much; the load's merge replaces them."""
     table = erased.stream.table
     suspects = {one for one in erased.suspects if (table, *one) not in tally.cleaned}
     tally.cleaned |= {(table, *one) for one in suspects}
-    held = held_versions(raw, erased.stream, fresh, suspects) if suspects else None
-    if held is None:
+    stored = stored_versions(raw, erased.stream, fresh, suspects) if suspects else None
+    if stored is None:
         return fresh.slice(0, 0)
-    return erased.changed(held).cast(fresh.schema)
+    return erased.changed(stored).cast(fresh.schema)
 
 
 def _news(fresh: pa.Table, table: str, found: Compared, tally: Tally) -> pa.Table:

@@ -22,7 +22,7 @@ Known = tuple[str, str]
 
 @dataclass(frozen=True)
 class Erased:
-    """What a stream's records of a load must lose, and who of the held ones."""
+    """What a stream's records of a load must lose, and who of the stored ones."""
 
     stream: Stream
     marked: frozenset[Known]

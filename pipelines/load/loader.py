@@ -22,7 +22,7 @@ from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.raw_schema import LEDGER
 from pipelines.extract.resources import dlt_source, stored_at_once
-from pipelines.extract.window_reader import Package, Terms
+from pipelines.extract.window_reader import Package, ReadOptions
 from pipelines.load.absences import (
     ROUNDS,
     RunReads,
@@ -43,17 +43,22 @@ from pipelines.load.audit import (
 )
 from pipelines.load.change_detection import Tally, watch
 from pipelines.load.result import Asked, Outcome, added, key, key_of, lost
-from pipelines.load.work_plan import Agenda, agenda, settled
+from pipelines.load.work_plan import WorkPlan, nightly_work, settled
 from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
-from pipelines.planning.request_budget import spent_today
+from pipelines.planning.request_budget import used_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
-from pipelines.warehouse.ledger import HeldWindow, held_windows, next_load, past_reads
+from pipelines.warehouse.ledger import (
+    StoredWindow,
+    next_load,
+    past_reads,
+    stored_windows,
+)
 from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
-from pipelines.warehouse.opening import RAW_FILE, refuse_held, writing
+from pipelines.warehouse.opening import RAW_FILE, refuse_in_use, writing
 from pipelines.warehouse.paths import Warehouse
-from pipelines.warehouse.records import held
+from pipelines.warehouse.records import stored_records
 
 BATCH_WINDOWS = 16
 """Windows of one load package: what a kill can cost, against a second a package."""
@@ -80,7 +85,7 @@ STORING = 96
 LARGE = 32 * 1024
 """Bytes of a record above which DuckDB has no limit: with one it would fail."""
 
-Windows: TypeAlias = Sequence[HeldWindow]
+Windows: TypeAlias = Sequence[StoredWindow]
 Reads: TypeAlias = Sequence[PastRead]
 Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
 """From an account, its windows that can be counted and its ledger: what to count."""
@@ -119,13 +124,13 @@ def load(
     began = time.monotonic()
     warehouse = config.warehouse
     clock = clock_from(now)
-    with _night_turn(vendor, warehouse, progress):
+    with _run_turn(vendor, warehouse, progress):
         raw = warehouse.raw(vendor.name)
         reads = known_reads(warehouse, vendor.name)
         refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
         with reading(warehouse, vendor.name):
-            plan = agenda(vendor, raw, since, now, reads)
+            plan = nightly_work(vendor, raw, since, now, reads)
         as_of = now if config.is_as_of else None
         outcome = ask(
             vendor, warehouse, plan, clock, progress, audit=audit, as_of=as_of
@@ -148,7 +153,7 @@ def known_reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
 
 
 @contextmanager
-def _night_turn(
+def _run_turn(
     vendor: Vendor, warehouse: Warehouse, progress: Progress
 ) -> Iterator[None]:
     """Have the vendor to oneself for a night, also while a backfill is going on.
@@ -160,7 +165,7 @@ def _night_turn(
     def patience(holder: Holder) -> float:
         return A_BATCH if holder.purpose == BACKFILL else LAST_BREATH
 
-    def told(holder: Holder) -> None:
+    def waits(holder: Holder) -> None:
         if holder.purpose == BACKFILL:
             said = f"waits until a batch of a backfill is in ({holder})"
             progress(vendor.name, 0, 0, 0, said)
@@ -170,7 +175,7 @@ def _night_turn(
         next_one = warehouse.queue_lock(vendor.name)
         with only_one(next_one, what, patience=LAST_BREATH):
             lock = warehouse.vendor_lock(vendor.name)
-            locks.enter_context(only_one(lock, what, patience=patience, told=told))
+            locks.enter_context(only_one(lock, what, patience=patience, on_wait=waits))
         yield
 
 
@@ -202,8 +207,8 @@ class _Run:
             batch = left[:BATCH_WINDOWS]
             with self.turn():
                 before = known_reads(self.warehouse, self.vendor.name)
-                spent = {
-                    account.alias: spent_today(before, account.alias, self.clock())
+                used = {
+                    account.alias: used_today(before, account.alias, self.clock())
                     for account in self.vendor.accounts
                 }
                 tally, package = load_batch(
@@ -211,7 +216,7 @@ class _Run:
                     self.warehouse,
                     batch,
                     self.clock,
-                    spent,
+                    used,
                     run=self.patience,
                     begun=self.begun,
                 )
@@ -246,23 +251,23 @@ class _Run:
         failed: set[str] = set()
         with self.turn():
             with in_turn(lock, shared=True):
-                held = [
+                stored = [
                     window
                     for stream in streams_of(self.vendor.name)
                     if stream.is_by_own_time
-                    for window in held_windows(raw, stream)
+                    for window in stored_windows(raw, stream)
                 ]
                 past = past_reads(raw)
             for account in self.vendor.accounts:
                 own = [read for read in past if read.account == account.alias]
-                chosen = choose(account, comparable(self.vendor, account, held), own)
+                chosen = choose(account, comparable(self.vendor, account, stored), own)
                 if account.alias in self.blocked:
                     failed |= {account.alias} if chosen else set()
                     continue
                 windows = affordable(account, chosen, own, now)
                 counted = count(account, windows, own, now, self.patience)
                 rows += counted.rows
-                wanted += to_read_again(account, held, windows, counted.totals)
+                wanted += to_read_again(account, stored, windows, counted.totals)
                 note = uncounted(account, counted)
                 notes += [note] if note else []
                 if note or len(windows) < len(chosen):
@@ -334,7 +339,7 @@ class _Run:
 def ask(
     vendor: Vendor,
     warehouse: Warehouse,
-    agenda: Agenda,
+    plan: WorkPlan,
     clock: Callable[[], datetime],
     progress: Progress,
     *,
@@ -342,19 +347,19 @@ def ask(
     audit: bool = False,
     as_of: datetime | None = None,
 ) -> Outcome:
-    """Ask all that is on the agenda, and judge what was stored and did not come.
+    """Ask all of a work plan, and judge what was stored and did not come.
 
     ``audit`` also asks for the vendor's counts of older windows; ``as_of`` is the time
     that the run was given, if it was.
     """
-    outcome = Outcome(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
+    outcome = Outcome(vendor.name, pending=len(plan.waiting), notes=plan.warnings)
     reads = RunReads(clock(), _next_load(vendor, warehouse))
     patience = VendorRun(clock, as_of)
     run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads, patience)
-    run.ask(agenda.windows, "; ".join(agenda.warnings))
+    run.ask(plan.windows, "; ".join(plan.warnings))
     if audit:
         run.audit(lambda _, windows, past: due(windows, past, reads.since))
-    run.judge(agenda.confirmed)
+    run.judge(plan.confirmed)
     return run.outcome
 
 
@@ -363,7 +368,7 @@ def load_batch(
     warehouse: Warehouse,
     asked: Sequence[Asked],
     clock: Callable[[], datetime],
-    spent: Mapping[str, int],
+    used: Mapping[str, int],
     *,
     run: VendorRun | None = None,
     begun: dict[str, list[Any]] | None = None,
@@ -380,18 +385,18 @@ def load_batch(
         found = []
         for account in vendor.accounts:
             windows = [window for owner, window in asked if owner is account]
-            terms = Terms(
+            options = ReadOptions(
                 clock,
                 keep_going=True,
-                requests_today=spent[account.alias],
+                requests_today=used[account.alias],
                 load_no=load_no,
                 run=run,
                 package=package,
                 folder=warehouse.work_folder(vendor.name),
-                held=partial(held, raw),
+                stored=partial(stored_records, raw),
             )
-            source = connect(vendor.name, account.settings, terms)
-            built = dlt_source(account.alias, windows, source, terms)
+            source = connect(vendor.name, account.settings, options)
+            built = dlt_source(account.alias, windows, source, options)
             watch(built, vendor.name, raw, tally)
             found.append(built)
         return found
@@ -447,7 +452,7 @@ def _store(
     raw = warehouse.raw(vendor.name)
     # Before the vendor is asked: what is read could not be stored.
     with in_turn(warehouse.raw_lock(vendor.name)):
-        refuse_held(raw, RAW_FILE)
+        refuse_in_use(raw, RAW_FILE)
     work = warehouse.work_folder(vendor.name)
     load_no = _next_load(vendor, warehouse)
     shutil.rmtree(work, ignore_errors=True)
@@ -472,6 +477,6 @@ def _store(
         try:
             pipeline.load(destination, raise_on_failed_jobs=True)
         except PipelineStepFailed:
-            refuse_held(raw, RAW_FILE)
+            refuse_in_use(raw, RAW_FILE)
             raise
     shutil.rmtree(work, ignore_errors=True)

@@ -28,7 +28,7 @@ class Outcome:
     records: int = 0
     """Distinct records in those windows."""
     changed: int = 0
-    """Of them new or different from what was held."""
+    """Of them new or different from what was stored."""
     quarantined: int = 0
     unreadable: Mapping[str, int] = field(default_factory=dict)
     """Records that are new in quarantine, by the reason."""

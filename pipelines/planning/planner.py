@@ -67,8 +67,8 @@ class PastRead:
 
 
 @dataclass(frozen=True)
-class Order:
-    """A backfill as it was asked for: a range, and in which way to read it."""
+class BackfillRequest:
+    """The UTC range that a backfill was asked for, and how to read it."""
 
     start: datetime
     end: datetime
@@ -176,7 +176,7 @@ def _midnight(moment: datetime) -> datetime:
 
 def plan_backfill(
     stream: Stream,
-    order: Order,
+    request: BackfillRequest,
     now: datetime,
     reads: Sequence[PastRead],
     lookback: timedelta | None = None,
@@ -184,25 +184,27 @@ def plan_backfill(
     """Return the windows of a range to read now, of one account's stream.
 
     None of it that is settled, or was read within the last day; all of it, where the
-    order is forced. Each is a UTC day or what of it has come by ``now``.
+    request is forced. Each is a UTC day or what of it has come by ``now``.
     """
     known = _known(stream, now, reads, lookback)
-    held = [] if order.is_forced else merge([*known.settled, *known.fresh])
+    done = [] if request.is_forced else merge([*known.settled, *known.fresh])
     if stream.is_reference:
         whole = _whole(stream, now, known, BACKFILL)
         today = (whole.start, whole.start + timedelta(minutes=1))
-        return [] if _covers(held, today) else [whole]
+        return [] if _covers(done, today) else [whole]
     windows = [
         Window(*part, stream.name, BACKFILL, 1 + known.attempts[part[0]])
-        for part in days_of(stream, order, now)
-        if not _covers(held, part)
+        for part in days_of(stream, request, now)
+        if not _covers(done, part)
     ]
-    return windows[::-1] if order.newest_first else windows
+    return windows[::-1] if request.newest_first else windows
 
 
-def days_of(stream: Stream, order: Order, now: datetime) -> Iterator[Interval]:
-    """Yield the days that an order asks of a stream and that have come by ``now``."""
-    whole = (_beginning(stream, order.start), min(order.end, reach(stream, now)))
+def days_of(
+    stream: Stream, request: BackfillRequest, now: datetime
+) -> Iterator[Interval]:
+    """Yield the days that a request asks of a stream and that have come by ``now``."""
+    whole = (_beginning(stream, request.start), min(request.end, reach(stream, now)))
     return split(whole)
 
 

@@ -1,4 +1,4 @@
-"""A quota of requests a day: what is spent of it, and what a plan will need. Pure."""
+"""A quota of requests a day: what is used of it, and what a plan will need. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Window
 
 
-def spent_today(reads: Iterable[PastRead], account: str, now: datetime) -> int:
+def used_today(reads: Iterable[PastRead], account: str, now: datetime) -> int:
     """Return the requests that an account has made since the last UTC midnight.
 
     Those of a run that was killed before it stored them are not known.
@@ -53,17 +53,17 @@ def expected_requests(
     return expected
 
 
-def days_needed(limit: int, spent: int, requests: int) -> int:
+def days_needed(limit: int, used: int, requests: int) -> int:
     """Return on how many UTC days, from today on, a quota lets the requests through."""
-    left = max(0, limit - spent)
+    left = max(0, limit - used)
     if not limit or requests <= left:
         return 1 if requests else 0
     return 1 + -(-(requests - left) // limit)
 
 
-def warning(limit: int, spent: int, expected: int) -> str:
+def warning(limit: int, used: int, expected: int) -> str:
     """Say that the plan needs more than is left; "" where it does not."""
-    left = max(0, limit - spent)
+    left = max(0, limit - used)
     if not limit or expected <= left:
         return ""
     return (

@@ -32,7 +32,7 @@ class Stream:
     """Windows end this long before now: the newest records may not be listed yet."""
     lists_all_for: timedelta = timedelta.max
     """So long after its end a complete reading of a window has every record whose own
-    time lies in it: one that is held and does not come then is no more."""
+    time lies in it: one that is stored and does not come then is no more."""
     total_is_exact: bool = True
     """Whether the vendor's total is a count; else an estimate, which may be more than
     it ever lists."""

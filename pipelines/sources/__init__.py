@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from pipelines.extract.source import Source, SourceSettings
-from pipelines.extract.window_reader import ALONE, Terms
+from pipelines.extract.window_reader import DEFAULTS, ReadOptions
 from pipelines.planning.stream import Stream
 
 PARTS = ("Settings", "STREAMS", "connect")
@@ -51,7 +51,9 @@ def settings_of(vendor: str) -> type[SourceSettings]:
 
 
 def connect(
-    vendor: str, settings: SourceSettings | Mapping[str, Any], options: Terms = ALONE
+    vendor: str,
+    settings: SourceSettings | Mapping[str, Any],
+    options: ReadOptions = DEFAULTS,
 ) -> Source:
     """Return the source of one account of a vendor; nothing is asked yet.
 

@@ -45,7 +45,7 @@ from requests.auth import HTTPBasicAuth
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Auth, Client
-from pipelines.extract.errors import Refusal, VendorError
+from pipelines.extract.errors import ApiError, VendorError
 from pipelines.extract.pagination import (
     Envelope,
     Listing,
@@ -55,7 +55,7 @@ from pipelines.extract.pagination import (
     pages,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import query
@@ -110,18 +110,21 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     login: Literal["basic", "cookie"] = "basic"
 
 
-def connect(settings: Settings, options: Terms) -> Source:
+def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one login's sessions and accounts."""
     name, password = settings.username, settings.password
     # As bytes: requests would write text as Latin-1, or fail to.
     auth: Auth = HTTPBasicAuth(name.encode(), password.encode())
     if settings.login == "cookie":
         sign_in = Client(
-            "evovoice", settings.base_url, refused=_refused, is_sign_in=True
+            "evovoice",
+            settings.base_url,
+            classify_error=_classify_error,
+            is_sign_in=True,
         )
         cookies = partial(_cookies, sign_in, name, password)
         auth = BearerToken(cookies, header="Cookie", scheme="", shared="login")
-    client = client_of("evovoice", settings, options, auth, _refused)
+    client = client_of("evovoice", settings, options, auth, _classify_error)
     listed = partial(sessions, client, settings.page_size, settings.account_ids)
     endpoints = [
         Endpoint(SESSIONS, partial(listed, archived=False)),
@@ -213,7 +216,7 @@ def _check_owners(records: Iterable[msgspec.Raw], asked: list[str]) -> None:
             )
 
 
-def _refused(status: int, body: bytes) -> Refusal | None:
+def _classify_error(status: int, body: bytes) -> ApiError | None:
     """Read ServiceStack's ``{"responseStatus"}`` (evovoice.md, section 9)."""
 
     class Status(msgspec.Struct, rename="camel"):
@@ -231,11 +234,11 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         return None
     words = f"refused (HTTP {status}): {said.message or said.error_code}"
     if status == 401:  # noqa: PLR2004
-        return Refusal(
-            "sign_in", f"{words}; check the credentials, username and password"
+        return ApiError(
+            "auth", f"{words}; check the credentials, username and password"
         )
     if status == 403:  # noqa: PLR2004
-        return Refusal("stop_account", f"{words}; check account_ids and the role")
+        return ApiError("stop_account", f"{words}; check account_ids and the role")
     if status in {408, 425, 429} or status >= 500:  # noqa: PLR2004
-        return Refusal("retry", words)
-    return Refusal("stop_window", words)
+        return ApiError("retry", words)
+    return ApiError("stop_window", words)

@@ -43,7 +43,7 @@ import msgspec
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import Refusal, TooMuchError, VendorError
+from pipelines.extract.errors import ApiError, ResultTooLargeError, VendorError
 from pipelines.extract.pagination import (
     Envelope,
     Listing,
@@ -54,7 +54,7 @@ from pipelines.extract.pagination import (
     pages,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import query
@@ -132,12 +132,12 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     requests_per_second: float = 2.0
 
 
-def connect(settings: Settings, options: Terms) -> Source:
+def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's incoming calls."""
     sign_in = Client("twin", settings.login_url, is_sign_in=True)
     token = partial(_token, sign_in, settings.email, settings.password)
     auth = BearerToken(token, shared="login")
-    client = client_of("twin", settings, options, auth, _refused)
+    client = client_of("twin", settings, options, auth, _classify_error)
     companies = [part.strip() for part in settings.company_ids.split(",") if part]
     params: dict[str, Any] = {
         "companyIds[]": companies,
@@ -195,13 +195,13 @@ def _within_reach(
         # A count of exactly this many may be where the vendor stopped to count.
         yield replace(page, total=None if total == DEEPEST else total)
         if max(page.total or 0, so_far) + limit > DEEPEST:
-            raise TooMuchError(
+            raise ResultTooLargeError(
                 f"twin has more than {DEEPEST - limit} calls between "
                 f"{_moment(start)} and {_moment(end)}, more than its list can be asked "
                 "for"
             )
     if may_be_capped(so_far, start, end):
-        raise TooMuchError(
+        raise ResultTooLargeError(
             f"twin ended a list at {so_far} calls; halves say whether it has more"
         )
 
@@ -218,10 +218,10 @@ def _pages(client: Client, listing: Listing, fields: Fields) -> Iterator[Page]:
             so_far += len(page.records)
             yield page
     except VendorError as error:
-        if not error.is_bad_question:
+        if not error.is_bad_request:
             raise
         if so_far:
-            raise TooMuchError(str(error)) from None
+            raise ResultTooLargeError(str(error)) from None
         if names != FIELDS:  # another thread may have exchanged them meanwhile
             raise
     else:
@@ -278,7 +278,7 @@ def _token(sign_in: Client, email: str, password: str) -> tuple[str, float]:
     return token, TOKEN_SECONDS
 
 
-def _refused(status: int, body: bytes) -> Refusal | None:
+def _classify_error(status: int, body: bytes) -> ApiError | None:
     """Say what to set: statuses are documented, bodies are not (twin.md, section 9)."""
 
     class Trouble(msgspec.Struct):
@@ -295,6 +295,6 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         said = msgspec.json.decode(body, type=Trouble).message
     except msgspec.MsgspecError:
         said = ""
-    kind: Literal["bad_question", "stop_account"]
-    kind = "bad_question" if status == 400 else "stop_account"  # noqa: PLR2004
-    return Refusal(kind, f"answered HTTP {status} {said}; {hints[status]}")
+    kind: Literal["bad_request", "stop_account"]
+    kind = "bad_request" if status == 400 else "stop_account"  # noqa: PLR2004
+    return ApiError(kind, f"answered HTTP {status} {said}; {hints[status]}")

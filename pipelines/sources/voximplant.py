@@ -43,7 +43,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import Refusal, TooMuchError, VendorError, clean
+from pipelines.extract.errors import ApiError, ResultTooLargeError, VendorError, clean
 from pipelines.extract.pagination import (
     Envelope,
     Listing,
@@ -55,7 +55,7 @@ from pipelines.extract.pagination import (
     promised,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import query
@@ -72,13 +72,13 @@ CLOCK_SKEW = 5
 ANSWER_SECONDS = 150.0
 """A page of 1,000 sessions with all they hold is slow."""
 SECOND = timedelta(seconds=1)
-MEANINGS: Mapping[int, Refusal] = {
-    **dict.fromkeys((1, 2, 4, 5, 340, 515), Refusal("retry", "")),
-    100: Refusal(
+MEANINGS: Mapping[int, ApiError] = {
+    **dict.fromkeys((1, 2, 4, 5, 340, 515), ApiError("retry", "")),
+    100: ApiError(
         "stop_account", "; check the credentials: account_id, key_id, private_key"
     ),
-    104: Refusal("stop_account", "; give the service account a role"),
-    456: Refusal("sign_in", "; check the machine's clock"),
+    104: ApiError("stop_account", "; give the service account a role"),
+    456: ApiError("auth", "; check the machine's clock"),
 }
 """Error codes: its own faults and too many questions, no right to ask, token expired.
 Any other concerns the one question."""
@@ -113,13 +113,18 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     page_size: int = 1000
 
 
-def connect(settings: Settings, options: Terms) -> Source:
+def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's call history."""
     auth = BearerToken(
         partial(_token, settings.account_id, settings.key_id, settings.private_key)
     )
     client = client_of(
-        "voximplant", settings, options, auth, _refused, read_seconds=ANSWER_SECONDS
+        "voximplant",
+        settings,
+        options,
+        auth,
+        _classify_error,
+        read_seconds=ANSWER_SECONDS,
     )
     endpoints = [
         Endpoint(CALL_SESSIONS, partial(call_sessions, client, settings.page_size)),
@@ -167,7 +172,7 @@ def _within_reach(
     for page in pages(client, _listing(form), turn):
         yield page
         if page.total is not None and page.total > REACH:
-            raise TooMuchError(
+            raise ResultTooLargeError(
                 f"voximplant has {page.total} sessions between "
                 f"{start:%Y-%m-%d %H:%M:%S} and {end:%H:%M:%S}Z, more than the {REACH} "
                 "that paging can reach"
@@ -250,7 +255,7 @@ def _key(pem: str) -> RSAPrivateKey:
     )
 
 
-def _refused(_: int, body: bytes) -> Refusal | None:
+def _classify_error(_: int, body: bytes) -> ApiError | None:
     """Read the error body ``{"error": {"code", "msg"}}`` (voximplant.md, section 9)."""
 
     class Trouble(msgspec.Struct):
@@ -266,14 +271,12 @@ def _refused(_: int, body: bytes) -> Refusal | None:
     try:
         answer = msgspec.json.decode(body, type=Answer, strict=False)
     except msgspec.ValidationError:
-        return Refusal("stop_window", "sent an error in another shape")
+        return ApiError("stop_window", "sent an error in another shape")
     except msgspec.DecodeError:
         return None
     for trouble in (answer.error, *answer.errors):
         if trouble is not None:
-            meaning = MEANINGS.get(trouble.code, Refusal("stop_window", ""))
-            words = (
-                f"refused with code {trouble.code}: {trouble.msg or ''}{meaning.words}"
-            )
-            return replace(meaning, words=words)
+            meaning = MEANINGS.get(trouble.code, ApiError("stop_window", ""))
+            message = f"refused with code {trouble.code}: {trouble.msg or ''}"
+            return replace(meaning, message=message + meaning.message)
     return None

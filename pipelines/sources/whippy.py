@@ -37,7 +37,7 @@ import msgspec
 
 from pipelines.extract.auth import HeaderKey
 from pipelines.extract.client import Client
-from pipelines.extract.errors import Refusal, TooMuchError, VendorError
+from pipelines.extract.errors import ApiError, ResultTooLargeError, VendorError
 from pipelines.extract.pagination import (
     Envelope,
     Listing,
@@ -48,7 +48,7 @@ from pipelines.extract.pagination import (
     pages,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import query
@@ -85,11 +85,11 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     requests_per_second: float = 10.0
 
 
-def connect(settings: Settings, options: Terms) -> Source:
+def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one organization's calls."""
     auth = HeaderKey("X-WHIPPY-KEY", settings.api_key)
     client = client_of(
-        "whippy", settings, options, auth, _refused, read_seconds=ANSWER_SECONDS
+        "whippy", settings, options, auth, _classify_error, read_seconds=ANSWER_SECONDS
     )
     fetch = partial(calls, client, settings.path, settings.page_size)
     return Source(client, [Endpoint(CALLS, fetch)], settings.concurrency)
@@ -124,11 +124,11 @@ def _between(
             yield page
     except VendorError as error:
         # What was understood once can be refused for its offset only.
-        if error.is_bad_question and so_far:
-            raise TooMuchError(str(error)) from None
+        if error.is_bad_request and so_far:
+            raise ResultTooLargeError(str(error)) from None
         raise
     if may_be_capped(so_far, start, end, SHORTEST):
-        raise TooMuchError(
+        raise ResultTooLargeError(
             f"whippy ended a list at {so_far} calls; halves say whether it has more"
         )
 
@@ -155,13 +155,13 @@ def _moment(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _refused(status: int, body: bytes) -> Refusal | None:
+def _classify_error(status: int, body: bytes) -> ApiError | None:
     """Say what to do; how a search that took too long ends is not documented."""
     said = _said(body)
     words = f"answered HTTP {status} {said or ''}".strip()
     took_too_long = said is not None and re.search("timed? ?out", said, re.IGNORECASE)
     if status in {408, 504} or (status in {422, 500} and took_too_long):
-        return Refusal("too_much", f"{words}; the search took too long")
+        return ApiError("too_large", f"{words}; the search took too long")
     if said is None:
         return None
     hints = {
@@ -170,8 +170,8 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         404: "; check base_url and path",
     }
     if status in hints:
-        return Refusal("stop_account", words + hints[status])
-    return Refusal("bad_question", words) if status == 422 else None  # noqa: PLR2004
+        return ApiError("stop_account", words + hints[status])
+    return ApiError("bad_request", words) if status == 422 else None  # noqa: PLR2004
 
 
 def _said(body: bytes) -> str | None:

@@ -41,7 +41,7 @@ from requests.auth import HTTPBasicAuth
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import Refusal
+from pipelines.extract.errors import ApiError
 from pipelines.extract.pagination import Listing, Page, by_token, pages, restarted
 from pipelines.extract.source import (
     Endpoint,
@@ -50,7 +50,7 @@ from pipelines.extract.source import (
     ZeroOrMore,
     client_of,
 )
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window
 from pipelines.sources import query
@@ -104,15 +104,19 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     daily_requests: ZeroOrMore = 15_000
 
 
-def connect(settings: Settings, options: Terms) -> Source:
+def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's call log."""
     key = HTTPBasicAuth(settings.client_id.encode(), settings.client_secret.encode())
     sign_in = Client(
-        "zoom", settings.token_url, key, refused=_sign_in_refused, is_sign_in=True
+        "zoom",
+        settings.token_url,
+        key,
+        classify_error=_classify_sign_in_error,
+        is_sign_in=True,
     )
     token = partial(_token, sign_in, settings.account_id)
     auth = BearerToken(token, shared="app")
-    client = client_of("zoom", settings, options, auth, _refused)
+    client = client_of("zoom", settings, options, auth, _classify_error)
     lists = {VOICE_CALLS: voice_calls}
     if settings.engagements:
         lists[ENGAGEMENTS] = engagement_parts
@@ -186,7 +190,7 @@ def _token(sign_in: Client, account_id: str) -> tuple[str, float]:
     return answer.access_token, answer.expires_in
 
 
-def _sign_in_refused(status: int, body: bytes) -> Refusal | None:
+def _classify_sign_in_error(status: int, body: bytes) -> ApiError | None:
     """Read the token endpoint's own ``{"reason", "error"}`` (zoom.md, section 3)."""
 
     class Trouble(msgspec.Struct):
@@ -199,14 +203,14 @@ def _sign_in_refused(status: int, body: bytes) -> Refusal | None:
         return None
     if status not in {400, 401, 403}:
         return None
-    return Refusal(
+    return ApiError(
         "stop_account",
         f"refused the credentials ({trouble.error} {trouble.reason}); check "
         "account_id, client_id and client_secret",
     )
 
 
-def _refused(status: int, body: bytes) -> Refusal | None:
+def _classify_error(status: int, body: bytes) -> ApiError | None:
     """Read the error body ``{"code", "message"}`` (zoom.md, section 9)."""
 
     class Trouble(msgspec.Struct):
@@ -219,12 +223,12 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         return None
     words = f"refused with code {trouble.code}: {trouble.message}"
     if trouble.code in {4700, 4711} or "not contain scope" in trouble.message:
-        return Refusal("no_scope", f"{words}; grant the app this scope")
+        return ApiError("no_scope", f"{words}; grant the app this scope")
     if trouble.code == 124:  # "Invalid access token."  # noqa: PLR2004
-        return Refusal("sign_in", f"{words}; check the credentials")
+        return ApiError("auth", f"{words}; check the credentials")
     if trouble.code == 300 and TOO_OLD.search(trouble.message):  # noqa: PLR2004
-        return Refusal("gone", words)
+        return ApiError("expired", words)
     if status == 429 and "daily" in trouble.message:  # noqa: PLR2004
-        return Refusal("stop_account", f"{words}; loaded windows stay")
+        return ApiError("stop_account", f"{words}; loaded windows stay")
     # A page token that has ended is refused as any bad parameter is.
-    return Refusal("bad_question", words) if status in {200, 400, 404} else None
+    return ApiError("bad_request", words) if status in {200, 400, 404} else None

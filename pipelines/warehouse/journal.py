@@ -1,7 +1,7 @@
 """The journal of runs: one line per vendor and run, in ``warehouse/runs.jsonl``.
 
-Text, appended and flushed, so that it also tells of the nights whose build failed;
-the next good build shows it to analysts as ``ops.runs``.
+It is text, appended and flushed, so that it also has the runs whose build failed. The
+next build that succeeds shows it to analysts as ``ops.runs``.
 """
 
 import os
@@ -32,7 +32,7 @@ SCHEMA = pa.schema(_FIELDS)
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What one command did for one vendor; "" stands for the build of all."""
+    """What one command did for one vendor, or for the build, whose vendor is ""."""
 
     started_at: datetime
     command: str
@@ -45,7 +45,7 @@ class Run(msgspec.Struct, frozen=True):
     changed: int = 0
     quarantined: int = 0
     pending: int = 0
-    """Calls asked for because their end or price was still to come."""
+    """Calls that were read again because their end or price was pending."""
     settled: int = 0
     deleted: int = 0
     """Calls newly marked deleted."""
@@ -59,7 +59,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def write_runs(warehouse: Warehouse, runs: Iterable[Run]) -> None:
-    """Append to the journal and flush it to the disk."""
+    """Append lines to the journal and flush them to the disk."""
     warehouse.root.mkdir(parents=True, exist_ok=True)
     lines = [
         # A date library's own time is one as well, and is not encoded by itself.
@@ -76,7 +76,7 @@ def write_runs(warehouse: Warehouse, runs: Iterable[Run]) -> None:
 
 
 def read_runs(warehouse: Warehouse) -> pa.Table:
-    """Return the journal as a table; a line that cannot be read is left out."""
+    """Return the journal as a table of `SCHEMA`, without lines that cannot be read."""
     rows = [
         {"run_no": number, **msgspec.structs.asdict(run)}
         for number, line in enumerate(_lines(warehouse), start=1)
@@ -86,9 +86,9 @@ def read_runs(warehouse: Warehouse) -> pa.Table:
 
 
 def mend_journal(warehouse: Warehouse) -> str:
-    """Set lines aside that cannot be read, as a power cut leaves them; say so.
+    """Move lines that cannot be read, as after a power cut, into a file beside it.
 
-    Return "" where there are none. The other lines keep their numbers.
+    Return a sentence about them; "" if there are none. Other lines keep their numbers.
     """
     with _locked(warehouse):
         lines = _lines(warehouse)

@@ -1,4 +1,4 @@
-"""What a vendor's raw file says of its windows: asked for before, complete, or not."""
+"""Read the ledger of a raw file: which windows were read, and whether completely."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,8 @@ from pipelines.warehouse.raw_files import query
 
 
 @dataclass(frozen=True)
-class HeldWindow:
-    """A window at its last complete reading, and what is held of it now."""
+class StoredWindow:
+    """A window at its last complete read, and how many of its records are stored."""
 
     stream: Stream
     account: str
@@ -24,13 +24,13 @@ class HeldWindow:
     rows_inside: int
     """Records that came and lie inside the window."""
     vendor_total: int | None
-    rows_held: int
+    rows_stored: int
 
 
 def next_load(raw_file: Path) -> int:
-    """Take the number of the next load of a raw file: greater than any before.
+    """Return a new number for the next load of a raw file, greater than all before.
 
-    A clock can go back, and so can the names that dlt makes of it.
+    The ids of dlt's loads are times of a clock, which can go back.
     """
     with writing(raw_file) as file:
         (number,) = file.execute(query("next_load")).fetchall()[0]
@@ -38,7 +38,7 @@ def next_load(raw_file: Path) -> int:
 
 
 def past_reads(raw_file: Path) -> list[PastRead]:
-    """Return the ledger, oldest read first; nothing when there is none yet."""
+    """Return the rows of the ledger, the oldest read first; empty if there is none."""
     with raw_files.opened(raw_file) as warehouse:
         if "load_windows" not in raw_files.tables(warehouse):
             return []
@@ -47,22 +47,22 @@ def past_reads(raw_file: Path) -> list[PastRead]:
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
-def held_windows(raw_file: Path, stream: Stream) -> list[HeldWindow]:
-    """Return what is known and what is held of each window that was read."""
+def stored_windows(raw_file: Path, stream: Stream) -> list[StoredWindow]:
+    """Return each completely read window of a stream, with what is stored of it."""
     with raw_files.opened(raw_file) as warehouse:
         if not {stream.table, "load_windows"} <= raw_files.tables(warehouse):
             return []
-        warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        warehouse.table(f"raw_file.raw.{stream.table}").create_view("records")
         warehouse.execute(query("newest"))
         warehouse.sql(query("latest")).create_view("latest")
-        windows = warehouse.table("held.raw.load_windows")
+        windows = warehouse.table("raw_file.raw.load_windows")
         windows.filter(raw_files.equals("stream", stream.name)).create_view("windows")
-        found = raw_files.rows(warehouse, "held_windows")
-        return [HeldWindow(stream, *row) for row in found]
+        found = raw_files.rows(warehouse, "stored_windows")
+        return [StoredWindow(stream, *row) for row in found]
 
 
 def suspicions(raw_file: Path) -> list[Suspicion]:
-    """Return the records that earlier runs missed, neither proven nor refuted yet."""
+    """Return the records that were missing in earlier runs and are not decided yet."""
     with raw_files.opened(raw_file) as warehouse:
         if "absences" not in raw_files.tables(warehouse):
             return []

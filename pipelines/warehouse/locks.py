@@ -1,8 +1,8 @@
-"""Advisory locks: who is loading, who is building, said in one sentence.
+"""Advisory locks: one loads, one builds, and an error names who holds the lock.
 
-The kernel frees a lock when its process dies, however it dies, so none is ever
-stale; the file's text only serves to say who holds it. A process that is stopped keeps
-its locks, so every wait says whom it is for, and ends.
+The kernel frees a lock when its process dies, however it dies, so no lock is ever
+stale; the text in the file only names the holder. A process that is stopped keeps its
+locks, so every wait names the process, and ends after some time.
 """
 
 import fcntl
@@ -25,23 +25,23 @@ A_RUN = 6 * 3600.0
 STOPPED = 30.0
 """Seconds to wait for a process that is stopped: it may have been for a moment only."""
 SILENCE = 5.0
-"""Seconds of a wait before it is said whom it is for."""
+"""Seconds of a wait before a line on stderr says whom it is for."""
 
 
 class LockedError(Exception):
-    """Somebody else is doing this, or the lock cannot be used; the sentence says all.
+    """Another process holds the lock, or its file cannot be used.
 
-    It says who and since when, or names the file, and what to do.
+    The sentence names the process and since when, or the file, and what to do.
     """
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Who holds a lock, as the lock file says it."""
+    """The process that holds a lock, as its file names it."""
 
     process: int = 0
     since: str = ""
     purpose: str = ""
-    """What for, in a word of the planner's such as backfill; "": nothing special."""
+    """A purpose of the planner, such as backfill; "": a run."""
 
     def __str__(self) -> str:
         """Show it for a sentence."""
@@ -72,17 +72,17 @@ def only_one(
     what: str,
     *,
     patience: float | Callable[[Holder], float] = 0.0,
-    told: Callable[[Holder], None] | None = None,
+    on_wait: Callable[[Holder], None] | None = None,
     purpose: str = "",
 ) -> Iterator[None]:
-    """Hold a lock for one's whole work, or raise `LockedError`.
+    """Hold a lock until the work is done; raise `LockedError` if another holds it.
 
-    ``patience`` is how many seconds to wait for the holder, or returns them; ``told``
-    is called once with who is waited for, without it a line on stderr says so after a
-    while. ``purpose`` is kept in the lock file.
+    ``patience`` is how many seconds to wait for the holder, or a function that returns
+    them. ``on_wait`` is called once with the holder; without it, a line on stderr names
+    the holder after `SILENCE` seconds. ``purpose`` is written into the lock file.
     """
     with _opened(path) as handle:
-        _take(handle, what, fcntl.LOCK_EX, patience, told)
+        _take(handle, what, fcntl.LOCK_EX, patience, on_wait)
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z"
         text = msgspec.json.encode(Holder(os.getpid(), since, purpose))
         os.ftruncate(handle, 0)
@@ -94,9 +94,10 @@ def only_one(
 def in_turn(
     path: Path, *, shared: bool = False, patience: float = A_TURN
 ) -> Iterator[None]:
-    """Hold a lock for a moment's work, waiting for one's turn.
+    """Wait up to ``patience`` seconds for a lock, and hold it for a short work.
 
-    Raises `LockedError` when the turn does not come.
+    ``shared`` lets others hold it shared at the same time. Raises `LockedError` when
+    the time is over.
     """
     with _opened(path) as handle:
         what = f"work that needs {path}"
@@ -110,9 +111,9 @@ def _take(
     what: str,
     kind: int,
     patience: float | Callable[[Holder], float],
-    told: Callable[[Holder], None] | None,
+    on_wait: Callable[[Holder], None] | None,
 ) -> None:
-    began, stopped, has_told = time.monotonic(), 0.0, False
+    began, stopped, is_reported = time.monotonic(), 0.0, False
     while True:
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
@@ -128,14 +129,14 @@ def _take(
             raise LockedError(
                 f"{what} is already going on ({holder}); {holder.remedy}"
             ) from None
-        if not has_told and (told or now - began >= SILENCE):
-            (told or _tell)(holder)
-            has_told = True
+        if not is_reported and (on_wait or now - began >= SILENCE):
+            (on_wait or _tell)(holder)
+            is_reported = True
         time.sleep(0.1)
 
 
 def tell(sentence: str) -> None:
-    """Write a line to stderr, from where nothing else reaches the operator."""
+    """Write one line to stderr, for the operator."""
     sys.stderr.write(f"callhouse: {sentence}\n")
     sys.stderr.flush()
 
@@ -150,12 +151,12 @@ def _holder(handle: int) -> Holder:
     One that was just taken may not be described yet, and a turn never is.
     """
     try:
-        said = msgspec.json.decode(os.pread(handle, 400, 0), type=Holder)
+        holder = msgspec.json.decode(os.pread(handle, 400, 0), type=Holder)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        said = Holder()
+        holder = Holder()
     owners = _owners(handle)
-    if said.process in owners or not owners:
-        return said
+    if holder.process in owners or not owners:
+        return holder
     # One that is stopped is the one that will not end by itself.
     return Holder(next(filter(_is_stopped, owners), owners[0]))
 

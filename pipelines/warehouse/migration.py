@@ -1,9 +1,9 @@
-"""Files of another version: a raw file is brought to our layout, others are refused.
+"""Migrate raw files of an older version, and refuse files of a newer one.
 
-A raw file cannot be made again, so each change of its tables is a file of SQL in
-``warehouse/layouts``, and the file says how many of them it has had. To add a column,
-add a file there; to add a table, nothing: the loader makes it. What is built of the
-raw files has a layout as well, and is simply built again.
+A raw file cannot be made again, so each change of its tables is a SQL file in
+``warehouse/layouts``, and the raw file has the number of those that were applied: its
+layout. To add a column, add a file there. A new table needs none: the loader makes it.
+Built files have a layout as well, and are built again if it is another.
 """
 
 import os
@@ -37,18 +37,18 @@ LAYOUT = len(STEPS)
 """The layout of the raw files that this program writes."""
 UNSTAMPED = Stamp(0, "an older callhouse")
 _OURS: set[tuple[Path, int]] = set()
-"""Files, by path and inode, seen in our layout: a night asks dozens of times."""
+"""Files, by path and inode, that are known to have our layout: a run checks often."""
 
 
 class LayoutError(FileError):
-    """A file is of another version; the sentence says which, and what to do."""
+    """A file is of another version; the sentence names it and the remedy."""
 
 
 def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
-    """Bring a raw file to our layout in one transaction, once nobody uses it.
+    """Bring a raw file to our layout in one transaction, when nobody else uses it.
 
-    With ``create``, a file that does not exist is made, so that it says its layout
-    from its first load on. Raises `LayoutError` for a file of a newer program.
+    ``lock`` is the lock of the file. With ``create``, a file that does not exist is
+    made, with its layout in it. Raises `LayoutError` for a file of a newer program.
     """
     is_there = is_present(raw_file)
     if not is_there and not create:
@@ -78,13 +78,13 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
             if lacks := _lacking(connection):
                 connection.execute(_sql("mend.sql"))
                 tell(
-                    f"{raw_file} lacks {lacks}; it is made anew, and what it said of "
-                    "windows is asked for again: callhouse status names the days"
+                    f"{raw_file} lacks {lacks}; it is made anew, and its "
+                    "windows are read again: callhouse status names the days"
                 )
 
 
 def refuse_other_tables(published: Path) -> None:
-    """Raise `LayoutError` for published tables that another layout of models made."""
+    """Raise `LayoutError` if a published file was built with another layout."""
     with read(published, PUBLISHED_FILE) as connection:
         found = build_state.stamp_in(connection)
     if found is None or found.layout < build_state.LAYOUT:
@@ -113,7 +113,7 @@ def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
 
 
 def inspect(raw_file: Path) -> tuple[Stamp, str]:
-    """Return the layout of a raw file, and which tables it should have and lacks."""
+    """Return the layout of a raw file, and the names of the tables it lacks, or ""."""
     with refusing(raw_file, RAW_FILE):
         connection = duckdb.connect(str(raw_file), read_only=True)
     with connection, refusing(raw_file, RAW_FILE):
@@ -122,9 +122,9 @@ def inspect(raw_file: Path) -> tuple[Stamp, str]:
 
 
 def _lacking(connection: duckdb.DuckDBPyConnection) -> str:
-    """Name the tables of a raw file that a load made and that are gone.
+    """Return the names of tables that a load made and that are missing, or "".
 
-    The loader would not make them again: it believes what it wrote down of them.
+    dlt would not make them again, because its own record says that they exist.
     """
     if not _has(connection, "raw", "load_windows") and not _has(
         connection, "raw", "_dlt_version"

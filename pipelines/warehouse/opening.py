@@ -1,8 +1,8 @@
-"""Open a DuckDB file to read it, or say in one sentence why it cannot be opened.
+"""Open DuckDB files; raise one sentence with the remedy for a file that does not open.
 
-DuckDB tells apart in words only who holds a file, what is damaged and what is too new,
-and no behaviour may depend on words. So a file that could not be opened is looked at:
-its locks, its first bytes, its permissions.
+DuckDB distinguishes a file in use, a damaged one and one that is too new only by the
+text of its error, on which no behaviour may depend. So the file itself is examined: its
+locks, its first bytes and its permissions.
 """
 
 import fcntl
@@ -23,17 +23,17 @@ from transforms.runner.storage import STORAGE
 
 _MAGIC = slice(8, 12), b"DUCK"
 _VERSION = slice(12, 20)
-"""Where a DuckDB file has its mark and the version of its storage."""
+"""The bytes of a DuckDB file that have its magic word and its storage version."""
 _WITHIN = slice(4096 + 56, 4096 + 64), slice(8192 + 56, 8192 + 64)
-"""Where its two headers tell apart versions that have one number, as all from 2.0 on.
+"""The bytes of its two headers that distinguish the versions from 2.0 on.
 
 From struct DatabaseHeader in DuckDB's storage_info.hpp; 69 is that of 2.0.
 """
 ROW_GROUP = 2048
-"""Records that DuckDB compresses together: of 122,880, its own number, it would hold
-the payloads of all when it merges small row groups, far beyond its limit."""
+"""Records per row group. With DuckDB's default of 122,880 it would have the payloads of
+all of them in memory when it merges small row groups, far beyond its limit."""
 CHECKPOINT = "set checkpoint_threshold = '16 MiB'"
-"""dlt's own setting would keep far more of the log in memory."""
+"""With dlt's own setting far more of the log would stay in memory."""
 _HEADERS = 3 * 4096
 """Bytes of a DuckDB file before its first block."""
 _LOCK_FIELDS = {"darwin": ("qqihh", ("start", "len", "pid", "type", "whence"))}
@@ -42,58 +42,58 @@ _LINUX_LOCK = ("hhqqi0q", ("type", "whence", "start", "len", "pid"))
 
 
 class FileError(Exception):
-    """A DuckDB file cannot be used; the sentence names it, and says what to do."""
+    """A DuckDB file cannot be used; the sentence names the file and the remedy."""
 
 
-class HeldError(FileError):
+class InUseError(FileError):
     """Another process has the file open."""
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a file is for, and so what to do when it cannot be opened."""
+    """The kind of a file, and the remedies for one that cannot be opened."""
 
     name: str
-    when_held: str
+    when_in_use: str
     when_damaged: str
     when_newer: str
 
 
 PUBLISHED_FILE = Purpose(
     "the published file",
-    when_held="close it there, or open it there read-only, as the README shows",
+    when_in_use="close it there, or open it there read-only, as the README shows",
     when_damaged="publish it again with: callhouse transform",
     when_newer="use the Callhouse that published it, or run: callhouse transform",
 )
 RAW_FILE = Purpose(
     "a vendor's raw file",
-    when_held="close it there; the next run goes on",
+    when_in_use="close it there; the next run goes on",
     when_damaged="it is left where it is; callhouse doctor says what to do",
     when_newer="use the Callhouse that loaded it; see: callhouse doctor",
 )
 BUILD_FILE = Purpose(
     "the work file of the build",
-    when_held="close it there, and run: callhouse transform",
+    when_in_use="close it there, and run: callhouse transform",
     when_damaged="callhouse transform makes it anew",
     when_newer="callhouse transform makes it anew",
 )
 
 
 def is_present(path: Path) -> bool:
-    """Return True if a file has something in it.
+    """Return True if a path exists and is not an empty file.
 
-    A full disk or a kill leaves files of no bytes, in which nothing ever was.
+    A full disk or a kill leaves empty files, which never had any data.
     """
     return path.exists() and (path.is_dir() or path.stat().st_size > 0)
 
 
 def log_of(path: Path) -> Path:
-    """Return where DuckDB keeps the changes of a file that are not in it yet."""
+    """Return the path of DuckDB's write-ahead log of a file."""
     return path.with_name(f"{path.name}.wal")
 
 
 def set_log_aside(path: Path) -> None:
-    """Leave no log beside a file that is about to be made: it is of another file."""
+    """Rename a log beside a file that is about to be made: it belongs to another."""
     path.unlink(missing_ok=True)
     log = log_of(path)
     if log.exists():
@@ -102,7 +102,7 @@ def set_log_aside(path: Path) -> None:
 
 @contextmanager
 def private() -> Iterator[None]:
-    """Let files be made for nobody but their owner: they hold phone numbers."""
+    """Make files that only their owner can read, because they have phone numbers."""
     umask = os.umask(0o077)
     try:
         yield
@@ -113,9 +113,9 @@ def private() -> Iterator[None]:
 def refuse_cut(
     connection: duckdb.DuckDBPyConnection, path: Path, purpose: Purpose
 ) -> None:
-    """Raise `FileError` for an open file that is shorter than it should be.
+    """Raise `FileError` for an open file that was cut short.
 
-    DuckDB opens such a file, and fails in the middle of a query.
+    DuckDB opens such a file, and then fails in the middle of a query.
     """
     sizes = connection.table_function("pragma_database_size")
     blocks = sizes.project("block_size * total_blocks").fetchall()
@@ -126,7 +126,7 @@ def refuse_cut(
 
 
 def refuse_damaged(path: Path, purpose: Purpose) -> None:
-    """Read all of a file, and raise `FileError` if not all of it can be read."""
+    """Read a file completely, and raise `FileError` if a part cannot be read."""
     with refusing(path, purpose), duckdb.connect(str(path), read_only=True) as file:
         _read_all(file)
 
@@ -142,10 +142,10 @@ def _read_all(file: duckdb.DuckDBPyConnection) -> None:
 
 @contextmanager
 def opened(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a file to read what its owner wrote.
+    """Open a file read-only, without the log that another program left beside it.
 
-    A log beside it is of another program, and its changes are left out. Raises
-    `FileError` for a file that cannot be opened, `HeldError` for one that is held.
+    Raises `InUseError` for a file that another process has open for writing, and
+    `FileError` for one that cannot be opened for another reason.
     """
     with _without_log(path) as place:
         with refusing(path, purpose):
@@ -156,9 +156,9 @@ def opened(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def read(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a file as `opened` does, for queries of our own.
+    """Open a file as `opened` does, for our own queries.
 
-    One that fails is the file's fault, and a `FileError` as well.
+    If such a query fails the file is wrong, so that is a `FileError`, too.
     """
     with opened(path, purpose) as connection, refusing(path, purpose):
         yield connection
@@ -167,7 +167,7 @@ def read(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
 def attach(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, purpose: Purpose
 ) -> None:
-    """Attach a file to read it; raises as `opened` does."""
+    """Attach a file read-only; raises as `opened` does."""
     with refusing(path, purpose):
         connection.execute(f"attach {quoted(str(path))} as {name} (read_only)")
 
@@ -176,7 +176,7 @@ def attach(
 def attached(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, purpose: Purpose
 ) -> Iterator[None]:
-    """Attach a file without the log of another program; raises as `opened` does."""
+    """Attach a file read-only, without a log beside it; raises as `opened` does."""
     with _without_log(path) as place:
         with refusing(path, purpose):
             connection.execute(f"attach {quoted(str(place))} as {name} (read_only)")
@@ -188,9 +188,9 @@ def attached(
 def writing(
     raw: Path, settings: Mapping[str, Any] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a raw file to write it, in row groups of which memory can hold one.
+    """Open a raw file for writing, in row groups of `ROW_GROUP` records.
 
-    ``settings`` are DuckDB's. Raises as `opened` does.
+    ``settings`` are those of DuckDB. Raises as `opened` does.
     """
     with duckdb.connect(config={**STORAGE, **(settings or {})}) as connection:
         # Whoever takes another connection of this one, as dlt does, finds the file
@@ -206,15 +206,15 @@ def writing(
         yield connection
 
 
-def refuse_held(path: Path, purpose: Purpose) -> None:
-    """Raise `HeldError` if another process has a file open, if only to read it."""
+def refuse_in_use(path: Path, purpose: Purpose) -> None:
+    """Raise `InUseError` if another process has a file open, if only to read it."""
     if (who := _holder(path, fcntl.F_WRLCK)) is not None:
-        raise HeldError(_held(path, purpose, who))
+        raise InUseError(_in_use(path, purpose, who))
 
 
 @contextmanager
 def _without_log(path: Path) -> Iterator[Path]:
-    """Give the path of a file under which DuckDB finds no log."""
+    """Yield a path of the file at which DuckDB finds no log."""
     real = path.resolve()
     with ExitStack() as links:
         if real.with_name(f"{real.name}.wal").exists():
@@ -235,7 +235,7 @@ def _without_log(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def refusing(path: Path, purpose: Purpose) -> Iterator[None]:
-    """Turn an error of the database into a sentence about the file."""
+    """Raise an error of DuckDB as a `FileError` that names the file and the remedy."""
     try:
         yield
     except duckdb.Error as error:
@@ -243,10 +243,10 @@ def refusing(path: Path, purpose: Purpose) -> Iterator[None]:
 
 
 def _refusal(path: Path, purpose: Purpose, error: duckdb.Error) -> FileError:
-    # A reader elsewhere keeps out who wants to write.
+    # A reader in another process prevents writing.
     for kind_of_lock in (fcntl.F_RDLCK, fcntl.F_WRLCK):
         if (who := _holder(path, kind_of_lock)) is not None:
-            return HeldError(_held(path, purpose, who))
+            return InUseError(_in_use(path, purpose, who))
     kind = type(error).__name__
     if isinstance(error, duckdb.ProgrammingError):
         found = (
@@ -259,7 +259,7 @@ def _refusal(path: Path, purpose: Purpose, error: duckdb.Error) -> FileError:
 
 
 def _look_at(path: Path, purpose: Purpose, kind: str) -> str:
-    """Say what is wrong with a file that DuckDB refuses and nobody holds."""
+    """Return what is wrong with a file that DuckDB does not open, and the remedy."""
     if path.is_dir():
         return f"is a folder, where a file must be; {purpose.when_damaged}"
     try:
@@ -284,33 +284,33 @@ def _look_at(path: Path, purpose: Purpose, kind: str) -> str:
     )
 
 
-def _held(path: Path, purpose: Purpose, who: str) -> str:
-    return f"{path}, {purpose.name}, is open in {who}; {purpose.when_held}"
+def _in_use(path: Path, purpose: Purpose, who: str) -> str:
+    return f"{path}, {purpose.name}, is open in {who}; {purpose.when_in_use}"
 
 
 def _holder(path: Path, kind: int) -> str | None:
-    """Return which other process has a lock that excludes one of ours."""
+    """Return the process whose lock prevents ours; None: there is none."""
     layout, names = _LOCK_FIELDS.get(sys.platform, _LINUX_LOCK)
-    asked = {"type": kind, "whence": os.SEEK_SET}
+    wanted = {"type": kind, "whence": os.SEEK_SET}
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
         return None
     try:
-        lock = struct.pack(layout, *(asked.get(name, 0) for name in names))
-        answer = fcntl.fcntl(handle, fcntl.F_GETLK, lock)
+        lock = struct.pack(layout, *(wanted.get(name, 0) for name in names))
+        reply = fcntl.fcntl(handle, fcntl.F_GETLK, lock)
     except OSError:  # a file system without locks
         return None
     finally:
         os.close(handle)
-    found = dict(zip(names, struct.unpack(layout, answer), strict=True))
+    found = dict(zip(names, struct.unpack(layout, reply), strict=True))
     if found["type"] == fcntl.F_UNLCK:
         return None
     return _process(found["pid"])
 
 
 def _process(number: int) -> str:
-    """Return what is known of a process; one elsewhere has no number here."""
+    """Return the number and name of a process; on another machine it has none."""
     if number <= 0:
         return "a process of another machine or container"
     try:
@@ -321,13 +321,13 @@ def _process(number: int) -> str:
 
 
 def _version(start: bytes) -> tuple[int, int]:
-    """Return a version of storage that can be compared."""
+    """Return the storage version of a file, from its first bytes, to be compared."""
     within = (int.from_bytes(start[place], "little") for place in _WITHIN)
     return int.from_bytes(start[_VERSION], "little"), max(within)
 
 
 def _newest_version() -> tuple[int, int]:
-    """Return the newest version of storage that the installed DuckDB writes."""
+    """Return the newest storage version that the installed DuckDB writes."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "newest.duckdb"
         with duckdb.connect() as connection:

@@ -15,23 +15,23 @@ class Warehouse:
     root: Path
 
     def raw(self, vendor: str) -> Path:
-        """Return the path of a vendor's own file."""
+        """Return the path of a vendor's raw file."""
         return self.raw_folder / f"{vendor}.duckdb"
 
     def work_folder(self, vendor: str) -> Path:
-        """Return where dlt works; all of it is deleted before each load and after."""
+        """Return dlt's working folder, which is emptied before and after each load."""
         return self._work / vendor
 
     def raw_lock(self, vendor: str) -> Path:
-        """Return the lock that a raw file's writer and its readers take in turn."""
+        """Return the lock of a raw file: one writer, or several readers."""
         return self.locks / f"{vendor}.file.lock"
 
     def vendor_lock(self, vendor: str) -> Path:
-        """Return the lock of who asks a vendor: one at a time, for pace and quota."""
+        """Return the lock for reading a vendor, one process at a time."""
         return self.locks / f"{vendor}.run.lock"
 
     def queue_lock(self, vendor: str) -> Path:
-        """Return the lock of who is to be the next to ask a vendor."""
+        """Return the lock of the process that gets `vendor_lock` next."""
         return self.locks / f"{vendor}.turn.lock"
 
     def backfill_lock(self, vendor: str) -> Path:
@@ -45,12 +45,12 @@ class Warehouse:
 
     @property
     def build_lock(self) -> Path:
-        """The lock of who builds and publishes."""
+        """The lock for building and publishing."""
         return self.locks / "build.lock"
 
     @property
     def journal_lock(self) -> Path:
-        """The lock of who writes the journal."""
+        """The lock for writing the journal."""
         return self.locks / "journal.lock"
 
     @property
@@ -74,22 +74,22 @@ class Warehouse:
 
     @property
     def build(self) -> Path:
-        """The file that the models are built in, which nobody else opens."""
+        """The private file in which the models are built."""
         return self.root / "build.duckdb"
 
     @property
     def published(self) -> Path:
-        """What analysts open: a symbolic link to the newest published file."""
+        """The file that analysts open: a symbolic link to the newest published one."""
         return self.root / "calls.duckdb"
 
     @property
     def published_folder(self) -> Path:
-        """Where each published file has a folder of its own."""
+        """The folder in which each published file has a folder of its own."""
         return self.root / "published"
 
     @property
     def snapshots(self) -> Path:
-        """The folder of the files that were published before: the backups."""
+        """The folder of files that were published before; they are the backups."""
         return self.root / "snapshots"
 
     @property
@@ -99,5 +99,5 @@ class Warehouse:
 
     @property
     def origin(self) -> Path:
-        """The file that says what its calls are: the vendors', or the sandbox's."""
+        """The file that says whose calls these are: the vendors' or the sandbox's."""
         return self.root / "origin"

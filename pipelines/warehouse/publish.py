@@ -1,15 +1,15 @@
-"""From the private build file to the file analysts open, in one rename.
+"""Publish the build file: copy it, and replace the file of the analysts in one rename.
 
-A reader that has the old file open finishes on it; the next one opens the new run's.
-Nobody ever sees a file that is being written.
+A reader that has the old file open keeps it; the next reader opens the new one. Nobody
+ever sees a file that is being written.
 
-DuckDB opens a file for writing unless told otherwise, and what a client commits stands
-in a log beside the file, under its name, until a checkpoint. A file that replaces
-another under one name would be given the log of the other, so no two published files
-share a name: each has a folder of its own, and ``calls.duckdb`` is a symbolic link to
-the newest. DuckDB from 1.5 on follows the link before it names the log. Older ones
-name it after the link, where they can make none: ``calls.duckdb.wal`` is a symbolic
-link into a folder that does not exist. They read as ever, and their commits fail.
+DuckDB opens a file for writing by default, and what a client commits is in a log beside
+the file, under its name, until a checkpoint. If a new file replaced another one of the
+same name, DuckDB would apply the old log to it. So no two published files share a
+name: each has a folder of its own, and ``calls.duckdb`` is a symbolic link to the
+newest. DuckDB from 1.5 on follows the link before it names the log. Older versions
+name the log after the link. They cannot make it, because ``calls.duckdb.wal`` is a
+symbolic link into a folder that does not exist: they can read, and a commit fails.
 """
 
 import os
@@ -23,18 +23,18 @@ from secrets import token_hex
 from pipelines.warehouse.opening import (
     BUILD_FILE,
     PUBLISHED_FILE,
-    HeldError,
+    InUseError,
     Purpose,
     opened,
 )
 from pipelines.warehouse.paths import Warehouse
 
 NO_LOG = Path("no-log-of-a-published-file", "see-the-README")
-"""Where the log of an old client would be: in a folder that does not exist."""
+"""The target of the link ``calls.duckdb.wal``: in a folder that does not exist."""
 
 
 class PublishError(Exception):
-    """The file could not be put in place, or is not what was built."""
+    """The file could not be published, or is not equal to the build file."""
 
 
 def publish(
@@ -45,12 +45,11 @@ def publish(
     *,
     mode: int = 0o640,
 ) -> Path:
-    """Copy the closed build file, flush it to the disk, and put it in place.
+    """Copy the closed build file, flush it to the disk, and let the link point to it.
 
-    The last ``keep`` published files stay in ``snapshots/``: they are the backups.
-    ``mode`` says who may read them.
-    Raises `PublishError` when the copy is not what was built, which is then not
-    published, or when ``calls.duckdb`` is not what was put in place.
+    The last ``keep`` published files stay in ``snapshots/`` as backups. ``mode`` is the
+    mode of all these files. Raises `PublishError` if the copy differs from the build
+    file, which is then not published, or if another program changed what is published.
     """
     published = warehouse.published
     with _failures(published):
@@ -70,8 +69,8 @@ def publish(
         _refuse_logs(published)
         _point(published, incoming.relative_to(warehouse.root))
         _flush(warehouse.root)
-        # A client that opened it in this moment for writing lets nobody else in.
-        with suppress(HeldError):
+        # A client that opens it for writing in this moment locks it.
+        with suppress(InUseError):
             found = _contents(published, PUBLISHED_FILE)
             if not published.samefile(incoming) or found != built:
                 raise PublishError(
@@ -82,12 +81,12 @@ def publish(
 
 
 def folder_mode(mode: int) -> int:
-    """Return the mode of a folder whose files have ``mode``: who reads may enter."""
+    """Return the mode of a folder whose files have ``mode``: readers may enter it."""
     return mode | (mode & 0o444) >> 2
 
 
 def _copy(build_file: Path, incoming: Path, mode: int) -> None:
-    """Copy into a folder that is nobody else's until the copy is whole."""
+    """Copy into a folder that only the owner can enter until the copy is complete."""
     own, folder = incoming.parent, incoming.parent.parent
     folder.mkdir(exist_ok=True)
     own.mkdir(mode=0o700)
@@ -103,7 +102,7 @@ def _copy(build_file: Path, incoming: Path, mode: int) -> None:
 
 
 def _contents(path: Path, purpose: Purpose) -> dict[str, int]:
-    """Return how many rows each table has."""
+    """Return the number of rows by table."""
     with opened(path, purpose) as connection:
         tables = connection.execute(
             "select schema_name || '.' || table_name from duckdb_tables()"
@@ -112,7 +111,7 @@ def _contents(path: Path, purpose: Purpose) -> dict[str, int]:
 
 
 def _refuse_logs(published: Path) -> None:
-    """Leave no log under the name of the link, and nobody room to make one."""
+    """Replace any log under the name of the link by a link that points to nothing."""
     log = published.with_name(f"{published.name}.wal")
     if log.is_dir() and not log.is_symlink():
         shutil.rmtree(log)
@@ -120,7 +119,7 @@ def _refuse_logs(published: Path) -> None:
 
 
 def _point(link: Path, target: Path) -> None:
-    """Make a symbolic link in the place of whatever has its name."""
+    """Make a symbolic link, in place of whatever has its name."""
     incoming = link.with_name(f"{link.name}.incoming")
     incoming.unlink(missing_ok=True)
     incoming.symlink_to(target)
@@ -128,7 +127,7 @@ def _point(link: Path, target: Path) -> None:
 
 
 def _keep(before: Path, snapshots: Path, now: datetime, keep: int, mode: int) -> None:
-    """Give the file that is about to be replaced a second name, and drop old ones."""
+    """Replace a log with the name of the link by a link that points nowhere."""
     if before.exists() and keep > 0:
         snapshots.mkdir(exist_ok=True)
         snapshots.chmod(folder_mode(mode))
@@ -140,7 +139,7 @@ def _keep(before: Path, snapshots: Path, now: datetime, keep: int, mode: int) ->
 
 
 def _drop(snapshot: Path) -> None:
-    """Delete a snapshot and what a client left beside it under its name."""
+    """Delete a snapshot and the log that a client left beside it."""
     snapshot.unlink(missing_ok=True)
     snapshot.with_name(f"{snapshot.name}.wal").unlink(missing_ok=True)
 
@@ -157,7 +156,7 @@ def _drop_older(folder: Path, names: set[str]) -> None:
 
 @contextmanager
 def _failures(published: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a sentence."""
+    """Raise an error of the file system as a `PublishError`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The published tables, asked by our own queries and by anybody's."""
+"""Run queries over the published file: our own, and those of an operator."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,23 +11,24 @@ from pipelines.warehouse.opening import PUBLISHED_FILE, opened, read
 from pipelines.warehouse.raw_files import query
 
 Row = dict[str, Any]
-"""Values by column."""
+"""Values by column name."""
 
 
 def rows_of(published: Path, name: str, now: datetime | None = None) -> list[Row]:
-    """Run one of ``pipelines/warehouse/queries`` over a published file.
+    """Return the rows of a query in ``queries/`` over a published file.
 
-    Raises `FileError` for a file that cannot be opened or read.
+    ``now`` is its variable of that name. Raises `FileError` for a file that cannot be
+    opened or read.
     """
     with read(published, PUBLISHED_FILE) as connection:
         return _rows(connection, query(name), now)
 
 
 def rows_of_sql(published: Path, sql: str, now: datetime | None = None) -> list[Row]:
-    """Run a query over a published file, times in UTC, nothing outside in reach.
+    """Return the rows of any query over a published file.
 
-    Raises `FileError` for a file that cannot be opened, and what
-    DuckDB raises for a query that it refuses.
+    Times are in UTC, and the query cannot read other files. Raises `FileError` for a
+    file that cannot be opened, and `duckdb.Error` for a query that fails.
     """
     with opened(published, PUBLISHED_FILE) as connection:
         return _rows(connection, sql, now)
@@ -45,9 +46,9 @@ def _rows(
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
-    """Return names with a number after one that comes again, as DuckDB's tables have.
+    """Return names, a repeated one with a number, as DuckDB does in tables.
 
-    Otherwise the second of two columns would be lost.
+    Otherwise the second of two columns would replace the first.
     """
     found: dict[str, None] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""A vendor's raw file, opened to be asked by our own queries."""
+"""Open a vendor's raw file and run our own queries over it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +12,7 @@ from pipelines.warehouse.opening import RAW_FILE, attach, is_present
 
 _T = TypeVar("_T")
 MEMORY = (96, 144, 216, 324)
-"""MiB that DuckDB may use for a question, one after the other until it is enough."""
+"""Memory limits of a query in MiB; the next one is tried if one is not enough."""
 
 
 def query(name: str) -> str:
@@ -24,24 +24,24 @@ def query(name: str) -> str:
 
 @contextmanager
 def opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a raw file to read; an empty database when there is none yet."""
+    """Open a raw file read-only as catalog ``raw_file``; empty if there is none."""
     config: Any = {
         "temp_directory": f"{raw_file}.tmp",
         "threads": 1,  # each would hold payloads of its own
-        # Payloads pass by on the left of each join; what is on the right is held.
+        # Payloads stream by on the left of a join; its right side is in memory.
         "disabled_optimizers": "build_side_probe_side",
     }
     with duckdb.connect(config=config) as connection:
         connection.execute("set TimeZone = 'UTC'")
         if is_present(raw_file):
-            attach(connection, raw_file, "held", RAW_FILE)
+            attach(connection, raw_file, "raw_file", RAW_FILE)
             if tables(connection):  # a first load may have been killed before any
-                connection.execute("set search_path = 'memory.main,held.raw'")
+                connection.execute("set search_path = 'memory.main,raw_file.raw'")
         yield connection
 
 
 def rows(warehouse: duckdb.DuckDBPyConnection, name: str) -> list[Any]:
-    """Return all rows of a query."""
+    """Return all rows of a query in ``queries/``, within the limits of `MEMORY`."""
     return fetched(warehouse, query(name), lambda found: found.fetchall())
 
 
@@ -50,10 +50,10 @@ def fetched(
     sql: str,
     fetch: Callable[[duckdb.DuckDBPyRelation], _T],
 ) -> _T:
-    """Return what a query finds, with as much memory as its records need.
+    """Return ``fetch`` of a query's result, with as much memory as its records need.
 
-    DuckDB works on 2,048 of them at once and caches what it has read: without a limit
-    it would take what there is, and with one it fails where records are very large.
+    DuckDB caches what it has read. Without a limit it would use all memory, and with a
+    fixed one it fails on very large records, of which it reads 2,048 at once.
     """
     ((most,),) = warehouse.execute("select current_setting('memory_limit')").fetchall()
     try:
@@ -67,7 +67,7 @@ def fetched(
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Return the names of a raw file's tables."""
+    """Return the names of the tables in the schema ``raw``."""
     found = connection.execute(
         "select table_name from duckdb_tables() where schema_name = 'raw'"
     ).fetchall()
@@ -75,5 +75,5 @@ def tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def equals(column: str, value: str) -> duckdb.Expression:
-    """Return the condition that a column has a value, whatever is in it."""
+    """Return the condition that a column equals a value, whatever text that is."""
     return duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)

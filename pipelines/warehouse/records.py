@@ -1,4 +1,4 @@
-"""What a vendor's raw file holds of its records: versions, the newest, the pending."""
+"""Look up the stored records of a vendor: versions, the newest, missing and pending."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,37 +21,37 @@ from pipelines.warehouse.raw_files import query
 
 _TIME = pa.timestamp("us", tz="UTC")
 Keys = npt.NDArray[np.uint64]
-"""DuckDB's hashes of (account, record id): eight bytes a record."""
+"""DuckDB's hashes of (account, record id), eight bytes per record."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Records just read, beside the newest version that is stored of each."""
+    """The records just read, compared with the newest stored version of each."""
 
     differing: frozenset[int]
-    """Positions of those that are new, or other than stored."""
+    """Positions of the records that are new, or differ from the stored version."""
     restored: frozenset[int]
-    """Positions of those whose newest stored version says that they are deleted."""
+    """Positions of the records whose newest stored version marks them as deleted."""
     same: Keys
-    """Those that are as stored: nothing of this run shows in the raw file for them."""
+    """The records that are equal to the stored version, and are not stored again."""
 
 
 @dataclass(frozen=True)
-class Lost:
-    """A stored record that a run did not see: where its newest version lies."""
+class MissingRecord:
+    """A stored record that a run has read the window of, and that did not come."""
 
     account: str
     missing: Missing
     is_listed_here: bool
-    """False: it came from the window of a day beside its own, which was not read."""
+    """False: it came before from the window of another day, which was not read."""
 
 
 def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
-    """Compare records just read with the newest version stored of each.
+    """Compare the records just read with the newest stored version of each.
 
-    An unchanged record is not written again: what is in the raw file is the history
-    of each record, and a run's work is what really changed. The newest version counts
-    wherever in time it lies, for a record's own time can be corrected.
+    A record that is equal is not stored again, so the raw file has the history of each
+    record. All of the table is searched, because the time of a record may have been
+    corrected.
     """
     nothing = frozenset[int]()
     everything = frozenset(range(fresh.num_rows))
@@ -81,14 +81,14 @@ def missing_of(
     spans: Iterable[tuple[str, Interval]],
     seen: Keys,
     since: int,
-) -> list[Lost]:
-    """Return the living records of some windows that a run has not seen.
+) -> list[MissingRecord]:
+    """Return the stored records of some windows, not marked deleted, that did not come.
 
-    ``spans`` are accounts and what was read of each; ``seen`` are the records that
-    came as they are stored, and whatever is of load ``since`` or a later one came too.
+    ``spans`` are accounts and the intervals that were read of each. ``seen`` are the
+    records that came unchanged; those of load ``since`` and later loads came as well.
     """
     accounts, times = zip(*spans, strict=True)
-    asked = {
+    wanted = {
         "account": accounts,
         "start": pa.array([start for start, _ in times], _TIME),
         "end": pa.array([end for _, end in times], _TIME),
@@ -97,23 +97,29 @@ def missing_of(
         if stream.table not in raw_files.tables(warehouse):
             return []
         low, high = min(start for start, _ in times), max(end for _, end in times)
-        warehouse.table(f"held.raw.{stream.table}").filter(
+        warehouse.table(f"raw_file.raw.{stream.table}").filter(
             f"event_at >= '{low}' and event_at < '{high}'"
         ).create_view("inside")
-        warehouse.register("spans", pa.table(asked))
+        warehouse.register("spans", pa.table(wanted))
         warehouse.register("seen", pa.table({"key": seen}))
         warehouse.execute("set variable since = $1", [since])
         _select(warehouse, stream.table, query("unseen"))
         rows = raw_files.rows(warehouse, "missing")
-    return [Lost(account, Missing(key, at), here) for account, key, at, here in rows]
+    return [
+        MissingRecord(account, Missing(key, at), here)
+        for account, key, at, here in rows
+    ]
 
 
 def seen_again(
-    raw_file: Path, table: str, asked: Sequence[Suspicion], seen: Keys, since: int
+    raw_file: Path, table: str, wanted: Sequence[Suspicion], seen: Keys, since: int
 ) -> set[tuple[str, str]]:
-    """Return account and id of the suspected records that a run has seen."""
+    """Return account and id of the suspected records that came in a run.
+
+    ``seen`` and ``since`` are those of `missing_of`.
+    """
     names = ("account", "record_id")
-    suspected = {name: [getattr(one, name) for one in asked] for name in names}
+    suspected = {name: [getattr(one, name) for one in wanted] for name in names}
     with raw_files.opened(raw_file) as warehouse:
         warehouse.register("suspected", pa.table(suspected))
         warehouse.register("seen", pa.table({"key": seen}))
@@ -129,7 +135,9 @@ def days_with_records(
     with raw_files.opened(raw_file) as warehouse:
         if table not in raw_files.tables(warehouse):
             return []
-        stored = warehouse.table(f"held.raw.{table}").filter(f"event_at < '{until}'")
+        stored = warehouse.table(f"raw_file.raw.{table}").filter(
+            f"event_at < '{until}'"
+        )
         own = stored.filter(raw_files.equals("account", account))
         own.project("account, record_id").create_view("recent")
         _select(warehouse, table, "from recent")
@@ -138,7 +146,10 @@ def days_with_records(
 
 
 def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
-    """Return account, stream and payload of those just read that are there already."""
+    """Return account, stream and payload of the records that are in quarantine already.
+
+    ``fresh`` are the unreadable records just read.
+    """
     with raw_files.opened(raw_file) as warehouse:
         if "quarantine" not in raw_files.tables(warehouse):
             return set()
@@ -146,81 +157,81 @@ def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
         return set(raw_files.rows(warehouse, "in_quarantine"))
 
 
-def held_marked(
+def stored_marks(
     raw_file: Path, stream: Stream, fresh: pa.Table
 ) -> set[tuple[str, str]]:
     """Return account and id of the records just read that were erased before."""
     mark = pa.array([stream.erased_mark] * fresh.num_rows, pa.string())
-    asked = fresh.select(["account", "record_id"]).append_column("mark", mark)
-    found = _of_fresh(raw_file, stream, fresh, asked, "held_marked")
+    wanted = fresh.select(["account", "record_id"]).append_column("mark", mark)
+    found = _of_fresh(raw_file, stream, fresh, wanted, "stored_marks")
     return set() if found is None else {*zip(*found.to_pydict().values(), strict=True)}
 
 
-def held_versions(
-    raw_file: Path, stream: Stream, fresh: pa.Table, asked: Iterable[tuple[str, str]]
+def stored_versions(
+    raw_file: Path, stream: Stream, fresh: pa.Table, wanted: Iterable[tuple[str, str]]
 ) -> pa.Table | None:
-    """Return every version held of some of the records just read."""
-    accounts, ids = zip(*asked, strict=True)
+    """Return every stored version of some of the records just read."""
+    accounts, ids = zip(*wanted, strict=True)
     table = pa.table({"account": accounts, "record_id": ids})
-    return _of_fresh(raw_file, stream, fresh, table, "held_versions")
+    return _of_fresh(raw_file, stream, fresh, table, "stored_versions")
 
 
 def _of_fresh(
-    raw_file: Path, stream: Stream, fresh: pa.Table, asked: pa.Table, name: str
+    raw_file: Path, stream: Stream, fresh: pa.Table, wanted: pa.Table, name: str
 ) -> pa.Table | None:
-    """Ask of all stored versions of the records just read."""
+    """Run the query ``name`` over all stored versions of the records just read."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return None
         warehouse.register("fresh", fresh)
         _select(warehouse, stream.table, "select account, record_id from fresh")
-        warehouse.register("wanted", asked)
+        warehouse.register("wanted", wanted)
         found: pa.Table = raw_files.fetched(
             warehouse, query(name), lambda rows: rows.to_arrow_table()
         )
         return found
 
 
-def _select(warehouse: duckdb.DuckDBPyConnection, table: str, asked: str) -> None:
-    """Make the views ``records`` and ``newest`` of the records that are asked for.
+def _select(warehouse: duckdb.DuckDBPyConnection, table: str, wanted: str) -> None:
+    """Make the views ``records`` and ``newest``: the versions of the wanted records.
 
-    First only keys are read, of the whole table, for a record may have versions far
+    First only keys are read, of the whole table, because a record may have versions far
     apart in time. Their times then bound the scan that reads payloads.
     """
-    warehouse.table(f"held.raw.{table}").create_view("stored")
-    warehouse.sql(asked).create_view("wanted_here")
-    warehouse.execute(query("asked"))
-    low, high = warehouse.execute(query("asked_span")).fetchall()[0]
+    warehouse.table(f"raw_file.raw.{table}").create_view("stored")
+    warehouse.sql(wanted).create_view("wanted_here")
+    warehouse.execute(query("wanted"))
+    low, high = warehouse.execute(query("wanted_span")).fetchall()[0]
     bounds = "false" if low is None else f"event_at between '{low}' and '{high}'"
     warehouse.table("stored").filter(bounds).create_view("bounded")
     warehouse.execute(query("records"))
     warehouse.execute(query("newest"))
 
 
-def held(
+def stored_records(
     raw_file: Path, stream: Stream, account: str, window: Window
 ) -> dict[str, datetime]:
-    """Return the stored records that a reading of a window should have: times by id."""
+    """Return event times, by id, of the stored records that a window should list."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return {}
-        warehouse.table(f"held.raw.{stream.table}").filter(
+        warehouse.table(f"raw_file.raw.{stream.table}").filter(
             f"event_at >= '{window.start}' and event_at < '{window.end}'"
         ).filter(raw_files.equals("account", account)).create_view("inside")
         warehouse.execute("set variable low = $1::timestamptz", [window.start])
         warehouse.execute("set variable high = $1::timestamptz", [window.end])
         _select(warehouse, stream.table, "select account, record_id from inside")
-        return dict(raw_files.rows(warehouse, "held"))
+        return dict(raw_files.rows(warehouse, "stored_records"))
 
 
 def unbuilt(
     raw_file: Path, published: Path, vendor: str, stream: Stream
 ) -> list[tuple[str, datetime, int]]:
-    """Return (account, day, calls) of the calls held that ``fact_calls`` lacks."""
+    """Return (account, UTC day, number) of stored calls that ``fact_calls`` lacks."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return []
-        warehouse.table(f"held.raw.{stream.table}").create_view("records")
+        warehouse.table(f"raw_file.raw.{stream.table}").create_view("records")
         warehouse.execute(query("newest"))
         warehouse.sql(query("latest")).create_view("latest")
         warehouse.sql(stream.calls).create_view("calls")
@@ -231,16 +242,16 @@ def unbuilt(
 
 
 def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
-    """Return the days of a span in which records are pending, as last seen."""
+    """Return the days of a span whose newest stored records are pending."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
             return []
         bounds = f"event_at >= '{span[0]}' and event_at < '{span[1]}'"
-        stored = warehouse.table(f"held.raw.{stream.table}")
+        stored = warehouse.table(f"raw_file.raw.{stream.table}")
         stored.filter(bounds).create_view("inside")
         _select(warehouse, stream.table, "select account, record_id from inside")
         warehouse.sql(query("latest")).filter(bounds).create_view("latest")
-        # Apart from the next question, so that only one of them holds payloads.
+        # Apart from the next query, so that only one of them has payloads in memory.
         found = raw_files.fetched(
             warehouse, stream.pending, lambda found: found.to_arrow_table()
         )
@@ -255,11 +266,11 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
 def versions(
     raw_file: Path, table: str, account: str, record_id: str
 ) -> list[dict[str, Any]]:
-    """Return every version held of a record, oldest first; `versions.sql` names all."""
+    """Return all stored versions of a record, oldest first; see `versions.sql`."""
     with raw_files.opened(raw_file) as warehouse:
         if table not in raw_files.tables(warehouse):
             return []
-        stored = warehouse.table(f"held.raw.{table}")
+        stored = warehouse.table(f"raw_file.raw.{table}")
         own = stored.filter(raw_files.equals("account", account))
         own.filter(raw_files.equals("record_id", record_id)).create_view("records")
         found = warehouse.execute(query("versions"))

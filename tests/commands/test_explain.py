@@ -154,7 +154,7 @@ def test_a_deleted_call_has_its_last_record_and_says_since_when_it_is_gone(
 ) -> None:
     key = key_of(house, "is_deleted")
     story = told(house, key)
-    assert [one["event"] for one in story["versions"]][-1] == "gone"
+    assert [one["event"] for one in story["versions"]][-1] == "deleted"
     kept = [one for one in payloads(house, "voice_calls", key) if one is not None]
     assert story["records"]["voice_calls"] == kept[-1]
     text = explain(house, key).stdout

@@ -85,11 +85,11 @@ def test_a_row_and_a_day_deleted_by_hand_are_named_and_mended_as_told(
     code, findings = verify(house)
     assert code == 1
     assert {(one["vendor"], one["start"][:10], one["kind"]) for one in findings} == {
-        (vendor, "2026-10-20", "lost"),
-        (vendor, "2026-11-16", "lost"),
+        (vendor, "2026-10-20", "missing"),
+        (vendor, "2026-11-16", "missing"),
     }
     day, row = sorted(findings, key=lambda one: one["start"])
-    assert (day["held"], row["expected"] - row["held"]) == (0, 1)
+    assert (day["stored"], row["expected"] - row["stored"]) == (0, 1)
     assert f"--vendor {vendor} --from 2026-10-20 --to 2026-10-20" in day["remedy"]
     mend(house, findings)
     assert verify(house, "--vendor", vendor) == (0, [])
@@ -108,7 +108,7 @@ def test_a_page_that_the_ledger_never_knew_is_found_by_the_vendors_total(
     _, findings = verify(house, "--vendor", "whippy")
     (found,) = findings
     assert (found["kind"], found["start"][:10]) == ("different", "2026-10-20")
-    assert found["expected"] > found["held"]
+    assert found["expected"] > found["stored"]
     mend(house, findings)
     assert verify(house, "--vendor", "whippy") == (0, [])
 

@@ -14,7 +14,7 @@ from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
 from pipelines.extract.pagination import RESTARTS
 from pipelines.extract.resources import dlt_source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import connect, streams_of
 
@@ -51,8 +51,8 @@ def read(
     windows = [
         Window(START + n * DAY, START + (n + 1) * DAY, stream) for n in range(days)
     ]
-    terms = Terms(lambda: START + 9 * DAY, keep_going=True)
-    source = dlt_source("main", windows, connect(vendor, settings, terms), terms)
+    options = ReadOptions(lambda: START + 9 * DAY, keep_going=True)
+    source = dlt_source("main", windows, connect(vendor, settings, options), options)
     rows: dict[str, list[dict[str, Any]]] = {"load_windows": [], "records": []}
     for table in source:
         kind = "load_windows" if "state" in table.column_names else "records"

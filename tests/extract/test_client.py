@@ -9,7 +9,7 @@ from conftest import Answer, ScriptedVendor
 from pipelines.extract import client as http
 from pipelines.extract.auth import BearerToken, HeaderKey
 from pipelines.extract.client import Client
-from pipelines.extract.errors import Refusal, VendorError, clean, seconds_to_wait
+from pipelines.extract.errors import ApiError, VendorError, clean, seconds_to_wait
 from pipelines.extract.pagination import (
     Listing,
     Page,
@@ -195,14 +195,16 @@ def test_a_token_is_taken_again_before_it_ends(scripted: ScriptedVendor) -> None
 def test_a_vendors_own_error_body_is_read_before_its_status(
     scripted: ScriptedVendor,
 ) -> None:
-    def refused(_: int, body: bytes) -> Refusal | None:
+    def classify_error(_: int, body: bytes) -> ApiError | None:
         if b"error" not in body:
             return None
-        return Refusal(
+        return ApiError(
             "stop_account", "says: key canary-0123456789-0123456789-x of +15550100001"
         )
 
-    client = Client("acme", scripted.url, HeaderKey("X-Key", "k"), refused=refused)
+    client = Client(
+        "acme", scripted.url, HeaderKey("X-Key", "k"), classify_error=classify_error
+    )
     sentence = failure(scripted, Answer(b'{"error": 1}'), client=client)
     assert "canary" not in sentence
     assert scripted.got[0][2]["x-key"] == "k"

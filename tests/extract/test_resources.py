@@ -14,7 +14,7 @@ from pipelines.extract.errors import VendorError
 from pipelines.extract.pagination import Page
 from pipelines.extract.resources import dlt_source, resources_of
 from pipelines.extract.source import Endpoint, Source
-from pipelines.extract.window_reader import Package, Terms
+from pipelines.extract.window_reader import Package, ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, day_windows, read_time
 
@@ -37,7 +37,7 @@ def read(
     *readings: list[Page],
     go_on: bool = True,
     clock: datetime = START + 9 * DAY,
-    held: tuple[str, ...] = (),
+    stored: tuple[str, ...] = (),
     stream: Stream = CALLS,
 ) -> dict[str, list[dict[str, Any]]]:
     """Read one window whose vendor gives these readings in turn."""
@@ -47,14 +47,14 @@ def read(
         yield from next(left)
 
     def known(*_: object) -> dict[str, datetime]:
-        return dict.fromkeys(held, START + DAY / 2)
+        return dict.fromkeys(stored, START + DAY / 2)
 
     client = Client("acme", "http://127.0.0.1:9")
     resources = resources_of(
         "main",
         [WINDOW],
         Source(client, [Endpoint(stream, fetch)]),
-        Terms(lambda: clock, keep_going=go_on, held=known),
+        ReadOptions(lambda: clock, keep_going=go_on, stored=known),
     )
     left_copy = list(readings)
     found = {}
@@ -122,7 +122,7 @@ def test_fewer_than_promised_are_kept_but_leave_the_window_open() -> None:
     assert len(found["calls"]) == 2
     (ledger,) = found["load_windows"]
     assert ledger["state"] == "partial"
-    assert "has 3 records by the vendor's count, but sent 2" in ledger["error"]
+    assert "has 3 records by the vendor's count, but 2 came" in ledger["error"]
 
 
 def test_a_young_window_of_several_pages_is_read_until_two_readings_agree() -> None:
@@ -146,7 +146,7 @@ def test_what_no_two_readings_agree_on_is_landed_all_together() -> None:
 
 def test_a_stored_record_that_does_not_come_is_counted_and_not_deleted() -> None:
     left = [page(1, call(1))]
-    found = read(left, left, held=("c1", "c2"))
+    found = read(left, left, stored=("c1", "c2"))
     assert [row["record_id"] for row in found["calls"]] == ["c1"]
     (ledger,) = found["load_windows"]
     assert (ledger["state"], ledger["reason"]) == ("partial", "missing")
@@ -154,14 +154,14 @@ def test_a_stored_record_that_does_not_come_is_counted_and_not_deleted() -> None
 
 
 def test_a_window_that_answers_nothing_deletes_nothing() -> None:
-    found = read([page(0)], [page(0)], held=("c1",))
+    found = read([page(0)], [page(0)], stored=("c1",))
     assert found["calls"] == []
     (ledger,) = found["load_windows"]
     assert (ledger["state"], ledger["reason"]) == ("partial", "missing")
 
 
 def test_a_record_held_that_only_slipped_a_page_is_not_lost() -> None:
-    found = read([page(1, call(1))], [page(2, call(1), call(2))], held=("c1", "c2"))
+    found = read([page(1, call(1))], [page(2, call(1), call(2))], stored=("c1", "c2"))
     assert [row["record_id"] for row in found["calls"]] == ["c1", "c2"]
     assert found["load_windows"][0]["rows_vanished"] == 0
 
@@ -178,7 +178,7 @@ def test_a_record_held_that_only_slipped_a_page_is_not_lost() -> None:
 def test_a_reading_that_cannot_be_relied_on_proves_no_record_gone(
     readings: list[list[Page]],
 ) -> None:
-    (ledger,) = read(*readings, held=("c1", "c2"))["load_windows"]
+    (ledger,) = read(*readings, stored=("c1", "c2"))["load_windows"]
     assert ledger["reason"] in {"short", "unsteady"} or ledger["rows_quarantined"]
 
 
@@ -340,9 +340,9 @@ def test_windows_larger_than_a_package_go_into_several(at_once: int) -> None:
     left, stored, packages = [*windows], [], 0
     while left:
         package = Package(most=100, begun=begun)
-        terms = Terms(lambda: START + 9 * DAY, keep_going=True, package=package)
+        options = ReadOptions(lambda: START + 9 * DAY, keep_going=True, package=package)
         ledger = []
-        for table in dlt_source("main", left, source, terms):
+        for table in dlt_source("main", left, source, options):
             rows = table.to_pylist()
             if "state" in table.column_names:
                 ledger += rows

@@ -23,7 +23,7 @@ from requests.auth import HTTPBasicAuth
 from pipelines.extract import client as http
 from pipelines.extract.auth import BearerToken, HeaderKey
 from pipelines.extract.client import Client
-from pipelines.extract.errors import Refusal, VendorError
+from pipelines.extract.errors import ApiError, VendorError
 from pipelines.extract.pagination import Listing, by_offset, by_token, pages
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.resources import dlt_source
@@ -367,10 +367,11 @@ def response(random: Random) -> bytes:
 
 
 # What the vendors' own error bodies are read by.
-REFUSED: list[Callable[[int, bytes], Refusal | None] | None] = [
+SOURCES = (evovoice, twin, voximplant, whippy, zoom)
+CLASSIFY: list[Callable[[int, bytes], ApiError | None] | None] = [
     None,
-    *[getattr(one, "_refused") for one in (evovoice, twin, voximplant, whippy, zoom)],  # noqa: B009
-    getattr(zoom, "_sign_in_refused"),  # noqa: B009
+    *[getattr(one, "_classify_error") for one in SOURCES],  # noqa: B009
+    getattr(zoom, "_classify_sign_in_error"),  # noqa: B009
 ]
 TOKENS = [*["t"] * 6, "t\r\nX: y", "\u20ac", "", " t", "t\x00", "\udc80", "t" * 200_000]
 
@@ -406,7 +407,7 @@ def test_a_client_raises_nothing_but_its_own_error(
                 f"http://127.0.0.1:{server.port}",
                 auth(random),
                 requests_per_second=1e6,
-                refused=random.choice(REFUSED),
+                classify_error=random.choice(CLASSIFY),
                 patience_seconds=1e-9,
             )
             listing = Listing(

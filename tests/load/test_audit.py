@@ -21,7 +21,7 @@ from pipelines.planning.planner import AUDIT, PastRead
 from pipelines.planning.windows import DAY, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import streams_of
-from pipelines.warehouse.ledger import HeldWindow
+from pipelines.warehouse.ledger import StoredWindow
 
 NOW = read_time("2026-11-17T03:00:00Z")
 WEEK = 7
@@ -158,10 +158,10 @@ def test_a_settled_call_that_two_days_list_is_marked_when_it_is_gone(
     assert (deleted, stored(tmp_path, vendor, edge)) == (1, 2)
 
 
-def window(days_ago: int, *, held: int = 5, inside: int = 5) -> HeldWindow:
+def window(days_ago: int, *, stored: int = 5, inside: int = 5) -> StoredWindow:
     start = NOW.replace(hour=0) - days_ago * DAY
     read_at = start + 5 * DAY
-    return HeldWindow(CALLS, "main", start, start + DAY, read_at, inside, 5, held)
+    return StoredWindow(CALLS, "main", start, start + DAY, read_at, inside, 5, stored)
 
 
 def test_every_window_is_counted_once_a_week_or_once_a_month() -> None:
@@ -191,7 +191,7 @@ def test_after_an_outage_more_is_due_and_twice_a_day_less() -> None:
 
 
 def test_only_a_total_that_is_another_than_expected_differs() -> None:
-    windows = [window(9), window(10, held=4), window(11)]
+    windows = [window(9), window(10, stored=4), window(11)]
     totals = {
         ("calls", one.start): total
         for one, total in zip(windows, (5, 5, None), strict=True)

@@ -194,7 +194,7 @@ def test_a_dry_run_foretells_and_writes_nothing(empty: House) -> None:
     held = json.loads(empty.run(*command, "--dry-run", "--json").stdout)
     assert sum(a["requests"] for v in held["vendors"] for a in v["accounts"]) == 1
     quotas = {
-        a["vendor"]: (a["daily_requests"], a["spent_today"] > 0)
+        a["vendor"]: (a["daily_requests"], a["used_today"] > 0)
         for vendor in held["vendors"]
         for a in vendor["accounts"]
     }
@@ -355,10 +355,10 @@ def test_the_pace_is_told_as_people_speak_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "spent", "requests", "days"),
+    ("limit", "used", "requests", "days"),
     [(0, 0, 99, 1), (10, 0, 0, 0), (10, 4, 6, 1), (10, 4, 7, 2), (10, 40, 21, 4)],
 )
 def test_a_quota_spreads_requests_over_days(
-    limit: int, spent: int, requests: int, days: int
+    limit: int, used: int, requests: int, days: int
 ) -> None:
-    assert days_needed(limit, spent, requests) == days
+    assert days_needed(limit, used, requests) == days

@@ -33,7 +33,7 @@ from pipelines.config.loader import read_config
 from pipelines.config.model import Config
 from pipelines.load.backfill import backfill
 from pipelines.load.loader import load
-from pipelines.planning.planner import Order
+from pipelines.planning.planner import BackfillRequest
 from pipelines.planning.windows import DAY, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 
@@ -194,12 +194,12 @@ class Histories(RuleBasedStateMachine):
         batches: int,
     ) -> None:
         start = START + first * DAY
-        order = Order(start, start + length * DAY, is_forced, newest_first)
+        request = BackfillRequest(start, start + length * DAY, is_forced, newest_first)
         if start >= self.now:
             return
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pipelines.load.loader.BATCH_WINDOWS", 2)
-            self.ask(self.config, crash_after(batches), order)
+            self.ask(self.config, crash_after(batches), request)
 
     @rule()
     def build(self) -> None:
@@ -229,14 +229,17 @@ class Histories(RuleBasedStateMachine):
         return moment >= START and self.last_load < end + READ_AGAIN[self.vendor]
 
     def ask(
-        self, config: Config, progress: Callable[..., None], order: Order | None = None
+        self,
+        config: Config,
+        progress: Callable[..., None],
+        request: BackfillRequest | None = None,
     ) -> bool:
         (vendor,) = (one for one in config.vendors if one.name == self.vendor)
         self.last_load = max(self.last_load, self.now)
         try:
-            if order is None:
+            if request is None:
                 return load(vendor, config, self.now, progress).is_complete
-            return backfill(vendor, config, self.now, order, progress).is_complete
+            return backfill(vendor, config, self.now, request, progress).is_complete
         except CrashError:
             return False
 

@@ -25,7 +25,7 @@ from pipelines.extract.errors import VendorError
 from pipelines.extract.pagination import Listing, Page
 from pipelines.extract.resources import resources_of
 from pipelines.extract.source import Endpoint, Source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.pending import PendingDay, days_in_doubt, settle_windows
 from pipelines.planning.planner import PastRead, plan
 from pipelines.planning.stream import Stream
@@ -307,8 +307,8 @@ def test_another_record_than_those_asked_for_fails_the_question(
     page = Page([Raw(record)], total=5)
     window = DAY_WINDOW("calls", ids=("a", "c"))
     source = Source(client(scripted), [Endpoint(CALLS, lambda _: [page])])
-    terms = Terms(keep_going=True)
-    *_, ledger = resources_of("main", [window], source, terms)
+    options = ReadOptions(keep_going=True)
+    *_, ledger = resources_of("main", [window], source, options)
     ((row,),) = (table.to_pylist() for table in ledger)
     assert row["state"] == state
     assert row["vendor_total"] is None

@@ -10,9 +10,9 @@ from conftest import Answer, House, ScriptedVendor, open_house
 
 from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
-from pipelines.extract.rate_limit import Allowance, SpentError
+from pipelines.extract.rate_limit import QuotaUsedError, RateLimit
 from pipelines.planning.planner import PastRead
-from pipelines.planning.request_budget import expected_requests, spent_today, warning
+from pipelines.planning.request_budget import expected_requests, used_today, warning
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 
@@ -34,7 +34,7 @@ def test_requests_since_midnight_count_and_those_of_another_account_do_not() -> 
         read(NOW, 4),
         read(NOW, 50, "second"),
     ]
-    assert spent_today(reads, "main", NOW) == 7
+    assert used_today(reads, "main", NOW) == 7
 
 
 def test_a_plan_is_expected_to_take_what_such_windows_took_before() -> None:
@@ -46,13 +46,13 @@ def test_a_plan_is_expected_to_take_what_such_windows_took_before() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "spent", "expected", "warned"),
+    ("limit", "used", "expected", "warned"),
     [(0, 9, 99, False), (10, 4, 6, False), (10, 4, 7, True), (10, 40, 1, True)],
 )
 def test_a_plan_that_needs_more_than_is_left_is_warned_of(
-    limit: int, spent: int, expected: int, *, warned: bool
+    limit: int, used: int, expected: int, *, warned: bool
 ) -> None:
-    assert bool(warning(limit, spent, expected)) == warned
+    assert bool(warning(limit, used, expected)) == warned
 
 
 def test_a_client_asks_no_more_than_the_quota_and_says_when_it_resets(
@@ -76,16 +76,16 @@ def test_a_client_asks_no_more_than_the_quota_and_says_when_it_resets(
 
 
 def test_threads_share_one_pace_and_one_quota_and_count_for_themselves() -> None:
-    allowance = Allowance(1000, daily_requests=30, requests_today=5)
+    limit = RateLimit(1000, daily_requests=30, requests_today=5)
     taken: list[int] = []
 
     def work() -> None:
         mine = 0
         try:
             while True:
-                allowance.take()
+                limit.take()
                 mine += 1
-        except SpentError:
+        except QuotaUsedError:
             taken.append(mine)
 
     threads = [threading.Thread(target=work) for _ in range(4)]

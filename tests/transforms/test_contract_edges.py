@@ -23,7 +23,7 @@ from contract import (
 )
 
 from pipelines.extract.resources import dlt_source
-from pipelines.extract.window_reader import Terms
+from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.windows import day_windows
 from pipelines.sources import connect
 
@@ -223,11 +223,11 @@ def read(vendor: str, body: bytes) -> tuple[Row, int]:
     wire = WIRES[vendor]
     answers = {path: json.dumps(said).encode() for path, said in wire.others.items()}
     with serving({**answers, wire.path: body}) as url:
-        terms = Terms(lambda: NOW, keep_going=True)
+        options = ReadOptions(lambda: NOW, keep_going=True)
         windows = day_windows(wire.stream, wire.day, "2026-03-03")[:1]
         given = settings(vendor, url, {})
-        source = connect(vendor, given, terms)
-        resources = dlt_source("main", windows, source, terms).resources
+        source = connect(vendor, given, options)
+        resources = dlt_source("main", windows, source, options).resources
         tables: dict[str, list[Row]] = {}
         for name in ("load_windows", wire.table):
             rows = list(resources[name])

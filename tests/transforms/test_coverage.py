@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from conftest import CALLHOUSE, House, open_house, stamp
 
-from pipelines.cli.calendar_strip import strips
+from pipelines.cli.calendar_view import calendar_lines
 from pipelines.commands.run import build_and_publish
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.planning.windows import DAY, covers, read_time
@@ -456,7 +456,7 @@ def test_status_tells_a_machine_every_day_and_what_is_open(ledgers: Warehouse) -
     assert one["days"][1] == {"day": "2026-03-29", "state": "missing", "records": None}
     assert (one["requests_today"], one["requests_left"]) == (30, None)
     (stream,) = accounts["whippy", "only_backfilled"]["streams"]
-    assert stream["held_until"] == "2026-03-28T00:00:00Z"
+    assert stream["stored_until"] == "2026-03-28T00:00:00Z"
     assert stream["last_read_at"] is None, "a backfill makes nothing look fresh"
     zoom = accounts["zoom", "without_the_optional"]
     assert (zoom["daily_requests"], zoom["requests_left"]) == (15_000, 14_970)
@@ -504,7 +504,9 @@ def test_a_strip_fits_the_width_and_keeps_the_newest_days() -> None:
         for back in reversed(range(100))
     ]
     days[-1]["state"] = "in_future"
-    axis, line, *_ = (one.plain for one in strips({"acme main": days}, NOW.date(), 40))
+    axis, line, *_ = (
+        one.plain for one in calendar_lines({"acme main": days}, NOW.date(), 40)
+    )
     assert line == "acme main  " + "█" * 28 + "·"
     assert axis == "           Mar 4  11        21         Apr"
 

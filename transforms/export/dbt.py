@@ -25,7 +25,7 @@ _MARK = "\x00"
 
 
 @dataclass(frozen=True)
-class Given:
+class ProjectInputs:
     """What the models read beside each other."""
 
     context: Mapping[str, pa.Table]
@@ -38,9 +38,9 @@ class Given:
     """Vendor and table, of every raw table that there is."""
 
 
-def project(graph: Graph, given: Given) -> dict[str, bytes]:
+def project(graph: Graph, inputs: ProjectInputs) -> dict[str, bytes]:
     """Return every file of the project, by its path."""
-    names = _names(graph, given.context)
+    names = _names(graph, inputs.context)
     texts = {
         path.relative_to(STATIC).as_posix(): path.read_text("utf-8")
         for path in sorted(STATIC.rglob("*"))
@@ -50,9 +50,9 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
     for name in ("functions", "phone_numbers", "times"):
         file = Path(functions.__file__).with_name(f"{name}.py")
         texts[f"transforms/runner/{file.name}"] = file.read_text("utf-8")
-    texts["profiles.yml"] = yaml(profile(given.raw_folder, given.vendors))
-    texts["models/raw/sources.yml"] = yaml(sources(given.stored))
-    for name, sql in _raw(graph, given, names).items():
+    texts["profiles.yml"] = yaml(profile(inputs.raw_folder, inputs.vendors))
+    texts["models/raw/sources.yml"] = yaml(sources(inputs.stored))
+    for name, sql in _raw(graph, inputs, names).items():
         texts[f"models/raw/{names[name]}.sql"] = _aliased(name, names, sql)
     for model in graph.models:
         place = Path("models", model.file).parent
@@ -74,7 +74,7 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
             told = [described(one, names[one.table]) for one in models]
             texts[f"models/{folder}/schema.yml"] = yaml({"models": told})
     files = {path: f"{text.rstrip()}\n".encode() for path, text in texts.items()}
-    return files | _seeds(graph, names) | _config(given.context, names)
+    return files | _seeds(graph, names) | _config(inputs.context, names)
 
 
 def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
@@ -103,14 +103,16 @@ def _folder(model: Model) -> str:
     return model.file.partition("/")[0]
 
 
-def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]:
+def _raw(
+    graph: Graph, inputs: ProjectInputs, names: Mapping[str, str]
+) -> dict[str, str]:
     """Return the SQL of every relation over the raw files."""
 
     def held(table: str) -> dict[str, str]:
         return {
             vendor: _source(vendor, table)
-            for vendor in given.vendors
-            if (vendor, table) in given.stored
+            for vendor in inputs.vendors
+            if (vendor, table) in inputs.stored
         }
 
     found = {
@@ -119,12 +121,12 @@ def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]
     }
     found[VANISHED] = input_sql.vanished(
         input_sql.gone(vendor, _source(vendor, table))
-        for vendor, table in sorted(graph.records & set(given.stored))
+        for vendor, table in sorted(graph.records & set(inputs.stored))
     )
     found[TOMBSTONES] = input_sql.tombstones(
         {
             (vendor, table): _source(vendor, table)
-            for vendor, table in sorted(graph.records & set(given.stored))
+            for vendor, table in sorted(graph.records & set(inputs.stored))
         }
     )
     for vendor, table in sorted(graph.records | graph.registers):

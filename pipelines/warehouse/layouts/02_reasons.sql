@@ -1,4 +1,4 @@
--- Why a window is not complete, as a word: older readings said it in their error alone.
+-- Why a window is not complete, as a word: older rows have it only in their error.
 alter table if exists raw.load_windows add column if not exists reason varchar;
 alter table if exists raw.load_windows add column if not exists rows_known bigint;
 -- A part of the next step: DuckDB does not alter a table that its transaction has updated.

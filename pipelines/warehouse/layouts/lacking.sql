@@ -1,4 +1,4 @@
--- The tables that the loader wrote down as made, with data in them, and that are gone.
+-- The tables that the loader wrote down as made, with data in them, and that are missing.
 with newest as (
     select schema::json as schema
     from raw._dlt_version

@@ -1,4 +1,4 @@
--- Make room for the tables of a raw file that are gone: without a version of its schema,
+-- Make room for the tables of a raw file that are missing: without a version of its schema,
 -- the loader makes what is missing. Its list of loads is read before that.
 create table if not exists raw._dlt_loads (
     load_id varchar not null,

@@ -4,7 +4,7 @@ select distinct
     stored.account,
     stored.stream,
     stored.payload
-from held.raw.quarantine as stored
+from raw_file.raw.quarantine as stored
 semi join fresh
     on
         stored.account = fresh.account

@@ -1,5 +1,5 @@
--- What the published tables say of the windows that a vendor was asked for, in the
--- columns of past_reads, for when its raw file cannot be asked.
+-- What the published tables say of the windows that were read of a vendor, in the
+-- columns of past_reads, for when its raw file cannot be read.
 select
     account,
     stream,

@@ -1,8 +1,8 @@
 -- quarantine
 -- One row per record of a raw file that could not be read; the same bytes from the same
--- stream are one. It is open unless a later complete reading of its window, by time and
+-- stream are one. It is open unless a later complete read of its window, by time and
 -- not of single calls, came without it.
-with readings as (
+with full_reads as (
     select
         windows.account,
         windows.stream,
@@ -28,15 +28,15 @@ sightings as (
         stored.window_from,
         stored.load_no,
         stored.fetched_at,
-        count(readings.started_at) = 0 as is_open
+        count(full_reads.started_at) = 0 as is_open
     from raw.quarantine as stored
-    left join readings
+    left join full_reads
         on
-            stored.account = readings.account
-            and stored.stream = readings.stream
-            and (stored.load_no, stored.fetched_at) < (readings.load_no, readings.started_at)
-            and stored.window_from >= readings.window_start
-            and stored.window_to <= readings.window_end
+            stored.account = full_reads.account
+            and stored.stream = full_reads.stream
+            and (stored.load_no, stored.fetched_at) < (full_reads.load_no, full_reads.started_at)
+            and stored.window_from >= full_reads.window_start
+            and stored.window_to <= full_reads.window_end
     group by all
 )
 

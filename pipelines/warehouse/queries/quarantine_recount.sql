@@ -1,5 +1,5 @@
 -- quarantine_recount
--- Count the records that can be read now as read in the readings that brought them, so
+-- Count the records that can be read now as read in the reads that brought them, so
 -- that what is stored of a window still agrees with what came.
 with freed as (
     select

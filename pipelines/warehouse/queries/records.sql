@@ -1,4 +1,4 @@
--- Every stored version of the records that are asked for.
+-- Every stored version of the records that are wanted.
 create view records as
 select
     bounded.account,
@@ -10,5 +10,5 @@ select
     bounded.load_no,
     bounded._dlt_load_id
 from bounded
-semi join asked
-    on bounded.account = asked.account and bounded.record_id = asked.record_id
+semi join wanted_records
+    on bounded.account = wanted_records.account and bounded.record_id = wanted_records.record_id

@@ -60,7 +60,7 @@ quarantined as (
     group by all
 ),
 
-spent as (
+used as (
     select
         vendor,
         account,
@@ -83,11 +83,11 @@ select
     last_runs.command as last_run_command,
     last_runs.outcome as last_run_outcome,
     limits.daily_requests,
-    coalesce(spent.requests, 0) as requests_today,
+    coalesce(used.requests, 0) as requests_today,
     -- NULL without a limit; greatest alone would make it 0.
     case
         when limits.daily_requests is not null
-            then greatest(0, limits.daily_requests - coalesce(spent.requests, 0))
+            then greatest(0, limits.daily_requests - coalesce(used.requests, 0))
     end as requests_left,
     lags.calls_watched,
     lags.calls_changed,
@@ -102,7 +102,7 @@ left join ages on limits.vendor = ages.vendor and limits.account = ages.account
 left join quarantined
     on limits.vendor = quarantined.vendor and limits.account = quarantined.account
 left join last_runs on limits.vendor = last_runs.vendor
-left join spent on limits.vendor = spent.vendor and limits.account = spent.account
+left join used on limits.vendor = used.vendor and limits.account = used.account
 left join ops.settlement_lag as lags
     on limits.vendor = lags.vendor and limits.account = lags.account
 order by limits.vendor, limits.account

@@ -14,27 +14,27 @@ with counts as (
 )
 
 select
-    readings.vendor,
-    readings.account,
-    readings.stream,
-    min(readings.window_start) filter (where readings.state = 'complete') as held_from,
-    max(readings.window_end) filter (where readings.state = 'complete') as held_until,
-    count(*) filter (where readings.state = 'complete') as windows_complete,
-    count(*) filter (where readings.state not in ('complete', 'unreachable')) as windows_open,
-    max(readings.started_at) filter (where readings.purpose != 'backfill') as last_read_at,
-    min(greatest(readings.started_at, counts.counted_at)) filter (
-        where readings.state = 'complete'
-        and readings.window_end >= getvariable('now') - interval 90 days
+    window_reads.vendor,
+    window_reads.account,
+    window_reads.stream,
+    min(window_reads.window_start) filter (where window_reads.state = 'complete') as stored_from,
+    max(window_reads.window_end) filter (where window_reads.state = 'complete') as stored_until,
+    count(*) filter (where window_reads.state = 'complete') as windows_complete,
+    count(*) filter (where window_reads.state not in ('complete', 'unreachable')) as windows_open,
+    max(window_reads.started_at) filter (where window_reads.purpose != 'backfill') as last_read_at,
+    min(greatest(window_reads.started_at, counts.counted_at)) filter (
+        where window_reads.state = 'complete'
+        and window_reads.window_end >= getvariable('now') - interval 90 days
     ) as checked_since,
-    arg_max(readings.error, readings.started_at) filter (
-        where readings.state != 'complete'
+    arg_max(window_reads.error, window_reads.started_at) filter (
+        where window_reads.state != 'complete'
     ) as last_error
-from ops.latest_window_reads as readings
+from ops.latest_window_reads as window_reads
 left join counts
     on
-        readings.vendor = counts.vendor
-        and readings.account = counts.account
-        and readings.stream = counts.stream
-        and readings.window_start = counts.window_start
+        window_reads.vendor = counts.vendor
+        and window_reads.account = counts.account
+        and window_reads.stream = counts.stream
+        and window_reads.window_start = counts.window_start
 group by all
 order by all

@@ -6,7 +6,7 @@ select
     event_at,
     since,
     state = 'suspected' as is_believed
-from held.raw.absences
+from raw_file.raw.absences
 qualify
     row_number() over (
         partition by account, record, record_id

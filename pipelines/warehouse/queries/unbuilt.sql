@@ -1,4 +1,4 @@
--- One row per account and UTC day: calls that are held and are not in fact_calls.
+-- One row per account and UTC day: calls that are stored and are not in fact_calls.
 select
     calls.account,
     date_trunc('day', calls.event_at) as day_start,

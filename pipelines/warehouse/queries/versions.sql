@@ -17,7 +17,7 @@ select
         []
     ) as windows
 from records
-left join held.raw.load_windows as windows
+left join raw_file.raw.load_windows as windows
     on
         records.fetched_at = windows.started_at
         and records.account = windows.account

@@ -45,7 +45,7 @@ def read(scripted: ScriptedVendor, window: Window, *answers: Answer) -> list[Pag
         "voximplant",
         scripted.url,
         requests_per_second=1000,
-        refused=vendor._refused,  # noqa: SLF001
+        classify_error=vendor._classify_error,  # noqa: SLF001
     )
     return list(vendor.call_sessions(client, 1000, window))
 

@@ -3,5 +3,5 @@ select
     min(stored.event_at) as low,
     max(stored.event_at) as high
 from stored
-semi join asked
-    on stored.account = asked.account and stored.record_id = asked.record_id
+semi join wanted_records
+    on stored.account = wanted_records.account and stored.record_id = wanted_records.record_id

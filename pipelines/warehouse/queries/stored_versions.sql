@@ -1,4 +1,4 @@
--- Every stored version of the records that are asked for.
+-- Every stored version of the records that are wanted.
 select
     stored.account,
     stored.record_id,

@@ -21,7 +21,7 @@ PLAIN = str.maketrans("█▁▄·", "#_+.")
 """The signs where the output has no other characters than a typewriter's."""
 
 
-def strips(
+def calendar_lines(
     accounts: Mapping[str, Sequence[Row]],
     last: date,
     width: int,
