@@ -27,6 +27,16 @@ PRIVATE = re.compile(
     r"|(?<!there )(?<!where )\bis no (?:JSON|date|rate|currency|number|amount|call)\b",
     re.IGNORECASE,
 )
+PRIVATE_IN_CLEAN = re.compile(
+    r"\b(?:told|said|held|tonight|agenda|nights?(?<!every night)|foresight|pile"
+    r"|carded|HeldWindow|held_windows|rows_held|Refusal|Allowance|SpentError)\b"
+)
+"""Words that are gone from `CLEAN` altogether."""
+CLEAN = ["pipelines/cli", "pipelines/commands", "pipelines/extract", "README.md"]
+CLEAN += ["pipelines/config", "pipelines/warehouse", "CONTRIBUTING.md", "config"]
+"""Where no private word is left; to extend it to the whole tree: CLEAN = [""]."""
+SPARED = {"pipelines/config/fx_rates.py", "pipelines/config/ecb.py"}
+SPARED_WORDS = re.compile(r"merged\.told\(\)")
 NOTES = [
     "What the API is",
     "Endpoints and parameters",
@@ -181,6 +191,20 @@ def test_no_private_word_is_left() -> None:
         for path in files()
         if path.suffix in {".py", ".sql", ".md"} and path != Path(__file__)
         for match in PRIVATE.finditer(path.read_text("utf-8"))
+    ]
+    assert found == []
+
+
+def test_no_private_word_is_left_where_none_was() -> None:
+    found = [
+        f"{inside}: {match[0]}"
+        for path in files()
+        if path.suffix in {".py", ".sql", ".md", ".toml"} and path != Path(__file__)
+        for inside in [path.relative_to(ROOT)]
+        if f"{inside}".startswith(tuple(CLEAN)) and f"{inside}" not in SPARED
+        for match in PRIVATE_IN_CLEAN.finditer(
+            SPARED_WORDS.sub("", path.read_text("utf-8"))
+        )
     ]
     assert found == []
 

@@ -1,10 +1,10 @@
-"""How a command ends: what it printed is written, or one sentence says why not.
+"""End a command with an exit code, and every error with one sentence.
 
-Exit codes: 0 all is in; 1 a vendor or a window is open, or a record is new in
-quarantine, the rest is in; 2 the run did not start, or could not go on (configuration,
-a full disk, another run, a file that is open elsewhere, or damaged); 3 a check failed,
-nothing new was published; 70 an error that is a fault of ours, with a report file; 130
-and 143 Ctrl-C and SIGTERM, what was in by then stays; 141 nobody reads the output.
+Exit codes: 0 everything is loaded; 1 a vendor or window is incomplete, or a record is
+new in quarantine, the rest is loaded; 2 the run did not start or could not continue
+(configuration, a full disk, another run, a file that is in use or damaged); 3 a check
+failed and nothing new was published; 70 a fault of Callhouse, with a report file; 130
+and 143 Ctrl-C and SIGTERM, what was loaded by then stays; 141 nobody reads the output.
 """
 
 import io
@@ -43,7 +43,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn what refuses a run into one sentence and an exit code."""
+    """Print the errors that end a command as one sentence, and exit."""
     from pipelines.config.toml_file import ConfigError
     from pipelines.sources import SourceError
     from pipelines.warehouse.locks import LockedError

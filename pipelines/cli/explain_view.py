@@ -34,7 +34,7 @@ EVENTS = {
 
 
 def as_json(history: CallHistory) -> Row:
-    """Return all of it for a machine, the vendor's records as they came."""
+    """Return a call's history as JSON values, the vendor's records as they came."""
     return {
         "as_of": plain(history.as_of),
         "call": plain_row(history.call),
@@ -59,7 +59,7 @@ def as_json(history: CallHistory) -> Row:
 
 
 def show_history(history: CallHistory) -> None:
-    """Print it, the newest record of the vendor last."""
+    """Print a call's history; the vendor's newest record comes last."""
     console = stdout()
     console.print(_seen(history.call["call_key"], "bold"))
     console.print(_facts(history))
@@ -142,7 +142,7 @@ def _ends(history: CallHistory) -> Iterator[tuple[str, str]]:
         yield name, _listed(call[name])
     yield "cost", _cost(call)
     yield (
-        "settled",
+        "final",
         "no: " + "; ".join(history.unsettled) if history.unsettled else "yes",
     )
     if call["is_deleted"]:

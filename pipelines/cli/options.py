@@ -1,4 +1,4 @@
-"""What a command is asked for, checked: which vendors, which accounts, which days."""
+"""Check the vendors, accounts and days that the options of a command name."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from pipelines.planning.windows import DAY
 def select_vendors(
     config: Config, names: Sequence[str] | None, aliases: Sequence[str] | None = None
 ) -> list[Vendor]:
-    """Return the vendors of these names with the accounts of these; none means all.
+    """Return the named vendors with their accounts of the named aliases; None: all.
 
     Raises `ConfigError` for a name that is not configured.
     """
@@ -42,9 +42,9 @@ def backfill_request(
     newest_first: bool,
     confirms_deletions: bool = False,
 ) -> BackfillRequest:
-    """Return a backfill of two UTC days and those between; without a last, to today.
+    """Return a request for the UTC days from ``first`` to ``last``; None: to today.
 
-    Raises `ConfigError` for days that are none, or have not come.
+    Raises `ConfigError` for an empty range, and for one in the future.
     """
     if confirms_deletions and not is_forced:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What a run tells its operator when it ended: a summary, or JSON for a machine.
+"""Print the result of a run: a summary, or JSON.
 
 The summary goes to stderr; ``--json`` puts the same facts on stdout.
 """
@@ -25,7 +25,7 @@ FIRST_QUERY = (
 
 
 def as_json(result: RunResult) -> Row:
-    """Return the facts of a run for a machine."""
+    """Return the result of a run as JSON values."""
     published = result.published
     return {
         "complete": result.is_complete,
@@ -45,7 +45,7 @@ def as_json(result: RunResult) -> Row:
 
 
 def show(result: RunResult, title: str = "This run") -> None:
-    """Print the summary an operator reads in the morning."""
+    """Print the summary of a run on stderr."""
     console = stderr()
     console.print(_loads(result.outcomes, title))
     for outcome in result.outcomes:
@@ -71,7 +71,7 @@ def show(result: RunResult, title: str = "This run") -> None:
 
 
 def built_as_json(built: tuple[BuildResult, Path]) -> Row:
-    """Return the facts of a build, and where it is published, for a machine."""
+    """Return the result of a build and the published path as JSON values."""
     result, published = built
     return {
         "full": result.is_full,
@@ -84,7 +84,7 @@ def built_as_json(built: tuple[BuildResult, Path]) -> Row:
 
 
 def show_built(built: tuple[BuildResult, Path]) -> None:
-    """Print what a build did in a line, and on stderr who keeps the calls it had."""
+    """Print a line on the build, and on stderr each vendor that was not built."""
     result, published = built
     touched = ", ".join(f"{name} {count}" for name, count in result.touched.items())
     how = f"full: {result.reason}" if result.is_full else "what changed"
@@ -96,11 +96,11 @@ def show_built(built: tuple[BuildResult, Path]) -> None:
 def _loads(outcomes: tuple[Outcome, ...], title: str) -> Table:
     counts = (
         *("windows", "records", "changed", "quarantined", "requests", "retries"),
-        *("settled", "deleted", "restored", "seconds"),
+        *("now final", "deleted", "restored", "seconds"),
     )
     table = compact_table(title, "vendor", "state", *counts, right=counts)
     for one in outcomes:
-        state = "[green]complete[/]" if one.is_complete else "[bold red]open[/]"
+        state = "[green]complete[/]" if one.is_complete else "[bold red]incomplete[/]"
         table.add_row(
             one.vendor,
             state,
@@ -143,7 +143,7 @@ def _show_unknown(console: Console, rows: list[Row]) -> None:
             for row in rows
         )
         console.print(
-            f"Words without a mapping: {words}", highlight=False, markup=False
+            f"Values without a mapping: {words}", highlight=False, markup=False
         )
 
 

@@ -1,4 +1,4 @@
-"""How ``callhouse status`` shows it: a calendar and tables, or JSON for a machine."""
+"""Print ``callhouse status``: a calendar and tables, or JSON."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -29,7 +29,7 @@ PENDING = {
 
 
 def as_json(status: Status) -> Row:
-    """Return all of it for a machine."""
+    """Return a status as JSON values."""
     return {
         "as_of": plain(status.as_of),
         "build_error": status.build_error,
@@ -52,7 +52,7 @@ def as_json(status: Status) -> Row:
 
 
 def show_status(status: Status) -> None:
-    """Print it for the operator, as wide as the terminal is."""
+    """Print a status as wide as the terminal is."""
     console = stdout(WIDE)
     age = status.now - status.as_of
     late = f", [bold red]{age / DAY:.0f} days ago[/]" if age > STALE else ""
@@ -101,8 +101,8 @@ def _range(days: Sequence[date]) -> str:
 
 
 def _accounts(status: Status) -> Table:
-    names = ("account", "settled until", "missing", "partial", "quarantined")
-    title = "Days, the last run, and what is left of today's requests"
+    names = ("account", "closed until", "missing", "partial", "quarantined")
+    title = "Days by state, records in quarantine, the last run and today's quota"
     table = compact_table(title, *names, "last run", "quota left", right=names[2:])
     for one in status.accounts:
         facts = one.facts
@@ -124,8 +124,10 @@ def _accounts(status: Status) -> Table:
 
 
 def _waiting(status: Status) -> Table:
-    title = "Calls whose end or price is pending, by age; how late calls still changed"
-    columns = ("account", *PENDING, "99 % final in", "lookback", "justified")
+    title = (
+        "Calls whose end or price is pending, by age; lookback, and what it should be"
+    )
+    columns = ("account", *PENDING, "99 % final in", "lookback", "needed")
     table = compact_table(title, *columns, right=columns[1:])
     for one in status.accounts:
         facts = one.facts
@@ -149,7 +151,7 @@ def _streams(status: Status) -> Table:
         "last read",
         "all checked",
     )
-    counts = ("complete", "open")
+    counts = ("complete", "incomplete")
     table = compact_table("Windows of each stream", *names, *counts, right=counts)
     for one in status.accounts:
         for row in one.streams:

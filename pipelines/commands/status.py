@@ -36,7 +36,7 @@ class AccountStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A published file, asked at a time that may be later than its build."""
+    """What a published file says at a time, which may be later than its build."""
 
     as_of: datetime
     now: datetime
@@ -44,16 +44,16 @@ class Status:
     missing_rates: Sequence[Row] = ()
     """Currencies of calls whose cost could not be converted."""
     build_error: str | None = None
-    """Why the newest build failed, so that this is not its."""
+    """The error of a build that failed after the published one; None: there is none."""
 
     @property
     def windows_open(self) -> int:
-        """Windows that the next run must read because their last reading failed."""
+        """The number of incomplete windows, which the next run reads again."""
         return sum(row["windows_open"] for one in self.accounts for row in one.streams)
 
 
 def read_status(warehouse: Warehouse, now: datetime) -> Status:
-    """Ask the published file; days since it was built count as missing.
+    """Return the status of the published file; days since its build count as missing.
 
     Only the journal beside it knows of a build that failed after it.
     """

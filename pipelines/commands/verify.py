@@ -1,9 +1,9 @@
-"""Compare what is stored with what was loaded, and with what its vendor counts.
+"""``callhouse verify``: compare stored records with loads and with vendors' totals.
 
-Three counts of every window that is stored are compared: what its last complete reading
-brought, what the raw file holds of it now, and the vendor's total today, for which
-only the first page of a question is asked. Calls that are stored and are not in the
-published tables are a fourth. Nothing is written and nothing is mended.
+For each stored window it compares three numbers of records: those that its last
+complete read brought, those that are stored now, and the vendor's total today, for
+which one page is requested. It also finds stored calls that are not in the published
+tables. It changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ MISSING, DIFFERENT, UNKNOWN, UNBUILT = "missing", "different", "unknown", "unbui
 
 @dataclass(frozen=True)
 class Finding:
-    """A window of which not all counts are the same."""
+    """A window whose numbers of records differ."""
 
     vendor: str
     account: str
@@ -56,7 +56,7 @@ class Verdict:
 def verify(
     vendor: Vendor, config: Config, now: datetime, span: Interval | None = None
 ) -> Verdict:
-    """Compare what is stored of a vendor, in a span or everywhere, with what should be.
+    """Compare the stored windows of a vendor, all or those in a span.
 
     Raises `pipelines.warehouse.locks.LockedError` while the vendor is being loaded.
     """

@@ -111,7 +111,7 @@ def _contents(path: Path, purpose: Purpose) -> dict[str, int]:
 
 
 def _refuse_logs(published: Path) -> None:
-    """Replace any log under the name of the link by a link that points to nothing."""
+    """Replace a log under the name of the link by a link that points to nothing."""
     log = published.with_name(f"{published.name}.wal")
     if log.is_dir() and not log.is_symlink():
         shutil.rmtree(log)
@@ -127,7 +127,7 @@ def _point(link: Path, target: Path) -> None:
 
 
 def _keep(before: Path, snapshots: Path, now: datetime, keep: int, mode: int) -> None:
-    """Replace a log with the name of the link by a link that points nowhere."""
+    """Keep the file that is replaced as a snapshot, and delete older snapshots."""
     if before.exists() and keep > 0:
         snapshots.mkdir(exist_ok=True)
         snapshots.chmod(folder_mode(mode))

@@ -245,7 +245,7 @@ def test_records_that_lie_elsewhere_answer_another_question(
     (ledger,) = read(*[answer] * 3)["load_windows"]
     assert (ledger["state"] == "complete") is is_answer
     if not is_answer:
-        assert "another question" in ledger["error"]
+        assert "another window" in ledger["error"]
 
 
 def test_of_two_copies_the_newer_version_wins_whatever_their_order() -> None:

@@ -135,7 +135,7 @@ def test_an_interrupted_one_goes_on_and_asks_at_most_a_batch_again(
         assert "Traceback" not in said
         last = said.splitlines()[-1]
         assert "interrupted; what is in stays" in last
-        assert "the same command goes on from there" in last
+        assert "the same command continues from there" in last
     assert not empty.published.exists()
     done = empty.run(*command, "--json")
     assert done.returncode == 0, done.stderr
