@@ -27,7 +27,7 @@ def told(config: Config, now: datetime, raw: Mapping[str, Path]) -> dict[str, pa
     """Return the tables ``config.<name>``; ``raw`` names the files of the vendors."""
     known = _known(config, raw)
     return {
-        "callhouse": _house(config, now),
+        "run": _run_settings(config, now),
         "accounts": _accounts(known),
         "streams": _streams(known),
         "rate_cards": _rate_cards(config.rate_cards),
@@ -56,7 +56,7 @@ def _known(config: Config, raw: Mapping[str, Path]) -> list[_Known]:
     return known
 
 
-def _house(config: Config, now: datetime) -> pa.Table:
+def _run_settings(config: Config, now: datetime) -> pa.Table:
     fields: dict[str, pa.DataType] = {
         "now": pa.timestamp("us", tz="UTC"),
         "reporting_time_zone": pa.string(),

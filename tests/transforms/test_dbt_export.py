@@ -42,7 +42,7 @@ from (select *, row_number() over (order by record_id) as number from raw.calls)
 where number <= 6
 """
 """An hour later three calls are gone and three are in another language."""
-CONTEXT = ("accounts", "callhouse", "fx_rates", "rate_cards", "runs", "streams")
+CONTEXT = ("accounts", "fx_rates", "rate_cards", "run", "runs", "streams")
 RATES = """date,from_currency,to_currency,rate,source
 2026-11-16,EUR,RUB,81,invented
 2026-11-16,EUR,USD,1.25,invented

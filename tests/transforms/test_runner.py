@@ -195,7 +195,7 @@ class Warehouse:
         self.raw = {name: root / f"{name}.duckdb" for name in ("acme", "bolt")}
         self.context = {
             "notes": pa.table({"vendor": ["acme"], "note": ["first"]}),
-            "callhouse": pa.table({"now": [START], "zone": ["UTC"]}),
+            "run": pa.table({"now": [START], "zone": ["UTC"]}),
         }
         self.loads = 0
         for file, text in MODELS.items():
@@ -361,8 +361,8 @@ def test_a_touch_may_ask_what_loads_and_other_touches_touched(
     warehouse.write(
         "facts/a.rebuild.sql",
         f"-- The other calls of an account that has news.\n{asked}"
-        " from raw.touched where vendor = 'bolt' and account = 'main'"
-        f" union all {asked.replace('r2', 'r4')} from raw.touched"
+        " from inputs.rebuild where vendor = 'bolt' and account = 'main'"
+        f" union all {asked.replace('r2', 'r4')} from inputs.rebuild"
         " where vendor = 'acme' and record_id = 'r0'",
     )
     warehouse.write(
@@ -521,7 +521,7 @@ def test_a_touch_query_recomputes_calls_that_no_load_touched(
         -- @column is_settled: its start is in the past
         select
             vendor || ':' || account || ':' || vendor_call_id as call_key,
-            started_at < (select callhouse.now from config.callhouse) as is_settled,
+            started_at < (select run.now from config.run) as is_settled,
         from staging.calls
         """,
     )
@@ -539,7 +539,7 @@ def test_a_touch_query_recomputes_calls_that_no_load_touched(
     warehouse.load("acme", (5, 1, VOICE))
     warehouse.build()
     now = START + dt.timedelta(days=9)
-    warehouse.context["callhouse"] = pa.table({"now": [now], "zone": ["UTC"]})
+    warehouse.context["run"] = pa.table({"now": [now], "zone": ["UTC"]})
     result = warehouse.build()
     assert result.reason is None
     assert result.touched == {"acme": 3, "bolt": 2}
@@ -789,7 +789,7 @@ def test_a_wrong_header_is_one_sentence_with_its_place(
         ),
         (
             "dims/a.sql",
-            "select b from raw.touched",
+            "select b from inputs.rebuild",
             r"a.sql:4: .* for a \*.rebuild.sql",
         ),
         (

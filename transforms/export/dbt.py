@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from transforms.export.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
 from transforms.runner import functions, input_sql
-from transforms.runner.graph import TOMBSTONES, VANISHED, VERSIONS, Graph
+from transforms.runner.graph import DELETED, TOMBSTONES, VERSIONS, Graph
 from transforms.runner.model import FOLDERS, Model
 
 STATIC = Path(__file__).parent / "dbt_project"
@@ -53,7 +53,8 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
     texts["profiles.yml"] = yaml(profile(given.raw_folder, given.vendors))
     texts["models/raw/sources.yml"] = yaml(sources(given.stored))
     for name, sql in _raw(graph, given, names).items():
-        texts[f"models/raw/{names[name]}.sql"] = _aliased(name, names, sql)
+        schema = name.partition(".")[0]
+        texts[f"models/{schema}/{names[name]}.sql"] = _aliased(name, names, sql)
     for model in graph.models:
         place = Path("models", model.file).parent
         sql = _bound(model, names)
@@ -86,7 +87,7 @@ def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
         *(f"seeds.{path.stem}" for path in graph.seeds),
         *(f"config.{name}" for name in config),
         *input_sql.LEDGERS,
-        VANISHED,
+        DELETED,
         VERSIONS,
         TOMBSTONES,
         *(f"raw.{v}__{t}" for v, t in sorted(graph.records | graph.registers)),
@@ -94,7 +95,7 @@ def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for table in tables:
         schema, _, name = table.partition(".")
-        is_taken = schema in {"config", "raw"} or name in names.values()
+        is_taken = schema in {"config", "inputs", "raw"} or name in names.values()
         names[table] = f"{schema}__{name}" if is_taken else name
     return names
 
@@ -117,7 +118,7 @@ def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]
         name: input_sql.ledger(name, held(table))
         for name, table in input_sql.LEDGERS.items()
     }
-    found[VANISHED] = input_sql.vanished(
+    found[DELETED] = input_sql.vanished(
         input_sql.gone(vendor, _source(vendor, table))
         for vendor, table in sorted(graph.records & set(given.stored))
     )

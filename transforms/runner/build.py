@@ -95,7 +95,7 @@ def build(
 
     ``context`` gives the tables ``config.<name>``. The build is full when asked for,
     when the file was ``mended``, when there was none, when models or ``context``
-    differ from the last one's (except ``config.callhouse.now``), and when a built load
+    differ from the last one's (except ``config.run.now``), and when a built load
     has vanished.
 
     A vendor keeps the calls it has, also in a full build, if it has no raw file, if

@@ -98,14 +98,14 @@ def _is_bare(build_file: Path) -> bool:
 def fingerprint(graph: Graph, context: Mapping[str, pa.Table]) -> str:
     """Tell apart builds that would make different rows of the same loads.
 
-    Left out are the clock, ``config.callhouse.now``, and what only tables use that
+    Left out are the clock, ``config.run.now``, and what only tables use that
     are made anew every night.
     """
     made_by = f"{graph.digest} DuckDB {duckdb.__version__} {functions.version()}"
     digest = hashlib.sha256(made_by.encode())
     for name in sorted(config_kept(graph)):
         table = context[name]
-        kept = [c for c in table.column_names if (name, c) != ("callhouse", "now")]
+        kept = [c for c in table.column_names if (name, c) != ("run", "now")]
         fixed = table.select(kept)
         types = [(column.name, str(column.type)) for column in fixed.schema]
         digest.update(f"{name} {types} {fixed.to_pylist()}\n".encode())

@@ -9,17 +9,17 @@ from pathlib import Path
 from transforms.runner.model import NAME, Model, read_model
 from transforms.runner.parsing import ModelError, Reference, nearest
 
-VANISHED = "raw.vanished"
+DELETED = "inputs.deleted"
 """The touched records that their vendor no longer lists."""
-VERSIONS = "raw.versions"
+VERSIONS = "inputs.versions"
 """Every version of the touched records of all vendors, with the name of its table."""
-TOMBSTONES = "raw.tombstones"
+TOMBSTONES = "inputs.tombstones"
 """When the touched records of all vendors were found to be deleted, each time."""
-TOUCHED = "raw.touched"
+TOUCHED = "inputs.rebuild"
 """The versions of the records that are computed again."""
 LEDGERS = frozenset(
-    {"raw.load_windows", "raw.quarantine", "raw.absences", "raw.loads"}
-    | {VANISHED, VERSIONS, TOMBSTONES, TOUCHED}
+    {"raw.load_windows", "raw.quarantine", "raw.absences", "inputs.loads"}
+    | {DELETED, VERSIONS, TOMBSTONES, TOUCHED}
 )
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
 CALLS = "main.fact_calls"
@@ -137,7 +137,7 @@ def config_kept(graph: Graph) -> frozenset[str]:
 def rebuilds_in_turn(graph: Graph) -> list[Model]:
     """Return every ``*.rebuild.sql``; those that ask what is touched come last.
 
-    They see in ``raw.touched`` what the new loads and the others touched.
+    They see in ``inputs.rebuild`` what the new loads and the others touched.
     """
     return sorted(
         graph.rebuilds,
@@ -235,7 +235,7 @@ def _ordered(
 def _refuse_half_seen(graph: Graph) -> None:
     """Refuse a table of everything that is made from the calls of this build alone."""
     partial = {f"raw.{vendor}__{table}" for vendor, table in graph.records}
-    partial |= {VANISHED, VERSIONS, TOMBSTONES}
+    partial |= {DELETED, VERSIONS, TOMBSTONES}
     by_key = {model.table for model in graph.models if model.kind == "call_key"}
     for model in graph.models:
         half = [one for one in model.references if one.name in partial]

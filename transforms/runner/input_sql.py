@@ -36,11 +36,11 @@ _LEDGERS = {
         " event_at timestamptz, since timestamptz, state varchar, load_no bigint,"
         " _dlt_load_id varchar"
     ),
-    "raw.loads": "load_id varchar, status bigint, inserted_at timestamptz",
+    "inputs.loads": "load_id varchar, status bigint, inserted_at timestamptz",
 }
 """Tables that each raw file has once, and the columns they have when none does."""
-_VANISHED = (
-    "vendor varchar, account varchar, record_id varchar, vanished_at timestamptz,"
+_DELETED = (
+    "vendor varchar, account varchar, record_id varchar, deleted_at timestamptz,"
     " load_id varchar"
 )
 _TOMBSTONES = (
@@ -48,7 +48,7 @@ _TOMBSTONES = (
     " fetched_at timestamptz, load_no bigint, load_id varchar"
 )
 LEDGERS: Mapping[str, str] = {
-    name: "_dlt_loads" if name == "raw.loads" else name.removeprefix("raw.")
+    name: "_dlt_loads" if name == "inputs.loads" else name.removeprefix("raw.")
     for name in _LEDGERS
 }
 """What models call a ledger, and what the table of a raw file is called."""
@@ -68,7 +68,7 @@ def versions(place: str | None) -> str:
 
 def vanished(parts: Iterable[str]) -> str:
     """Return as one what is ``gone`` from several tables."""
-    return united([_none(_VANISHED), *parts])
+    return united([_none(_DELETED), *parts])
 
 
 def tombstones(places: Mapping[tuple[str, str], str]) -> str:
@@ -97,7 +97,7 @@ def gone(vendor: str, place: str) -> str:
         f"with gone as (from {place} where payload is null"
         " qualify row_number() over (partition by account, record_id"
         " order by load_no desc, fetched_at desc) = 1)"
-        f" select '{vendor}' as vendor, account, record_id, fetched_at as vanished_at,"
+        f" select '{vendor}' as vendor, account, record_id, fetched_at as deleted_at,"
         " _dlt_load_id as load_id from gone"
         f" where not exists (from {place} as later where later.payload is not null"
         " and later.account = gone.account and later.record_id = gone.record_id"

@@ -16,8 +16,8 @@ from duckdb import DuckDBPyConnection
 from transforms.runner import input_sql
 from transforms.runner.checks import quoted
 from transforms.runner.graph import (
+    DELETED,
     TOMBSTONES,
-    VANISHED,
     VERSIONS,
     Graph,
     is_raw,
@@ -30,6 +30,7 @@ from transforms.runner.parsing import ModelError
 _RESERVED = {
     "build",
     "config",
+    "inputs",
     "main",
     "memory",
     "ops",
@@ -132,7 +133,7 @@ def without(raw: Raw, vendors: Collection[str]) -> Raw:
 
 def listed_loads(raw: Raw, vendor: str) -> set[str]:
     """Return the loads that the loader wrote down in a vendor's raw file."""
-    table = input_sql.LEDGERS["raw.loads"]
+    table = input_sql.LEDGERS["inputs.loads"]
     if (vendor, table) not in raw.stored:
         return set()
     found = raw.connection.execute(f"select load_id from {_stored(vendor, table)}")
@@ -255,9 +256,9 @@ def show_inputs(raw: Raw, whole: frozenset[str]) -> dict[str, str]:
 
     They have every version of the touched records; of the vendors in ``whole``, and
     of reference tables, every row. That a record vanished is in none of its versions,
-    but in ``raw.vanished``.
+    but in ``inputs.deleted``.
     """
-    places = {VANISHED: _show_vanished(raw), TOMBSTONES: _show_tombstones(raw)}
+    places = {DELETED: _show_vanished(raw), TOMBSTONES: _show_tombstones(raw)}
     for vendor, table in sorted(raw.graph.records | raw.graph.registers):
         name = f"raw.{vendor}__{table}"
         places[name] = temporary(name)
@@ -292,9 +293,9 @@ def _show_vanished(raw: Raw) -> str:
         for vendor, table in sorted(raw.graph.records & raw.stored)
     ]
     raw.connection.execute(
-        f'create temp table "{VANISHED}" as {input_sql.vanished(gone)}'
+        f'create temp table "{DELETED}" as {input_sql.vanished(gone)}'
     )
-    return temporary(VANISHED)
+    return temporary(DELETED)
 
 
 def _show_tombstones(raw: Raw) -> str:
