@@ -3,7 +3,6 @@
 dbt computes everything whole, so a model is here what a full build makes of it. What
 of a project never changes is in the folder ``dbt_project``, as files.
 """
-# ruff: noqa: S608 -- what is spliced are names that model.py has checked
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -18,6 +17,7 @@ from transforms.export.dbt_yaml import Yaml, described, escaped, profile, source
 from transforms.runner import functions, input_sql
 from transforms.runner.graph import DELETED, TOMBSTONES, VERSIONS, Graph
 from transforms.runner.model import FOLDERS, Model
+from transforms.runner.statements import statement
 
 STATIC = Path(__file__).parent / "dbt_project"
 _MARK = "\x00"
@@ -107,7 +107,7 @@ def _folder(model: Model) -> str:
 def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]:
     """Return the SQL of every relation over the raw files."""
 
-    def held(table: str) -> dict[str, str]:
+    def places(table: str) -> dict[str, str]:
         return {
             vendor: _source(vendor, table)
             for vendor in given.vendors
@@ -115,23 +115,17 @@ def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]
         }
 
     found = {
-        name: input_sql.ledger(name, held(table))
+        name: input_sql.ledger(name, places(table))
         for name, table in input_sql.LEDGERS.items()
     }
-    found[DELETED] = input_sql.vanished(
-        input_sql.gone(vendor, _source(vendor, table))
-        for vendor, table in sorted(graph.records & set(given.stored))
-    )
-    found[TOMBSTONES] = input_sql.tombstones(
-        {
-            (vendor, table): _source(vendor, table)
-            for vendor, table in sorted(graph.records & set(given.stored))
-        }
-    )
+    tables = sorted(graph.records & set(given.stored))
+    stored = input_sql.stored({one: _source(*one) for one in tables})
+    for name in (DELETED, TOMBSTONES):
+        found[name] = statement(name.removeprefix("inputs."), stored=stored)
     for vendor, table in sorted(graph.records | graph.registers):
-        place = held(table).get(vendor)
+        place = places(table).get(vendor)
         found[f"raw.{vendor}__{table}"] = input_sql.versions(place)
-    found[VERSIONS] = input_sql.every_version(
+    found[VERSIONS] = input_sql.stored(
         {(v, t): _ref(names[f"raw.{v}__{t}"]) for v, t in sorted(graph.records)}
     )
     return found
@@ -175,7 +169,7 @@ def _seeds(graph: Graph, names: Mapping[str, str]) -> dict[str, bytes]:
         for path in graph.seeds:
             name = names[f"seeds.{path.stem}"]
             files[f"seeds/{name}.csv"] = path.read_bytes()
-            types = _types(connection, input_sql.seed(path))
+            types = _types(connection, f"from {input_sql.seed(path)}")
             config: Yaml = {"column_types": types, "alias": path.stem}
             seeds.append({"name": name, "config": config})
     files["seeds/schema.yml"] = yaml({"seeds": seeds}).encode()
@@ -194,7 +188,7 @@ def _config(
             connection.unregister("given")
             file, of = f"given/{name}.parquet", f"config.{name}"
             columns = ", ".join(_typed(*column) for column in types.items())
-            model = _aliased(of, names, f"select {columns} from '{file}'")
+            model = _aliased(of, names, f"from '{file}' select {columns}")
             files[f"models/given/{names[of]}.sql"] = f"{model}\n".encode()
             files[file] = _parquet(table)
     return files

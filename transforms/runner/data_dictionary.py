@@ -6,6 +6,7 @@ from duckdb import DuckDBPyConnection
 from transforms.runner.graph import Graph
 from transforms.runner.lineage import origins
 from transforms.runner.model import Column, Model
+from transforms.runner.statements import statement
 
 TABLE = "ops.data_dictionary"
 SENTENCE = "One row per column of an analyst table, from the headers of the models."
@@ -36,20 +37,10 @@ _FIELDS: dict[str, pa.DataType] = {
 def write_dictionary(connection: DuckDBPyConnection, graph: Graph) -> None:
     """Describe every stored column; ``connection`` has the tables already."""
     rows = [row for model in graph.models for row in _rows(graph, model)]
-    told = pa.Table.from_pylist(rows, schema=pa.schema(_FIELDS))
-    connection.register("told", told)
-    connection.execute(
-        f"create or replace table {TABLE} as"  # noqa: S608 -- a constant
-        " select told.table_schema, told.table_name, stored.column_index as position,"
-        " told.column_name, stored.data_type, told.unit, told.meaning,"
-        " told.null_meaning, told.origins"
-        " from told inner join duckdb_columns() as stored"
-        " on stored.database_name = 'build' and told.table_schema = stored.schema_name"
-        " and told.table_name = stored.table_name"
-        " and told.column_name = stored.column_name"
-        " order by all"
-    )
-    connection.unregister("told")
+    table = pa.Table.from_pylist(rows, schema=pa.schema(_FIELDS))
+    connection.register("described", table)
+    connection.execute(statement("dictionary"))
+    connection.unregister("described")
 
 
 def _rows(graph: Graph, model: Model) -> list[dict[str, object]]:

@@ -15,11 +15,11 @@ VERSIONS = "inputs.versions"
 """Every version of the touched records of all vendors, with the name of its table."""
 TOMBSTONES = "inputs.tombstones"
 """When the touched records of all vendors were found to be deleted, each time."""
-TOUCHED = "inputs.rebuild"
+REBUILD = "inputs.rebuild"
 """The versions of the records that are computed again."""
 LEDGERS = frozenset(
     {"raw.load_windows", "raw.quarantine", "raw.absences", "inputs.loads"}
-    | {DELETED, VERSIONS, TOMBSTONES, TOUCHED}
+    | {DELETED, VERSIONS, TOMBSTONES, REBUILD}
 )
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
 CALLS = "main.fact_calls"
@@ -141,7 +141,7 @@ def rebuilds_in_turn(graph: Graph) -> list[Model]:
     """
     return sorted(
         graph.rebuilds,
-        key=lambda model: any(one.name == TOUCHED for one in model.references),
+        key=lambda model: any(one.name == REBUILD for one in model.references),
     )
 
 
@@ -255,9 +255,9 @@ def _refuse_untimely(graph: Graph) -> None:
     """Refuse what is read before it is there, or after it has served."""
     for model in (*graph.models, *graph.checks):
         for one in model.references:
-            if one.name == TOUCHED:
+            if one.name == REBUILD:
                 raise ModelError(
-                    f"{model.file}:{one.line}: {TOUCHED} is for a *.rebuild.sql; what a"
+                    f"{model.file}:{one.line}: {REBUILD} is for a *.rebuild.sql; what a"
                     " model reads has the calls of this build only, as it is"
                 )
     for model in graph.rebuilds:

@@ -55,9 +55,9 @@ def _sources(graph: Graph, model: Model) -> _Sources:
     if not any(known.values()):
         return {}
     schema: dict[str, dict[str, object]] = {}
-    for table in known:
+    for table, columns_of in known.items():
         folder, _, name = table.partition(".")
-        schema.setdefault(folder, {})[name] = dict.fromkeys(known[table], "text")
+        schema.setdefault(folder, {})[name] = dict.fromkeys(columns_of, "text")
     roots = lineage(
         None, query(model.sql), {**schema}, dialect="duckdb", trim_selects=False
     )
