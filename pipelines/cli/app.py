@@ -514,7 +514,7 @@ def import_rates(
     with refusals():
         given = read_ecb(file, since.date() if since else None)
         merged = merge_into(config / FX_RATES, given)
-    for line in merged.told():
+    for line in merged.lines():
         typer.echo(line)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.config.fx_rates import FxRate, rates_of
+from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import SETTLE_AFTER, Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
 from pipelines.sources import streams_of
@@ -31,7 +31,7 @@ def told(config: Config, now: datetime, raw: Mapping[str, Path]) -> dict[str, pa
         "accounts": _accounts(known),
         "streams": _streams(known),
         "rate_cards": _rate_cards(config.rate_cards),
-        "fx_rates": _fx_rates(rates_of(config.fx_rates)),
+        "fx_rates": rates_of(config.fx_rates),
     }
 
 
@@ -140,14 +140,3 @@ def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
     }
     schema = pa.schema(fields)
     return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)
-
-
-def _fx_rates(rates: Sequence[FxRate]) -> pa.Table:
-    columns: dict[str, tuple[pa.DataType, list[object]]] = {
-        "date": (pa.date32(), [one.date for one in rates]),
-        "from_currency": (pa.string(), [one.from_currency for one in rates]),
-        "to_currency": (pa.string(), [one.to_currency for one in rates]),
-        "rate": (pa.decimal128(19, 10), [one.rate for one in rates]),
-        "source": (pa.string(), [one.source for one in rates]),
-    }
-    return pa.table({name: pa.array(v, kind) for name, (kind, v) in columns.items()})
