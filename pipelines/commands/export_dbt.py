@@ -11,7 +11,7 @@ import duckdb
 from pipelines.commands.run import MODELS, given_to_models
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
-from transforms.export.dbt import Given, project
+from transforms.export.dbt import ProjectInputs, project
 from transforms.runner.graph import read_graph
 from transforms.runner.inputs import attach
 
@@ -38,7 +38,7 @@ def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
         with closing(duckdb.connect()) as connection:
             files = attach(connection, raw, graph)
         raw_folder = config.warehouse.raw_folder.resolve()
-        facts = Given(
+        facts = ProjectInputs(
             context=context,
             raw_folder=Path(os.path.relpath(raw_folder, folder.resolve())).as_posix(),
             vendors=files.vendors,

@@ -64,7 +64,7 @@ MODELS = {
     """,
     "staging/bolt__calls.sql": """
         -- One row per call, rated: beyond the allowance of its month each unit is 1.
-        -- @together date_trunc('month', event_at)
+        -- @rebuild_group date_trunc('month', event_at)
         with latest as (
             select * from raw.bolt__calls
             qualify row_number() over (

@@ -25,8 +25,8 @@ _MARK = "\x00"
 
 
 @dataclass(frozen=True)
-class Given:
-    """What the models read beside each other."""
+class ProjectInputs:
+    """What the models read, all of it."""
 
     context: Mapping[str, pa.Table]
     """The tables ``config.<name>``."""
@@ -38,9 +38,9 @@ class Given:
     """Vendor and table, of every raw table that there is."""
 
 
-def project(graph: Graph, given: Given) -> dict[str, bytes]:
+def project(graph: Graph, inputs: ProjectInputs) -> dict[str, bytes]:
     """Return every file of the project, by its path."""
-    names = _names(graph, given.context)
+    names = _names(graph, inputs.context)
     texts = {
         path.relative_to(STATIC).as_posix(): path.read_text("utf-8")
         for path in sorted(STATIC.rglob("*"))
@@ -50,9 +50,9 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
     for name in ("functions", "phone_numbers", "times"):
         file = Path(functions.__file__).with_name(f"{name}.py")
         texts[f"transforms/runner/{file.name}"] = file.read_text("utf-8")
-    texts["profiles.yml"] = yaml(profile(given.raw_folder, given.vendors))
-    texts["models/raw/sources.yml"] = yaml(sources(given.stored))
-    for name, sql in _raw(graph, given, names).items():
+    texts["profiles.yml"] = yaml(profile(inputs.raw_folder, inputs.vendors))
+    texts["models/raw/sources.yml"] = yaml(sources(inputs.stored))
+    for name, sql in _raw(graph, inputs, names).items():
         schema = name.partition(".")[0]
         texts[f"models/{schema}/{names[name]}.sql"] = _aliased(name, names, sql)
     for model in graph.models:
@@ -72,10 +72,10 @@ def project(graph: Graph, given: Given) -> dict[str, bytes]:
     for folder in FOLDERS:
         models = [one for one in graph.models if _folder(one) == folder]
         if models:
-            told = [described(one, names[one.table]) for one in models]
-            texts[f"models/{folder}/schema.yml"] = yaml({"models": told})
+            entries = [described(one, names[one.table]) for one in models]
+            texts[f"models/{folder}/schema.yml"] = yaml({"models": entries})
     files = {path: f"{text.rstrip()}\n".encode() for path, text in texts.items()}
-    return files | _seeds(graph, names) | _config(given.context, names)
+    return files | _seeds(graph, names) | _config(inputs.context, names)
 
 
 def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
@@ -104,21 +104,23 @@ def _folder(model: Model) -> str:
     return model.file.partition("/")[0]
 
 
-def _raw(graph: Graph, given: Given, names: Mapping[str, str]) -> dict[str, str]:
+def _raw(
+    graph: Graph, inputs: ProjectInputs, names: Mapping[str, str]
+) -> dict[str, str]:
     """Return the SQL of every relation over the raw files."""
 
     def places(table: str) -> dict[str, str]:
         return {
             vendor: _source(vendor, table)
-            for vendor in given.vendors
-            if (vendor, table) in given.stored
+            for vendor in inputs.vendors
+            if (vendor, table) in inputs.stored
         }
 
     found = {
         name: input_sql.ledger(name, places(table))
         for name, table in input_sql.LEDGERS.items()
     }
-    tables = sorted(graph.records & set(given.stored))
+    tables = sorted(graph.records & set(inputs.stored))
     stored = input_sql.stored({one: _source(*one) for one in tables})
     for name in (DELETED, TOMBSTONES):
         found[name] = statement(name.removeprefix("inputs."), stored=stored)
@@ -142,8 +144,8 @@ def _source(vendor: str, table: str) -> str:
 def _view(table: str, of: str) -> str:
     """Return a view that gives a table another name."""
     schema, _, name = table.partition(".")
-    given = f"alias='{name}', schema='{schema}', materialized='view'"
-    return f"{{{{ config({given}) }}}}\nselect * from {_ref(of)}"
+    config = f"alias='{name}', schema='{schema}', materialized='view'"
+    return f"{{{{ config({config}) }}}}\nselect * from {_ref(of)}"
 
 
 def _aliased(table: str, names: Mapping[str, str], sql: str) -> str:
@@ -183,13 +185,13 @@ def _config(
     files: dict[str, bytes] = {}
     with duckdb.connect() as connection:
         for name, table in context.items():
-            connection.register("given", table)
-            types = _types(connection, "from given")
-            connection.unregister("given")
-            file, of = f"given/{name}.parquet", f"config.{name}"
+            connection.register("_config", table)
+            types = _types(connection, "from _config")
+            connection.unregister("_config")
+            file, of = f"config/{name}.parquet", f"config.{name}"
             columns = ", ".join(_typed(*column) for column in types.items())
             model = _aliased(of, names, f"from '{file}' select {columns}")
-            files[f"models/given/{names[of]}.sql"] = f"{model}\n".encode()
+            files[f"models/config/{names[of]}.sql"] = f"{model}\n".encode()
             files[file] = _parquet(table)
     return files
 

@@ -15,7 +15,7 @@ from transforms.runner.checks import Check, check_model, check_query
 from transforms.runner.graph import (
     CALLS,
     Graph,
-    given_only,
+    config_only,
     read_graph,
     rebuilds_in_turn,
 )
@@ -81,7 +81,7 @@ def build(
     build_file: Path,
     models: Path,
     raw_files: Mapping[str, Path],
-    context: Mapping[str, pa.Table],
+    config: Mapping[str, pa.Table],
     *,
     full: bool = False,
     mended: str | None = None,
@@ -90,8 +90,8 @@ def build(
 ) -> BuildResult:
     """Bring the tables of ``build_file`` up to what the raw files have, or fail whole.
 
-    ``context`` gives the tables ``config.<name>``. The build is full when asked for,
-    when the file was ``mended``, when there was none, when models or ``context``
+    ``config`` has the tables ``config.<name>``. The build is full when asked for,
+    when the file was ``mended``, when there was none, when models or ``config``
     differ from the last one's (except ``config.run.now``), and when a built load
     is missing.
 
@@ -103,17 +103,17 @@ def build(
     a check, HistoryError for calls that cannot be kept; the file is then as it was.
     """
     started = perf_counter()
-    graph = read_graph(models, context)
-    stamp = build_state.fingerprint(graph, context)
+    graph = read_graph(models, config)
+    stamp = build_state.fingerprint(graph, config)
     build_file.parent.mkdir(parents=True, exist_ok=True)
     build_state.remove_other(build_file, unreadable)
-    config: dict[str, str | bool | int | float | list[str]] = {
+    options: dict[str, str | bool | int | float | list[str]] = {
         "temp_directory": f"{build_file}.tmp",
         **build_settings(),
         **STORAGE,
     }
     # Closing without a commit is the rollback.
-    with closing(duckdb.connect(config=config)) as connection:
+    with closing(duckdb.connect(config=options)) as connection:
         connection.execute("set timezone = 'UTC'")
         functions.register(connection)
         connection.execute(f"attach {quoted(str(build_file))} as build; use build")
@@ -133,7 +133,7 @@ def build(
             raw, kept = raw.without(lacking), kept | {*lacking}
             inputs.list_loads(raw)
             places = inputs.unite_ledgers(raw)
-        places |= inputs.make_config(raw, context)
+        places |= inputs.make_config(raw, config)
         reason, new = build_state.compare(raw, stamp, cause)
         run = _BuildContext(raw, reason is not None, kept, places)
         _run_all(run, new)
@@ -158,7 +158,7 @@ def build(
 def _run_all(run: _BuildContext, new: Loads) -> None:
     """Mark what must be rebuilt, run every model on it, and check the result."""
     graph = run.raw.graph
-    first = given_only(graph)
+    first = config_only(graph)
     for model in first:
         with _named(model):
             _run(run, model)

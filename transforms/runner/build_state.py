@@ -83,16 +83,16 @@ def _is_bare(build_file: Path) -> bool:
         return not connection.execute("select 1 from duckdb_tables()").fetchall()
 
 
-def fingerprint(graph: Graph, context: Mapping[str, pa.Table]) -> str:
+def fingerprint(graph: Graph, config: Mapping[str, pa.Table]) -> str:
     """Tell apart builds that would make different rows of the same loads.
 
     Left out are the clock, ``config.run.now``, and what only tables use that
-    are made anew every night.
+    are made anew by every build.
     """
     made_by = f"{graph.digest} DuckDB {duckdb.__version__} {functions.version()}"
     digest = hashlib.sha256(made_by.encode())
     for name in sorted(config_kept(graph)):
-        table = context[name]
+        table = config[name]
         kept = [c for c in table.column_names if (name, c) != ("run", "now")]
         fixed = table.select(kept)
         types = [(column.name, str(column.type)) for column in fixed.schema]

@@ -23,7 +23,7 @@ class Check:
 
 
 class CheckFailed(Exception):  # noqa: N818
-    """Rows broke a check, so nothing of the night was kept.
+    """Rows broke a check, so nothing of the build was kept.
 
     ``rows`` has at most twenty of the ``count`` bad rows: their key and the columns
     that the check names, which may be personal; the message has none of them.

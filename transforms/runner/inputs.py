@@ -93,17 +93,17 @@ def unite_ledgers(raw: Raw) -> dict[str, str]:
     return {name: temporary(name) for name in input_sql.LEDGERS}
 
 
-def make_config(raw: Raw, context: Mapping[str, pa.Table]) -> dict[str, str]:
+def make_config(raw: Raw, config: Mapping[str, pa.Table]) -> dict[str, str]:
     """Make the tables ``config.<name>`` and ``seeds.<name>``; return where they are."""
     execute = raw.connection.execute
-    for name, table in context.items():
+    for name, table in config.items():
         raw.connection.register("_config", table)
         execute(f'create temp table "config.{name}" as from _config')
         raw.connection.unregister("_config")
     for path in raw.graph.seeds:
         rows = input_sql.seed(path)
         execute(f'create temp table "seeds.{path.stem}" as from {rows}')
-    names = [f"config.{name}" for name in context]
+    names = [f"config.{name}" for name in config]
     names += [f"seeds.{path.stem}" for path in raw.graph.seeds]
     return {name: temporary(name) for name in names}
 
@@ -169,11 +169,11 @@ def mark_asked(raw: Raw, sql: str) -> None:
 
 
 def mark_groups(raw: Raw) -> None:
-    """Mark, with each record, all of its rebuild group, the ``@together``."""
+    """Mark, with each record, all of its rebuild group, the ``@rebuild_group``."""
     for model in raw.graph.models:
         tables = set(map(raw_table, filter(is_raw, model.references)))
         for vendor, table in sorted(tables & raw.graph.records & raw.stored):
-            for expression in model.together:
+            for expression in model.rebuild_groups:
                 group = select(
                     "rebuild_group",
                     vendor=quoted(vendor),

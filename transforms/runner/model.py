@@ -43,7 +43,7 @@ KINDS: Mapping[str, Kind] = {
 }
 TAGS = frozenset(
     {"kind", "key", "not_null", "nullable", "accepted", "check", "column"}
-    | {"reference", "together", "unused", "former_name"}
+    | {"reference", "rebuild_group", "unused", "former_name"}
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _T = TypeVar("_T")
@@ -91,7 +91,7 @@ class Model:
     checks: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     is_reference: bool = False
-    together: tuple[str, ...] = ()
+    rebuild_groups: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     former_names: tuple[str, ...] = ()
     """Schema and name that the table had, each a view of it for one release."""
@@ -153,7 +153,7 @@ def read_model(path: Path, root: Path) -> Model:
         checks=_expressions(tagged("check")),
         columns=_columns(tagged("column")),
         is_reference=bool(tagged("reference")),
-        together=_expressions(tagged("together")),
+        rebuild_groups=_expressions(tagged("rebuild_group")),
         unused=tuple(word for tag in tagged("unused") for word in _split(tag.value)),
         former_names=_tables(tagged("former_name")),
     )
