@@ -1,6 +1,6 @@
 """A build: the records to rebuild through all models and checks, in one transaction."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from transforms.runner.graph import (
 )
 from transforms.runner.inputs import RECORDS, Loads, Raw
 from transforms.runner.memory import build_settings
-from transforms.runner.model import Column, Model
+from transforms.runner.model import Model
 from transforms.runner.statements import quoted, statement, temporary
 from transforms.runner.storage import STORAGE
 
@@ -139,7 +139,7 @@ def build(
         _run_all(run, new)
         if run.is_full:
             build_state.drop_others(connection, run.rows)
-            _describe(connection, graph)
+            data_dictionary.write_dictionary(connection, graph)
         _show_former_names(connection, graph)
         build_state.remember(connection, stamp, full=run.is_full, kept=kept)
         touched = connection.execute(statement("records_by_vendor")).fetchall()
@@ -230,7 +230,7 @@ def _apply(run: _BuildContext, model: Model) -> None:
     if run.is_full or model.kind == "table":
         rows = build_state.take_over(run.connection, table, built, run.kept)
         execute(f"create or replace table {table} as {rows}")
-        _comment(run.connection, table, model.sentence, model.columns)
+        _comment(run.connection, model)
     else:
         condition = _OF_BUILD if model.kind == "call_key" else run.days
         parts = {"condition": condition, "built": built}
@@ -238,28 +238,13 @@ def _apply(run: _BuildContext, model: Model) -> None:
     ((run.rows[table],),) = run.connection.sql(f"from {built}").count("*").fetchall()
 
 
-def _comment(
-    connection: DuckDBPyConnection,
-    table: str,
-    sentence: str,
-    columns: Iterable[Column],
-) -> None:
+def _comment(connection: DuckDBPyConnection, model: Model) -> None:
     """Store what a header says with the table itself."""
-    connection.execute(f"comment on table {table} is {quoted(sentence)}")
-    for column in columns:
+    table = model.table
+    connection.execute(f"comment on table {table} is {quoted(model.sentence)}")
+    for column in model.columns:
         text = quoted(column.comment)
         connection.execute(f'comment on column {table}."{column.name}" is {text}')
-
-
-def _describe(connection: DuckDBPyConnection, graph: Graph) -> None:
-    """Write the data dictionary, which has comments of its own."""
-    data_dictionary.write_dictionary(connection, graph)
-    _comment(
-        connection,
-        data_dictionary.TABLE,
-        data_dictionary.SENTENCE,
-        data_dictionary.COLUMNS,
-    )
 
 
 def _show_former_names(connection: DuckDBPyConnection, graph: Graph) -> None:

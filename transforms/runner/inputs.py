@@ -124,24 +124,19 @@ def changed_registers(raw: Raw, places: Mapping[str, str], new: Loads) -> set[st
     for model in raw.graph.models:
         for vendor, table in map(raw_table, filter(is_raw, model.references)):
             ids = [load for *of, load in new if of == [vendor, table]]
-            if model.is_reference and ids:
-                older = f"_dlt_load_id not in ({listed(ids)})"
-                before, after = (
-                    model.bound(
-                        {
-                            **places,
-                            f"raw.{vendor}__{table}": input_sql.versions(
-                                stored(vendor, table), condition
-                            ),
-                        }
-                    )
-                    for condition in (older, "true")
-                )
-                sql = statement(
-                    "difference", before=f"({before}\n)", after=f"({after}\n)"
-                )
-                if raw.connection.execute(sql).fetchall() != [(0,)]:
-                    changed.add(vendor)
+            if not model.is_reference or not ids:
+                continue
+            name, place = f"raw.{vendor}__{table}", stored(vendor, table)
+            older = f"_dlt_load_id not in ({listed(ids)})"
+            before = {**places, name: input_sql.versions(place, older)}
+            after = {**places, name: input_sql.versions(place)}
+            sql = statement(
+                "difference",
+                before=f"({model.bound(before)}\n)",
+                after=f"({model.bound(after)}\n)",
+            )
+            if raw.connection.execute(sql).fetchall() != [(0,)]:
+                changed.add(vendor)
     return changed
 
 
