@@ -1,9 +1,8 @@
--- inputs.deleted: the records whose last version has no payload.
-with stored as (select * from {stored}),
-
-gone as (
+-- inputs.deleted: the records whose last version has no payload. What is stored is read twice,
+-- not kept in between, because few versions are without a payload and those with one are large.
+with gone as (
     select *
-    from stored
+    from {stored} as stored
     where payload is null
     qualify
         row_number() over (
@@ -22,7 +21,7 @@ from gone
 where
     not exists (
         select 1
-        from stored as later
+        from {stored} as later
         where
             later.payload is not null
             and later.vendor = gone.vendor

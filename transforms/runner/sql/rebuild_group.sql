@@ -1,5 +1,5 @@
 -- All records of a rebuild group of which one is to rebuild.
-with stored as (
+with stored as not materialized (
     select
         {vendor} as vendor,
         account,
