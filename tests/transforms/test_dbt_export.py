@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pipelines.commands.run import MODELS
 from pipelines.planning.windows import DAY, read_time
-from transforms.export.dbt import Given, project
+from transforms.export.dbt import ProjectInputs, project
 from transforms.runner.checks import declared
 from transforms.runner.graph import Graph, read_graph
 
@@ -280,7 +280,7 @@ def test_braces_in_a_model_are_text_to_dbt_too(
         f"select {literal} || notes.said as note from config.notes"
     )
     notes = {"notes": pa.table({"said": ["!"]})}
-    files = project(read_graph(root, notes), Given(notes, "raw", (), ()))
+    files = project(read_graph(root, notes), ProjectInputs(notes, "raw", (), ()))
     rendered = jinja2.Template(files["models/ops/notes.sql"].decode()).render(
         ref={"config__notes": "said"}.__getitem__
     )

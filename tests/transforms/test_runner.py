@@ -354,7 +354,7 @@ def test_a_call_that_moved_brings_along_both_its_months(warehouse: Warehouse) ->
     assert warehouse.tables() == warehouse.clean()
 
 
-def test_a_touch_may_ask_what_loads_and_other_touches_touched(
+def test_a_rebuild_query_may_read_what_loads_and_others_marked(
     warehouse: Warehouse,
 ) -> None:
     asked = "select 'acme' as vendor, 'main' as account, 'r2' as record_id"
@@ -367,7 +367,7 @@ def test_a_touch_may_ask_what_loads_and_other_touches_touched(
     )
     warehouse.write(
         "facts/b.rebuild.sql",
-        "-- A call that time touches.\n"
+        "-- A call that time changes.\n"
         "select 'acme' as vendor, 'main' as account, 'r0' as record_id"
         " from main.fact_calls where vendor = 'acme' limit 1",
     )
@@ -509,7 +509,7 @@ def test_a_table_has_its_former_name_until_the_header_says_otherwise(
         warehouse.build()
 
 
-def test_a_touch_query_recomputes_calls_that_no_load_touched(
+def test_a_rebuild_query_adds_calls_that_no_load_changed(
     warehouse: Warehouse,
 ) -> None:
     warehouse.write(
