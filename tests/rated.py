@@ -11,7 +11,7 @@ import duckdb
 from conftest import TABLES
 
 from pipelines.commands.run import build_and_publish
-from pipelines.config.fx_rates import FxRate
+from pipelines.config.fx_rates import FxRate, as_table
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
 from pipelines.warehouse.paths import Warehouse
@@ -79,7 +79,7 @@ class Rated:
             vendors=vendors,
             reporting_currency=self.currency,
             rate_cards=self.cards,
-            fx_rates=self.rates,
+            fx_rates=as_table(self.rates),
         )
         return build_and_publish(config, self.now, full=full)[0]
 

@@ -392,7 +392,7 @@ def import_rates(
     with refusals():
         rates = read_ecb(file, since.date() if since else None)
         merged = merge_into(config / FX_RATES, rates)
-    for line in merged.told():
+    for line in merged.lines():
         typer.echo(line)
 
 

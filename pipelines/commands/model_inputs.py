@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.config.fx_rates import FxRate, rates_of
+from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import SETTLE_AFTER, Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
 from pipelines.sources import streams_of
@@ -33,11 +33,11 @@ def model_inputs(
     """
     known = _known(config, raw)
     return {
-        "callhouse": _house(config, now),
+        "run": _run_settings(config, now),
         "accounts": _accounts(known),
         "streams": _streams(known),
         "rate_cards": _rate_cards(config.rate_cards),
-        "fx_rates": _fx_rates(rates_of(config.fx_rates)),
+        "fx_rates": rates_of(config.fx_rates),
     }
 
 
@@ -62,7 +62,7 @@ def _known(config: Config, raw: Mapping[str, Path]) -> list[_Known]:
     return known
 
 
-def _house(config: Config, now: datetime) -> pa.Table:
+def _run_settings(config: Config, now: datetime) -> pa.Table:
     fields: dict[str, pa.DataType] = {
         "now": pa.timestamp("us", tz="UTC"),
         "reporting_time_zone": pa.string(),
@@ -146,14 +146,3 @@ def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
     }
     schema = pa.schema(fields)
     return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)
-
-
-def _fx_rates(rates: Sequence[FxRate]) -> pa.Table:
-    columns: dict[str, tuple[pa.DataType, list[object]]] = {
-        "date": (pa.date32(), [one.date for one in rates]),
-        "from_currency": (pa.string(), [one.from_currency for one in rates]),
-        "to_currency": (pa.string(), [one.to_currency for one in rates]),
-        "rate": (pa.decimal128(19, 10), [one.rate for one in rates]),
-        "source": (pa.string(), [one.source for one in rates]),
-    }
-    return pa.table({name: pa.array(v, kind) for name, (kind, v) in columns.items()})

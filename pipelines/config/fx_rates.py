@@ -7,12 +7,16 @@ says so. What the models make of it is in ``dims/dim_fx_rates.sql``.
 import csv
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
+
+import duckdb
+import pyarrow as pa
+from pyarrow import compute
 
 from pipelines.config.toml_file import ConfigError
 
@@ -22,8 +26,22 @@ COLUMNS = ("date", "from_currency", "to_currency", "rate", "source")
 CURRENCY = re.compile("[A-Z]{3}")
 RATE = re.compile(r"\d{1,9}(\.\d{1,10})?")
 """What arithmetic in whole numbers has room for."""
+NOT_A_RATE = (
+    "{!r} is not a rate; write one above 0 like 1.0865, with ten decimals at most"
+)
+NOT_A_CURRENCY = "{!r} is not a currency; write its ISO 4217 code, such as 'USD'"
 SHOWN = 10
-"""So many replaced rates are told one by one."""
+"""So many replaced rates are listed one by one."""
+_TYPES: dict[str, pa.DataType] = {
+    **dict.fromkeys(COLUMNS, pa.string()),
+    "date": pa.date32(),
+    "rate": pa.decimal128(19, 10),
+}
+SCHEMA = pa.schema(_TYPES)
+_NOTHING = pa.schema(
+    {**_TYPES, "cells": pa.list_(pa.string()), "fault": pa.string()}
+).empty_table()
+_SQL = Path(__file__).with_suffix(".sql").read_text("utf-8")
 Day: TypeAlias = tuple[date, str, str]
 
 
@@ -55,7 +73,7 @@ class Merged:
     """Of the same day: the one that stood there, and the one that stands there now."""
     added: int
 
-    def told(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """Yield a sentence of them all, and one of each of the first replaced."""
         days = sorted({one.date for one in self.given})
         currencies = {one.to_currency for one in self.given}
@@ -73,36 +91,60 @@ class Merged:
             yield f"and {more:,} more"
 
 
-def read_fx_rates(path: Path) -> tuple[FxRate, ...]:
-    """Read the table; without a file there are no rates.
+def rates_of(given: Path | pa.Table) -> pa.Table:
+    """Return rates as columns of `SCHEMA`: those given, or of a file, if there is one.
 
     Raises `ConfigError` with the line for what is not a day's rate, or a second one.
     """
+    return _read(given).select(COLUMNS) if isinstance(given, Path) else given
+
+
+def read_fx_rates(path: Path) -> tuple[FxRate, ...]:
+    """Return the rates of a file, each as it is written; raises as `rates_of`."""
+    return tuple(
+        FxRate(one["date"], base, quote, Decimal(rate), source)
+        for one in _read(path).to_pylist()
+        for _, base, quote, rate, source in [one["cells"]]
+    )
+
+
+def _read(path: Path) -> pa.Table:
+    """Return the rows of a file: `SCHEMA`, the text of the cells, no fault."""
     if not path.exists():
-        return ()
-    lines = read_lines(path)
-    number, header = next(lines, (1, []))
+        return _NOTHING
+    number, header = next(read_lines(path), (1, []))
     if tuple(header) != COLUMNS:
         raise ConfigError(
             f"{path} line {number}: the columns must be {','.join(COLUMNS)}, not "
             f"{','.join(header)!r}; put them so, separated by commas"
         )
-    found: list[FxRate] = []
-    lines_of: dict[Day, int] = {}
-    for number, cells in lines:
-        rate = _rate(path, number, cells)
-        if (first := lines_of.setdefault(rate.key, number)) != number:
-            raise ConfigError(
-                f"{path} line {number}: {rate.from_currency} to {rate.to_currency} of "
-                f"{rate.date} stands in line {first} too; keep one of them"
+    with duckdb.connect() as connection:
+        try:
+            lines = connection.read_csv(
+                str(path),
+                skiprows=number - 1,
+                header=True,
+                auto_detect=False,
+                sep=",",
+                quotechar='"',
+                escapechar='"',
+                columns=dict.fromkeys(COLUMNS, "varchar"),
             )
-        found.append(rate)
-    return tuple(found)
+            connection.register("lines", lines)
+            table: pa.Table = connection.sql(_SQL).to_arrow_table()
+        except duckdb.Error as error:
+            raise _fault(path, {}, str(error)) from None
+    wrong = table.filter(compute.is_valid(table["fault"])).to_pylist()
+    if wrong:
+        faults = {tuple(row["cells"]): row["fault"] for row in wrong}
+        raise _fault(path, faults, "its lines differ")
+    return table
 
 
-def rates_of(given: Path | tuple[FxRate, ...]) -> tuple[FxRate, ...]:
-    """Return rates that are given, or those of a table; raises as `read_fx_rates`."""
-    return read_fx_rates(given) if isinstance(given, Path) else given
+def as_table(rates: Iterable[FxRate]) -> pa.Table:
+    """Return rates as columns of `SCHEMA`."""
+    rows = [one._asdict() for one in rates]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -125,10 +167,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 def read_amount(place: str, text: str) -> Decimal:
     """Read a rate, more than 0 and exact; `ConfigError` names the place."""
     if not RATE.fullmatch(text) or not Decimal(text):
-        raise ConfigError(
-            f"{place}: {text!r} is not a rate; write one above 0 like 1.0865, with ten "
-            "decimals at most"
-        )
+        raise ConfigError(f"{place}: {NOT_A_RATE.format(text)}")
     return Decimal(text)
 
 
@@ -137,43 +176,50 @@ def merge_into(path: Path, given: Sequence[FxRate]) -> Merged:
 
     Raises `ConfigError` for a table that cannot be read; it is as it was then.
     """
-    known = {one.key: one for one in read_fx_rates(path)}
-    news = [
-        one for one in given if one.rate != getattr(known.get(one.key), "rate", None)
+    stored = {one.key: one for one in read_fx_rates(path)}
+    changes = [
+        one
+        for one in given
+        if one.key not in stored or one.rate != stored[one.key].rate
     ]
-    replaced = tuple((known[one.key], one) for one in news if one.key in known)
-    after = {**known, **{one.key: one for one in news}}
-    if news:
+    replaced = tuple((stored[one.key], one) for one in changes if one.key in stored)
+    after = {**stored, **{one.key: one for one in changes}}
+    if changes:
         _write(path, (after[key] for key in sorted(after)))
-    return Merged(tuple(given), replaced, len(after) - len(known))
+    return Merged(tuple(given), replaced, len(after) - len(stored))
 
 
-def _rate(path: Path, number: int, cells: Sequence[str]) -> FxRate:
-    if len(cells) != len(COLUMNS):
-        raise ConfigError(
-            f"{path} line {number}: has {len(cells)} cells, not {len(COLUMNS)}; write "
-            f"{','.join(COLUMNS)}, the rate with a point"
-        )
-    written, base, quote, rate, source = cells
-    try:
-        day = date.fromisoformat(written)
-    except ValueError:
-        raise ConfigError(
-            f"{path} line {number}: {written!r} is not a date; write it like 2026-11-20"
-        ) from None
-    for currency in (base, quote):
-        if not CURRENCY.fullmatch(currency):
-            raise ConfigError(
-                f"{path} line {number}: {currency!r} is not a currency; write its ISO "
-                "4217 code, such as 'USD'"
+def _fault(path: Path, faults: Mapping[tuple[str, ...], str], why: str) -> ConfigError:
+    """Return the error about the first line that has not five cells, or has a fault.
+
+    ``faults`` names the fault by cells; ``why`` is what to say where no line has one.
+    """
+    first: dict[tuple[str, ...], int] = {}
+    for number, cells in read_lines(path):
+        place = f"{path} line {number}"
+        if len(cells) != len(COLUMNS):
+            return ConfigError(
+                f"{place}: has {len(cells)} cells, not {len(COLUMNS)}; write "
+                f"{','.join(COLUMNS)}, the rate with a point"
             )
-    if base == quote:
-        raise ConfigError(
-            f"{path} line {number}: {base} to itself is always 1; delete the line, or "
-            "name another currency"
-        )
-    amount = read_amount(f"{path} line {number}", rate)
-    return FxRate(day, base, quote, amount, source)
+        day, base, quote, rate, _ = cells
+        known = first.setdefault((day, base, quote), number)
+        fault = faults.get(tuple(cells))
+        if fault and (fault != "twice" or known != number):
+            sentence = {
+                "date": f"{day!r} is not a date; write it like 2026-11-20",
+                "from_currency": NOT_A_CURRENCY.format(base),
+                "to_currency": NOT_A_CURRENCY.format(quote),
+                "same": f"{base} to itself is always 1; delete the line, or name "
+                "another currency",
+                "rate": NOT_A_RATE.format(rate),
+                "twice": f"{base} to {quote} of {day} stands in line {known} too; keep "
+                "one of them",
+            }[fault]
+            return ConfigError(f"{place}: {sentence}")
+    return ConfigError(
+        f"{path} is not a CSV file ({why.splitlines()[0]}); save it as CSV in UTF-8"
+    )
 
 
 def _write(path: Path, rates: Iterable[FxRate]) -> None:

@@ -99,7 +99,7 @@ def read_config(
         keep_snapshots=general.keep_snapshots,
         published_mode=_mode(settings, general.published_mode),
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
-        fx_rates=folder / FX_RATES if (folder / FX_RATES).exists() else (),
+        fx_rates=folder / FX_RATES,
     )
 
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from pipelines.config.fx_rates import FxRate
+import pyarrow as pa
+
+from pipelines.config.fx_rates import as_table
 from pipelines.config.rate_cards import RateCard
 from pipelines.extract.source import SourceSettings
 from pipelines.warehouse.paths import Warehouse
@@ -59,5 +61,7 @@ class Config:
     rate_cards: tuple[RateCard, ...] = ()
     is_as_of: bool = True
     """True: the time was set with --now, and is not that of the machine's clock."""
-    fx_rates: Path | tuple[FxRate, ...] = field(default=(), repr=False, compare=False)
-    """The file of rates, which `fx_rates.rates_of` reads for a build; or the rates."""
+    fx_rates: Path | pa.Table = field(
+        default_factory=lambda: as_table(()), repr=False, compare=False
+    )
+    """Their CSV file, which `fx_rates.rates_of` reads for a build only; or rates."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from transforms.runner.checks import quoted
+from transforms.runner.statements import quoted
 from transforms.runner.storage import STORAGE
 
 _MAGIC = slice(8, 12), b"DUCK"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pipelines.commands.run import MODELS
 from pipelines.planning.windows import DAY, read_time
-from transforms.export.dbt import Given, project
+from transforms.export.dbt import ProjectInputs, project
 from transforms.runner.checks import declared
 from transforms.runner.graph import Graph, read_graph
 
@@ -42,7 +42,7 @@ from (select *, row_number() over (order by record_id) as number from raw.calls)
 where number <= 6
 """
 """An hour later three calls are gone and three are in another language."""
-CONTEXT = ("accounts", "callhouse", "fx_rates", "rate_cards", "runs", "streams")
+CONTEXT = ("accounts", "fx_rates", "rate_cards", "run", "runs", "streams")
 RATES = """date,from_currency,to_currency,rate,source
 2026-11-16,EUR,RUB,81,invented
 2026-11-16,EUR,USD,1.25,invented
@@ -280,7 +280,7 @@ def test_braces_in_a_model_are_text_to_dbt_too(
         f"select {literal} || notes.said as note from config.notes"
     )
     notes = {"notes": pa.table({"said": ["!"]})}
-    files = project(read_graph(root, notes), Given(notes, "raw", (), ()))
+    files = project(read_graph(root, notes), ProjectInputs(notes, "raw", (), ()))
     rendered = jinja2.Template(files["models/ops/notes.sql"].decode()).render(
         ref={"config__notes": "said"}.__getitem__
     )

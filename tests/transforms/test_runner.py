@@ -64,7 +64,7 @@ MODELS = {
     """,
     "staging/bolt__calls.sql": """
         -- One row per call, rated: beyond the allowance of its month each unit is 1.
-        -- @together date_trunc('month', event_at)
+        -- @rebuild_group date_trunc('month', event_at)
         with latest as (
             select * from raw.bolt__calls
             qualify row_number() over (
@@ -195,7 +195,7 @@ class Warehouse:
         self.raw = {name: root / f"{name}.duckdb" for name in ("acme", "bolt")}
         self.context = {
             "notes": pa.table({"vendor": ["acme"], "note": ["first"]}),
-            "callhouse": pa.table({"now": [START], "zone": ["UTC"]}),
+            "run": pa.table({"now": [START], "zone": ["UTC"]}),
         }
         self.loads = 0
         for file, text in MODELS.items():
@@ -354,20 +354,20 @@ def test_a_call_that_moved_brings_along_both_its_months(warehouse: Warehouse) ->
     assert warehouse.tables() == warehouse.clean()
 
 
-def test_a_touch_may_ask_what_loads_and_other_touches_touched(
+def test_a_rebuild_query_may_read_what_loads_and_others_marked(
     warehouse: Warehouse,
 ) -> None:
     asked = "select 'acme' as vendor, 'main' as account, 'r2' as record_id"
     warehouse.write(
         "facts/a.rebuild.sql",
         f"-- The other calls of an account that has news.\n{asked}"
-        " from raw.touched where vendor = 'bolt' and account = 'main'"
-        f" union all {asked.replace('r2', 'r4')} from raw.touched"
+        " from inputs.rebuild where vendor = 'bolt' and account = 'main'"
+        f" union all {asked.replace('r2', 'r4')} from inputs.rebuild"
         " where vendor = 'acme' and record_id = 'r0'",
     )
     warehouse.write(
         "facts/b.rebuild.sql",
-        "-- A call that time touches.\n"
+        "-- A call that time changes.\n"
         "select 'acme' as vendor, 'main' as account, 'r0' as record_id"
         " from main.fact_calls where vendor = 'acme' limit 1",
     )
@@ -509,7 +509,7 @@ def test_a_table_has_its_former_name_until_the_header_says_otherwise(
         warehouse.build()
 
 
-def test_a_touch_query_recomputes_calls_that_no_load_touched(
+def test_a_rebuild_query_adds_calls_that_no_load_changed(
     warehouse: Warehouse,
 ) -> None:
     warehouse.write(
@@ -521,7 +521,7 @@ def test_a_touch_query_recomputes_calls_that_no_load_touched(
         -- @column is_settled: its start is in the past
         select
             vendor || ':' || account || ':' || vendor_call_id as call_key,
-            started_at < (select callhouse.now from config.callhouse) as is_settled,
+            started_at < (select run.now from config.run) as is_settled,
         from staging.calls
         """,
     )
@@ -539,7 +539,7 @@ def test_a_touch_query_recomputes_calls_that_no_load_touched(
     warehouse.load("acme", (5, 1, VOICE))
     warehouse.build()
     now = START + dt.timedelta(days=9)
-    warehouse.context["callhouse"] = pa.table({"now": [now], "zone": ["UTC"]})
+    warehouse.context["run"] = pa.table({"now": [now], "zone": ["UTC"]})
     result = warehouse.build()
     assert result.reason is None
     assert result.touched == {"acme": 3, "bolt": 2}
@@ -789,7 +789,7 @@ def test_a_wrong_header_is_one_sentence_with_its_place(
         ),
         (
             "dims/a.sql",
-            "select b from raw.touched",
+            "select b from inputs.rebuild",
             r"a.sql:4: .* for a \*.rebuild.sql",
         ),
         (

@@ -3,7 +3,6 @@
 dbt computes everything whole, so a model is here what a full build makes of it. What
 of a project never changes is in the folder ``dbt_project``, as files.
 """
-# ruff: noqa: S608 -- what is spliced are names that model.py has checked
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -16,8 +15,9 @@ from pyarrow import parquet
 
 from transforms.export.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
 from transforms.runner import functions, input_sql
-from transforms.runner.graph import TOMBSTONES, VANISHED, VERSIONS, Graph
+from transforms.runner.graph import DELETED, TOMBSTONES, VERSIONS, Graph
 from transforms.runner.model import FOLDERS, Model
+from transforms.runner.statements import statement
 
 STATIC = Path(__file__).parent / "dbt_project"
 _MARK = "\x00"
@@ -26,7 +26,7 @@ _MARK = "\x00"
 
 @dataclass(frozen=True)
 class ProjectInputs:
-    """What the models read beside each other."""
+    """What the models read, all of it."""
 
     context: Mapping[str, pa.Table]
     """The tables ``config.<name>``."""
@@ -53,7 +53,8 @@ def project(graph: Graph, inputs: ProjectInputs) -> dict[str, bytes]:
     texts["profiles.yml"] = yaml(profile(inputs.raw_folder, inputs.vendors))
     texts["models/raw/sources.yml"] = yaml(sources(inputs.stored))
     for name, sql in _raw(graph, inputs, names).items():
-        texts[f"models/raw/{names[name]}.sql"] = _aliased(name, names, sql)
+        schema = name.partition(".")[0]
+        texts[f"models/{schema}/{names[name]}.sql"] = _aliased(name, names, sql)
     for model in graph.models:
         place = Path("models", model.file).parent
         sql = _bound(model, names)
@@ -71,8 +72,8 @@ def project(graph: Graph, inputs: ProjectInputs) -> dict[str, bytes]:
     for folder in FOLDERS:
         models = [one for one in graph.models if _folder(one) == folder]
         if models:
-            told = [described(one, names[one.table]) for one in models]
-            texts[f"models/{folder}/schema.yml"] = yaml({"models": told})
+            entries = [described(one, names[one.table]) for one in models]
+            texts[f"models/{folder}/schema.yml"] = yaml({"models": entries})
     files = {path: f"{text.rstrip()}\n".encode() for path, text in texts.items()}
     return files | _seeds(graph, names) | _config(inputs.context, names)
 
@@ -86,7 +87,7 @@ def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
         *(f"seeds.{path.stem}" for path in graph.seeds),
         *(f"config.{name}" for name in config),
         *input_sql.LEDGERS,
-        VANISHED,
+        DELETED,
         VERSIONS,
         TOMBSTONES,
         *(f"raw.{v}__{t}" for v, t in sorted(graph.records | graph.registers)),
@@ -94,7 +95,7 @@ def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for table in tables:
         schema, _, name = table.partition(".")
-        is_taken = schema in {"config", "raw"} or name in names.values()
+        is_taken = schema in {"config", "inputs", "raw"} or name in names.values()
         names[table] = f"{schema}__{name}" if is_taken else name
     return names
 
@@ -108,7 +109,7 @@ def _raw(
 ) -> dict[str, str]:
     """Return the SQL of every relation over the raw files."""
 
-    def held(table: str) -> dict[str, str]:
+    def places(table: str) -> dict[str, str]:
         return {
             vendor: _source(vendor, table)
             for vendor in inputs.vendors
@@ -116,23 +117,17 @@ def _raw(
         }
 
     found = {
-        name: input_sql.ledger(name, held(table))
+        name: input_sql.ledger(name, places(table))
         for name, table in input_sql.LEDGERS.items()
     }
-    found[VANISHED] = input_sql.vanished(
-        input_sql.gone(vendor, _source(vendor, table))
-        for vendor, table in sorted(graph.records & set(inputs.stored))
-    )
-    found[TOMBSTONES] = input_sql.tombstones(
-        {
-            (vendor, table): _source(vendor, table)
-            for vendor, table in sorted(graph.records & set(inputs.stored))
-        }
-    )
+    tables = sorted(graph.records & set(inputs.stored))
+    stored = input_sql.stored({one: _source(*one) for one in tables})
+    for name in (DELETED, TOMBSTONES):
+        found[name] = statement(name.removeprefix("inputs."), stored=stored)
     for vendor, table in sorted(graph.records | graph.registers):
-        place = held(table).get(vendor)
+        place = places(table).get(vendor)
         found[f"raw.{vendor}__{table}"] = input_sql.versions(place)
-    found[VERSIONS] = input_sql.every_version(
+    found[VERSIONS] = input_sql.stored(
         {(v, t): _ref(names[f"raw.{v}__{t}"]) for v, t in sorted(graph.records)}
     )
     return found
@@ -149,8 +144,8 @@ def _source(vendor: str, table: str) -> str:
 def _view(table: str, of: str) -> str:
     """Return a view that gives a table another name."""
     schema, _, name = table.partition(".")
-    given = f"alias='{name}', schema='{schema}', materialized='view'"
-    return f"{{{{ config({given}) }}}}\nselect * from {_ref(of)}"
+    config = f"alias='{name}', schema='{schema}', materialized='view'"
+    return f"{{{{ config({config}) }}}}\nselect * from {_ref(of)}"
 
 
 def _aliased(table: str, names: Mapping[str, str], sql: str) -> str:
@@ -176,7 +171,7 @@ def _seeds(graph: Graph, names: Mapping[str, str]) -> dict[str, bytes]:
         for path in graph.seeds:
             name = names[f"seeds.{path.stem}"]
             files[f"seeds/{name}.csv"] = path.read_bytes()
-            types = _types(connection, input_sql.seed(path))
+            types = _types(connection, f"from {input_sql.seed(path)}")
             config: Yaml = {"column_types": types, "alias": path.stem}
             seeds.append({"name": name, "config": config})
     files["seeds/schema.yml"] = yaml({"seeds": seeds}).encode()
@@ -190,13 +185,13 @@ def _config(
     files: dict[str, bytes] = {}
     with duckdb.connect() as connection:
         for name, table in context.items():
-            connection.register("given", table)
-            types = _types(connection, "from given")
-            connection.unregister("given")
-            file, of = f"given/{name}.parquet", f"config.{name}"
+            connection.register("_config", table)
+            types = _types(connection, "from _config")
+            connection.unregister("_config")
+            file, of = f"config/{name}.parquet", f"config.{name}"
             columns = ", ".join(_typed(*column) for column in types.items())
-            model = _aliased(of, names, f"select {columns} from '{file}'")
-            files[f"models/given/{names[of]}.sql"] = f"{model}\n".encode()
+            model = _aliased(of, names, f"from '{file}' select {columns}")
+            files[f"models/config/{names[of]}.sql"] = f"{model}\n".encode()
             files[file] = _parquet(table)
     return files
 

@@ -57,7 +57,7 @@ def profile(folder: str, vendors: Sequence[str]) -> dict[str, Yaml]:
 
 
 def sources(stored: Collection[tuple[str, str]]) -> dict[str, Yaml]:
-    """Return the tables of the raw files, given as vendor and table."""
+    """Return the tables of the raw files, as vendor and table."""
     listed: list[Yaml] = [
         {
             "name": vendor,
@@ -81,8 +81,8 @@ def yaml(value: Mapping[str, Yaml]) -> str:
 
 
 def _entry(name: str, description: str, **lists: list[Yaml]) -> dict[str, Yaml]:
-    given: dict[str, Yaml] = {"description": escaped(description), **lists}
-    return {"name": name, **{key: one for key, one in given.items() if one}}
+    entry: dict[str, Yaml] = {"description": escaped(description), **lists}
+    return {"name": name, **{key: one for key, one in entry.items() if one}}
 
 
 def _test(name: str, **arguments: Yaml) -> dict[str, Yaml]:

@@ -11,7 +11,12 @@ from functools import cache
 from transforms.runner.graph import Graph
 from transforms.runner.lineage import edges
 
-INPUTS = {"raw": "raw records", "config": "configuration", "seeds": "seeds"}
+INPUTS = {
+    "raw": "raw records",
+    "inputs": "raw records",
+    "config": "configuration",
+    "seeds": "seeds",
+}
 """By schema, the one box of what no model makes."""
 LEDGERS = ("raw.load_windows", "raw.quarantine")
 """They are shown beside the records."""

@@ -95,13 +95,13 @@ def _anchor(model: Model) -> str:
 def _row(
     column: Column, kind: str, found: Mapping[str, Mapping[str, str]]
 ) -> list[str]:
-    said = found.get(column.name, {})
+    origins_of = found.get(column.name, {})
     texts = [
         f"`{column.name}`",
         kind,
         column.unit or "",
         column.meaning,
         column.null or "never",
-        "<br>".join(f"{vendor}: {escape(text)}" for vendor, text in said.items()),
+        "<br>".join(f"{vendor}: {escape(text)}" for vendor, text in origins_of.items()),
     ]
     return [text.replace("|", r"\|") for text in texts]

@@ -1,7 +1,6 @@
-"""The night: touched calls through all models, their checks, in one transaction."""
-# ruff: noqa: S608 -- what is spliced are names that model.py has checked
+"""A build: the records to rebuild through all models and checks, in one transaction."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,24 +11,22 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from transforms.runner import build_state, data_dictionary, functions, input_sql, inputs
-from transforms.runner.checks import Check, check_model, check_query, quoted
+from transforms.runner.checks import Check, check_model, check_query
 from transforms.runner.graph import (
     CALLS,
     Graph,
-    given_only,
+    config_only,
     read_graph,
     rebuilds_in_turn,
 )
-from transforms.runner.inputs import TOUCHED, Raw, temporary
+from transforms.runner.inputs import RECORDS, Loads, Raw
 from transforms.runner.memory import build_settings
-from transforms.runner.model import Column, Model
+from transforms.runner.model import Model
+from transforms.runner.statements import quoted, statement, temporary
 from transforms.runner.storage import STORAGE
 
-_STRANGE = Check(
-    "a call of this build",
-    f"call_key not in (select call_key from {TOUCHED})",
-    (),
-)
+_OF_BUILD = f"call_key in (from {RECORDS} select call_key)"
+_STRANGE = Check("a call of this build", f"not ({_OF_BUILD})", ())
 """A row of another call could not be found again when that call changes."""
 
 
@@ -38,9 +35,9 @@ class BuildResult:
     """What one build did."""
 
     reason: str | None
-    """Why every call was computed again; None when only the touched ones were."""
+    """Why every record was rebuilt; None when only those that changed were."""
     touched: Mapping[str, int]
-    """Records computed again, by vendor."""
+    """Records rebuilt, by vendor."""
     rows: Mapping[str, int]
     """Rows written, by table."""
     checks: int
@@ -50,18 +47,18 @@ class BuildResult:
 
     @property
     def is_full(self) -> bool:
-        """Return True if every call was computed again."""
+        """Return True if every record was rebuilt."""
         return self.reason is not None
 
 
 @dataclass
-class _Night:
+class _BuildContext:
     """What the models that ran so far have left."""
 
     raw: Raw
     is_full: bool
     kept: frozenset[str]
-    """Vendors whose rows stay as they are: their raw files are not to be had."""
+    """Vendors whose rows stay as they are: their raw files cannot be read."""
     places: dict[str, str]
     """Where the relations are that are not stored tables."""
     rows: dict[str, int] = field(default_factory=dict)
@@ -84,19 +81,19 @@ def build(
     build_file: Path,
     models: Path,
     raw_files: Mapping[str, Path],
-    context: Mapping[str, pa.Table],
+    config: Mapping[str, pa.Table],
     *,
     full: bool = False,
     mended: str | None = None,
     unreadable: Collection[str] = (),
     forget_history: bool = False,
 ) -> BuildResult:
-    """Bring the tables of ``build_file`` up to what the raw files hold, or fail whole.
+    """Bring the tables of ``build_file`` up to what the raw files have, or fail whole.
 
-    ``context`` gives the tables ``config.<name>``. The build is full when asked for,
-    when the file was ``mended``, when there was none, when models or ``context``
-    differ from the last one's (except ``config.callhouse.now``), and when a built load
-    has vanished.
+    ``config`` has the tables ``config.<name>``. The build is full when asked for,
+    when the file was ``mended``, when there was none, when models or ``config``
+    differ from the last one's (except ``config.run.now``), and when a built load
+    is missing.
 
     A vendor keeps the calls it has, also in a full build, if it has no raw file, if
     its raw file lacks a load that was built, or if it is one of ``unreadable``. With
@@ -106,191 +103,169 @@ def build(
     a check, HistoryError for calls that cannot be kept; the file is then as it was.
     """
     started = perf_counter()
-    graph = read_graph(models, context)
-    stamp = build_state.fingerprint(graph, context)
+    graph = read_graph(models, config)
+    stamp = build_state.fingerprint(graph, config)
     build_file.parent.mkdir(parents=True, exist_ok=True)
     build_state.remove_other(build_file, unreadable)
-    spill: dict[str, str | bool | int | float | list[str]] = {
+    options: dict[str, str | bool | int | float | list[str]] = {
         "temp_directory": f"{build_file}.tmp",
         **build_settings(),
         **STORAGE,
     }
     # Closing without a commit is the rollback.
-    with closing(duckdb.connect(config=spill)) as connection:
+    with closing(duckdb.connect(config=options)) as connection:
         connection.execute("set timezone = 'UTC'")
         functions.register(connection)
         connection.execute(f"attach {quoted(str(build_file))} as build; use build")
         raw = inputs.attach(connection, raw_files, graph)
         connection.begin()
         build_state.prepare(connection, graph)
-        loads = inputs.load_ids(raw)
-        lacking = build_state.lacking(raw, loads)
-        kept = build_state.kept_of(raw)
+        kept = build_state.vendors_without_file(raw)
+        inputs.list_loads(raw)
+        places = inputs.unite_ledgers(raw)
+        lacking = build_state.lacking(raw)
         cause = "asked for" if full else mended
         if forget_history:
-            forgotten = {*lacking, *kept} - {*unreadable}
-            if forgotten:
+            if forgotten := {*lacking, *kept} - {*unreadable}:
                 cause = cause or f"history of {min(forgotten)} given up"
             kept -= forgotten
         else:
-            raw = inputs.without(raw, lacking)
-            loads = inputs.load_ids(raw)
-            kept |= {*lacking}
-        places = inputs.unite_ledgers(raw) | inputs.give(raw, context)
-        reason, new = build_state.recall(raw, loads, stamp, cause)
-        night = _Night(raw, bool(reason), kept, places)
-        first = given_only(graph)
-        for model in first:
-            with _named(model):
-                _run(night, model)
-        whole = _touch(raw, places, reason, new)
-        places |= inputs.show_inputs(raw, whole)
-        for model in graph.models:
-            if model not in first:
-                with _named(model):
-                    _run(night, model)
-        for model in graph.checks:
-            with _named(model):
-                _run_check(night, model)
-        if reason:
-            build_state.drop_others(connection, night.rows)
-            _describe(connection, graph)
+            raw, kept = raw.without(lacking), kept | {*lacking}
+            inputs.list_loads(raw)
+            places = inputs.unite_ledgers(raw)
+        places |= inputs.make_config(raw, config)
+        reason, new = build_state.compare(raw, stamp, cause)
+        run = _BuildContext(raw, reason is not None, kept, places)
+        _run_all(run, new)
+        if run.is_full:
+            build_state.drop_others(connection, run.rows)
+            data_dictionary.write_dictionary(connection, graph)
         _show_former_names(connection, graph)
-        build_state.remember(connection, loads, stamp, full=bool(reason), kept=kept)
-        touched = connection.execute(
-            f"select vendor, count(*) from {TOUCHED} group by all order by all"
-        ).fetchall()
+        build_state.remember(connection, stamp, full=run.is_full, kept=kept)
+        touched = connection.execute(statement("records_by_vendor")).fetchall()
         connection.commit()
         connection.execute("checkpoint build")
-    seconds = perf_counter() - started
     because = {
         vendor: f"lacks {lacking[vendor]} of the loads that its calls were built from"
         if vendor in lacking
         else "is not there"
         for vendor in sorted(kept)
     }
-    return BuildResult(
-        reason, dict(touched), night.rows, night.checks, seconds, because
-    )
+    seconds = perf_counter() - started
+    return BuildResult(reason, dict(touched), run.rows, run.checks, seconds, because)
 
 
-def _touch(
-    raw: Raw, places: Mapping[str, str], reason: str | None, new: build_state.Loads
-) -> frozenset[str]:
-    """Touch all that must be computed; return the vendors of which that is all."""
-    raw.connection.execute(
-        f"create temp table {TOUCHED[5:]}"
-        " (vendor text, account text, record_id text, call_key text)"
-    )
-    changed = inputs.changed_registers(raw, places, new)
-    whole = frozenset(raw.vendors if reason else changed)
-    inputs.touch_all(raw, whole)
-    if not reason:
-        inputs.touch_loaded(raw, new)
-        places = {**places, **inputs.show_touched(raw)}
-        for model in rebuilds_in_turn(raw.graph):
+def _run_all(run: _BuildContext, new: Loads) -> None:
+    """Mark what must be rebuilt, run every model on it, and check the result."""
+    graph = run.raw.graph
+    first = config_only(graph)
+    for model in first:
+        with _named(model):
+            _run(run, model)
+    whole = _mark(run, new)
+    run.places |= inputs.show_inputs(run.raw, whole)
+    for model in graph.models:
+        if model not in first:
             with _named(model):
-                inputs.touch_asked(raw, model.bound(places))
-        inputs.touch_together(raw)
+                _run(run, model)
+    for model in graph.checks:
+        with _named(model):
+            _run_check(run, model)
+
+
+def _mark(run: _BuildContext, new: Loads) -> set[str]:
+    """Mark all that must be rebuilt; return the vendors of which that is all."""
+    raw = run.raw
+    if run.is_full:
+        inputs.mark_all(raw, raw.vendors)
+        return {*raw.vendors}
+    whole = inputs.changed_registers(raw, run.places, new)
+    inputs.mark_all(raw, whole)
+    inputs.mark_loaded(raw, new)
+    places = run.places | inputs.show_marked(raw)
+    for model in rebuilds_in_turn(raw.graph):
+        with _named(model):
+            inputs.mark_asked(raw, model.bound(places))
+    inputs.mark_groups(raw)
     return whole
 
 
-def _run(night: _Night, model: Model) -> None:
+def _run(run: _BuildContext, model: Model) -> None:
     """Compute a model beside its table, check it there, and only then apply it."""
     is_whole = model.kind in {"table", "call_date"}
-    sql = model.bound(night.places if is_whole else night.rebuilt)
-    if model.kind == "call_date" and not night.is_full:
-        sql = f"select * from ({sql}\n) where {night.days}"
+    sql = model.bound(run.places if is_whole else run.rebuilt)
+    if model.kind == "call_date" and not run.is_full:
+        sql = f"from ({sql}\n) where {run.days}"
     made = "table"
     if model.kind == "union":
-        members = night.raw.graph.unions[model.table]
+        members = run.raw.graph.unions[model.table]
         parts = {one.vendor: temporary(one.table) for one in members}
         made, sql = "view", input_sql.union(sql, parts)
-    name = f"night.{model.table}" if model.is_stored else model.table
-    night.connection.execute(f'create temp {made} "{name}" as {sql}')
+    name = f"built.{model.table}" if model.is_stored else model.table
+    run.connection.execute(f'create temp {made} "{name}" as {sql}')
     extra = [_STRANGE] if model.kind == "call_key" else []
-    night.checks += check_model(night.connection, model, temporary(name), extra)
+    run.checks += check_model(run.connection, model, temporary(name), extra)
     if not model.is_stored:
-        night.places[name] = temporary(name)
+        run.places[name] = temporary(name)
         return
-    if model.table == CALLS and not night.is_full:
-        night.days = _days(night.connection)
-    _apply(night, model)
+    if model.table == CALLS and not run.is_full:
+        run.days = _days(run.connection)
+    _apply(run, model)
 
 
 def _days(connection: DuckDBPyConnection) -> str:
     """Name the days on which the calls of this build lay and now lie."""
-    found = connection.execute(
-        f"select call_date::varchar from {CALLS} semi join {TOUCHED} using (call_key)"
-        f" union select call_date::varchar from {_built(CALLS)}"
-    ).fetchall()
+    sql = statement("days", built=_built(CALLS))
+    found = {day for (day,) in connection.execute(sql).fetchall()}
     # Literals, because DuckDB does not push a subquery down to the scan.
-    dates = ", ".join(sorted(f"date '{day}'" for (day,) in found if day))
+    dates = ", ".join(f"date '{day}'" for day in sorted(found - {None}))
     conditions = [f"call_date in ({dates})"] if dates else []
-    if (None,) in found:
-        conditions.append("call_date is null")
+    conditions += ["call_date is null"] if None in found else []
     return " or ".join(conditions) or "false"
 
 
-def _apply(night: _Night, model: Model) -> None:
+def _apply(run: _BuildContext, model: Model) -> None:
     table, built = model.table, _built(model.table)
-    execute = night.connection.execute
-    if night.is_full or model.kind == "table":
-        rows = build_state.take_over(night.connection, table, built, night.kept)
+    execute = run.connection.execute
+    if run.is_full or model.kind == "table":
+        rows = build_state.take_over(run.connection, table, built, run.kept)
         execute(f"create or replace table {table} as {rows}")
-        _comment(night.connection, table, model.sentence, model.columns)
+        _comment(run.connection, model)
     else:
-        by_key = f"call_key in (select call_key from {TOUCHED})"
-        condition = by_key if model.kind == "call_key" else night.days
-        execute(f"delete from {table} where {condition}")
-        execute(f"insert into {table} by name from {built}")
-    counted = execute(f"select count(*) from {built}").fetchall()
-    night.rows[table] = counted[0][0]
+        condition = _OF_BUILD if model.kind == "call_key" else run.days
+        parts = {"condition": condition, "built": built}
+        execute(statement("replace_rows", table=table, **parts))
+    ((run.rows[table],),) = run.connection.sql(f"from {built}").count("*").fetchall()
 
 
-def _comment(
-    connection: DuckDBPyConnection,
-    table: str,
-    sentence: str,
-    columns: Iterable[Column],
-) -> None:
+def _comment(connection: DuckDBPyConnection, model: Model) -> None:
     """Store what a header says with the table itself."""
-    connection.execute(f"comment on table {table} is {quoted(sentence)}")
-    for column in columns:
-        said = quoted(column.comment)
-        connection.execute(f'comment on column {table}."{column.name}" is {said}')
-
-
-def _describe(connection: DuckDBPyConnection, graph: Graph) -> None:
-    """Write the data dictionary, which has comments of its own."""
-    data_dictionary.write_dictionary(connection, graph)
-    _comment(
-        connection,
-        data_dictionary.TABLE,
-        data_dictionary.SENTENCE,
-        data_dictionary.COLUMNS,
-    )
+    table = model.table
+    connection.execute(f"comment on table {table} is {quoted(model.sentence)}")
+    for column in model.columns:
+        text = quoted(column.comment)
+        connection.execute(f'comment on column {table}."{column.name}" is {text}')
 
 
 def _show_former_names(connection: DuckDBPyConnection, graph: Graph) -> None:
     """Make a view of each table under the names that it had."""
     for model in graph.models:
         for name in model.former_names:
-            said = quoted(f"The former name of {model.table}, for one release.")
+            text = quoted(f"The former name of {model.table}, for one release.")
             connection.execute(f"create view {name} as from {model.table}")
-            connection.execute(f"comment on view {name} is {said}")
+            connection.execute(f"comment on view {name} is {text}")
 
 
-def _run_check(night: _Night, model: Model) -> None:
+def _run_check(run: _BuildContext, model: Model) -> None:
     """Run a ``*.check.sql``, over the calls of this build only where it can.
 
     A check that reads a mart by day must see the calls of the whole day.
     """
-    by_day = {one.table for one in night.raw.graph.models if one.kind == "call_date"}
+    by_day = {one.table for one in run.raw.graph.models if one.kind == "call_date"}
     reads_days = any(found.name in by_day for found in model.references)
-    places = night.places if reads_days else night.rebuilt
-    check_query(night.connection, model, model.bound(places))
-    night.checks += 1
+    places = run.places if reads_days else run.rebuilt
+    check_query(run.connection, model, model.bound(places))
+    run.checks += 1
 
 
 @contextmanager
@@ -304,4 +279,4 @@ def _named(model: Model) -> Iterator[None]:
 
 
 def _built(table: str) -> str:
-    return temporary(f"night.{table}")
+    return temporary(f"built.{table}")

@@ -1,28 +1,23 @@
 """What a built file remembers of the build that made it."""
-# ruff: noqa: S608 -- what is spliced are names of this module
 
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from transforms.runner import functions
-from transforms.runner.checks import quoted
 from transforms.runner.graph import CALLS, Graph, config_kept
-from transforms.runner.inputs import Raw, listed_loads
+from transforms.runner.inputs import Loads, Raw
+from transforms.runner.statements import listed, quoted, statement
 
-Loads: TypeAlias = Mapping[tuple[str, str], frozenset[str]]
-"""Load ids by vendor and table."""
-_LOADS = "ops.built_loads"
-_STAMP = "ops.build_state"
-_KEPT = "ops.kept_vendors"
-"""Vendors whose calls a full build kept as they were, without their raw file."""
+TABLES = frozenset({"ops.built_loads", "ops.build_state", "ops.kept_vendors"})
+"""The loads and the fingerprint of the last build, and the vendors whose calls a full
+build kept as they were, without their raw file."""
 LAYOUT = 2
 """Of the built tables, for whoever reads them: raise it when a table or column that
 ``pipelines/warehouse/queries`` asks for is new, or means something else."""
@@ -50,24 +45,17 @@ def read_stamp(file: Path) -> Stamp | None:
 
 def stamp_in(connection: DuckDBPyConnection) -> Stamp | None:
     """Return what an open built file says of itself, as `read_stamp` does."""
-    named = connection.execute(
-        "select count(*) from duckdb_columns() where schema_name || '.' ||"
-        f" table_name = '{_STAMP}' and column_name in ('layout', 'program')"
-    ).fetchall()
-    if named != [(2,)]:
+    if not {"layout", "program"} <= columns_of(connection, "ops.build_state").keys():
         return None
-    row = connection.execute(f"select layout, program from {_STAMP}").fetchone()
+    row = connection.execute("select layout, program from ops.build_state").fetchone()
     return None if row is None else Stamp(*row)
 
 
 def built_loads(connection: DuckDBPyConnection) -> list[tuple[str, str]]:
     """Return vendor and id of the loads that an open built file was built from."""
-    schema, table = _LOADS.split(".")
-    found = connection.execute(
-        "select 1 from duckdb_tables() where schema_name = ? and table_name = ?",
-        [schema, table],
-    )
-    return connection.execute(f"from {_LOADS}").fetchall() if found.fetchone() else []
+    if not columns_of(connection, "ops.built_loads"):
+        return []
+    return connection.execute("from ops.built_loads").fetchall()
 
 
 def remove_other(build_file: Path, unreadable: Collection[str] = ()) -> None:
@@ -95,17 +83,17 @@ def _is_bare(build_file: Path) -> bool:
         return not connection.execute("select 1 from duckdb_tables()").fetchall()
 
 
-def fingerprint(graph: Graph, context: Mapping[str, pa.Table]) -> str:
+def fingerprint(graph: Graph, config: Mapping[str, pa.Table]) -> str:
     """Tell apart builds that would make different rows of the same loads.
 
-    Left out are the clock, ``config.callhouse.now``, and what only tables use that
-    are made anew every night.
+    Left out are the clock, ``config.run.now``, and what only tables use that
+    are made anew by every build.
     """
     made_by = f"{graph.digest} DuckDB {duckdb.__version__} {functions.version()}"
     digest = hashlib.sha256(made_by.encode())
     for name in sorted(config_kept(graph)):
-        table = context[name]
-        kept = [c for c in table.column_names if (name, c) != ("callhouse", "now")]
+        table = config[name]
+        kept = [c for c in table.column_names if (name, c) != ("run", "now")]
         fixed = table.select(kept)
         types = [(column.name, str(column.type)) for column in fixed.schema]
         digest.update(f"{name} {types} {fixed.to_pylist()}\n".encode())
@@ -119,121 +107,75 @@ def prepare(connection: DuckDBPyConnection, graph: Graph) -> None:
     """
     for schema in sorted({"ops", *(one.schema for one in graph.models)} - {"staging"}):
         connection.execute(f"create schema if not exists {schema}")
-    for (view,) in connection.execute(
-        "select schema_name || '.' || view_name from duckdb_views()"
-        " where database_name = 'build' and not internal"
-    ).fetchall():
+    for (view,) in connection.execute(statement("built_views")).fetchall():
         connection.execute(f"drop view {view}")
-    connection.execute(
-        f"create table if not exists {_LOADS} (vendor text, load_id text)"
-    )
-    connection.execute(
-        f"create table if not exists {_STAMP}"
-        " (fingerprint text, layout integer, program text)"
-    )
-    connection.execute(f"create table if not exists {_KEPT} (vendor text)")
+    connection.execute(statement("state_tables"))
 
 
-def lacking(raw: Raw, loads: Loads) -> dict[str, int]:
+def lacking(raw: Raw) -> dict[str, int]:
     """Return how many loads that were built a vendor's raw file has no trace of.
 
     A load whose rows were all written again by later ones, as erasures are, is gone
     from the tables and not from the list of loads; its calls are still there.
     """
     execute = raw.connection.execute
-    gone = set(execute(f"from {_LOADS}").fetchall()) - _pairs(loads)
-    found: dict[str, int] = {}
-    for vendor in raw.vendors:
-        lost = {one for owner, one in gone if owner == vendor}
-        untraced = lost - listed_loads(raw, vendor)
-        if untraced or (lost and _has_lost_calls(raw, vendor)):
-            found[vendor] = len(untraced or lost)
-    return found
+    lost = execute(statement("lost_loads", vendors=listed(raw.vendors))).fetchall()
+    return {
+        vendor: untraced or loads
+        for vendor, loads, untraced in lost
+        if untraced or _has_lost_calls(raw, vendor)
+    }
 
 
 def _has_lost_calls(raw: Raw, vendor: str) -> bool:
     """Return True if a call was built of a record that is not in the raw file."""
     if not columns_of(raw.connection, CALLS):
         return False
-    keys = [
-        f"select '{vendor}:' || account || ':' || record_id as call_key"
-        f' from "{vendor}".raw."{table}"'
-        for owner, table in sorted(raw.graph.records & raw.stored)
-        if owner == vendor
-    ]
-    there = " union all ".join(keys) or "select null::text as call_key where false"
-    found = raw.connection.execute(
-        f"select 1 from {CALLS} anti join ({there}) using (call_key)"
-        f" where split_part(call_key, ':', 1) = '{vendor}' limit 1"
-    )
-    return found.fetchone() is not None
+    tables = {one for one in raw.graph.records if one[0] == vendor}
+    sql = statement("lost_calls", stored=raw.versions(tables), vendor=quoted(vendor))
+    return raw.connection.execute(sql).fetchone() is not None
 
 
-def kept_of(raw: Raw) -> frozenset[str]:
+def vendors_without_file(raw: Raw) -> frozenset[str]:
     """Return the vendors that calls were built of and that have no raw file now."""
-    found = raw.connection.execute(f"select distinct vendor from {_LOADS}").fetchall()
-    return frozenset(vendor for (vendor,) in found) - {*raw.vendors}
+    built = built_loads(raw.connection)
+    return frozenset(vendor for vendor, _ in built) - {*raw.vendors}
 
 
-def recall(
-    raw: Raw, loads: Loads, stamp: str, cause: str | None
-) -> tuple[str | None, Loads]:
+def compare(raw: Raw, stamp: str, cause: str | None) -> tuple[str | None, Loads]:
     """Return why all must be built again, if it must, and the loads not built yet.
 
     ``cause`` is the caller's reason for it.
     """
     execute = raw.connection.execute
-    built = set(execute(f"from {_LOADS}").fetchall())
-    new = {
-        (vendor, table): frozenset(one for one in found if (vendor, one) not in built)
-        for (vendor, table), found in loads.items()
-    }
-    gone = {vendor for vendor, _ in built - _pairs(loads) if vendor in raw.vendors}
-    stamped = execute(f"select fingerprint from {_STAMP}").fetchall()
-    back = {one for (one,) in execute(f"from {_KEPT}").fetchall()} & {*raw.vendors}
-    if cause:
-        return cause, new
-    if not stamped:
-        return "first build", new
-    if stamped != [(stamp,)]:
-        return "models or configuration changed", new
-    if back:
-        return f"the raw file of {min(back)} can be read again", new
-    return (f"a load of {min(gone)} is gone from its raw file" if gone else None), new
+    new = frozenset(execute(statement("new_loads")).fetchall())
+    sql = statement("compare", vendors=listed(raw.vendors))
+    ((last, back, gone),) = execute(sql).fetchall()
+    if not cause and last is None:
+        cause = "first build"
+    elif not cause and last != stamp:
+        cause = "models or configuration changed"
+    elif not cause and back:
+        cause = f"the raw file of {back} can be read again"
+    elif not cause and gone:
+        cause = f"a load of {gone} is gone from its raw file"
+    return cause, new
 
 
 def remember(
-    connection: DuckDBPyConnection,
-    loads: Loads,
-    stamp: str,
-    *,
-    full: bool,
-    kept: frozenset[str],
+    connection: DuckDBPyConnection, stamp: str, *, full: bool, kept: frozenset[str]
 ) -> None:
     """Store what was built from what; of ``kept`` vendors, what was known before."""
     if full:
-        names = ", ".join(map(quoted, sorted(kept)))
-        others = f" where vendor not in ({names})" if kept else ""
-        connection.execute(f"delete from {_LOADS}{others}")
-        connection.execute(f"delete from {_KEPT}")
-        for vendor in sorted(kept):
-            connection.execute(f"insert into {_KEPT} values (?)", [vendor])
-    built = set(connection.execute(f"from {_LOADS}").fetchall())
-    for vendor, one in sorted(_pairs(loads) - built):
-        connection.execute(f"insert into {_LOADS} values (?, ?)", [vendor, one])
-    connection.execute(f"delete from {_STAMP}")
-    row = [stamp, LAYOUT, PROGRAM]
-    connection.execute(f"insert into {_STAMP} values (?, ?, ?)", row)
+        connection.execute(statement("remember_full", kept=listed(kept)))
+    parts = {"fingerprint": quoted(stamp), "program": quoted(PROGRAM)}
+    connection.execute(statement("remember", layout=str(LAYOUT), **parts))
 
 
 def columns_of(connection: DuckDBPyConnection, table: str) -> dict[str, str]:
     """Return the columns and types of a stored table; none if it is not there."""
-    found = connection.execute(
-        "select column_name, data_type from duckdb_columns() where"
-        " database_name = 'build' and schema_name || '.' || table_name = ?",
-        [table],
-    )
-    return dict(found.fetchall())
+    sql = statement("columns", table=quoted(table))
+    return dict(connection.execute(sql).fetchall())
 
 
 def take_over(
@@ -245,11 +187,8 @@ def take_over(
     when these do not fit.
     """
     before = columns_of(connection, table)
-    now = dict(
-        connection.execute(
-            f"select column_name, column_type from (describe {built})"
-        ).fetchall()
-    )
+    rows = connection.sql(f"from {built}")
+    now = dict(zip(rows.columns, map(str, rows.types), strict=True))
     if not kept or not {"vendor", "call_key"} & {*now}:
         return f"from {built}"
     if before != now:
@@ -258,23 +197,12 @@ def take_over(
             f"{', '.join(sorted(kept))} cannot be kept as they are"
         )
     vendor = "vendor" if "vendor" in now else "split_part(call_key, ':', 1)"
-    names = ", ".join(map(quoted, sorted(kept)))
-    return (
-        f"from {built} union all by name (from {table} where {vendor} in ({names}) and"
-        f" {vendor} not in (select {vendor} from {built} where {vendor} is not null))"
-    )
+    names = {"vendor": vendor, "kept": listed(kept)}
+    return statement("take_over", built=built, table=table, **names)
 
 
 def drop_others(connection: DuckDBPyConnection, tables: Collection[str]) -> None:
     """Drop every table that is not one of ``tables``, as its model is gone."""
-    stored = connection.execute(
-        "select schema_name || '.' || table_name from duckdb_tables()"
-        " where database_name = 'build'"
-    ).fetchall()
-    for (table,) in stored:
-        if table not in {_LOADS, _STAMP, _KEPT, *tables}:
+    for (table,) in connection.execute(statement("built_tables")).fetchall():
+        if table not in {*TABLES, *tables}:
             connection.execute(f"drop table {table}")
-
-
-def _pairs(loads: Loads) -> set[tuple[str, str]]:
-    return {(vendor, one) for (vendor, _), found in loads.items() for one in found}

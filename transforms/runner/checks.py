@@ -1,13 +1,13 @@
 """Checks of a model's rows: queries that return the bad ones."""
-# ruff: noqa: S608 -- what is spliced are names that model.py has checked
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from duckdb import DuckDBPyConnection
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from transforms.runner.model import Model
 from transforms.runner.parsing import ModelError, columns_of, nearest
+from transforms.runner.statements import listed
 
 SHOWN = 20
 """So many bad rows are enough to see what is wrong."""
@@ -23,7 +23,7 @@ class Check:
 
 
 class CheckFailed(Exception):  # noqa: N818
-    """Rows broke a check, so nothing of the night was kept.
+    """Rows broke a check, so nothing of the build was kept.
 
     ``rows`` has at most twenty of the ``count`` bad rows: their key and the columns
     that the check names, which may be personal; the message has none of them.
@@ -48,10 +48,8 @@ def declared(model: Model) -> Iterator[Check]:
     for column in never_null(model):
         yield Check(f"not_null {column}", f'"{column}" is null', (column,))
     for column, values in model.accepted:
-        words = ", ".join(quoted(value) for value in values)
-        yield Check(
-            f"accepted {column}", f'"{column}"::varchar not in ({words})', (column,)
-        )
+        bad = f'"{column}"::varchar not in ({listed(values)})'
+        yield Check(f"accepted {column}", bad, (column,))
     for text in model.checks:
         named = columns_of(text, f"{model.file}: @check")
         yield Check(f"check {text}", f"not ({text})", named)
@@ -66,67 +64,49 @@ def never_null(model: Model) -> tuple[str, ...]:
 def check_model(
     connection: DuckDBPyConnection, model: Model, place: str, extra: Sequence[Check]
 ) -> int:
-    """Check the rows of ``model`` that stand in ``place``; return how many checks.
+    """Check the rows of ``model`` in the relation ``place``; return how many checks.
 
     Raises CheckFailed for the first check that fails, ModelError for a column that
     the header names and the SELECT does not have, or the other way round.
     """
-    built = columns(connection, place)
+    rows = connection.sql(f"from {place}")
     checks = (*declared(model), *extra)
-    _refuse_other_columns(model, built, checks)
-    counts = ", ".join(["count(*)", *(f"count_if({one.bad})" for one in checks)])
-    _, *bad = connection.execute(f"select {counts} from {place}").fetchall()[0]
+    _refuse_other_columns(model, rows.columns, checks)
+    counts = ["count(*)", *(f"count_if({one.bad})" for one in checks)]
+    ((_, *bad),) = rows.aggregate(", ".join(counts)).fetchall()
     for one, count in zip(checks, bad, strict=True):
         if count:
-            shown = ", ".join(
-                f'"{name}"' for name in dict.fromkeys((*model.key, *one.columns))
-            )
-            _refuse_rows(
-                connection,
-                f"select {shown} from {place} where {one.bad}",
-                (model.table, one.name, model.sentence),
-            )
+            names = dict.fromkeys((*model.key, *one.columns))
+            shown = ", ".join(f'"{name}"' for name in names)
+            found = rows.filter(one.bad).project(shown)
+            _refuse_rows(found, model.table, one.name, model.sentence)
     if not model.key:
         return len(checks)
     keys = ", ".join(f'"{name}"' for name in model.key)
-    repeated = f"select {keys}, count(*) as row_count from {place} group by all"
-    _refuse_rows(
-        connection,
-        f"{repeated} having count(*) > 1",
-        (model.table, f"unique {', '.join(model.key)}", model.sentence),
-    )
+    repeated = rows.aggregate(f"{keys}, count(*) as row_count", keys)
+    unique = f"unique {', '.join(model.key)}"
+    _refuse_rows(repeated.filter("row_count > 1"), model.table, unique, model.sentence)
     return len(checks) + 1
 
 
 def check_query(connection: DuckDBPyConnection, model: Model, sql: str) -> None:
     """Raise CheckFailed when the query of a ``*.check.sql`` returns a row."""
-    _refuse_rows(connection, sql, (model.file, model.name, model.sentence))
-
-
-def columns(connection: DuckDBPyConnection, place: str) -> tuple[str, ...]:
-    """Return the names of a relation's columns."""
-    cursor = connection.execute(f"select * from {place} limit 0")
-    return tuple(name for name, *_ in cursor.description or ())
-
-
-def quoted(text: str) -> str:
-    """Return an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+    found = connection.sql(f"from ({sql}\n)")
+    _refuse_rows(found, model.file, model.name, model.sentence)
 
 
 def _refuse_rows(
-    connection: DuckDBPyConnection, sql: str, named: tuple[str, str, str]
+    found: DuckDBPyRelation, model: str, check: str, sentence: str
 ) -> None:
-    counted = connection.execute(f"select count(*) from ({sql}\n)").fetchone()
-    if counted and counted[0]:
-        cursor = connection.execute(f"select * from ({sql}\n) limit {SHOWN}")
-        names = [name for name, *_ in cursor.description or ()]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        raise CheckFailed(*named, rows, counted[0])
+    rows = found.limit(SHOWN).fetchall()
+    if rows:
+        shown = [dict(zip(found.columns, row, strict=True)) for row in rows]
+        ((count,),) = found.count("*").fetchall()
+        raise CheckFailed(model, check, sentence, shown, count)
 
 
 def _refuse_other_columns(
-    model: Model, built: tuple[str, ...], checks: Sequence[Check]
+    model: Model, built: Sequence[str], checks: Sequence[Check]
 ) -> None:
     needed = [name for one in checks for name in one.columns]
     described = [column.name for column in model.columns]

@@ -9,17 +9,17 @@ from pathlib import Path
 from transforms.runner.model import NAME, Model, read_model
 from transforms.runner.parsing import ModelError, Reference, nearest
 
-VANISHED = "raw.vanished"
-"""The touched records that their vendor no longer lists."""
-VERSIONS = "raw.versions"
-"""Every version of the touched records of all vendors, with the name of its table."""
-TOMBSTONES = "raw.tombstones"
-"""When the touched records of all vendors were found to be deleted, each time."""
-TOUCHED = "raw.touched"
-"""The versions of the records that are computed again."""
+DELETED = "inputs.deleted"
+"""The records to rebuild that their vendor no longer lists."""
+VERSIONS = "inputs.versions"
+"""The versions of the records to rebuild of all vendors, with the name of the table."""
+TOMBSTONES = "inputs.tombstones"
+"""When records to rebuild, of all vendors, were found to be deleted, each time."""
+REBUILD = "inputs.rebuild"
+"""The versions of the records to rebuild that are known so far."""
 LEDGERS = frozenset(
-    {"raw.load_windows", "raw.quarantine", "raw.absences", "raw.loads"}
-    | {VANISHED, VERSIONS, TOMBSTONES, TOUCHED}
+    {"raw.load_windows", "raw.quarantine", "raw.absences", "inputs.loads"}
+    | {DELETED, VERSIONS, TOMBSTONES, REBUILD}
 )
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
 CALLS = "main.fact_calls"
@@ -55,7 +55,7 @@ class Graph:
 def read_graph(root: Path, config: Collection[str]) -> Graph:
     """Read every model below ``root``; a ModelError says what does not fit.
 
-    ``config`` names the tables that the caller gives as ``config.<name>``.
+    ``config`` names the tables ``config.<name>`` that a build has.
     """
     paths = sorted(root.rglob("*.sql"))
     seeds = sorted((root.parent / "seeds").glob("*.csv"))
@@ -102,13 +102,13 @@ def _undescribed(model: Model) -> Iterator[str]:
     if not model.is_stored:
         return
     never = {*model.key, *model.not_null} - {*model.nullable}
-    told = {column.name: column for column in model.columns}
+    described = {column.name: column for column in model.columns}
     for name in model.selected:
-        if name not in told:
+        if name not in described:
             yield f"{model.file}: say what {name} is, '-- @column {name}: ...'"
-        elif name in never and told[name].null:
+        elif name in never and described[name].null:
             yield f"{model.file}: {name} is never NULL, so drop its 'NULL = '"
-        elif name not in never and not told[name].null:
+        elif name not in never and not described[name].null:
             yield f"{model.file}: say what NULL means in {name}, or '-- @not_null'"
 
 
@@ -124,7 +124,7 @@ def raw_table(found: Reference) -> tuple[str, str]:
 
 
 def config_kept(graph: Graph) -> frozenset[str]:
-    """Return the ``config`` tables that rows kept from earlier nights depend on."""
+    """Return the ``config`` tables that rows kept from earlier builds depend on."""
     return frozenset(
         found.name.removeprefix("config.")
         for model in graph.models
@@ -135,21 +135,21 @@ def config_kept(graph: Graph) -> frozenset[str]:
 
 
 def rebuilds_in_turn(graph: Graph) -> list[Model]:
-    """Return every ``*.rebuild.sql``; those that ask what is touched come last.
+    """Return every ``*.rebuild.sql``; those that read what to rebuild come last.
 
-    They see in ``raw.touched`` what the new loads and the others touched.
+    They see in ``inputs.rebuild`` what the new loads and the others added.
     """
     return sorted(
         graph.rebuilds,
-        key=lambda model: any(one.name == TOUCHED for one in model.references),
+        key=lambda model: any(one.name == REBUILD for one in model.references),
     )
 
 
-def given_only(graph: Graph) -> tuple[Model, ...]:
+def config_only(graph: Graph) -> tuple[Model, ...]:
     """Return the tables made of ``config`` and ``seeds`` alone.
 
-    They can stand before records are touched, so that a ``*.rebuild.sql`` can compare
-    what they say now with what calls were computed with.
+    They are made before records are marked, so that a ``*.rebuild.sql`` can compare
+    what they have now with what calls were computed with.
     """
     found: dict[str, Model] = {}
     for model in graph.models:
@@ -209,7 +209,7 @@ def _refuse_unknown(model: Model, known: frozenset[str]) -> None:
                 raise ModelError(f"{where} is read by staging/{vendor}/*.sql only")
         elif found.name not in known:
             hint = nearest(found.name, known)
-            raise ModelError(f"{where} is neither a model nor given{hint}")
+            raise ModelError(f"{where} is neither a model nor an input{hint}")
 
 
 def _ordered(
@@ -235,7 +235,7 @@ def _ordered(
 def _refuse_half_seen(graph: Graph) -> None:
     """Refuse a table of everything that is made from the calls of this build alone."""
     partial = {f"raw.{vendor}__{table}" for vendor, table in graph.records}
-    partial |= {VANISHED, VERSIONS, TOMBSTONES}
+    partial |= {DELETED, VERSIONS, TOMBSTONES}
     by_key = {model.table for model in graph.models if model.kind == "call_key"}
     for model in graph.models:
         half = [one for one in model.references if one.name in partial]
@@ -252,12 +252,12 @@ def _refuse_half_seen(graph: Graph) -> None:
 
 
 def _refuse_untimely(graph: Graph) -> None:
-    """Refuse what is read before it is there, or after it has served."""
+    """Refuse what is read before it is made, or when its time is over."""
     for model in (*graph.models, *graph.checks):
         for one in model.references:
-            if one.name == TOUCHED:
+            if one.name == REBUILD:
                 raise ModelError(
-                    f"{model.file}:{one.line}: {TOUCHED} is for a *.rebuild.sql; what a"
+                    f"{model.file}:{one.line}: {REBUILD} is for a *.rebuild.sql; what a"
                     " model reads has the calls of this build only, as it is"
                 )
     for model in graph.rebuilds:
@@ -265,5 +265,5 @@ def _refuse_untimely(graph: Graph) -> None:
             if one.name.startswith("staging."):
                 raise ModelError(
                     f"{model.file}:{one.line}: {one.name} is not there yet when records"
-                    " are touched; read main.*"
+                    " are marked; read main.*"
                 )

@@ -6,10 +6,10 @@ model reads is never declared: it is read from the SQL.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 from transforms.runner.parsing import (
     ModelError,
@@ -43,10 +43,9 @@ KINDS: Mapping[str, Kind] = {
 }
 TAGS = frozenset(
     {"kind", "key", "not_null", "nullable", "accepted", "check", "column"}
-    | {"reference", "together", "unused", "former_name"}
+    | {"reference", "rebuild_group", "unused", "former_name"}
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-_T = TypeVar("_T")
 _TAG = re.compile(r"--\s*@(\w*)\s*(.*)")
 _COLUMN = re.compile(r"([a-z][a-z0-9_]*)(?:\s*\[([^]]+)\])?\s*:\s*(\S.*)")
 _TABLE = re.compile(rf"(main|ops|intermediate)\.{NAME.pattern}")
@@ -91,7 +90,7 @@ class Model:
     checks: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     is_reference: bool = False
-    together: tuple[str, ...] = ()
+    rebuild_groups: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     former_names: tuple[str, ...] = ()
     """Schema and name that the table had, each a view of it for one release."""
@@ -149,11 +148,11 @@ def read_model(path: Path, root: Path) -> Model:
         key=_names(tagged("key")),
         not_null=_names(tagged("not_null")),
         nullable=_names(tagged("nullable")),
-        accepted=_pairs(tagged("accepted"), _split),
+        accepted=_accepted(tagged("accepted")),
         checks=_expressions(tagged("check")),
         columns=_columns(tagged("column")),
         is_reference=bool(tagged("reference")),
-        together=_expressions(tagged("together")),
+        rebuild_groups=_expressions(tagged("rebuild_group")),
         unused=tuple(word for tag in tagged("unused") for word in _split(tag.value)),
         former_names=_tables(tagged("former_name")),
     )
@@ -233,15 +232,15 @@ def _tables(tags: list[_Tag]) -> tuple[str, ...]:
     return tuple(tag.value for tag in tags)
 
 
-def _pairs(tags: list[_Tag], read: Callable[[str], _T]) -> tuple[tuple[str, _T], ...]:
-    found: dict[str, _T] = {}
+def _accepted(tags: list[_Tag]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found: dict[str, tuple[str, ...]] = {}
     for tag in tags:
         name, _, rest = (part.strip() for part in tag.value.partition(":"))
         if not NAME.fullmatch(name) or not rest or name in found:
             raise ModelError(
                 f"{tag.place}: write @{tag.name} as 'column: ...', once a column"
             )
-        found[name] = read(rest)
+        found[name] = _split(rest)
     return tuple(found.items())
 
 

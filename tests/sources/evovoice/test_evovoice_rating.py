@@ -28,11 +28,11 @@ class Warehouse:
         self.connection = connection
         functions.register(connection)
         self.reads = 0
-        for schema in ("raw", "staging", "config", "seeds"):
+        for schema in ("raw", "inputs", "staging", "config", "seeds"):
             connection.execute(f"create schema {schema}")
         connection.execute(
-            "create table raw.vanished (vendor varchar, account varchar,"
-            " record_id varchar, vanished_at timestamptz, load_id varchar)"
+            "create table inputs.deleted (vendor varchar, account varchar,"
+            " record_id varchar, deleted_at timestamptz, load_id varchar)"
         )
         for table in ("sessions", "accounts"):
             connection.execute(
@@ -183,7 +183,7 @@ def test_a_call_that_is_gone_uses_nothing_up_and_keeps_its_price(
     for day, name in enumerate("abc", start=2):
         warehouse.call(name, at(day), 60)
     warehouse.connection.execute(
-        "insert into raw.vanished values ('evovoice', 'main', 'a', now(), 'l2')"
+        "insert into inputs.deleted values ('evovoice', 'main', 'a', now(), 'l2')"
     )
     assert warehouse.costs() == {"a": 0, "b": 0, "c": Decimal("0.02")}
 

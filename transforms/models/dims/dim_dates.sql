@@ -13,10 +13,10 @@
 with bounds as (
     select
         date_trunc('year', min(calls.call_date)) as first_date,
-        date_trunc('year', any_value(house.now at time zone house.reporting_time_zone))
+        date_trunc('year', any_value(run.now at time zone run.reporting_time_zone))
         + interval 1 year - interval 1 day as last_date
     from main.fact_calls as calls
-    cross join config.callhouse as house
+    cross join config.run as run
 ),
 
 dates as (

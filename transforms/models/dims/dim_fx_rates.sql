@@ -36,8 +36,8 @@ with pairs as (
 ways as (
     select pairs.* replace (pairs.source || if(pairs.steps = 1, ', inverse', '') as source)
     from pairs
-    inner join config.callhouse as house
-        on pairs.to_currency = house.reporting_currency
+    inner join config.run as run
+        on pairs.to_currency = run.reporting_currency
     union all
     select
         one.date,
@@ -51,8 +51,8 @@ ways as (
     from pairs as one
     inner join pairs as other
         on one.date = other.date and one.to_currency = other.from_currency
-    inner join config.callhouse as house
-        on other.to_currency = house.reporting_currency
+    inner join config.run as run
+        on other.to_currency = run.reporting_currency
     where one.from_currency != other.to_currency
 ),
 

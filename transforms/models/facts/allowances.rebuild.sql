@@ -7,7 +7,7 @@ with moments as (
         vendor,
         account,
         unnest([event_at - interval 1 day, event_at, event_at + interval 1 day]) as moment
-    from raw.touched
+    from inputs.rebuild
 ),
 
 months as (
@@ -22,11 +22,11 @@ months as (
         calls.account,
         date_trunc('month', calls.started_at at time zone 'UTC') as month
     from main.fact_calls as calls
-    inner join raw.touched as touched
+    inner join inputs.rebuild as rebuild
         on
-            calls.vendor = touched.vendor
-            and calls.account = touched.account
-            and calls.vendor_call_id = touched.record_id
+            calls.vendor = rebuild.vendor
+            and calls.account = rebuild.account
+            and calls.vendor_call_id = rebuild.record_id
 )
 
 select

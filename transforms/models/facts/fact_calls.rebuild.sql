@@ -6,5 +6,5 @@ select
 from main.fact_calls as calls
 inner join config.accounts as accounts
     on calls.vendor = accounts.vendor and calls.account = accounts.account
-cross join config.callhouse as house
-where not calls.is_settled and calls.started_at + accounts.settle_after <= house.now
+cross join config.run as run
+where not calls.is_settled and calls.started_at + accounts.settle_after <= run.now

@@ -125,26 +125,26 @@ calls as (
         numbers.ended_at is not null
         or numbers.total_seconds is not null
         or numbers.outcome not in ('in_progress', 'unknown') as has_ended,
-        vanished.vanished_at,
-        vanished.load_id as vanishing_load_id,
+        deleted.deleted_at,
+        deleted.load_id as deleting_load_id,
         accounts.settle_after,
-        house.now,
-        house.reporting_currency,
-        (numbers.started_at at time zone house.reporting_time_zone)::date as call_date
+        run.now,
+        run.reporting_currency,
+        (numbers.started_at at time zone run.reporting_time_zone)::date as call_date
     from with_phone_numbers as numbers
     left join intermediate.call_cost_totals as lines
         on
             numbers.vendor = lines.vendor
             and numbers.account = lines.account
             and numbers.vendor_call_id = lines.vendor_call_id
-    left join raw.vanished as vanished
+    left join inputs.deleted as deleted
         on
-            numbers.vendor = vanished.vendor
-            and numbers.account = vanished.account
-            and numbers.vendor_call_id = vanished.record_id
+            numbers.vendor = deleted.vendor
+            and numbers.account = deleted.account
+            and numbers.vendor_call_id = deleted.record_id
     left join config.accounts as accounts
         on numbers.vendor = accounts.vendor and numbers.account = accounts.account
-    cross join config.callhouse as house
+    cross join config.run as run
 ),
 
 converted as (
@@ -236,9 +236,9 @@ select
         and started_at + settle_after <= now,
         false
     ) as is_settled,
-    vanished_at is not null as is_deleted,
+    deleted_at is not null as is_deleted,
     coalesce(is_erased, false) as is_erased,
     first_loaded_at,
-    coalesce(vanished_at, last_loaded_at) as last_loaded_at,
-    coalesce(vanishing_load_id, load_id) as load_id
+    coalesce(deleted_at, last_loaded_at) as last_loaded_at,
+    coalesce(deleting_load_id, load_id) as load_id
 from converted

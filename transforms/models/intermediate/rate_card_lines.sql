@@ -29,7 +29,7 @@ carded as (
         coalesce(own.line_count, 0) as line_count,
         calls.cost_status = 'final' or calls.reported_cost is not null
         or coalesce(own.is_priced, false) as has_price,
-        vanished.record_id is not null as is_gone
+        deleted.record_id is not null as is_gone
     from staging.calls as calls
     inner join config.rate_cards as cards
         on
@@ -43,11 +43,11 @@ carded as (
             calls.vendor = own.vendor
             and calls.account = own.account
             and calls.vendor_call_id = own.vendor_call_id
-    left join raw.vanished as vanished
+    left join inputs.deleted as deleted
         on
-            calls.vendor = vanished.vendor
-            and calls.account = vanished.account
-            and calls.vendor_call_id = vanished.record_id
+            calls.vendor = deleted.vendor
+            and calls.account = deleted.account
+            and calls.vendor_call_id = deleted.record_id
     where
         calls.cost_status in ('none', 'final')
         and calls.outcome != 'in_progress'

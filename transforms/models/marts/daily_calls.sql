@@ -56,7 +56,7 @@
 with calls as (
     select
         facts.*,
-        house.service_level_seconds,
+        run.service_level_seconds,
         facts.direction = 'inbound'
         and (
             facts.outcome_stage = 'queue'
@@ -71,7 +71,7 @@ with calls as (
         facts.talk_seconds + facts.wrap_seconds as talk_wrap,
         facts.talk_seconds + facts.hold_seconds + facts.wrap_seconds as handle
     from main.fact_calls as facts
-    cross join config.callhouse as house
+    cross join config.run as run
     where not facts.is_deleted
 )
 

@@ -24,6 +24,6 @@ select
     absences.state,
     absences._dlt_load_id as load_id
 from raw.absences as absences
-inner join raw.loads as loads
+inner join inputs.loads as loads
     on absences.vendor = loads.vendor and absences._dlt_load_id = loads.load_id
 where loads.status = 0

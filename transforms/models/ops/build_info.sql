@@ -3,4 +3,4 @@
 -- @key as_of
 -- @column as_of: the time that the build was told, UTC
 select now as as_of
-from config.callhouse
+from config.run

@@ -19,7 +19,7 @@ with recursive repeated as (
         account,
         record,
         record_id
-    from raw.versions
+    from inputs.versions
     group by all
     having count(*) > 1
 ),
@@ -34,7 +34,7 @@ versions as (
         stored._dlt_load_id as load_id,
         row_number() over in_turn as version_no,
         count(*) over of_record as version_count
-    from raw.versions as stored
+    from inputs.versions as stored
     semi join repeated
         on
             stored.vendor = repeated.vendor
@@ -183,7 +183,7 @@ found as (
         load_no,
         load_id,
         true as is_deleted
-    from raw.tombstones
+    from inputs.tombstones
     union all
     select
         stored.vendor || ':' || stored.account || ':' || stored.record_id as call_key,
@@ -192,8 +192,8 @@ found as (
         stored.load_no,
         stored._dlt_load_id as load_id,
         false as is_deleted
-    from raw.versions as stored
-    semi join raw.tombstones as deleted
+    from inputs.versions as stored
+    semi join inputs.tombstones as deleted
         on
             stored.vendor = deleted.vendor
             and stored.account = deleted.account

@@ -53,6 +53,6 @@ select
     windows.reason,
     windows.error
 from raw.load_windows as windows
-inner join raw.loads as loads
+inner join inputs.loads as loads
     on windows.vendor = loads.vendor and windows._dlt_load_id = loads.load_id
 where loads.status = 0

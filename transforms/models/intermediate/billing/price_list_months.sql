@@ -51,13 +51,13 @@ months as (
         unnest(
             generate_series(
                 begun.first_month::timestamp,
-                date_trunc('month', house.now at time zone 'UTC'),
+                date_trunc('month', run.now at time zone 'UTC'),
                 interval 1 month
             )
         )::date as month,
         ((month + interval 1 month)::timestamp at time zone 'UTC') as month_end
     from begun
-    cross join config.callhouse as house
+    cross join config.run as run
 )
 
 select

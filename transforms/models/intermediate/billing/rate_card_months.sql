@@ -28,13 +28,13 @@ spans as (
         unnest(
             generate_series(
                 greatest(date_trunc('month', cards.valid_from), begun.first_month),
-                date_trunc('month', house.now at time zone 'UTC'),
+                date_trunc('month', run.now at time zone 'UTC'),
                 interval 1 month
             )
         )::date as month
     from main.dim_rate_cards as cards
     inner join begun on cards.vendor = begun.vendor and cards.account = begun.account
-    cross join config.callhouse as house
+    cross join config.run as run
 )
 
 select

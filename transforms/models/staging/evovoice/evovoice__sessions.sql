@@ -4,7 +4,7 @@
 -- `misshapen` names what is not a list of objects, with the JSON type that came instead,
 -- and tells of a key that stands twice: the first counts.
 -- @key account, record_id
--- @together date_trunc('month', event_at at time zone 'UTC')
+-- @rebuild_group date_trunc('month', event_at at time zone 'UTC')
 -- @unused id, dateCreated, dateLastModified, createdBy, lastModifiedBy, accountName,
 --     customerId, customerName, customerBreadcrumb, endpointId, endpointName, fromName,
 --     fromPhoneNumber, callbackNumber, displayName, dialState, callState, queueState,

@@ -22,13 +22,13 @@ with voice as (
                 (epoch_us(sessions.completed_at) - epoch_us(sessions.created_at) + 59999999)
                 // 60000000
         end::decimal(18, 0) as minutes,
-        vanished.record_id is not null as is_gone
+        deleted.record_id is not null as is_gone
     from staging.evovoice__sessions as sessions
-    left join raw.vanished as vanished
+    left join inputs.deleted as deleted
         on
-            vanished.vendor = 'evovoice'
-            and sessions.account = vanished.account
-            and sessions.record_id = vanished.record_id
+            deleted.vendor = 'evovoice'
+            and sessions.account = deleted.account
+            and sessions.record_id = deleted.record_id
     where
         sessions.session['channel'] in ('Voice', '0')
         and sessions.has_ended

@@ -109,7 +109,7 @@ select
         when typed.is_billed and typed.tells_billing then 'final'
         -- It was billed, at a time that nobody can read: what it cost is open.
         when typed.has_unread_billing then 'pending'
-        when house.now >= coalesce(typed.ended_at, typed.started_at) + accounts.settle_after
+        when run.now >= coalesce(typed.ended_at, typed.started_at) + accounts.settle_after
             then if(typed.is_billed, 'final', 'none')
         else 'pending'
     end as cost_status,
@@ -137,4 +137,4 @@ left join seeds.outcomes as words
                 when typed.ended_at is null then 'INPROGRESS'
             end
         )
-cross join config.callhouse as house
+cross join config.run as run

@@ -95,7 +95,7 @@ select
                 or typed.is_transcribing
             )
             and coalesce(
-                house.now
+                run.now
                 < coalesce(typed.ended_at, typed.started_at) + settings.settle_after,
                 true
             )
@@ -121,4 +121,4 @@ left join costs
     on typed.account = costs.account and typed.vendor_call_id = costs.vendor_call_id
 left join config.accounts as settings
     on settings.vendor = 'voximplant' and typed.account = settings.account
-cross join config.callhouse as house
+cross join config.run as run

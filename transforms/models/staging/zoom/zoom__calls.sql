@@ -113,7 +113,7 @@ select
     charges.currency,
     case
         when charges.amount is not null then 'final'
-        when house.now >= coalesce(typed.ended_at, typed.started_at) + settings.settle_after
+        when run.now >= coalesce(typed.ended_at, typed.started_at) + settings.settle_after
             then 'none'
         else 'pending'
     end as cost_status,
@@ -136,4 +136,4 @@ left join config.accounts as settings
     on settings.vendor = 'zoom' and typed.account = settings.account
 left join seeds.outcomes as words
     on words.vendor = 'zoom' and typed.vendor_outcome = words.vendor_outcome
-cross join config.callhouse as house
+cross join config.run as run

@@ -1,0 +1,27 @@
+-- The columns of raw.load_windows.
+select
+    null::varchar as account,
+    null::varchar as stream,
+    null::timestamptz as window_start,
+    null::timestamptz as window_end,
+    null::varchar as purpose,
+    null::varchar as state,
+    null::bigint as rows_fetched,
+    null::bigint as rows_distinct,
+    null::bigint as rows_inside,
+    null::bigint as rows_quarantined,
+    null::bigint as vendor_total,
+    null::bigint as requests,
+    null::bigint as retries,
+    null::bigint as rows_vanished,
+    null::bigint as rows_known,
+    null::varchar as split_of,
+    null::bigint as attempt,
+    null::varchar as reason,
+    null::varchar as load_id,
+    null::timestamptz as started_at,
+    null::timestamptz as finished_at,
+    null::varchar as error,
+    null::bigint as load_no,
+    null::varchar as _dlt_load_id
+where false

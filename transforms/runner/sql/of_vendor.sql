@@ -1,0 +1,5 @@
+-- The rows of one vendor's relation, with its name.
+select
+    {vendor} as vendor,
+    *
+from {table}
