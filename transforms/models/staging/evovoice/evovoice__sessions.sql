@@ -1,8 +1,8 @@
 -- One row per session, be it a call, a chat or a fax: its newest version, opened.
 -- A version without a time of change counts as late as the ones before it.
 -- The sessions of a month belong together, for they share an allowance.
--- `misshapen` names what is not a list of objects, with the JSON type that came instead,
--- and tells of a key that stands twice: the first counts.
+-- `unmapped_values` has what is not the list or object that it must be, with the JSON type
+-- that came instead, and a key that stands twice: the first counts.
 -- @key account, record_id
 -- @together date_trunc('month', event_at at time zone 'UTC')
 -- @unused id, dateCreated, dateLastModified, createdBy, lastModifiedBy, accountName,
@@ -85,7 +85,7 @@ select
             )
         ],
         lambda x: x['value'] != 'NULL'
-    ) as misshapen,
+    ) as unmapped_values,
     -- A word that nobody knows may be a call: it is shown as one, and told of.
     coalesce(session['channel'], '') not in ('Chat', '1', 'Fax', '2') as is_call,
     event_at as created_at,

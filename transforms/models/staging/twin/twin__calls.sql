@@ -1,7 +1,7 @@
 -- One row per TWIN call. Its cost counts once it is billed: the 0 before is not a price.
 -- One that is not billed by the settle horizon has none; a later bill is still heard of.
 -- @key account, vendor_call_id
--- @not_null direction, outcome, outcome_stage, cost_status, is_erased, unknown_values
+-- @not_null direction, outcome, outcome_stage, cost_status, is_erased, unmapped_values
 -- @accepted cost_status: none, pending, final
 -- @column vendor_call_id: callId
 -- @column direction: the list has inbound calls only
@@ -116,15 +116,15 @@ select
     nullif(typed.record['emotion'], '') as sentiment,
     nullif(typed.record['nps'], '') as nps,
     typed.is_erased,
-    unknown.unknown_values,
+    unmapped.unmapped_values,
     typed.first_loaded_at,
     typed.last_loaded_at,
     typed.load_id
 from typed
-inner join staging.twin__unknown_values as unknown
+inner join staging.twin__unmapped_values as unmapped
     on
-        typed.account = unknown.account
-        and typed.vendor_call_id = unknown.vendor_call_id
+        typed.account = unmapped.account
+        and typed.vendor_call_id = unmapped.vendor_call_id
 left join config.accounts as accounts
     on accounts.vendor = 'twin' and typed.account = accounts.account
 left join seeds.outcomes as words

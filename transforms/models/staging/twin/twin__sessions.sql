@@ -2,7 +2,7 @@
 -- Billing may leave updatedAt as it was, so billedAt and the time of the read decide
 -- between versions of the same updatedAt. What is once depersonalised stays so, whatever
 -- times are left in it; a version without a time of change counts as late as the ones
--- before it.
+-- before it. `unmapped_values` has a key that stands twice: the first counts.
 -- @key account, record_id
 -- @unused regionName, timezone, messagesAsString, resultsString, allResults, additional,
 --     currentStatusName, gender, isAssistantRequest, markers, externalId, companyId
@@ -85,7 +85,11 @@ select
     is_wiped as is_erased,
     times[3] as started_at,
     if(times[4] >= coalesce(times[3], event_at), times[4], null) as finished_at,
-    if(len(list_distinct(keys)) < len(keys), 'stands twice', null) as repeated_key,
+    if(
+        len(list_distinct(keys)) < len(keys),
+        [struct_pack(field := 'a key', value := 'stands twice')],
+        []
+    ) as unmapped_values,
     first_loaded_at,
     fetched_at as last_loaded_at,
     _dlt_load_id as load_id

@@ -1,7 +1,7 @@
 -- One row per Voximplant session. A line without a price may still get one until the
 -- settle horizon; after it, what has none was not billed.
 -- @key account, vendor_call_id
--- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
+-- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
 -- @accepted cost_status: none, pending, partial, final
 -- @column vendor_call_id: call_session_history_id
 -- @column direction: incoming of the first of calls
@@ -104,7 +104,7 @@ select
         else 'none'
     end as cost_status,
     outcomes.agent_name,
-    misfits.unknown_values,
+    unmapped.unmapped_values,
     typed.first_loaded_at,
     typed.last_loaded_at,
     typed.load_id
@@ -113,10 +113,10 @@ inner join staging.voximplant__outcomes as outcomes
     on
         typed.account = outcomes.account
         and typed.vendor_call_id = outcomes.vendor_call_id
-inner join staging.voximplant__unknown_values as misfits
+inner join staging.voximplant__unmapped_values as unmapped
     on
-        typed.account = misfits.account
-        and typed.vendor_call_id = misfits.vendor_call_id
+        typed.account = unmapped.account
+        and typed.vendor_call_id = unmapped.vendor_call_id
 left join costs
     on typed.account = costs.account and typed.vendor_call_id = costs.vendor_call_id
 left join config.accounts as settings

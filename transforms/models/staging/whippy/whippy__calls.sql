@@ -1,7 +1,7 @@
 -- One row per Whippy call. Its analysis (voicemail, rating, language) comes late. It has
 -- no price; rate cards may give one.
 -- @key account, vendor_call_id
--- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
+-- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
 -- @accepted cost_status: none
 -- @column vendor_call_id: id
 -- @column direction: direction
@@ -71,14 +71,14 @@ select
     'none' as cost_status,
     typed.language,
     typed.rating,
-    unknown.unknown_values,
+    unmapped.unmapped_values,
     typed.first_loaded_at,
     typed.last_loaded_at,
     typed.load_id
 from typed
 inner join staging.whippy__spans as spans
     on typed.account = spans.account and typed.vendor_call_id = spans.vendor_call_id
-inner join staging.whippy__unknown_values as unknown
-    on typed.account = unknown.account and typed.vendor_call_id = unknown.vendor_call_id
+inner join staging.whippy__unmapped_values as unmapped
+    on typed.account = unmapped.account and typed.vendor_call_id = unmapped.vendor_call_id
 left join seeds.outcomes as words
     on words.vendor = 'whippy' and typed.vendor_outcome = words.vendor_outcome
