@@ -80,165 +80,118 @@
 -- @column load_id: the load that brought its present version, or did not
 with with_phone_numbers as (
     select
-        found.* exclude (country),
+        calls.*,
         customers.e164 as customer_e164,
-        customers.kind as customer_kind,
-        businesses.e164 as business_e164,
-        if(
-            regexp_full_match(found.country, '[A-Za-z]{2}'),
-            upper(found.country),
-            customers.country
-        ) as country
-    from staging.calls as found
+        customers.kind as customer_number_kind,
+        customers.country as customer_country,
+        businesses.e164 as business_e164
+    from staging.calls as calls
     left join intermediate.phone_numbers as customers
         on
-            found.vendor = customers.vendor
-            and found.account = customers.account
-            and found.customer_number = customers.number
+            calls.vendor = customers.vendor
+            and calls.account = customers.account
+            and calls.customer_number = customers.number
     left join intermediate.phone_numbers as businesses
         on
-            found.vendor = businesses.vendor
-            and found.account = businesses.account
-            and found.business_number = businesses.number
-),
-
-calls as (
-    select
-        numbers.* replace (
-            if(lines.has_rate_card, lines.card_currency, numbers.currency) as currency,
-            if(lines.has_rate_card, 'final', numbers.cost_status) as cost_status
-        ),
-        lines.total,
-        lines.telephony,
-        lines.transfer,
-        lines.bot,
-        lines.ai,
-        lines.recording,
-        lines.transcription,
-        lines.other,
-        lines.is_rated,
-        coalesce(lines.has_rate_card, false) as has_rate_card,
-        lines.rated_seconds,
-        if(lines.has_rate_card, lines.total, coalesce(numbers.reported_cost, lines.total))
-            as cost_total,
-        -- Not every vendor says when a call ended; an outcome says that it did.
-        numbers.ended_at is not null
-        or numbers.total_seconds is not null
-        or numbers.outcome not in ('in_progress', 'unknown') as has_ended,
-        vanished.vanished_at,
-        vanished.load_id as vanishing_load_id,
-        accounts.settle_after,
-        house.now,
-        house.reporting_currency,
-        (numbers.started_at at time zone house.reporting_time_zone)::date as call_date
-    from with_phone_numbers as numbers
-    left join intermediate.call_cost_totals as lines
-        on
-            numbers.vendor = lines.vendor
-            and numbers.account = lines.account
-            and numbers.vendor_call_id = lines.vendor_call_id
-    left join raw.vanished as vanished
-        on
-            numbers.vendor = vanished.vendor
-            and numbers.account = vanished.account
-            and numbers.vendor_call_id = vanished.record_id
-    left join config.accounts as accounts
-        on numbers.vendor = accounts.vendor and numbers.account = accounts.account
-    cross join config.callhouse as house
-),
-
-converted as (
-    select
-        calls.*,
-        case
-            when calls.cost_total is null then null
-            when calls.currency = calls.reporting_currency then 1
-            else rates.rate
-        end::decimal(18, 8) as fx_rate
-    from calls
-    left join intermediate.fx_days as rates
-        on calls.currency = rates.from_currency and calls.call_date = rates.day
+            calls.vendor = businesses.vendor
+            and calls.account = businesses.account
+            and calls.business_number = businesses.number
 )
 
 select
-    vendor || ':' || account || ':' || vendor_call_id as call_key,
-    vendor,
-    account,
-    vendor_call_id,
-    vendor || ':' || account || ':' || parent_call_id as parent_call_key,
-    direction,
-    started_at,
-    answered_at,
-    ended_at,
-    call_date,
-    customer_e164 as customer_number,
-    business_e164 as business_number,
-    customer_kind as customer_number_kind,
-    country,
-    outcome,
-    outcome_stage,
-    vendor_outcome,
-    hangup_by,
-    total_seconds,
-    ring_seconds,
-    ivr_seconds,
-    queue_seconds,
-    talk_seconds,
-    hold_seconds,
-    wrap_seconds,
-    bot_seconds,
-    ai_seconds,
-    transfer_seconds,
-    coalesce(billed_seconds, rated_seconds) as billed_seconds,
-    case when total_seconds is not null then duration_basis end as duration_basis,
-    leg_count,
-    agent_count,
-    queue_count,
-    is_answered,
+    calls.vendor || ':' || calls.account || ':' || calls.vendor_call_id as call_key,
+    calls.vendor,
+    calls.account,
+    calls.vendor_call_id,
+    calls.vendor || ':' || calls.account || ':' || calls.parent_call_id as parent_call_key,
+    calls.direction,
+    calls.started_at,
+    calls.answered_at,
+    calls.ended_at,
+    costs.call_date,
+    calls.customer_e164 as customer_number,
+    calls.business_e164 as business_number,
+    calls.customer_number_kind,
+    if(
+        regexp_full_match(calls.country, '[A-Za-z]{2}'),
+        upper(calls.country),
+        calls.customer_country
+    ) as country,
+    calls.outcome,
+    calls.outcome_stage,
+    calls.vendor_outcome,
+    calls.hangup_by,
+    calls.total_seconds,
+    calls.ring_seconds,
+    calls.ivr_seconds,
+    calls.queue_seconds,
+    calls.talk_seconds,
+    calls.hold_seconds,
+    calls.wrap_seconds,
+    calls.bot_seconds,
+    calls.ai_seconds,
+    calls.transfer_seconds,
+    coalesce(calls.billed_seconds, costs.rated_seconds) as billed_seconds,
+    case when calls.total_seconds is not null then calls.duration_basis end as duration_basis,
+    calls.leg_count,
+    calls.agent_count,
+    calls.queue_count,
+    calls.is_answered,
     case
-        when outcome not in ('unknown', 'in_progress') then outcome = 'abandoned'
+        when calls.outcome not in ('unknown', 'in_progress') then calls.outcome = 'abandoned'
     end as is_abandoned,
-    is_voicemail,
-    is_transferred,
-    is_bot_handled,
-    is_recorded,
-    cost_total::decimal(18, 6) as cost_total,
-    telephony::decimal(18, 6) as cost_telephony,
-    transfer::decimal(18, 6) as cost_transfer,
-    bot::decimal(18, 6) as cost_bot,
-    ai::decimal(18, 6) as cost_ai,
-    recording::decimal(18, 6) as cost_recording,
-    transcription::decimal(18, 6) as cost_transcription,
-    other::decimal(18, 6) as cost_other,
-    (cost_total - coalesce(total, 0))::decimal(18, 6) as cost_unallocated,
-    case when cost_total is not null then currency end as currency,
-    case
-        when has_rate_card then 'rated'
-        when reported_cost is not null then 'reported'
-        when total is null then 'none'
-        when is_rated then 'rated'
-        else 'summed'
-    end as cost_source,
-    coalesce(cost_status, 'none') as cost_status,
-    -- Exact, and rounded half up: a product of decimals is one of whole numbers.
-    try_cast(cost_total::decimal(28, 6) * fx_rate as decimal(18, 6)) as cost_reporting,
-    reporting_currency,
-    fx_rate,
-    agent_name,
-    queue_name,
-    language,
-    sentiment,
-    rating,
-    nps,
+    calls.is_voicemail,
+    calls.is_transferred,
+    calls.is_bot_handled,
+    calls.is_recorded,
+    costs.cost_total,
+    costs.cost_telephony,
+    costs.cost_transfer,
+    costs.cost_bot,
+    costs.cost_ai,
+    costs.cost_recording,
+    costs.cost_transcription,
+    costs.cost_other,
+    costs.cost_unallocated,
+    costs.currency,
+    costs.cost_source,
+    costs.cost_status,
+    costs.cost_reporting,
+    costs.reporting_currency,
+    costs.fx_rate,
+    calls.agent_name,
+    calls.queue_name,
+    calls.language,
+    calls.sentiment,
+    calls.rating,
+    calls.nps,
+    -- Not every vendor says when a call ended; a length or an outcome says that it did.
     coalesce(
-        has_ended
-        and coalesce(cost_status, 'none') in ('none', 'final')
-        and started_at + settle_after <= now,
+        (
+            calls.ended_at is not null
+            or calls.total_seconds is not null
+            or calls.outcome not in ('in_progress', 'unknown')
+        )
+        and costs.cost_status in ('none', 'final')
+        and calls.started_at + accounts.settle_after <= house.now,
         false
     ) as is_settled,
-    vanished_at is not null as is_deleted,
-    coalesce(is_erased, false) as is_erased,
-    first_loaded_at,
-    coalesce(vanished_at, last_loaded_at) as last_loaded_at,
-    coalesce(vanishing_load_id, load_id) as load_id
-from converted
+    vanished.record_id is not null as is_deleted,
+    coalesce(calls.is_erased, false) as is_erased,
+    calls.first_loaded_at,
+    coalesce(vanished.vanished_at, calls.last_loaded_at) as last_loaded_at,
+    coalesce(vanished.load_id, calls.load_id) as load_id
+from with_phone_numbers as calls
+inner join intermediate.call_costs as costs
+    on
+        calls.vendor = costs.vendor
+        and calls.account = costs.account
+        and calls.vendor_call_id = costs.vendor_call_id
+left join raw.vanished as vanished
+    on
+        calls.vendor = vanished.vendor
+        and calls.account = vanished.account
+        and calls.vendor_call_id = vanished.record_id
+left join config.accounts as accounts
+    on calls.vendor = accounts.vendor and calls.account = accounts.account
+cross join config.callhouse as house
