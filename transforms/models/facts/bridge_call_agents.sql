@@ -6,7 +6,8 @@
 -- @column seq: 1 for the first agent of the call
 -- @column agent_name: as the vendor wrote it at this call; NULL = not given
 -- @column is_bot: whether the agent is a program
--- @column talk_seconds [seconds]: what this agent talked in this call; NULL = not reported, or not for each of several agents
+-- @column talk_seconds [seconds]: what this agent talked in this call; NULL = not reported, or not
+--     for each of several agents
 with agents as (
     select
         vendor,

@@ -1,9 +1,12 @@
 -- One row per customer interaction as the vendor names it, over all vendors.
 -- @key call_key
--- @not_null vendor, account, vendor_call_id, direction, outcome, outcome_stage, cost_source, cost_status, is_settled, is_deleted, is_erased, first_loaded_at, last_loaded_at, reporting_currency, load_id
+-- @not_null vendor, account, vendor_call_id, direction, outcome, outcome_stage, cost_source,
+--     cost_status, is_settled, is_deleted, is_erased, first_loaded_at, last_loaded_at,
+--     reporting_currency, load_id
 -- @accepted direction: inbound, outbound, internal, unknown
 -- @accepted customer_number_kind: e164, sip, internal, anonymous, unknown
--- @accepted outcome: answered, abandoned, missed, rejected, voicemail, overflowed, contained, busy, no_answer, failed, canceled, in_progress, unknown
+-- @accepted outcome: answered, abandoned, missed, rejected, voicemail, overflowed, contained, busy,
+--     no_answer, failed, canceled, in_progress, unknown
 -- @accepted outcome_stage: ivr, queue, ring, connected, hold, voicemail, callback, none
 -- @accepted hangup_by: customer, agent, bot, system, carrier, unknown
 -- @accepted duration_basis: reported, derived
@@ -24,13 +27,17 @@
 -- @column call_date: date of started_at in the reporting time zone; NULL = started_at is
 -- @column customer_number: the customer's number as E.164 with +; NULL = none, or no such number
 -- @column business_number: our number as E.164 with +; NULL = none, or no such number
--- @column customer_number_kind: e164, sip, internal, anonymous, unknown; NULL = the vendor names nobody
--- @column country: ISO 3166-1 alpha-2 of the customer's side, as the vendor says, else of customer_number; NULL = neither tells, or the number belongs to no country, or to one of many
+-- @column customer_number_kind: e164, sip, internal, anonymous, unknown; NULL = the vendor names
+--     nobody
+-- @column country: ISO 3166-1 alpha-2 of the customer's side, as the vendor says, else of
+--     customer_number; NULL = neither shows it, or the number belongs to no country, or to one of
+--     many
 -- @column outcome: what became of it, in our words; unknown for a word without a mapping
 -- @column outcome_stage: where in the call that was decided
 -- @column vendor_outcome: the vendor's own word; NULL = none was sent
 -- @column hangup_by: who ended it; NULL = not reported
--- @column total_seconds [seconds]: the whole call, as the vendor counts it; NULL = not ended, or not reported
+-- @column total_seconds [seconds]: the whole call, as the vendor counts it; NULL = not ended, or
+--     not reported
 -- @column ring_seconds [seconds]: ringing; NULL = not reported
 -- @column ivr_seconds [seconds]: in self service; NULL = not reported
 -- @column queue_seconds [seconds]: waiting in queues; NULL = not reported
@@ -40,8 +47,10 @@
 -- @column bot_seconds [seconds]: with a scripted bot; NULL = not reported
 -- @column ai_seconds [seconds]: with an AI agent; NULL = not reported
 -- @column transfer_seconds [seconds]: after a transfer; NULL = not reported
--- @column billed_seconds [seconds]: what was charged for: as the vendor says, else as a rate card or price list counted, allowance included; NULL = neither, or priced per call
--- @column duration_basis: of total_seconds: reported, or derived (end minus start); NULL = total_seconds is
+-- @column billed_seconds [seconds]: what was charged for: as the vendor says, else as a rate card
+--     or price list counted, allowance included; NULL = neither, or priced per call
+-- @column duration_basis: of total_seconds: reported, or derived (end minus start); NULL =
+--     total_seconds is
 -- @column leg_count [legs]: legs, attempts or stages; NULL = not reported
 -- @column agent_count [agents]: distinct agents; NULL = not reported, or not countable
 -- @column queue_count [queues]: distinct queues; NULL = not reported, or not countable
@@ -51,33 +60,44 @@
 -- @column is_transferred: whether it was passed on; NULL = unknowable
 -- @column is_bot_handled: whether a bot spoke; NULL = unknowable
 -- @column is_recorded: whether there is a recording; NULL = unknowable
--- @column cost_total [currency]: what it cost: rated by a card that overrides, else reported, else summed from its parts, else rated; NULL = unknown, or not billed yet
+-- @column cost_total [currency]: what it cost: rated by a card that overrides, else reported, else
+--     summed from its parts, else rated; NULL = unknown, or not billed yet
 -- @column cost_telephony [currency]: part of cost_total; NULL = no such line
 -- @column cost_transfer [currency]: part of cost_total; NULL = no such line
 -- @column cost_bot [currency]: part of cost_total; NULL = no such line
--- @column cost_ai [currency]: part of cost_total: language model, speech both ways, platform; NULL = no such line
+-- @column cost_ai [currency]: part of cost_total: language model, speech both ways, platform; NULL
+--     = no such line
 -- @column cost_recording [currency]: part of cost_total; NULL = no such line
 -- @column cost_transcription [currency]: part of cost_total; NULL = no such line
 -- @column cost_other [currency]: part of cost_total; NULL = no such line
--- @column cost_unallocated [currency]: cost_total minus its parts; shown, never hidden; NULL = cost_total is
+-- @column cost_unallocated [currency]: cost_total minus its parts; shown, never hidden; NULL =
+--     cost_total is
 -- @column currency: ISO 4217 of all cost columns; NULL = cost_total is
 -- @column cost_source: reported, summed, rated (from a rate card or a price list), none
 -- @column cost_status: none (no cost is to come), pending, partial, final
--- @column cost_reporting [reporting_currency]: cost_total in the reporting currency, at fx_rate, rounded half up; NULL = cost_total is, or no rate is known
+-- @column cost_reporting [reporting_currency]: cost_total in the reporting currency, at fx_rate,
+--     rounded half up; NULL = cost_total is, or no rate is known
 -- @column reporting_currency: ISO 4217, as configured
--- @column fx_rate [reporting_currency per currency]: the last rate published on call_date or up to 7 days before it, 1 for the reporting currency itself; NULL = cost_total is, or no rate is known
--- @column agent_name: first agent, a convenience: all are in bridge_call_agents; NULL = none, or not named
--- @column queue_name: first queue, a convenience: all are in bridge_call_queues; NULL = none, or not named
+-- @column fx_rate [reporting_currency per currency]: the last rate published on call_date or up to
+--     7 days before it, 1 for the reporting currency itself; NULL = cost_total is, or no rate is
+--     known
+-- @column agent_name: first agent, a convenience: all are in bridge_call_agents; NULL = none, or
+--     not named
+-- @column queue_name: first queue, a convenience: all are in bridge_call_queues; NULL = none, or
+--     not named
 -- @column language: as the vendor says it; NULL = not reported, or not yet
 -- @column sentiment: as the vendor says it; NULL = not reported, or not yet
 -- @column rating: as the vendor says it; NULL = not reported, or not yet
 -- @column nps: net promoter score, as the vendor says it; NULL = not reported, or not yet
--- @column is_settled: ended, cost not to come, and past the vendor's settle horizon: nothing more is expected
--- @column is_deleted: two complete, believable readings of different runs, at least 20 hours apart, no longer had it, and no other window has it alive; as it was last seen, and left out of the marts
+-- @column is_settled: ended, cost not to come, and past the vendor's settle horizon: nothing more
+--     is expected
+-- @column is_deleted: two complete, believable reads of different runs, at least 20 hours apart, no
+--     longer had it, and no other window has it alive; as it was last seen, and left out of the
+--     marts
 -- @column is_erased: the vendor has depersonalised it; its personal columns are NULL in every table
 -- @column first_loaded_at: when it was first read, UTC
--- @column last_loaded_at: when its present version was first read, or it was gone, UTC
--- @column load_id: the load that brought its present version, or did not
+-- @column last_loaded_at: when its present version was first read, or it was found deleted, UTC
+-- @column load_id: the load that brought its present version, or found it deleted
 with with_phone_numbers as (
     select
         calls.*,

@@ -41,7 +41,13 @@ members as (
     where member['role'] in ('Agent', '2')
 )
 
-select *
+select
+    account,
+    vendor_call_id,
+    seq,
+    vendor_agent_id,
+    agent_name,
+    is_bot
 from answerers
 union all
 select members.*

@@ -49,7 +49,7 @@ with voice as (
     where is_call
 ),
 
-judged as (
+with_outcome as (
     select
         voice.*,
         words.outcome as known_outcome,
@@ -122,7 +122,7 @@ select
     calls.first_loaded_at,
     calls.last_loaded_at,
     calls.load_id
-from judged as calls
+from with_outcome as calls
 left join staging.evovoice__costs as costs
     on calls.account = costs.account and calls.vendor_call_id = costs.vendor_call_id
 inner join staging.evovoice__unmapped_values as unmapped

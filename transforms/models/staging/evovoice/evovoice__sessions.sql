@@ -86,7 +86,7 @@ select
         ],
         lambda x: x['value'] != 'NULL'
     ) as unmapped_values,
-    -- A word that nobody knows may be a call: it is shown as one, and told of.
+    -- An unknown channel may be a call: it is shown as one, and as an unmapped value.
     coalesce(session['channel'], '') not in ('Chat', '1', 'Fax', '2') as is_call,
     event_at as created_at,
     nullif(payload ->> '$.dateLastModified', '') as modified,

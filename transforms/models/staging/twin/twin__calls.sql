@@ -1,5 +1,5 @@
 -- One row per TWIN call. Its cost counts once it is billed: the 0 before is not a price.
--- One that is not billed by the settle horizon has none; a later bill is still heard of.
+-- One that is not billed by the settle horizon has none; a later bill still counts.
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, is_erased, unmapped_values
 -- @accepted cost_status: none, pending, final
@@ -9,7 +9,7 @@
 -- @column ended_at: finishedAt, unless before the start
 -- @column customer_number: callingNumber
 -- @column business_number: number
--- @column outcome: status, by seeds/outcomes.csv; without one, duration or finishedAt tell
+-- @column outcome: status, by seeds/outcomes.csv; without one, duration or finishedAt show it
 -- @column outcome_stage: as outcome
 -- @column vendor_outcome: status
 -- @column hangup_by: hungUpBy
@@ -26,7 +26,8 @@
 -- @column is_recorded: recordPath
 -- @column reported_cost: totalCost, once billed
 -- @column currency: the configured currency, else RUB: the vendor sends none
--- @column cost_status: final with billedAt, pending without it until the settle horizon, and longer where it is not a time
+-- @column cost_status: final with billedAt, pending without it until the settle horizon, and longer
+--     where it is not a time
 -- @column sentiment: emotion
 -- @column nps: nps
 -- @column is_erased: depersonalized
@@ -69,7 +70,7 @@ with typed as (
             cost != 0 or try_cast(record['totalCost'] as double) = 0, cost, null
         )::decimal(18, 6) as total_cost,
         is_billed,
-        tells_billing,
+        reports_billing,
         coalesce(has_unread_billing, false) as has_unread_billing,
         is_erased,
         first_loaded_at,
@@ -106,8 +107,8 @@ select
     if(typed.is_billed, typed.total_cost, null) as reported_cost,
     case when typed.is_billed then coalesce(accounts.currency, 'RUB') end as currency,
     case
-        when typed.is_billed and typed.tells_billing then 'final'
-        -- It was billed, at a time that nobody can read: what it cost is open.
+        when typed.is_billed and typed.reports_billing then 'final'
+        -- It was billed, at a time that cannot be read: its cost may still change.
         when typed.has_unread_billing then 'pending'
         when house.now >= coalesce(typed.ended_at, typed.started_at) + accounts.settle_after
             then if(typed.is_billed, 'final', 'none')

@@ -56,9 +56,12 @@ select
             "updatedAt": "VARCHAR", "billedAt": "VARCHAR",
             "duration": "VARCHAR", "mainCallDuration": "VARCHAR",
             "autoCallDuration": "VARCHAR", "robotCallDuration": "VARCHAR",
-            "transferCallDuration": "VARCHAR", "aiCallDuration": "VARCHAR", "totalCost": "VARCHAR",
-            "mainCallCost": "VARCHAR", "mainCallDiscount": "VARCHAR", "mainCallTotalCost": "VARCHAR",
-            "autoCallCost": "VARCHAR", "autoCallDiscount": "VARCHAR", "autoCallTotalCost": "VARCHAR",
+            "transferCallDuration": "VARCHAR", "aiCallDuration": "VARCHAR",
+            "totalCost": "VARCHAR",
+            "mainCallCost": "VARCHAR", "mainCallDiscount": "VARCHAR",
+            "mainCallTotalCost": "VARCHAR",
+            "autoCallCost": "VARCHAR", "autoCallDiscount": "VARCHAR",
+            "autoCallTotalCost": "VARCHAR",
             "robotCallCost": "VARCHAR", "robotCallDiscount": "VARCHAR",
             "robotCallTotalCost": "VARCHAR",
             "transferCallCost": "VARCHAR", "transferCallDiscount": "VARCHAR",
@@ -74,11 +77,11 @@ select
     times[1] as updated_at,
     times[2] as billed_at,
     billed_at is not null or (list_contains(keys, 'billedAt') and not is_wiped)
-        as tells_billing,
-    -- Where `fields` leaves billedAt out or it was wiped, only a price tells of billing.
+        as reports_billing,
+    -- Where `fields` leaves billedAt out or it was wiped, only a price shows that it is billed.
     coalesce(
         billed_at is not null
-        or (not tells_billing and try_cast(record['totalCost'] as decimal(15, 6)) != 0),
+        or (not reports_billing and try_cast(record['totalCost'] as decimal(15, 6)) != 0),
         false
     ) as is_billed,
     record['billedAt'] != '' and moments[2] is null as has_unread_billing,

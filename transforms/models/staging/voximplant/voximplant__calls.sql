@@ -9,7 +9,8 @@
 -- @column ended_at: start_date plus duration
 -- @column customer_number: remote_number of the customer's leg in calls
 -- @column business_number: local_number of the first of calls
--- @column outcome: successful and end_reason.code of calls, by seeds/outcomes.csv; finish_reason without calls
+-- @column outcome: successful and end_reason.code of calls, by seeds/outcomes.csv; finish_reason
+--     without calls
 -- @column outcome_stage: as outcome
 -- @column vendor_outcome: finish_reason
 -- @column total_seconds: duration
@@ -23,7 +24,8 @@
 -- @column is_transferred: whether a telephone was called successfully after the customer's leg
 -- @column is_recorded: whether records has an entry
 -- @column currency: account_info.currency (RUR is RUB), or the configured currency
--- @column cost_status: pending while the session, a price or a transcription is open, until the settle horizon; partial when some prices are there
+-- @column cost_status: pending while the session, a price or a transcription is open, until the
+--     settle horizon; partial when some prices are there
 -- @column agent_name: remote_number of the first user who took a call
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version

@@ -92,7 +92,7 @@ typed as (
     from sessions
 ),
 
-judged as (
+checked as (
     select
         *,
         list_filter(
@@ -137,4 +137,4 @@ select
             )
         )
     ) as unmapped_values
-from judged
+from checked

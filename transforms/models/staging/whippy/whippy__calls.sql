@@ -14,7 +14,8 @@
 -- @column total_seconds: duration, else duration_ms, else metadata.duration, in milliseconds
 -- @column duration_basis: reported, with a duration
 -- @column is_answered: voicemail; else delivery_status, by seeds/outcomes.csv
--- @column is_voicemail: voicemail; a call that failed was none; another that is not analysed may be one
+-- @column is_voicemail: voicemail; a call that failed was none; another that is not analysed may be
+--     one
 -- @column is_bot_handled: true with agent_id, false with user_id alone
 -- @column is_recorded: whether attachments has audio
 -- @column cost_status: the vendor gives no price

@@ -117,7 +117,7 @@ typed as (
     from calls
 ),
 
-judged as (
+checked as (
     select
         *,
         list_filter(
@@ -164,4 +164,4 @@ select
             lambda x: struct_pack(field := x['field'], value := x['value'])
         )
     ) as unmapped_values
-from judged
+from checked
