@@ -318,7 +318,7 @@ def test_every_column_of_a_vendor_says_which_field_it_is(kind: str) -> None:
         model = read_model(path, MODELS)
         told = {column.name for column in model.columns}
         silent = {*model.selected} - told
-        known = {"account", "vendor_call_id", "unknown_values"}
+        known = {"account", "vendor_call_id", "unmapped_values"}
         assert silent <= known, path.name
 
 

@@ -545,7 +545,7 @@ def test_what_zoom_blanks_in_a_record_is_blank_in_what_is_held_of_it_before(
 
 
 def unknown(house: House) -> set[tuple[str, str]]:
-    return {*house.query("select field, value from ops.unknown_values")}
+    return {*house.query("select field, value from ops.unmapped_values")}
 
 
 PRICED = (

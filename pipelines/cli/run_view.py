@@ -60,7 +60,7 @@ def show(result: RunResult, title: str = "This run") -> None:
     if result.published is not None:
         # After all that is known without the file: somebody may have it open.
         console.print(_holdings(rows_of(result.published, "calls_by_vendor")))
-        _show_unknown(console, rows_of(result.published, "unknown_values"))
+        _show_unmapped(console, rows_of(result.published, "unmapped_values"))
         show_missing_rates(console, rows_of(result.published, "missing_rates"))
         place = escape(str(result.published))
         console.print(f"\nThe warehouse is [bold]{place}[/]. A first query:")
@@ -136,7 +136,7 @@ def _holdings(rows: list[Row]) -> Table:
     return table
 
 
-def _show_unknown(console: Console, rows: list[Row]) -> None:
+def _show_unmapped(console: Console, rows: list[Row]) -> None:
     if rows:
         words = ", ".join(
             f"{row['vendor']} {row['field']}={row['value']!r} ({row['calls']})"

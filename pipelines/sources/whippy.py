@@ -16,14 +16,14 @@ Paging: limit and offset in the query, filters in the body; the offset moves by 
 Auth: the organization's key in ``X-WHIPPY-KEY``; it does not expire.
 Surprises: durations are milliseconds; there is no price of a call anywhere.
 Unverified: the path (POST follows from the document; settled by a 404); the shape of a
-    call (alternatives are read side by side; settled by ops.unknown_values); the
+    call (alternatives are read side by side; settled by ops.unmapped_values); the
     largest page (settled by asking for 500); whether bounds are strict (taken: both; a
     second more is asked); whether ``total`` is exact (taken: no: a full page is never
     the last, and a list that ends after a round thousand is read in halves, which say
     more or the same; settled by a total that differs in ops.reconciliation); how deep
     an offset reaches (a 422 to one halves the window); how a search that took too long
     ends (taken: 408, 504, or 422 and 500 that say so); whether a call may have a price
-    (settled by ops.unknown_values).
+    (settled by ops.unmapped_values).
 Docs: whippy.md; from the vendor's "Search Calls" and others named there
 """
 

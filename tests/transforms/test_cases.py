@@ -33,7 +33,7 @@ OF_CALLS = {
     "fact_call_costs",
     "fact_call_legs",
     "ops.call_changes",
-    "ops.unknown_words",
+    "ops.unmapped_values_by_call",
 }
 """Tables that have their account in the key of a call alone."""
 

@@ -86,7 +86,7 @@ def test_a_value_at_the_edge_is_right_or_told_of(
     found = {name: None if fact[name] is None else str(fact[name]) for name in expected}
     assert found == expected
     words = warehouse.query(
-        "select field from ops.unknown_words where call_key = ?", key
+        "select field from ops.unmapped_values_by_call where call_key = ?", key
     )
     assert {row["field"] for row in words} == set(edge.get("listed", ()))
 
@@ -97,7 +97,8 @@ def test_a_long_value_is_kept_whole_and_told_of_in_short(warehouse: Warehouse) -
     )
     assert fact["vendor_outcome"] == LONG
     (word,) = warehouse.query(
-        "select value from ops.unknown_words where call_key = 'zoom:main:long'"
+        "select value from ops.unmapped_values_by_call"
+        " where call_key = 'zoom:main:long'"
     )
     assert LONG.startswith(word["value"])
     assert len(word["value"]) < 1000
@@ -163,7 +164,9 @@ def test_an_odd_price_list_leaves_its_own_calls_unrated_and_is_told_of(
         (fact,) = warehouse.query("from fact_calls where call_key = ?", key)
         expected = None if cost is None else Decimal(cost)
         assert (number, fact["cost_total"]) == (number, expected)
-        words = warehouse.query("from ops.unknown_words where call_key = ?", key)
+        words = warehouse.query(
+            "from ops.unmapped_values_by_call where call_key = ?", key
+        )
         fields = [f"billingSettings.inboundVoiceCalls.{told}".rstrip(".")]
         if told == "billingSettings":
             fields = ["billingSettings"]
@@ -183,7 +186,8 @@ def test_without_a_currency_an_amount_is_no_cost_and_is_told_of(tmp_path: Path) 
         assert fact["currency"] == currency
         assert (fact["cost_total"] is None) == (currency is None)
         words = warehouse.query(
-            "select field from ops.unknown_words where call_key like ?", f"%:{mine}:%"
+            "select field from ops.unmapped_values_by_call where call_key like ?",
+            f"%:{mine}:%",
         )
         assert [word["field"] for word in words] == ([] if currency else ["currency"])
 

@@ -183,7 +183,7 @@ def collected(warehouse: Warehouse, vendor: str, sent: list[Case]) -> Built:
         for row in warehouse.query(f"from fact_call_{table} {mine}"):
             call_id = row.pop("call_key").split(":", 2)[2]
             getattr(found[call_id], table).append(row)
-    for row in warehouse.query(f"from ops.unknown_words {mine}"):
+    for row in warehouse.query(f"from ops.unmapped_values_by_call {mine}"):
         found[row["call_key"].split(":", 2)[2]].words.add(row["field"])
     refused = warehouse.query(
         f"select payload from ops.quarantine where vendor = '{vendor}'"

@@ -37,11 +37,11 @@ quarantined as (
     group by all
 ),
 
-unknown as (
+unmapped as (
     select
         vendor,
-        count(*) as words
-    from ops.unknown_values
+        count(*) as found
+    from ops.unmapped_values
     group by all
 )
 
@@ -55,7 +55,7 @@ select
     ) as cost_pending,
     any_value(reconciled.rows_matched) as rows_reconciled,
     coalesce(any_value(reconciled.mismatched), 0) as windows_mismatched,
-    coalesce(any_value(unknown.words), 0) as unknown_values,
+    coalesce(any_value(unmapped.found), 0) as unknown_values,
     coalesce(any_value(quarantined.records), 0) as quarantined,
     min(calls.started_at) as first_call_at,
     max(calls.started_at) as last_call_at
@@ -63,7 +63,7 @@ from main.fact_calls as calls
 left join costs on calls.vendor = costs.vendor
 left join reconciled on calls.vendor = reconciled.vendor
 left join quarantined on calls.vendor = quarantined.vendor
-left join unknown on calls.vendor = unknown.vendor
+left join unmapped on calls.vendor = unmapped.vendor
 where not calls.is_deleted
 group by calls.vendor
 order by calls.vendor

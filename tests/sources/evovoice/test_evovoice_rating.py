@@ -14,7 +14,7 @@ from transforms.runner import functions
 
 STAGING = Path(__file__).parents[3] / "transforms/models/staging/evovoice"
 SEEDS = Path(__file__).parents[3] / "transforms/seeds"
-MODELS = ("sessions", "accounts", "usage", "costs", "unknown_values", "calls", "legs")
+MODELS = ("sessions", "accounts", "usage", "costs", "unmapped_values", "calls", "legs")
 MARCH_FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 ACCOUNT = "5f8e00000000000000000001"
 INBOUND = {"rawUnitMultiplier": 1.0, "unitCost": 0.02, "allowance": 10}
@@ -309,7 +309,7 @@ def test_every_form_of_a_date_is_the_same_instant(
     warehouse: Warehouse, text: str
 ) -> None:
     warehouse.call("a", at(2), 1, dateCompleted=text)
-    seconds = "select total_seconds, unknown_values from staging.evovoice__calls"
+    seconds = "select total_seconds, unmapped_values from staging.evovoice__calls"
     assert warehouse.rows(seconds) == [(Decimal("90.5"), [])]
 
 
@@ -323,7 +323,8 @@ def test_a_date_that_is_no_end_is_counted_and_not_billed(
     warehouse.call("a", at(2), 1, dateCompleted=text)
     counted = [{"field": "dateCompleted", "value": text}]
     assert warehouse.rows(
-        "select total_seconds, cost_status, unknown_values from staging.evovoice__calls"
+        "select total_seconds, cost_status, unmapped_values"
+        " from staging.evovoice__calls"
     ) == [(None, "none", counted)]
 
 
@@ -357,7 +358,7 @@ def test_words_and_shapes_that_nobody_knows_are_counted(warehouse: Warehouse) ->
     warehouse.call("a", at(2), 60, members=roles, **odd)
     warehouse.call("b", at(2), 60, members="nobody")
     counted = warehouse.rows(
-        "select vendor_call_id, unnest(unknown_values, recursive := true)"
+        "select vendor_call_id, unnest(unmapped_values, recursive := true)"
         " from staging.evovoice__calls order by all"
     )
     said = {**odd, "members.role": "Spy"}

@@ -95,7 +95,7 @@ def test_an_account_says_what_its_comma_and_its_point_mean(tmp_path: Path) -> No
         rows = warehouse.query("select vendor_call_id, cost_total from fact_calls")
         costs = {row["vendor_call_id"]: row["cost_total"] for row in rows}
         listed = warehouse.query(
-            "select value from ops.unknown_values where field = 'charge'"
+            "select value from ops.unmapped_values where field = 'charge'"
         )
         found[separator] = (
             [costs[one] and f"{costs[one].normalize():f}" for one in charges],

@@ -4,8 +4,10 @@
 -- @column vendor: its name in the configuration
 -- @column account: the account's alias in the configuration
 -- @column currency: ISO 4217, as configured; NULL = the vendor says it, or its usual one
--- @column time_zone: IANA name, as configured, to tell its calls by their local hour; NULL = not configured. Times are UTC in every table
--- @column region: ISO 3166-1 alpha-2, as configured, whose national form its phone numbers are read in; NULL = not configured, such numbers stay unread
+-- @column time_zone: IANA name, as configured, to show its calls by their local hour; NULL = not
+--     configured. Times are UTC in every table
+-- @column region: ISO 3166-1 alpha-2, as configured, whose national form its phone numbers are read
+--     in; NULL = not configured, such numbers stay unread
 -- @column has_rate_card: whether configured prices apply to it, today or once
 select
     accounts.vendor,

@@ -9,7 +9,7 @@
 -- @column from_currency: ISO 4217
 -- @column to_currency: ISO 4217, the reporting currency
 -- @column rate: units of to_currency for one of from_currency, rounded half up
--- @column source: who published it, and how it was derived where it was; NULL = not told
+-- @column source: who published it, and how it was derived where it was; NULL = not known
 with pairs as (
     -- In whole numbers, for DuckDB divides decimals as floats.
     select

@@ -1,4 +1,5 @@
--- One row per configured rate card: the price of a component of the calls of an account in one direction.
+-- One row per configured rate card: the price of a component of the calls of an account in one
+-- direction.
 -- @former_name main.rate_cards
 -- @key vendor, account, direction, component, valid_from
 -- @not_null unit, increment, minimum, unit_price, base_cost, allowance, currency, overrides

@@ -1,7 +1,7 @@
 -- One row per call that shares an allowance with one that is computed again.
--- An allowance is one of a card and UTC month: a call that came, changed, vanished or got
--- no price moves the prices of the later ones. Where it was is known from its fact; where
--- it is now lies within a day of its record's time.
+-- An allowance belongs to a rate card and a UTC month. A call that is new, changed or
+-- deleted changes the prices of the later calls of that month. The month it was in is that
+-- of its row in fact_calls; the month it is in now is within a day of its record's time.
 with moments as (
     select
         vendor,

@@ -8,6 +8,11 @@
 select
     vendor || ':' || account || ':' || vendor_call_id as call_key,
     vendor || ':' || account || ':' || vendor_queue_id as queue_key,
-    seq,
-    queue_name
+    row_number() over (
+        partition by vendor, account, vendor_call_id
+        order by min(seq)
+    )::integer as seq,
+    arg_min(queue_name, seq) as queue_name
 from staging.queues
+where vendor_queue_id is not null
+group by vendor, account, vendor_call_id, vendor_queue_id

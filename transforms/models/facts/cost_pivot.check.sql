@@ -1,4 +1,5 @@
--- A call's cost columns are the pivot of its leaf lines, and with the unallocated rest they are its total.
+-- A call's cost columns are the pivot of its leaf lines, and with the unallocated rest they are its
+-- total.
 with lines as (
     select
         call_key,

@@ -1,8 +1,8 @@
--- One row per cost line of a call: the vendor's, then those that rate cards make.
--- Where there are some of these, the vendor's stand beside them and are not summed.
+-- One row per cost line of a call: first the vendor's, then those of rate cards. Where a
+-- rate card prices a call, the vendor's lines are no leaves, so that they are not summed.
 -- @key vendor, account, vendor_call_id, line_no
 -- @not_null component, is_leaf, has_rate_card
-with carded as (
+with priced_by_card as (
     select
         vendor,
         account,
@@ -11,7 +11,7 @@ with carded as (
     group by all
 ),
 
-given as (
+vendor_lines as (
     select
         costs.vendor,
         costs.account,
@@ -27,19 +27,19 @@ given as (
         costs.unit,
         costs.unit_price,
         costs.source,
-        costs.is_leaf and carded.vendor is null as is_leaf,
+        costs.is_leaf and priced_by_card.vendor is null as is_leaf,
         costs.billed_at,
         costs.vendor_transaction_id,
         false as has_rate_card
     from staging.costs as costs
-    left join carded
+    left join priced_by_card
         on
-            costs.vendor = carded.vendor
-            and costs.account = carded.account
-            and costs.vendor_call_id = carded.vendor_call_id
+            costs.vendor = priced_by_card.vendor
+            and costs.account = priced_by_card.account
+            and costs.vendor_call_id = priced_by_card.vendor_call_id
 ),
 
-rated as (
+card_lines as (
     select
         vendor,
         account,
@@ -68,7 +68,7 @@ rated as (
 )
 
 select *
-from given
+from vendor_lines
 union all
 select *
-from rated
+from card_lines

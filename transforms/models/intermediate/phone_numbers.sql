@@ -20,7 +20,7 @@ with written as (
     where business_number is not null
 ),
 
-readings as (
+parsed_numbers as (
     select
         written.vendor,
         written.account,
@@ -28,7 +28,7 @@ readings as (
         coalesce(formats.has_named_users, false) as has_named_users,
         phone_number(
             written.number, accounts.region, coalesce(formats.omits_plus, false)
-        ) as reading
+        ) as parsed
     from written
     left join config.accounts as accounts
         on written.vendor = accounts.vendor and written.account = accounts.account
@@ -36,17 +36,17 @@ readings as (
 )
 
 select
-    readings.vendor,
-    readings.account,
-    readings.number,
-    readings.reading.e164,
+    parsed_numbers.vendor,
+    parsed_numbers.account,
+    parsed_numbers.number,
+    parsed_numbers.parsed.e164,
     case
         when
-            readings.has_named_users
-            and readings.reading.kind = 'unknown'
-            and regexp_full_match(readings.number, '[A-Za-z][\w.-]*')
+            parsed_numbers.has_named_users
+            and parsed_numbers.parsed.kind = 'unknown'
+            and regexp_full_match(parsed_numbers.number, '[A-Za-z][\w.-]*')
             then 'internal'
-        else readings.reading.kind
+        else parsed_numbers.parsed.kind
     end as kind,
-    readings.reading.country
-from readings
+    parsed_numbers.parsed.country
+from parsed_numbers

@@ -3,10 +3,10 @@
 -- come; where one of the call's cards overrides, the vendor's price is set aside and all
 -- of them count. Of several cards of a component that are valid the latest one counts.
 -- Within a card and UTC month, calls use the allowance up in the order of their start.
--- One that is gone has used nothing of it: its own price is that at its place.
+-- A deleted call uses nothing of it; its own price is the one at its place in that order.
 -- @key vendor, account, vendor_call_id, component
 -- @not_null item, month, currency, unit, unit_price, quantity, billable, list_amount, amount
-with own as (
+with vendor_lines as (
     select
         vendor,
         account,
@@ -17,7 +17,7 @@ with own as (
     group by all
 ),
 
-carded as (
+with_rate_card as (
     select
         cards.*,
         calls.vendor_call_id,
@@ -26,10 +26,10 @@ carded as (
         -- Sizes are in whole microseconds, or millionths of a call: exact, and DuckDB
         -- divides decimals as floats.
         (coalesce(calls.billed_seconds, calls.total_seconds) * 1000000)::hugeint as length,
-        coalesce(own.line_count, 0) as line_count,
+        coalesce(vendor_lines.line_count, 0) as line_count,
         calls.cost_status = 'final' or calls.reported_cost is not null
-        or coalesce(own.is_priced, false) as has_price,
-        deleted.record_id is not null as is_gone
+        or coalesce(vendor_lines.is_priced, false) as has_price,
+        deleted.record_id is not null as is_deleted
     from staging.calls as calls
     inner join config.rate_cards as cards
         on
@@ -38,11 +38,11 @@ carded as (
             and calls.direction = cards.direction
             and (calls.started_at at time zone 'UTC')::date
             between cards.valid_from and coalesce(cards.valid_to, 'infinity'::date)
-    left join own
+    left join vendor_lines
         on
-            calls.vendor = own.vendor
-            and calls.account = own.account
-            and calls.vendor_call_id = own.vendor_call_id
+            calls.vendor = vendor_lines.vendor
+            and calls.account = vendor_lines.account
+            and calls.vendor_call_id = vendor_lines.vendor_call_id
     left join inputs.deleted as deleted
         on
             calls.vendor = deleted.vendor
@@ -72,7 +72,7 @@ measured as (
             when unit = 'call' then 1000000
             else (greatest(length, least) + step - 1) // step * step
         end::hugeint as used
-    from carded
+    from with_rate_card
     qualify
         not has_price
         or bool_or(overrides) over (partition by vendor, account, vendor_call_id)
@@ -82,7 +82,7 @@ counted as (
     select
         *,
         coalesce(
-            sum(used) filter (where not is_gone) over (
+            sum(used) filter (where not is_deleted) over (
                 partition by vendor, account, direction, component, valid_from, month
                 order by started_at, vendor_call_id
                 rows between unbounded preceding and 1 preceding

@@ -27,14 +27,16 @@
 -- @column transferred_calls [calls]: of them transferred
 -- @column bot_calls [calls]: of them handled by a bot
 -- @column settled_calls [calls]: of them that will not change any more
--- @column queued_calls [calls]: inbound calls that a queue is known to have held
+-- @column queued_calls [calls]: inbound calls that are known to have waited in a queue
 -- @column abandoned_queued_calls [calls]: of queued_calls abandoned in the queue
--- @column offered_calls [calls]: inbound calls that came as far as asking for somebody: not open, not unknown, not canceled, and not ended in self service
+-- @column offered_calls [calls]: inbound calls that came as far as asking for somebody: not open,
+--     not unknown, not canceled, and not ended in self service
 -- @column abandoned_offered_calls [calls]: of offered_calls abandoned before anybody answered
 -- @column answered_or_abandoned_calls [calls]: of offered_calls answered, or abandoned before
 -- @column waited_calls [calls]: of queued_calls those whose wait is known
 -- @column answered_waited_calls [calls]: of waited_calls answered
--- @column answered_in_time_calls [calls]: of answered_waited_calls answered after at most service_level_seconds (as configured, 20 unless told) in queues
+-- @column answered_in_time_calls [calls]: of answered_waited_calls answered after at most
+--     service_level_seconds (as configured, 20 by default) in queues
 -- @column timed_calls [calls]: calls whose length is known: the denominator of total_seconds
 -- @column total_seconds [seconds]: sum over timed_calls; NULL = there are none
 -- @column queue_seconds [seconds]: sum where reported; NULL = nowhere

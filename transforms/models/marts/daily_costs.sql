@@ -1,11 +1,13 @@
--- One row per date, vendor, account, component and currency; the components of a day sum to its total.
+-- One row per date, vendor, account, component and currency; the components of a day sum to its
+-- total.
 -- @key call_date, vendor, account, component, currency
 -- @nullable call_date
 -- @not_null vendor, account, component, amount, calls, lines
 -- @column call_date: in the reporting time zone; NULL = the start is not known
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
--- @column component: as in fact_call_costs, or unallocated: the part of a total that no line explains
+-- @column component: as in fact_call_costs, or unallocated: the part of a total that no line
+--     explains
 -- @column currency: ISO 4217
 -- @column calls [calls]: calls with such a line
 -- @column lines [lines]: priced leaf lines

@@ -1,26 +1,34 @@
--- One row per month, vendor account and item of its price list, or rate card: what is paid whatever is called, and what was called.
--- A rate card is an item of its own, for each vendor. Deleted and unrated calls do not
--- count.
+-- One row per month, vendor account and item of its price list, or rate card: what is paid whatever
+-- is called, and what was called. A rate card is an item of its own, for each vendor. Deleted and
+-- unrated calls do not count.
 -- @kind table
 -- @former_name main.account_months
 -- @key month, vendor, account, vendor_account, item
 -- @nullable vendor_account
 -- @not_null currency
--- @check vendor_account is not null or abs(billable_units - greatest(units - allowance, 0)) <= (calls + 1) * 0.000001
+-- @check vendor_account is not null or abs(billable_units - greatest(units - allowance, 0)) <=
+--     (calls + 1) * 0.000001
 -- @column month: its first day, in UTC
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
--- @column vendor_account: the vendor's own number of the account; a login may have several; NULL = it is a rate card
--- @column item: what the price list calls it: base for the account itself, else in its own words; of a rate card its direction, component and first day
+-- @column vendor_account: the vendor's own number of the account; a login may have several; NULL =
+--     it is a rate card
+-- @column item: what the price list calls it: base for the account itself, else in its own words;
+--     of a rate card its direction, component and first day
 -- @column currency: ISO 4217
--- @column base_cost [currency]: paid once in the month, and part of no call; NULL = the list has none, or another rate card followed in the month
+-- @column base_cost [currency]: paid once in the month, and part of no call; NULL = the list has
+--     none, or another rate card followed in the month
 -- @column allowance [unit]: units of the month that cost nothing; NULL = there are no units
 -- @column calls [calls]: rated calls; NULL = it is the base
--- @column unit: second, minute or call, as the allowance and the units are counted in; NULL = it is the base
--- @column minutes [minutes]: minutes of them, each call's rounded up; NULL = it is the base, or a rate card
--- @column units [unit]: what they used; on a price list minutes times its multiplier; NULL = it is the base
+-- @column unit: second, minute or call, as the allowance and the units are counted in; NULL = it is
+--     the base
+-- @column minutes [minutes]: minutes of them, each call's rounded up; NULL = it is the base, or a
+--     rate card
+-- @column units [unit]: what they used; on a price list minutes times its multiplier; NULL = it is
+--     the base
 -- @column billable_units [unit]: units beyond the allowance; NULL = it is the base
--- @column usage_cost [currency]: what those cost: the part of cost_total of the calls that the item makes; NULL = it is the base
+-- @column usage_cost [currency]: what those cost: the part of cost_total of the calls that the item
+--     makes; NULL = it is the base
 with used as (
     select
         rated.month,

@@ -1,5 +1,5 @@
 -- One row per stored record that a run missed, and per change of what is thought of it.
--- A record is deleted by proof only: two complete, believable readings of different runs, at
+-- A record is deleted by proof only: two complete, believable reads of different runs, at
 -- least 20 hours apart, that both miss it, while no other window has it.
 -- @key vendor, account, record, record_id, read_at
 -- @accepted state: suspected, doubted, deleted, present, lapsed
@@ -8,10 +8,12 @@
 -- @column account: as in fact_calls
 -- @column record: the raw table of the record
 -- @column record_id: the vendor's identifier, as in fact_calls.vendor_call_id for a call
--- @column read_at: start of the reading that missed it, or of the run that ended the suspicion, UTC
+-- @column read_at: start of the read that missed it, or of the run that ended the suspicion, UTC
 -- @column event_at: the record's own time as it is stored, UTC
--- @column since: when the reading began that this state counts from, UTC
--- @column state: suspected (missing once, its window is read again in the next run), doubted (missing in a reading that is not believed, the window stays open), deleted, present (it was listed again), lapsed (its vendor can show neither any more)
+-- @column since: when the read began that this state counts from, UTC
+-- @column state: suspected (missing once, its window is read again in the next run), doubted
+--     (missing in a read that is not believed, the window stays open), deleted, present (it was
+--     listed again), lapsed (its vendor can show neither any more)
 -- @column load_id: the load that wrote it
 select
     absences.vendor,

@@ -1,17 +1,22 @@
 -- One row per field of a call's record that was another when the record was read again.
--- The fields are the vendor's own, at any depth. What the vendor tells no more, be it
--- erased, is not repeated here.
+-- The fields are the vendor's own, at any depth. A value that the newest version does
+-- not have any more, such as an erased one, is left out.
 -- @kind incremental call_key
 -- @key call_key, record, field, seen_at
 -- @not_null is_withheld, is_late, load_id
 -- @column call_key: the call
 -- @column record: the raw table of the record: a vendor may have several of a call
--- @column field: path in the record, such as calls[0].cost; is_deleted where its vendor no longer listed it, or listed it again
--- @column seen_at: when the new value was first read, UTC; it changed between that and the read before
--- @column old: the value before, at most 200 characters; NULL = the field was null or not there, or is_withheld
--- @column new: the value since, at most 200 characters; NULL = the field is null or not there any more, or is_withheld
+-- @column field: path in the record, such as calls[0].cost; is_deleted where its vendor no longer
+--     listed it, or listed it again
+-- @column seen_at: when the new value was first read, UTC; it changed between that and the read
+--     before
+-- @column old: the value before, at most 200 characters; NULL = the field was null or not there, or
+--     is_withheld
+-- @column new: the value since, at most 200 characters; NULL = the field is null or not there any
+--     more, or is_withheld
 -- @column is_withheld: whether a value is left out, as the newest version has none in this field
--- @column is_late: whether the call had passed its settle horizon, and so may have counted as settled before its time
+-- @column is_late: whether the call had passed its settle horizon, and so may have counted as
+--     settled before its time
 -- @column load_id: the load that brought the new value
 with recursive repeated as (
     select
@@ -53,7 +58,7 @@ versions as (
 
 -- The fields of the records, a level of them at a time. An object or a list whose text is
 -- the same in all versions is not opened, so that a large record costs what changed in it.
--- The first letter of a part says what it is without reading all of it.
+-- The first character of a part shows its type without reading all of it.
 parts as (
     select
         call_key,
@@ -98,7 +103,7 @@ leaves as (
         version_no = version_count as is_newest,
         substr(field, 2) as field,
         if(part[1] = '"', part ->> '$', part) as whole,
-        left(whole, 200) as said,
+        left(whole, 200) as value,
         if(length(whole) > 200, md5(whole), null) as digest
     from parts
     where part[1] not in ('{', '[', 'n')
@@ -110,7 +115,7 @@ newest as (
         record,
         field
     from leaves
-    where is_newest and said != ''
+    where is_newest and value != ''
 ),
 
 sides as (
@@ -131,8 +136,8 @@ pairs as (
         record,
         version_no,
         field,
-        any_value(said) filter (where not is_new) as was,
-        any_value(said) filter (where is_new) as now_is
+        any_value(value) filter (where not is_new) as was,
+        any_value(value) filter (where is_new) as now_is
     from sides
     group by all
     having
@@ -141,12 +146,12 @@ pairs as (
         is distinct from any_value(digest) filter (where is_new)
 ),
 
-told as (
+shown as (
     select
         pairs.* exclude (was, now_is),
-        newest.field is null and (pairs.was != '' or pairs.now_is != '') as has_untold,
-        if(has_untold, null, pairs.was) as was,
-        if(has_untold, null, pairs.now_is) as now_is
+        newest.field is null and (pairs.was != '' or pairs.now_is != '') as is_withheld,
+        if(is_withheld, null, pairs.was) as was,
+        if(is_withheld, null, pairs.now_is) as now_is
     from pairs
     left join newest
         on
@@ -157,24 +162,24 @@ told as (
 
 fields as (
     select
-        told.call_key,
-        told.record,
-        told.field,
+        shown.call_key,
+        shown.record,
+        shown.field,
         versions.fetched_at as seen_at,
-        told.was as old,
-        told.now_is as new,
-        coalesce(told.has_untold, false) as is_withheld,
+        shown.was as old,
+        shown.now_is as new,
+        coalesce(shown.is_withheld, false) as is_withheld,
         versions.load_id
-    from told
+    from shown
     inner join versions
         on
-            told.call_key = versions.call_key
-            and told.record = versions.record
-            and told.version_no = versions.version_no
+            shown.call_key = versions.call_key
+            and shown.record = versions.record
+            and shown.version_no = versions.version_no
             and versions.version_no > 1
 ),
 
--- Of the records that were ever found deleted: each reading that has it or not.
+-- Of the records that were ever found deleted: each read that has it or not.
 found as (
     select
         vendor || ':' || account || ':' || record_id as call_key,

@@ -1,8 +1,8 @@
--- One row per vendor account and UTC day, from the first day ever asked for to that of the clock: whether all of it was read.
--- The state is the worst of the account's required streams, of those that list all of the
--- day by now; today is partial once something of it is read. A day without calls is
--- complete with 0 records; one that was not loaded has no count, NULL. The records are as
--- the vendor lists them by their own time: a record that two streams list counts once.
+-- One row per vendor account and UTC day, from the first day ever requested until today: whether
+-- all of it was read. The state is the worst of the account's required streams, of those that list
+-- all of the day by now; today is partial once something of it is read. A day without calls is
+-- complete with 0 records; one that was not loaded has no count, NULL. The records are as the
+-- vendor lists them by their own time: a record that two streams list counts once.
 -- @key vendor, account, day
 -- @accepted state: complete, partial, missing, unreachable, in_future
 -- @not_null state, is_settled
@@ -10,9 +10,11 @@
 -- @column account: as in fact_calls
 -- @column day: UTC day
 -- @column state: complete, partial, missing, unreachable (the vendor serves it no more), in_future
--- @column is_settled: whether it was read completely after its lookback, so that it is not read again
--- @column records [records]: as the vendor lists them by their own time; 0 = an empty day; NULL = not loaded, or only as part of a window over several days
--- @column last_read_at: start of the last complete reading of any part of it, UTC; NULL = none
+-- @column is_settled: whether it was read completely after its lookback, so that it is not read
+--     again
+-- @column records [records]: as the vendor lists them by their own time; 0 = an empty day; NULL =
+--     not loaded, or only as part of a window over several days
+-- @column last_read_at: start of the last complete read of any part of it, UTC; NULL = none
 select
     days.vendor,
     days.account,

@@ -1,5 +1,5 @@
--- One row per vendor account, required stream and UTC day, from the first day ever asked for.
--- complete: complete readings cover the whole day, in any pieces, whatever failed since;
+-- One row per vendor account, required stream and UTC day, from the first day ever requested.
+-- complete: complete reads cover the whole day, in any pieces, whatever failed since;
 -- unreachable: they do so only together with what the vendor serves no more; partial: they
 -- cover a part of it; in_future: none yet, and the stream does not list all of it by now.
 -- @key vendor, account, stream, day
@@ -11,11 +11,14 @@
 -- @column day: UTC day
 -- @column state: complete, partial, missing, unreachable (the vendor serves it no more), in_future
 -- @column is_over: whether the stream lists all of the day by now
--- @column is_settled: whether it was read completely after its lookback, so that it is not read again
--- @column is_by_event_time: whether its windows have the records of their own time, not those changed or billed in it
--- @column records [records]: 0 = an empty day; NULL = not loaded, or only as part of a window over several days
--- @column last_read_at: start of the last complete reading of any part of it, UTC; NULL = none
-with asked as (
+-- @column is_settled: whether it was read completely after its lookback, so that it is not read
+--     again
+-- @column is_by_event_time: whether its windows have the records of their own time, not those
+--     changed or billed in it
+-- @column records [records]: 0 = an empty day; NULL = not loaded, or only as part of a window over
+--     several days
+-- @column last_read_at: start of the last complete read of any part of it, UTC; NULL = none
+with requested as (
     select
         windows.vendor,
         windows.account,
@@ -42,18 +45,18 @@ days as (
         build_info.as_of,
         unnest(
             generate_series(
-                date_trunc('day', asked.first_at),
-                -- Nobody asks for an account that is not configured any more.
+                date_trunc('day', requested.first_at),
+                -- An account that is not configured any more is not read any more.
                 case
                     when streams.is_configured then build_info.as_of
-                    else least(asked.last_at, build_info.as_of)
+                    else least(requested.last_at, build_info.as_of)
                 end,
                 interval 1 day
             )
         ) as midnight
     from ops.streams as streams
-    inner join asked
-        on streams.vendor = asked.vendor and streams.account = asked.account
+    inner join requested
+        on streams.vendor = requested.vendor and streams.account = requested.account
     cross join ops.build_info as build_info
     where streams.is_required
 )

@@ -10,7 +10,8 @@
 -- @column reason: why it could not be read
 -- @column payload: the bytes that came; may be personal
 -- @column fetched_at: when, UTC
--- @column is_open: whether no complete reading of its window came later, which would have it as a row of its own if it still could not be read
+-- @column is_open: whether no complete read of its window came later, which would have it as a row
+--     of its own if it still could not be read
 select
     stored.vendor,
     stored.account,

@@ -1,5 +1,5 @@
--- One row per window of a vendor stream: the vendor's own total against the rows read, at its last reading.
--- An answer that the account may not read it is not a reading.
+-- One row per window of a vendor stream: the vendor's own total against the rows read, at its last
+-- read. A window that the vendor does not serve, or not to this account, is left out.
 -- @key vendor, account, stream, window_start
 -- @accepted verdict: matched, mismatched, vendor_counts_more, no_total, not_read
 -- @not_null window_end, state, verdict, read_at
@@ -8,12 +8,14 @@
 -- @column stream: what the vendor lists in such windows
 -- @column window_start: first moment that belongs to the window, UTC
 -- @column window_end: first moment after it, UTC
--- @column state: of the last reading: complete, partial, failed
+-- @column state: of the last read: complete, partial, failed
 -- @column vendor_total [records]: the vendor's own count; NULL = it gives none
 -- @column rows_distinct [records]: different records that were read; NULL = none could be read
--- @column rows_quarantined [records]: records kept aside, for they could not be read; NULL = none could be read
--- @column verdict: matched, mismatched, vendor_counts_more (than it lists, however finely it is asked), no_total (the vendor gives none), not_read (the reading failed)
--- @column read_at: start of the last reading, UTC
+-- @column rows_quarantined [records]: records kept aside, for they could not be read; NULL = none
+--     could be read
+-- @column verdict: matched, mismatched, vendor_counts_more (than it lists, however finely it is
+--     asked), no_total (the vendor gives none), not_read (the reading failed)
+-- @column read_at: start of the last read, UTC
 select
     vendor,
     account,

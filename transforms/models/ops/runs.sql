@@ -1,6 +1,7 @@
 -- One row per run and vendor; an empty vendor stands for the build of all of them.
 -- @key run_no
--- @not_null started_at, command, vendor, windows, planned, records, changed, quarantined, pending, settled, deleted, restored, requests, retries, seconds, outcome
+-- @not_null started_at, command, vendor, windows, planned, records, changed, quarantined, pending,
+--     settled, deleted, restored, requests, retries, seconds, outcome
 -- @accepted outcome: complete, incomplete, failed
 -- @column run_no: number of the row, in the order of the runs
 -- @column started_at: when the run began, UTC

@@ -1,10 +1,10 @@
 -- One row per vendor account: how long after its end a call was last seen to change.
 -- A price, an end, an analysis: what a lookback must wait for. Counted are settled calls
 -- that were watched from the start, at most 2 days after their end; a call first seen by a
--- backfill tells nothing. A call that never changed since was final at first sight and
--- counts as 0. A change is dated by the read that saw it, so that a lag is up to a night
--- too long; and no lag is longer than the watch: after the lookback only calls whose end
--- or price is pending are asked for again, until they settle.
+-- backfill shows nothing. A call that never changed since was final at first sight and
+-- counts as 0. A change is dated by the read that saw it, so that a lag is too long
+-- by up to the time between two runs. No lag is longer than the calls are read again:
+-- after the lookback only those whose end or price is pending are, until they are final.
 -- @former_name main.settlement_lag
 -- @key vendor, account
 -- @not_null calls_watched, calls_changed
@@ -12,12 +12,15 @@
 -- @column account: as in fact_calls
 -- @column calls_watched [calls]: settled calls first seen within 2 days after their end
 -- @column calls_changed [calls]: of them seen to change since
--- @column lag_p50_hours [hours]: half of the watched calls were final by then; NULL = none was watched
+-- @column lag_p50_hours [hours]: half of the watched calls were final by then; NULL = none was
+--     watched
 -- @column lag_p90_hours [hours]: 90 % of them were; NULL = none was watched
 -- @column lag_p99_hours [hours]: 99 % of them were; NULL = none was watched
 -- @column lag_max_hours [hours]: all of them were; NULL = none was watched
--- @column lookback_days [days]: for how long after its end a window is read again, as configured; the shortest of the streams that list a call from its first day on; NULL = no such stream
--- @column lookback_days_justified [days]: the least whole days that cover lag_max_hours; NULL = none was watched
+-- @column lookback_days [days]: for how long after its end a window is read again, as configured;
+--     the shortest of the streams that list a call from its first day on; NULL = no such stream
+-- @column lookback_days_justified [days]: the least whole days that cover lag_max_hours; NULL =
+--     none was watched
 with watched as (
     select
         vendor,

@@ -1,4 +1,5 @@
--- One row per day and currency with an exchange rate in force: the last one published on that day or up to seven days before.
+-- One row per day and currency with an exchange rate in force: the last one published on that day
+-- or up to seven days before.
 -- @kind table
 -- @former_name ops.fx_days
 -- @key day, from_currency

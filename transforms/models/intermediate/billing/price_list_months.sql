@@ -1,6 +1,6 @@
--- One row per month, account of a vendor's with a price list, and item of it, as rated in that month.
--- A month goes by the last list read in it, as its calls do; the first has the first list
--- or rated call.
+-- One row per month, account of a vendor's with a price list, and item of it, as rated in that
+-- month. A month goes by the last list read in it, as its calls do; the first has the first list or
+-- rated call.
 -- @kind table
 -- @former_name ops.price_list_months
 -- @key month, vendor, account, vendor_account, item

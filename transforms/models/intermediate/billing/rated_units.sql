@@ -1,5 +1,6 @@
--- One row per call and item of a monthly price list, or rate card, that it was rated from: what it used of the month.
--- A call that rate cards price instead of its vendor's list uses nothing of that.
+-- One row per call and item of a monthly price list, or rate card, that it was rated from: what it
+-- used of the month. A call that rate cards price instead of its vendor's list uses nothing of
+-- that.
 -- @kind incremental call_key
 -- @former_name ops.rated_units
 -- @key call_key, item

@@ -1,5 +1,5 @@
--- One row per reading of a window and UTC day it reaches into: which part of the day it read.
--- A reading counts as complete, as settled (it began a lookback after the window's end, so
+-- One row per read of a window and UTC day it reaches into: which part of the day it read.
+-- A read counts as complete, as settled (it began a lookback after the window's end, so
 -- it is the last one planned), and as reached, with those that the vendor serves no more.
 select
     windows.vendor,

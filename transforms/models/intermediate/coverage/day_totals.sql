@@ -1,6 +1,6 @@
 -- One row per vendor account, stream and UTC day of which something was read: how much of it.
--- Readings overlap and repeat: each adds what those before it in the day left open. The
--- records are those of the windows that lie in no other window, each at its last reading;
+-- Reads overlap and repeat: each adds what those before it in the day left open. The
+-- records are those of the windows that lie in no other window, each at its last read;
 -- windows that only overlap count their common part twice.
 with classes as (
     select
@@ -74,7 +74,7 @@ counts as (
         account,
         stream,
         midnight,
-        -- Of a window over several days nobody knows on which its records are.
+        -- Of a window over several days it is not known on which its records are.
         case
             when bool_and(part_start = window_start and part_end = window_end)
                 then sum(records)

@@ -85,7 +85,7 @@ select
             lambda x: x[2] not in ('', 'NULL') and x[3] is null
         ),
         lambda x: struct_pack(field := concat_ws('.', 'billingSettings', x[1]), value := x[2])
-    ) as unknown_values,
+    ) as unmapped_values,
     fetched_at,
     load_no
 from priced

@@ -1,7 +1,7 @@
 -- One row per session that is a call; chats and faxes are none.
 -- Of the duration only the whole is known, and no parent is named.
 -- @key account, vendor_call_id
--- @not_null direction, started_at, outcome, outcome_stage, cost_status, unknown_values
+-- @not_null direction, started_at, outcome, outcome_stage, cost_status, unmapped_values
 -- @column vendor_call_id: id
 -- @column direction: direction
 -- @column started_at: dateCreated
@@ -49,7 +49,7 @@ with voice as (
     where is_call
 ),
 
-judged as (
+with_outcome as (
     select
         voice.*,
         words.outcome as known_outcome,
@@ -118,12 +118,12 @@ select
     end as cost_status,
     nullif(calls.session['answeredByName'], '') as agent_name,
     nullif(calls.session['holdQueueName'], '') as queue_name,
-    doubts.unknown_values,
+    unmapped.unmapped_values,
     calls.first_loaded_at,
     calls.last_loaded_at,
     calls.load_id
-from judged as calls
+from with_outcome as calls
 left join staging.evovoice__costs as costs
     on calls.account = costs.account and calls.vendor_call_id = costs.vendor_call_id
-inner join staging.evovoice__unknown_values as doubts
-    on calls.account = doubts.account and calls.vendor_call_id = doubts.vendor_call_id
+inner join staging.evovoice__unmapped_values as unmapped
+    on calls.account = unmapped.account and calls.vendor_call_id = unmapped.vendor_call_id

@@ -5,7 +5,8 @@
 -- @column line_no: always 1
 -- @column component: all of it is telephony
 -- @column vendor_component: inboundVoiceCalls or outboundVoiceCalls, by the direction
--- @column amount: minutes beyond the month's allowance times unitCost of the account's billingSettings
+-- @column amount: minutes beyond the month's allowance times unitCost of the account's
+--     billingSettings
 -- @column list_amount: all minutes times unitCost
 -- @column discount_amount: what the allowance saved
 -- @column currency: the configured currency, else USD

@@ -1,4 +1,4 @@
--- One row per voice session that was held in a queue, of which only the name is known.
+-- One row per voice session that waited in a queue, of which only the name is known.
 -- @key account, vendor_call_id, vendor_queue_id
 -- @column seq: a session names one queue
 -- @column vendor_queue_id: holdQueueName

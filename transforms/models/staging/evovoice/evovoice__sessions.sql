@@ -1,8 +1,8 @@
 -- One row per session, be it a call, a chat or a fax: its newest version, opened.
 -- A version without a time of change counts as late as the ones before it.
 -- The sessions of a month belong together, for they share an allowance.
--- `misshapen` names what is not a list of objects, with the JSON type that came instead,
--- and tells of a key that stands twice: the first counts.
+-- `unmapped_values` has what is not the list or object that it must be, with the JSON type
+-- that came instead, and a key that stands twice: the first counts.
 -- @key account, record_id
 -- @rebuild_group date_trunc('month', event_at at time zone 'UTC')
 -- @unused id, dateCreated, dateLastModified, createdBy, lastModifiedBy, accountName,
@@ -85,8 +85,8 @@ select
             )
         ],
         lambda x: x['value'] != 'NULL'
-    ) as misshapen,
-    -- A word that nobody knows may be a call: it is shown as one, and told of.
+    ) as unmapped_values,
+    -- An unknown channel may be a call: it is shown as one, and as an unmapped value.
     coalesce(session['channel'], '') not in ('Chat', '1', 'Fax', '2') as is_call,
     event_at as created_at,
     nullif(payload ->> '$.dateLastModified', '') as modified,

@@ -1,8 +1,8 @@
 -- One row per call that the account's price list covers: its minutes, and which of them
 -- lie beyond the allowance. The billing settings are read literally (evovoice.md,
 -- section 8): within an account, UTC month and item, calls use the allowance up in the
--- order of their creation. One that is gone has used nothing of it: its own price is that
--- at its place in the order.
+-- order of their creation. A deleted one uses nothing of it; its own price is
+-- the one at its place in that order.
 -- @key account, record_id
 -- @not_null item, month, minutes
 with voice as (
@@ -22,7 +22,7 @@ with voice as (
                 (epoch_us(sessions.completed_at) - epoch_us(sessions.created_at) + 59999999)
                 // 60000000
         end::decimal(18, 0) as minutes,
-        deleted.record_id is not null as is_gone
+        deleted.record_id is not null as is_deleted
     from staging.evovoice__sessions as sessions
     left join inputs.deleted as deleted
         on
@@ -40,7 +40,7 @@ used as (
         *,
         (month + interval 1 month) at time zone 'UTC' as month_end,
         coalesce(
-            sum(minutes) filter (where not is_gone) over (
+            sum(minutes) filter (where not is_deleted) over (
                 partition by account, account_id, month, item
                 order by created_at, record_id
                 rows between unbounded preceding and 1 preceding

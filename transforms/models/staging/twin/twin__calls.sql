@@ -1,7 +1,7 @@
 -- One row per TWIN call. Its cost counts once it is billed: the 0 before is not a price.
--- One that is not billed by the settle horizon has none; a later bill is still heard of.
+-- One that is not billed by the settle horizon has none; a later bill still counts.
 -- @key account, vendor_call_id
--- @not_null direction, outcome, outcome_stage, cost_status, is_erased, unknown_values
+-- @not_null direction, outcome, outcome_stage, cost_status, is_erased, unmapped_values
 -- @accepted cost_status: none, pending, final
 -- @column vendor_call_id: callId
 -- @column direction: the list has inbound calls only
@@ -9,7 +9,7 @@
 -- @column ended_at: finishedAt, unless before the start
 -- @column customer_number: callingNumber
 -- @column business_number: number
--- @column outcome: status, by seeds/outcomes.csv; without one, duration or finishedAt tell
+-- @column outcome: status, by seeds/outcomes.csv; without one, duration or finishedAt show it
 -- @column outcome_stage: as outcome
 -- @column vendor_outcome: status
 -- @column hangup_by: hungUpBy
@@ -26,7 +26,8 @@
 -- @column is_recorded: recordPath
 -- @column reported_cost: totalCost, once billed
 -- @column currency: the configured currency, else RUB: the vendor sends none
--- @column cost_status: final with billedAt, pending without it until the settle horizon, and longer where it is not a time
+-- @column cost_status: final with billedAt, pending without it until the settle horizon, and longer
+--     where it is not a time
 -- @column sentiment: emotion
 -- @column nps: nps
 -- @column is_erased: depersonalized
@@ -69,7 +70,7 @@ with typed as (
             cost != 0 or try_cast(record['totalCost'] as double) = 0, cost, null
         )::decimal(18, 6) as total_cost,
         is_billed,
-        tells_billing,
+        reports_billing,
         coalesce(has_unread_billing, false) as has_unread_billing,
         is_erased,
         first_loaded_at,
@@ -106,8 +107,8 @@ select
     if(typed.is_billed, typed.total_cost, null) as reported_cost,
     case when typed.is_billed then coalesce(accounts.currency, 'RUB') end as currency,
     case
-        when typed.is_billed and typed.tells_billing then 'final'
-        -- It was billed, at a time that nobody can read: what it cost is open.
+        when typed.is_billed and typed.reports_billing then 'final'
+        -- It was billed, at a time that cannot be read: its cost may still change.
         when typed.has_unread_billing then 'pending'
         when run.now >= coalesce(typed.ended_at, typed.started_at) + accounts.settle_after
             then if(typed.is_billed, 'final', 'none')
@@ -116,15 +117,15 @@ select
     nullif(typed.record['emotion'], '') as sentiment,
     nullif(typed.record['nps'], '') as nps,
     typed.is_erased,
-    unknown.unknown_values,
+    unmapped.unmapped_values,
     typed.first_loaded_at,
     typed.last_loaded_at,
     typed.load_id
 from typed
-inner join staging.twin__unknown_values as unknown
+inner join staging.twin__unmapped_values as unmapped
     on
-        typed.account = unknown.account
-        and typed.vendor_call_id = unknown.vendor_call_id
+        typed.account = unmapped.account
+        and typed.vendor_call_id = unmapped.vendor_call_id
 left join config.accounts as accounts
     on accounts.vendor = 'twin' and typed.account = accounts.account
 left join seeds.outcomes as words

@@ -4,10 +4,12 @@
 -- @key account, vendor_call_id, line_no
 -- @not_null component, amount, currency, is_leaf
 -- @accepted component: telephony, bot, transfer, ai_platform, ai_llm, ai_tts, ai_stt
--- @column line_no: main 1, auto 2, robot 3, transfer 4, AI 5, its parts 6 to 8, what they leave of it 9
+-- @column line_no: main 1, auto 2, robot 3, transfer 4, AI 5, its parts 6 to 8, what they leave of
+--     it 9
 -- @column component: by the stage: telephony, bot, transfer, ai_platform, ai_llm, ai_tts, ai_stt
 -- @column vendor_component: the stage's name in the fields, such as mainCall
--- @column amount: <stage>TotalCost, once billed; for the rest of AI, aiCallTotalCost minus its parts
+-- @column amount: <stage>TotalCost, once billed; for the rest of AI, aiCallTotalCost minus its
+--     parts
 -- @column list_amount: <stage>Cost
 -- @column discount_amount: <stage>Discount
 -- @column currency: the configured currency, else RUB: the vendor sends none

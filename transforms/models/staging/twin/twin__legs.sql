@@ -8,8 +8,10 @@
 -- @column from_party: callingNumber of the main stage
 -- @column to_party: number of the main stage
 -- @column party_name: robot, or ai
--- @column total_seconds: mainCallDuration, autoCallDuration, robotCallDuration, transferCallDuration, aiCallDuration
--- @column cost: mainCallTotalCost, autoCallTotalCost, robotCallTotalCost, transferCallTotalCost, aiCallTotalCost, once billed
+-- @column total_seconds: mainCallDuration, autoCallDuration, robotCallDuration,
+--     transferCallDuration, aiCallDuration
+-- @column cost: mainCallTotalCost, autoCallTotalCost, robotCallTotalCost, transferCallTotalCost,
+--     aiCallTotalCost, once billed
 -- @column currency: the configured currency, else RUB
 with stages as (
     select

@@ -2,7 +2,7 @@
 -- Billing may leave updatedAt as it was, so billedAt and the time of the read decide
 -- between versions of the same updatedAt. What is once depersonalised stays so, whatever
 -- times are left in it; a version without a time of change counts as late as the ones
--- before it.
+-- before it. `unmapped_values` has a key that stands twice: the first counts.
 -- @key account, record_id
 -- @unused regionName, timezone, messagesAsString, resultsString, allResults, additional,
 --     currentStatusName, gender, isAssistantRequest, markers, externalId, companyId
@@ -56,9 +56,12 @@ select
             "updatedAt": "VARCHAR", "billedAt": "VARCHAR",
             "duration": "VARCHAR", "mainCallDuration": "VARCHAR",
             "autoCallDuration": "VARCHAR", "robotCallDuration": "VARCHAR",
-            "transferCallDuration": "VARCHAR", "aiCallDuration": "VARCHAR", "totalCost": "VARCHAR",
-            "mainCallCost": "VARCHAR", "mainCallDiscount": "VARCHAR", "mainCallTotalCost": "VARCHAR",
-            "autoCallCost": "VARCHAR", "autoCallDiscount": "VARCHAR", "autoCallTotalCost": "VARCHAR",
+            "transferCallDuration": "VARCHAR", "aiCallDuration": "VARCHAR",
+            "totalCost": "VARCHAR",
+            "mainCallCost": "VARCHAR", "mainCallDiscount": "VARCHAR",
+            "mainCallTotalCost": "VARCHAR",
+            "autoCallCost": "VARCHAR", "autoCallDiscount": "VARCHAR",
+            "autoCallTotalCost": "VARCHAR",
             "robotCallCost": "VARCHAR", "robotCallDiscount": "VARCHAR",
             "robotCallTotalCost": "VARCHAR",
             "transferCallCost": "VARCHAR", "transferCallDiscount": "VARCHAR",
@@ -74,18 +77,22 @@ select
     times[1] as updated_at,
     times[2] as billed_at,
     billed_at is not null or (list_contains(keys, 'billedAt') and not is_wiped)
-        as tells_billing,
-    -- Where `fields` leaves billedAt out or it was wiped, only a price tells of billing.
+        as reports_billing,
+    -- Where `fields` leaves billedAt out or it was wiped, only a price shows that it is billed.
     coalesce(
         billed_at is not null
-        or (not tells_billing and try_cast(record['totalCost'] as decimal(15, 6)) != 0),
+        or (not reports_billing and try_cast(record['totalCost'] as decimal(15, 6)) != 0),
         false
     ) as is_billed,
     record['billedAt'] != '' and moments[2] is null as has_unread_billing,
     is_wiped as is_erased,
     times[3] as started_at,
     if(times[4] >= coalesce(times[3], event_at), times[4], null) as finished_at,
-    if(len(list_distinct(keys)) < len(keys), 'stands twice', null) as repeated_key,
+    if(
+        len(list_distinct(keys)) < len(keys),
+        [struct_pack(field := 'a key', value := 'stands twice')],
+        []
+    ) as unmapped_values,
     first_loaded_at,
     fetched_at as last_loaded_at,
     _dlt_load_id as load_id

@@ -1,4 +1,5 @@
--- One row per agent of a call: the columns of a vendor's <vendor>__agents.
+-- One row per place where a call names an agent: the columns of a vendor's <vendor>__agents.
+-- bridge_call_agents makes one row of an agent that stands at several places.
 -- @kind union
 select
     null::varchar as account,

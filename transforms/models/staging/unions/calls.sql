@@ -47,7 +47,7 @@ select
     null::varchar as rating,
     null::varchar as nps,
     null::boolean as is_erased,
-    null::struct(field varchar, value varchar)[] as unknown_values,
+    null::struct(field varchar, value varchar)[] as unmapped_values,
     null::timestamptz as first_loaded_at,
     null::timestamptz as last_loaded_at,
     null::varchar as load_id

@@ -1,4 +1,5 @@
--- One row per queue of a call: the columns of a vendor's <vendor>__queues.
+-- One row per place where a call names a queue: the columns of a vendor's <vendor>__queues.
+-- bridge_call_queues makes one row of a queue that stands at several places.
 -- @kind union
 select
     null::varchar as account,

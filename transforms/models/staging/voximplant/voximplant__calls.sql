@@ -1,7 +1,7 @@
 -- One row per Voximplant session. A line without a price may still get one until the
 -- settle horizon; after it, what has none was not billed.
 -- @key account, vendor_call_id
--- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
+-- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
 -- @accepted cost_status: none, pending, partial, final
 -- @column vendor_call_id: call_session_history_id
 -- @column direction: incoming of the first of calls
@@ -9,7 +9,8 @@
 -- @column ended_at: start_date plus duration
 -- @column customer_number: remote_number of the customer's leg in calls
 -- @column business_number: local_number of the first of calls
--- @column outcome: successful and end_reason.code of calls, by seeds/outcomes.csv; finish_reason without calls
+-- @column outcome: successful and end_reason.code of calls, by seeds/outcomes.csv; finish_reason
+--     without calls
 -- @column outcome_stage: as outcome
 -- @column vendor_outcome: finish_reason
 -- @column total_seconds: duration
@@ -23,7 +24,8 @@
 -- @column is_transferred: whether a telephone was called successfully after the customer's leg
 -- @column is_recorded: whether records has an entry
 -- @column currency: account_info.currency (RUR is RUB), or the configured currency
--- @column cost_status: pending while the session, a price or a transcription is open, until the settle horizon; partial when some prices are there
+-- @column cost_status: pending while the session, a price or a transcription is open, until the
+--     settle horizon; partial when some prices are there
 -- @column agent_name: remote_number of the first user who took a call
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version
@@ -104,7 +106,7 @@ select
         else 'none'
     end as cost_status,
     outcomes.agent_name,
-    misfits.unknown_values,
+    unmapped.unmapped_values,
     typed.first_loaded_at,
     typed.last_loaded_at,
     typed.load_id
@@ -113,10 +115,10 @@ inner join staging.voximplant__outcomes as outcomes
     on
         typed.account = outcomes.account
         and typed.vendor_call_id = outcomes.vendor_call_id
-inner join staging.voximplant__unknown_values as misfits
+inner join staging.voximplant__unmapped_values as unmapped
     on
-        typed.account = misfits.account
-        and typed.vendor_call_id = misfits.vendor_call_id
+        typed.account = unmapped.account
+        and typed.vendor_call_id = unmapped.vendor_call_id
 left join costs
     on typed.account = costs.account and typed.vendor_call_id = costs.vendor_call_id
 left join config.accounts as settings

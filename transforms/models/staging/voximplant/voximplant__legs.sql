@@ -60,7 +60,7 @@ typed as (
     from legs
 ),
 
-sided as (
+with_roles as (
     select
         *,
         direction = 'outbound' and coalesce(party_kind = 'user', false) as is_agent,
@@ -72,35 +72,35 @@ sided as (
 )
 
 select
-    sided.account,
-    sided.vendor_call_id,
-    sided.leg_no,
+    with_roles.account,
+    with_roles.vendor_call_id,
+    with_roles.leg_no,
     case
-        when sided.is_agent then 'agent'
-        when sided.is_first then 'customer'
-        when sided.direction = 'inbound' then 'conference'
-        when sided.party_kind in ('pstn', 'mobile') then 'transfer'
+        when with_roles.is_agent then 'agent'
+        when with_roles.is_first then 'customer'
+        when with_roles.direction = 'inbound' then 'conference'
+        when with_roles.party_kind in ('pstn', 'mobile') then 'transfer'
         else 'other'
     end as role,
-    sided.direction,
-    case sided.direction
-        when 'inbound' then sided.remote_number else sided.local_number
+    with_roles.direction,
+    case with_roles.direction
+        when 'inbound' then with_roles.remote_number else with_roles.local_number
     end as from_party,
-    case sided.direction
-        when 'inbound' then sided.local_number else sided.remote_number
+    case with_roles.direction
+        when 'inbound' then with_roles.local_number else with_roles.remote_number
     end as to_party,
-    sided.started_at,
-    sided.started_at + to_seconds(sided.total_seconds::double) as ended_at,
-    sided.total_seconds,
-    sided.is_successful,
-    sided.vendor_result,
-    sided.end_code,
+    with_roles.started_at,
+    with_roles.started_at + to_seconds(with_roles.total_seconds::double) as ended_at,
+    with_roles.total_seconds,
+    with_roles.is_successful,
+    with_roles.vendor_result,
+    with_roles.end_code,
     if(
-        coalesce(settings.currency, info.currency) is null, null, sided.cost
+        coalesce(settings.currency, info.currency) is null, null, with_roles.cost
     ) as cost,
-    if(sided.cost is null, null, coalesce(settings.currency, info.currency)) as currency
-from sided
+    if(with_roles.cost is null, null, coalesce(settings.currency, info.currency)) as currency
+from with_roles
 left join staging.voximplant__account_info as info
-    on sided.account = info.account
+    on with_roles.account = info.account
 left join config.accounts as settings
-    on settings.vendor = 'voximplant' and sided.account = settings.account
+    on settings.vendor = 'voximplant' and with_roles.account = settings.account

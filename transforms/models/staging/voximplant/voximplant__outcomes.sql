@@ -14,8 +14,8 @@ with legs as (
             as business_number,
         max(if(direction = 'inbound', from_party, to_party)) filter (where role = 'customer')
             as customer_number,
-        bool_or(is_successful) filter (where role = 'customer') as is_customer_on,
-        bool_or(is_successful) filter (where role != 'customer') as is_other_on,
+        bool_or(is_successful) filter (where role = 'customer') as is_customer_connected,
+        bool_or(is_successful) filter (where role != 'customer') as is_other_connected,
         max(end_code) filter (where role = 'customer') as customer_code,
         arg_max(end_code, leg_no) filter (where role != 'customer') as other_code,
         -- An agent may be behind a leg that does not say whose, which way, or whether.
@@ -32,7 +32,7 @@ with legs as (
     group by all
 ),
 
-decided as (
+calls as (
     select
         sessions.account,
         sessions.record_id,
@@ -45,46 +45,49 @@ decided as (
         legs.talk_seconds,
         legs.transfer_seconds,
         legs.is_transferred,
-        coalesce(legs.direction = 'inbound' and legs.is_customer_on, false) as is_let_in,
+        coalesce(legs.direction = 'inbound' and legs.is_customer_connected, false)
+            as is_inbound_connected,
         if(
-            is_let_in, legs.is_other_on, coalesce(legs.is_customer_on, legs.is_other_on)
-        ) as is_reached,
+            is_inbound_connected,
+            legs.is_other_connected,
+            coalesce(legs.is_customer_connected, legs.is_other_connected)
+        ) as is_answered,
         case
             when legs.leg_count is null then sessions.record['finish_reason']
-            when is_let_in then legs.other_code
+            when is_inbound_connected then legs.other_code
             else coalesce(legs.customer_code, legs.other_code)
-        end as word
+        end as end_reason
     from staging.voximplant__call_sessions as sessions
     left join legs
         on sessions.account = legs.account and sessions.record_id = legs.vendor_call_id
 )
 
 select
-    decided.account,
-    decided.record_id as vendor_call_id,
-    coalesce(decided.direction, 'unknown') as direction,
-    decided.customer_number,
-    decided.business_number,
+    calls.account,
+    calls.record_id as vendor_call_id,
+    coalesce(calls.direction, 'unknown') as direction,
+    calls.customer_number,
+    calls.business_number,
     case
-        when decided.is_reached then 'answered'
-        when decided.is_let_in and decided.leg_count = 1 then 'contained'
+        when calls.is_answered then 'answered'
+        when calls.is_inbound_connected and calls.leg_count = 1 then 'contained'
         when words.outcome is not null then words.outcome
-        when decided.leg_count > 0 and decided.word is not null then 'failed'
+        when calls.leg_count > 0 and calls.end_reason is not null then 'failed'
         else 'unknown'
     end as outcome,
     case
-        when decided.is_reached then 'connected'
-        when decided.is_let_in and decided.leg_count = 1 then 'ivr'
+        when calls.is_answered then 'connected'
+        when calls.is_inbound_connected and calls.leg_count = 1 then 'ivr'
         when words.outcome is not null then words.outcome_stage
-        when decided.leg_count > 0 and decided.word is not null then 'ring'
+        when calls.leg_count > 0 and calls.end_reason is not null then 'ring'
         else 'none'
     end as outcome_stage,
-    decided.talk_seconds::decimal(12, 3) as talk_seconds,
-    decided.transfer_seconds::decimal(12, 3) as transfer_seconds,
-    decided.leg_count::integer as leg_count,
-    decided.agent_count::integer as agent_count,
-    decided.is_transferred,
-    decided.agent_name
-from decided
+    calls.talk_seconds::decimal(12, 3) as talk_seconds,
+    calls.transfer_seconds::decimal(12, 3) as transfer_seconds,
+    calls.leg_count::integer as leg_count,
+    calls.agent_count::integer as agent_count,
+    calls.is_transferred,
+    calls.agent_name
+from calls
 left join seeds.outcomes as words
-    on words.vendor = 'voximplant' and decided.word = words.vendor_outcome
+    on words.vendor = 'voximplant' and calls.end_reason = words.vendor_outcome

@@ -1,7 +1,7 @@
 -- One row per Whippy call. Its analysis (voicemail, rating, language) comes late. It has
 -- no price; rate cards may give one.
 -- @key account, vendor_call_id
--- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
+-- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
 -- @accepted cost_status: none
 -- @column vendor_call_id: id
 -- @column direction: direction
@@ -14,7 +14,8 @@
 -- @column total_seconds: duration, else duration_ms, else metadata.duration, in milliseconds
 -- @column duration_basis: reported, with a duration
 -- @column is_answered: voicemail; else delivery_status, by seeds/outcomes.csv
--- @column is_voicemail: voicemail; a call that failed was none; another that is not analysed may be one
+-- @column is_voicemail: voicemail; a call that failed was none; another that is not analysed may be
+--     one
 -- @column is_bot_handled: true with agent_id, false with user_id alone
 -- @column is_recorded: whether attachments has audio
 -- @column cost_status: the vendor gives no price
@@ -71,14 +72,14 @@ select
     'none' as cost_status,
     typed.language,
     typed.rating,
-    unknown.unknown_values,
+    unmapped.unmapped_values,
     typed.first_loaded_at,
     typed.last_loaded_at,
     typed.load_id
 from typed
 inner join staging.whippy__spans as spans
     on typed.account = spans.account and typed.vendor_call_id = spans.vendor_call_id
-inner join staging.whippy__unknown_values as unknown
-    on typed.account = unknown.account and typed.vendor_call_id = unknown.vendor_call_id
+inner join staging.whippy__unmapped_values as unmapped
+    on typed.account = unmapped.account and typed.vendor_call_id = unmapped.vendor_call_id
 left join seeds.outcomes as words
     on words.vendor = 'whippy' and typed.vendor_outcome = words.vendor_outcome

@@ -1,6 +1,9 @@
 -- One row per Whippy call: the latest version of its record, opened.
 -- The shape of a call is not documented: alternatives of one field stand side by side.
 -- A version without a time of change counts as late as the ones before it.
+-- `unmapped_values` has what is not the list or object that it must be, with the JSON type
+-- that came instead, a key that stands twice (the first counts), and all that may be a
+-- price: no document promises one.
 -- @key account, record_id
 -- @unused agent_version_id, contact_id, conversation_id, channel_id, mode, body, analysis
 with versions as (
@@ -59,28 +62,43 @@ select
     ) as record,
     list_filter(
         list_concat(
-            list_transform(
-                list_zip(keys, json_extract_string(payload, '$.*')),
-                lambda x: struct_pack(field := x[1], value := x[2])
-            ),
-            list_transform(
-                list_zip(
-                    json_keys(payload, '$.metadata'),
-                    json_extract_string(payload, '$.metadata.*')
+            list_filter(
+                list_concat(
+                    list_transform(
+                        list_zip(keys, json_extract_string(payload, '$.*')),
+                        lambda x: struct_pack(field := x[1], value := x[2])
+                    ),
+                    list_transform(
+                        list_zip(
+                            json_keys(payload, '$.metadata'),
+                            json_extract_string(payload, '$.metadata.*')
+                        ),
+                        lambda x: struct_pack(field := 'metadata.' || x[1], value := x[2])
+                    )
                 ),
-                lambda x: struct_pack(field := 'metadata.' || x[1], value := x[2])
-            )
+                lambda x: regexp_matches(x['field'], '(?i)cost|price')
+            ),
+            [
+                struct_pack(
+                    field := 'metadata', value := nullif(json_type(payload, '$.metadata'), 'OBJECT')
+                ),
+                struct_pack(
+                    field := 'attachments',
+                    value := coalesce(
+                        nullif(json_type(payload, '$.attachments'), 'ARRAY'),
+                        list_filter(
+                            json_type(payload, '$.attachments[*]'), lambda x: x != 'OBJECT'
+                        )[1] || ' in it'
+                    )
+                ),
+                struct_pack(
+                    field := 'a key',
+                    value := if(len(list_distinct(keys)) < len(keys), 'stands twice', null)
+                )
+            ]
         ),
-        lambda x: regexp_matches(x['field'], '(?i)cost|price')
-    ) as prices,
-    nullif(json_type(payload, '$.metadata'), 'OBJECT') as metadata_shape,
-    coalesce(
-        nullif(json_type(payload, '$.attachments'), 'ARRAY'),
-        list_filter(
-            json_type(payload, '$.attachments[*]'), lambda x: x != 'OBJECT'
-        )[1] || ' in it'
-    ) as attachments_shape,
-    if(len(list_distinct(keys)) < len(keys), 'stands twice', null) as repeated_key,
+        lambda x: x['value'] not in ('', 'NULL')
+    ) as unmapped_values,
     first_loaded_at,
     last_loaded_at,
     load_id

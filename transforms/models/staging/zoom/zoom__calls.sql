@@ -1,7 +1,7 @@
 -- One row per Zoom engagement. Its charge may still come until the settle horizon; one
 -- that has none by then is not charged for.
 -- @key account, vendor_call_id
--- @not_null direction, outcome, outcome_stage, cost_status, unknown_values
+-- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
 -- @accepted cost_status: none, pending, final
 -- @column vendor_call_id: engagement_id
 -- @column direction: direction
@@ -119,17 +119,17 @@ select
     end as cost_status,
     nullif(typed.record['agents'][1]['display_name'], '') as agent_name,
     nullif(typed.record['queues'][1]['queue_name'], '') as queue_name,
-    misfits.unknown_values,
+    unmapped.unmapped_values,
     typed.first_loaded_at,
     greatest(typed.last_loaded_at, parts.last_loaded_at) as last_loaded_at,
     if(parts.last_loaded_at > typed.last_loaded_at, parts.load_id, typed.load_id) as load_id
 from typed
 left join staging.zoom__engagements as parts
     on typed.account = parts.account and typed.vendor_call_id = parts.record_id
-inner join staging.zoom__unknown_values as misfits
+inner join staging.zoom__unmapped_values as unmapped
     on
-        typed.account = misfits.account
-        and typed.vendor_call_id = misfits.vendor_call_id
+        typed.account = unmapped.account
+        and typed.vendor_call_id = unmapped.vendor_call_id
 left join staging.zoom__prices as charges
     on typed.account = charges.account and typed.record['charge'] = charges.charge
 left join config.accounts as settings

@@ -1,7 +1,7 @@
 -- One row per Zoom engagement of any channel, where the account may read them: how long
 -- its parts took, in seconds. The latest version of its record, opened.
 -- @key account, record_id
--- @not_null unknown_values
+-- @not_null unmapped_values
 -- @unused direction, start_time, end_time, duration, handling_duration, transferCount,
 --     queue_wait_type, voice_mail, consumers, flows, queues, agents, channels,
 --     channel_types, survey_id, skills
@@ -48,7 +48,7 @@ select
         ],
         lambda x: x['value'] != ''
         and coalesce(try_cast(x['value'] as decimal(12, 3)) < 0, true)
-    ) as unknown_values,
+    ) as unmapped_values,
     last_loaded_at,
     load_id
 from opened

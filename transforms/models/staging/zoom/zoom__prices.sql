@@ -1,7 +1,7 @@
 -- One row per account and text that Zoom sent as a charge or a rate: its amount and
 -- currency. That is the account's where nothing or a symbol of that currency stands
 -- beside the number. A symbol of one other currency means that currency; an amount with
--- any other symbol has none, so that it is not an amount. Either is contrary, and told of.
+-- any other symbol has none, so that it is not an amount. `contrary_symbol` has either.
 -- @key account, charge
 -- @check (amount is null) = (currency is null)
 with symbols as (

@@ -1,6 +1,6 @@
 -- One row per Zoom engagement: the latest version of its record, opened.
--- `misshapen` names the lists and objects that are none, with the JSON type that came
--- instead, and tells of a key that stands twice: the first counts.
+-- `unmapped_values` has what is not the list or object that it must be, with the JSON type
+-- that came instead, and a key that stands twice: the first counts.
 -- @key account, record_id
 -- @unused call_legs, distributions, types, caller_number_type, callee_number_type,
 --     consumer_display_name, flows, country_name, monitored, caller_id, calling_party,
@@ -88,7 +88,7 @@ select
             struct_pack(field := 'a key', value := key_twice)
         ],
         lambda x: x['value'] != 'NULL'
-    ) as misshapen,
+    ) as unmapped_values,
     first_loaded_at,
     last_loaded_at,
     load_id

@@ -1,9 +1,9 @@
--- One row per vendor word that no mapping knows, the commonest first.
+-- One row per value that nothing here can use, the commonest first.
 select
     vendor,
     field,
     value,
     calls
-from ops.unknown_values
+from ops.unmapped_values
 order by calls desc, vendor asc, field asc, value asc
 limit 10

@@ -1,9 +1,11 @@
--- One row per vendor token without a mapping: add it to a seed, or tell the model's keeper.
+-- One row per vendor, field and value that nothing here can use: a word that no seed maps
+-- (add it there), or a value that does not fit the type of its field.
+-- @former_name ops.unknown_values
 -- @key vendor, field, value
 -- @not_null calls, first_seen_at
 -- @column vendor: as in fact_calls
 -- @column field: of the vendor's record
--- @column value: its word, or value, at most 200 characters
+-- @column value: as in unmapped_values_by_call
 -- @column calls [calls]: calls that have it now
 -- @column first_seen_at: when the first of them was first read, UTC
 select
@@ -12,5 +14,5 @@ select
     value,
     count(*) as calls,
     min(first_loaded_at) as first_seen_at
-from ops.unknown_words
+from ops.unmapped_values_by_call
 group by all

@@ -1,13 +1,12 @@
--- One row per voice session: its words without a mapping, its values of another type,
--- and those of the price list of its account. An object where a text is due stays in
--- the text's column; told of it is only that it is one.
+-- One row per voice session: the values of its record that nothing here can use, and those
+-- of the price list of its account.
 -- @key account, vendor_call_id
--- @not_null unknown_values
+-- @not_null unmapped_values
 with newest as (
     select
         account,
         record_id,
-        unknown_values
+        unmapped_values
     from staging.evovoice__accounts
     qualify rank() over (partition by account, record_id order by load_no desc, fetched_at desc) = 1
 ),
@@ -16,17 +15,16 @@ prices as (
     select
         account,
         record_id,
-        list_distinct(flatten(list(unknown_values))) as unknown_values
+        list_distinct(flatten(list(unmapped_values))) as unmapped_values
     from newest
     group by all
 ),
 
-given as (
+sessions as (
     select
         sessions.*,
         words.outcome,
-        prices.unknown_values as prices,
-        map_entries(from_json(to_json(sessions.session), '"MAP(VARCHAR, VARCHAR)"')) as fields
+        prices.unmapped_values as unmapped_prices
     from staging.evovoice__sessions as sessions
     left join prices
         on
@@ -39,11 +37,11 @@ given as (
     where sessions.is_call
 ),
 
-entries as (
+opened as (
     select
         *,
         list_concat(
-            fields,
+            map_entries(from_json(to_json(session), '"MAP(VARCHAR, VARCHAR)"')),
             flatten(list_transform(session['members'], lambda x: list_transform(
                 map_entries(from_json(to_json(x), '"MAP(VARCHAR, VARCHAR)"')),
                 lambda y: { 'key': 'members.' || y['key'], 'value': y['value'] }
@@ -52,19 +50,19 @@ entries as (
                 { 'key': 'dateLastModified', 'value': modified },
                 { 'key': 'channel', 'value': if(session['channel'] != '', null, 'missing') }
             ]
-        ) as entries
-    from given
+        ) as fields
+    from sessions
 )
 
 select
     account,
     record_id as vendor_call_id,
     list_concat(
-        misshapen,
-        prices,
+        unmapped_values,
+        unmapped_prices,
         list_transform(
             list_filter(
-                entries,
+                fields,
                 lambda x: x['value'] != '' and case
                     when x['key'] = 'channel' then x['value'] not in ('Voice', '0')
                     when x['key'] = 'direction'
@@ -86,10 +84,7 @@ select
                     else left(x['value'], 1) in ('{', '[') and json_valid(x['value'])
                 end
             ),
-            lambda x: struct_pack(
-                field := x['key'],
-                value := if(left(x['value'], 1) in ('{', '['), 'no scalar', x['value'])
-            )
+            lambda x: struct_pack(field := x['key'], value := x['value'])
         )
-    ) as unknown_values
-from entries
+    ) as unmapped_values
+from opened
