@@ -1,34 +1,7 @@
 """EvoVoice: voice, chat and fax sessions, and the accounts with their prices.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| sessions | GET /sessions, live | session | creation, UTC day | sessions |
-| archived_sessions | GET /sessions, archive | session | creation, UTC day | sessions |
-| accounts | GET /accounts/{id} | account | read whole | accounts |
-
-Limits: none published; 25 records a page unless asked, no largest page named.
-Time: whole days, both inclusive. Dates are text of no promised form: ISO 8601 with
-    seven decimals, with a zone or without (UTC then), and the framework's
-    ``/Date(ms)/``, whose offset is for show. Sessions change until they end and after.
-Paging: page numbers from 0 while hasMorePages; totalCount counts the whole query.
-Auth: HTTP Basic on every request, or with ``login = "cookie"`` one sign-in whose
-    cookies come along until they are refused; there are no API keys.
-Surprises: about 15 days after its creation a session moves from the live collection
-    to the archive, and a query sees one of them only. So a day is read from both:
-    live first, so that a session that moves meanwhile is seen, and from the archive
-    each night while its sessions move. Without AccountIds the result is whatever the
-    login sees. SpecificIds, too, looks into one collection. Sessions hold neither cost
-    nor duration; null members are left out. A refusal may come as 500. ``from`` and
-    ``to`` filter numbers, not dates. Sessions can be deleted in bulk: one that a live
-    day no longer has is marked so, one that the archive loses is not noticed.
-Unverified: which timestamp the days filter (taken: the creation) and in which zone
-    (taken: UTC; both settled by sessions around midnight); the exact age of archiving
-    (both are read from 13 days on; settled by the youngest session in the archive);
-    whether DateCreated may be sorted by (settled by the order of a page); what the
-    billing settings mean (taken literally; settled by one invoice); whether the session
-    of a transfer is a call of its own (taken: yes, for no parent is named; settled by
-    ParentSessionId).
-Docs: evovoice.md; from the vendor's "GET /sessions" and others named there
+A session lies in one of two collections, live or archived, and a list sees one of them:
+each is a stream of its own (evovoice.md, section 10). `evovoice.md` has what is known.
 """
 
 import re

@@ -1,36 +1,7 @@
 """TWIN: the list of incoming call sessions, one record per call.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| created_calls | GET ``path`` | call | createdAt | calls |
-| updated_calls | GET ``path`` | call | updatedAt | calls |
-| billed_calls | GET ``path`` | call | billedAt | calls |
-
-Limits: none published; a page has 10 records by default and 1000 at most; offset and
-    limit together are taken to end at 10,000, and a window with more is halved.
-Time: ISO 8601 with offset; a time without one is read as UTC. A call is listed when
-    it is created, and changes when it ends, is recorded, billed or depersonalised:
-    hours later, at any time later. ``updatedAt`` and ``billedAt`` are null at first,
-    so that a window on one of them never shows a call that has none: three streams.
-Paging: limit and offset, sorted by ``startedAt``; ``count`` beside ``items``.
-Auth: POST JSON with email, password and the wanted life; a JWT comes back.
-Surprises: a query parameter under a wrong name is ignored without a word; an unbilled
-    call has totalCost 0 or null; there is no currency; incoming calls only.
-Unverified: **the path of the list is not public: ``path`` must be set from the
-    developer portal, its default is a guess**; the name of the date-field parameter
-    (a record outside of its window stops the account) and of the one for a single
-    call (another call than the one asked for is an error); the encoding of companyIds
-    (settled by the count for one of two companies); whether bounds are inclusive (a
-    second more is asked); whether ``count`` is the total or the length of the page
-    (told apart where there are two pages); the deepest offset (settled by a 400);
-    whether billing moves ``updatedAt`` (settled by a billedAt after it in raw);
-    whether the costs of the stages are the total (settled by cost_unallocated);
-    whether ``fields`` may name the last five of ``FIELDS`` (where they are refused with
-    a 400 the last four are left out: then nothing tells that a call changed or was
-    billed, which is an error a night, and a price stands for the bill); whether
-    depersonalising moves ``updatedAt`` (settled by depersonalising one test call and
-    asking for the updated ones: where it does not, no list shows it).
-Docs: twin.md; from "List of incoming call sessions" and others named there
+Three streams list the same calls by different dates, two of which are null at first
+(twin.md, section 6). `twin.md` has what is known, and how surely.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

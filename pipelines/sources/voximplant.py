@@ -1,30 +1,6 @@
 """Voximplant: the call history, one record per JavaScript session with its legs.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| call_sessions | POST GetCallHistory | session | start | call_sessions |
-| account_info | POST GetAccountInfo | account | read whole | account_info |
-
-Limits: no rate is published; too many parallel requests are HTTP 429 or code 340, so
-    one at a time; 1,000 records a page, an offset of 10,000 at most.
-Time: ``YYYY-MM-DD HH:MM:SS`` without a zone, in the zone that the answer names: asked
-    for and checked is Etc/GMT. Whole seconds.
-Paging: offset, by the records received. A window with more than paging can reach is
-    cut in halves until each half is within reach; a second more is asked each time.
-Auth: a JSON Web Token of a service account, RS256, signed here, no token endpoint.
-Surprises: an error is an HTTP 200 with ``error`` in its body; legs, records and their
-    costs come only when asked for; there is no cost of a session and no currency but
-    the account's; sessions that still run have neither duration nor end; a log's
-    address is cleared after a month, and only an older version in raw still has it.
-Unverified: which time the dates filter (taken: the session's start; settled by one
-    that spans midnight); whether the bounds are inclusive (a second more is asked, the
-    key removes the copy); whether sessions that still run are listed (they are read
-    either way; settled by a load during a call); when costs are final (the lookback
-    reads again; settled by versions of one session in raw); whether one charge stands
-    at a record and a resource (a transaction counts once; settled by cost lines that
-    are no leaf); how far back the history reaches (settled by the oldest window that
-    has sessions).
-Docs: voximplant.md; from the vendor's "GetCallHistory" and others named there
+`voximplant.md` has what is known of the API, and how surely.
 """
 
 import re

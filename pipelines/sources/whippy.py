@@ -1,30 +1,6 @@
 """Whippy: the search of calls, one record per call of a person or an AI agent.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| calls | POST /calls/search | call | created_at | calls |
-
-Limits: 25 requests/s, counted per key and per organization; a page is 100 records:
-    sources disagree whether the maximum is 100 or 500, and a page may be capped
-    without a word. A search is cut off after ``timeout``, at most 120 s, and then
-    its window is read in halves.
-Time: ISO 8601, UTC, microseconds, ``Z``; older resources omit the ``Z``. The filter
-    knows the creation only, yet duration and analysis come later: days are read
-    again, first all of them, then those in which calls still wait for either.
-Paging: limit and offset in the query, filters in the body; the offset moves by what
-    came. No sort: newest first, so ``before`` stands still while a window is read.
-Auth: the organization's key in ``X-WHIPPY-KEY``; it does not expire.
-Surprises: durations are milliseconds; there is no price of a call anywhere.
-Unverified: the path (POST follows from the document; settled by a 404); the shape of a
-    call (alternatives are read side by side; settled by ops.unknown_values); the
-    largest page (settled by asking for 500); whether bounds are strict (taken: both; a
-    second more is asked); whether ``total`` is exact (taken: no: a full page is never
-    the last, and a list that ends after a round thousand is read in halves, which say
-    more or the same; settled by a total that differs in ops.reconciliation); how deep
-    an offset reaches (a 422 to one halves the window); how a search that took too long
-    ends (taken: 408, 504, or 422 and 500 that say so); whether a call may have a price
-    (settled by ops.unknown_values).
-Docs: whippy.md; from the vendor's "Search Calls" and others named there
+`whippy.md` has what is known of the API, and how surely.
 """
 
 import re

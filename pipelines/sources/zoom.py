@@ -1,34 +1,6 @@
 """Zoom Contact Center: the voice call log, and how long each part of a call took.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| voice_calls | GET /contact_center/voice_calls | engagement | start | voice_calls |
-| engagements | GET /contact_center/engagements | engagement | start | engagements |
-
-Limits: HEAVY, per account and shared by all its apps: 5 requests/s and 15,000 a day
-    on Pro, 10/s and 30,000 on Business+; 100 records a page; one month a window. Set
-    ``daily_requests`` lower where other apps need their share of the quota.
-Time: ISO 8601 with offset; the offset of ``from`` decides the offset of the answer,
-    and a trailing Z is a literal character, so ``+00:00`` is written out. An
-    engagement is listed only once it has ended, under its start time.
-Paging: next_page_token, empty on the last page; it lives 15 minutes and is bound to
-    its query, so a window is drained at once and never resumed inside.
-Auth: Server-to-Server OAuth: a token of one hour, no refresh token.
-Surprises: ``charge`` is text with a currency symbol and no currency: an amount in a
-    symbol that contradicts the configured currency is in that symbol's currency where
-    it has but one, else it is not an amount, and told of either way; every field may be
-    absent; legs have no id of their own. The second list has the seconds of flow,
-    queue, talk and wrap-up; it needs a scope of its own, and without it is left out.
-Unverified: which timestamp from/to filter (taken: the start; settled by a call that
-    spans midnight); whether the bounds are inclusive (a second more is asked, the key
-    removes the copy); whether charges arrive late (the lookback reads again; settled
-    by versions of one engagement in raw); whether a charge is the sum of its legs'
-    (taken: yes, nothing is added to it; settled by a page of details); whether internal
-    calls and those over one's own carrier have a charge (taken: none is unknown, not
-    0); how far back the log reaches, and in which words an older day is refused (taken:
-    "within the past" so many months, as its sibling lists say it); how the second
-    list reads its dates (sent in a form that means UTC either way).
-Docs: zoom.md; from the vendor's "List voice call logs" and others named there
+`zoom.md` has what is known of the API, and how surely.
 """
 
 import re
