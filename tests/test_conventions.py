@@ -145,6 +145,15 @@ def test_the_streams_of_the_notes_are_those_of_the_source(vendor: str) -> None:
     assert docs.questions(vendor)
 
 
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_every_source_has_the_same_parts_in_the_same_order(vendor: str) -> None:
+    text = (ROOT / f"pipelines/sources/{vendor}.py").read_text("utf-8")
+    parts = ["class Settings(", "\nSTREAMS = ", "def connect(", "\nMEANINGS = {"]
+    parts.append("def _refused(")
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+
+
 def test_the_model_that_the_page_of_the_runner_shows_is_one(tmp_path: Path) -> None:
     page = (MODELS.parent / "runner/README.md").read_text("utf-8")
     (tmp_path / "marts").mkdir()

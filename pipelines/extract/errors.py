@@ -3,10 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Literal, TypeVar
+
+import msgspec
 
 from pipelines.planning.reasons import AUTH, EXPIRED, OTHER
 
@@ -93,9 +95,24 @@ class Refusal:
     ]
     words: str
 
+    def of(self, message: str) -> "Refusal":
+        """Return this meaning of a vendor's message, with these words at its end."""
+        return replace(self, words=f"{message}{self.words}")
+
 
 Refused = Callable[[int, bytes], Refusal | None]
 """Reads (status, body) as the vendor words its errors; None when it is not an error."""
+
+
+_Shape = TypeVar("_Shape")
+
+
+def decoded(body: bytes, shape: type[_Shape]) -> _Shape | None:
+    """Return an error body in its vendor's shape; None where it has another one."""
+    try:
+        return msgspec.json.decode(body, type=shape, strict=False)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 _JOINERS = "\u200c\u200d"

@@ -4,8 +4,9 @@
 """
 
 import re
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -13,7 +14,7 @@ from requests.auth import HTTPBasicAuth
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import Refusal
+from pipelines.extract.errors import ExpiredPageError, Refusal, decoded
 from pipelines.extract.pagination import Listing, Page, by_token, pages, restarted
 from pipelines.extract.source import (
     Endpoint,
@@ -24,14 +25,22 @@ from pipelines.extract.source import (
 )
 from pipelines.extract.window_reader import Terms
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import DAY, Window
+from pipelines.planning.windows import DAY, SECOND, Window
 from pipelines.sources import query
 
-SECOND = timedelta(seconds=1)
-TOO_OLD = re.compile(
-    r"within the (?:last|past) \w+ (?:day|month|year)s?", re.IGNORECASE
-)
-"""A question can also have a bad date or span too long; those say no such thing."""
+
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one Zoom account can be configured with."""
+
+    account_id: str
+    client_id: str
+    client_secret: str
+    base_url: str = "https://api.zoom.us/v2"
+    token_url: str = "https://zoom.us/oauth/token"  # noqa: S105
+    engagements: bool = True
+    """Whether the second list is read, where the app has its scope."""
+    daily_requests: ZeroOrMore = 15_000
+
 
 VOICE_CALLS = Stream(
     name="voice_calls",
@@ -61,19 +70,25 @@ ENGAGEMENTS = Stream(
     lists_all_for=timedelta(),
 )
 STREAMS = (VOICE_CALLS, ENGAGEMENTS)
-
-
-class Settings(SourceSettings, frozen=True, kw_only=True):
-    """What one Zoom account can be configured with."""
-
-    account_id: str
-    client_id: str
-    client_secret: str
-    base_url: str = "https://api.zoom.us/v2"
-    token_url: str = "https://zoom.us/oauth/token"  # noqa: S105
-    engagements: bool = True
-    """Whether the second list is read, where the app has its scope."""
-    daily_requests: ZeroOrMore = 15_000
+VOICE_CALL_LIST = Listing(
+    "/contact_center/voice_calls",
+    records="voice_calls",
+    total="total_records",
+    params={"view_type": "detail"},
+    repeats_bounds=True,
+    paging=by_token("next_page_token", "next_page_token"),
+    later_refusal=ExpiredPageError,
+)
+ENGAGEMENT_LIST = replace(
+    VOICE_CALL_LIST,
+    path="/contact_center/engagements",
+    records="engagements",
+    total_is_promised=False,
+    params={"timezone": "UTC"},
+    # With an offset its zone of filtering is another parameter (zoom.md, section 6).
+    time_form="%Y-%m-%dT%H:%M:%SZ",
+)
+LISTINGS = {VOICE_CALLS: VOICE_CALL_LIST, ENGAGEMENTS: ENGAGEMENT_LIST}
 
 
 def connect(settings: Settings, options: Terms) -> Source:
@@ -82,70 +97,29 @@ def connect(settings: Settings, options: Terms) -> Source:
     sign_in = Client(
         "zoom", settings.token_url, key, refused=_sign_in_refused, is_sign_in=True
     )
-    token = partial(_token, sign_in, settings.account_id)
-    auth = BearerToken(token, shared="app")
+    auth = BearerToken(partial(_token, sign_in, settings.account_id), shared="app")
     client = client_of("zoom", settings, options, auth, _refused)
-    lists = {VOICE_CALLS: voice_calls}
-    if settings.engagements:
-        lists[ENGAGEMENTS] = engagement_parts
     endpoints = [
-        Endpoint(stream, partial(_in_one_go, partial(read, client, settings.page_size)))
-        for stream, read in lists.items()
+        Endpoint(stream, partial(read, client, listing, settings.page_size))
+        for stream, listing in LISTINGS.items()
+        if stream is not ENGAGEMENTS or settings.engagements
     ]
     return Source(client, endpoints, settings.concurrency)
 
 
-def _in_one_go(
-    read: Callable[[Window], Iterator[Page]], window: Window
+def read(
+    client: Client, listing: Listing, page_size: int, window: Window
 ) -> Iterator[Page]:
-    """Read a window again from its start where a page token ends before its pages."""
-    yield from restarted(partial(read, window))
+    """Yield the engagements that started in a window, or those it names.
 
-
-def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:
-    """Yield the engagements that started in a window, or those it names."""
-    # It is unverified which time the dates filter: a named one is surely between.
+    They are read again from the first where a page token ends before its pages.
+    """
+    # It is not known which time the dates filter: a named one is surely between.
     before, after = (DAY, DAY) if window.ids else (SECOND, timedelta())
-    listing = Listing(
-        "/contact_center/voice_calls",
-        records="voice_calls",
-        total="total_records",
-        params={
-            "from": _moment(window.start - before),
-            "to": _moment(window.end + after),
-            "page_size": page_size,
-            "view_type": "detail",
-        },
-        echoed={"from": window.start - before, "to": window.end + after},
-    )
-    place = "zoom /contact_center/voice_calls"
-    for named in [{"engagement_id": one} for one in window.ids] or [{}]:
-        turn = by_token("next_page_token", "next_page_token", place)
-        yield from pages(client, listing.moved(named), turn, tokens_end=True)
-
-
-def engagement_parts(client: Client, page_size: int, window: Window) -> Iterator[Page]:
-    """Yield the engagements of every channel that started in a window."""
-    listing = Listing(
-        "/contact_center/engagements",
-        records="engagements",
-        total="total_records",
-        total_is_promised=False,
-        params={
-            "timezone": "UTC",
-            "from": f"{window.start - SECOND:%Y-%m-%dT%H:%M:%SZ}",
-            "to": f"{window.end:%Y-%m-%dT%H:%M:%SZ}",
-            "page_size": page_size,
-        },
-        echoed={"from": window.start - SECOND, "to": window.end},
-    )
-    place = "zoom /contact_center/engagements"
-    turn = by_token("next_page_token", "next_page_token", place)
-    yield from pages(client, listing, turn, tokens_end=True)
-
-
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    listing = listing.between(window.start - before, window.end + after)
+    for named in window.named("engagement_id", VOICE_CALLS.ids_per_request):
+        asked = listing.moved({"page_size": page_size, **named})
+        yield from restarted(partial(pages, client, asked))
 
 
 def _token(sign_in: Client, account_id: str) -> tuple[str, float]:
@@ -165,17 +139,24 @@ def _sign_in_refused(status: int, body: bytes) -> Refusal | None:
         error: str
         reason: str = ""
 
-    try:
-        trouble = msgspec.json.decode(body, type=Trouble)
-    except msgspec.MsgspecError:
-        return None
-    if status not in {400, 401, 403}:
+    trouble = decoded(body, Trouble)
+    if trouble is None or status not in {400, 401, 403}:
         return None
     return Refusal(
         "stop_account",
         f"refused the credentials ({trouble.error} {trouble.reason}); check "
         "account_id, client_id and client_secret",
     )
+
+
+NO_SCOPE = Refusal("no_scope", "; grant the app this scope")
+MEANINGS = {
+    124: Refusal("sign_in", "; check the credentials"),
+    4700: NO_SCOPE,
+    4711: NO_SCOPE,
+}
+"""What an error code means, and what to do about it (zoom.md, section 9)."""
+TOO_OLD = re.compile(r"within the (last|past) \w+ (day|month|year)s?", re.IGNORECASE)
 
 
 def _refused(status: int, body: bytes) -> Refusal | None:
@@ -185,18 +166,17 @@ def _refused(status: int, body: bytes) -> Refusal | None:
         code: int
         message: str = ""
 
-    try:
-        trouble = msgspec.json.decode(body, type=Trouble, strict=False)
-    except msgspec.MsgspecError:
+    trouble = decoded(body, Trouble)
+    if trouble is None:
         return None
-    words = f"refused with code {trouble.code}: {trouble.message}"
-    if trouble.code in {4700, 4711} or "not contain scope" in trouble.message:
-        return Refusal("no_scope", f"{words}; grant the app this scope")
-    if trouble.code == 124:  # "Invalid access token."  # noqa: PLR2004
-        return Refusal("sign_in", f"{words}; check the credentials")
+    message = f"refused with code {trouble.code}: {trouble.message}"
+    if trouble.code in MEANINGS:
+        return MEANINGS[trouble.code].of(message)
+    # Only the text distinguishes an expired day from a wrong one, and the limit of a
+    # day from that of a second (zoom.md, section 9).
     if trouble.code == 300 and TOO_OLD.search(trouble.message):  # noqa: PLR2004
-        return Refusal("gone", words)
+        return Refusal("gone", message)
     if status == 429 and "daily" in trouble.message:  # noqa: PLR2004
-        return Refusal("stop_account", f"{words}; loaded windows stay")
+        return Refusal("stop_account", f"{message}; loaded windows stay")
     # A page token that has ended is refused as any bad parameter is.
-    return Refusal("bad_question", words) if status in {200, 400, 404} else None
+    return Refusal("bad_question", message) if status in {200, 400, 404} else None
