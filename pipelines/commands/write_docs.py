@@ -4,11 +4,10 @@
 the models; a test compares, so that what they say is what the sources and models do.
 """
 
-import importlib
-import inspect
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +25,7 @@ README = Path("README.md")
 SCHEMA = Path("transforms/SCHEMA.md")
 MARKS = ("<!-- vendors -->", "<!-- /vendors -->")
 STREAMS = ("stream", "endpoint", "grain", "windows on", "table")
-"""Columns of the table in a source's docstring."""
+"""Columns of the table at the head of a vendor's notes."""
 HEADS = (
     (
         "vendor",
@@ -36,7 +35,7 @@ HEADS = (
         "read again for",
         "final after",
     ),
-    ("vendor", "limits", "not verified yet"),
+    ("vendor", "limits", "open questions"),
 )
 
 
@@ -44,27 +43,25 @@ class DocsError(Exception):
     """The README has no place for the vendors."""
 
 
-def docstring(vendor: str) -> str:
-    """Return what a source says of its vendor."""
-    return inspect.getdoc(importlib.import_module(f"pipelines.sources.{vendor}")) or ""
-
-
-def topics(vendor: str) -> Mapping[str, str]:
-    """Return the topics of a docstring in their order, such as Limits: a line each."""
-    below = docstring(vendor).rpartition("|\n")[2]
-    parts = re.split(r"^(?=[A-Z]\w+: )", below, flags=re.MULTILINE)
-    pairs = (part.split(": ", 1) for part in parts[1:])
-    return {term: " ".join(text.split()) for term, text in pairs}
+def notes(vendor: str) -> str:
+    """Return the page of notes beside a vendor's source."""
+    return files("pipelines.sources").joinpath(f"{vendor}.md").read_text("utf-8")
 
 
 def listed(vendor: str) -> list[Mapping[str, str]]:
-    """Return the rows of a docstring's table, by column."""
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in docstring(vendor).splitlines()
-        if line.startswith("|")
-    ]
-    return [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
+    """Return a page's first table, one row a stream: its cells by column."""
+    return _rows(notes(vendor))
+
+
+def limits(vendor: str) -> str:
+    """Return the paragraph below that table that begins with "Limits:", as one line."""
+    paragraph = notes(vendor).partition("\nLimits: ")[2].partition("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+def questions(vendor: str) -> list[str]:
+    """Return what is open: the first column of the table in a page's last section."""
+    return [row["question"] for row in _rows(notes(vendor).rpartition("\n## ")[2])]
 
 
 def section() -> str:
@@ -75,8 +72,7 @@ def section() -> str:
         for stream, row in zip(streams_of(vendor), listed(vendor), strict=True)
     ]
     doubts = [
-        [vendor, topics(vendor)["Limits"], _short(topics(vendor)["Unverified"])]
-        for vendor in vendors()
+        [vendor, limits(vendor), " ".join(questions(vendor))] for vendor in vendors()
     ]
     heads = zip(HEADS, (streams, doubts), strict=True)
     return "\n\n".join(_table(head, rows) for head, rows in heads)
@@ -106,15 +102,19 @@ def _days(length: timedelta) -> str:
     return f"{count:g} day{'s' * (count != 1)}"
 
 
-def _short(doubts: str) -> str:
-    """Leave out what is taken meanwhile and what would settle it."""
-    without = re.sub(r"\s*\([^()]*\)|\*\*", "", doubts).rstrip(".")
-    return "; ".join(doubt.split(": ")[0] for doubt in without.split("; "))
+def _rows(text: str) -> list[Mapping[str, str]]:
+    """Return the rows of the first table in a text, by the names of its columns."""
+    lines = iter(text[text.index("\n|") + 1 :].splitlines())
+    table = takewhile(lambda line: line.startswith("|"), lines)
+    head, _, *rows = (
+        [cell.strip() for cell in line[1:-1].split("|")] for line in table
+    )
+    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("``", "`")
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def schema() -> str:

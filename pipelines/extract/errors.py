@@ -3,10 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Literal, TypeVar
+
+import msgspec
 
 from pipelines.planning.reasons import AUTH, EXPIRED, OTHER
 
@@ -99,9 +101,24 @@ class ApiError:
     ]
     message: str
 
+    def of(self, message: str) -> "ApiError":
+        """Return this error with a vendor's message before its own."""
+        return replace(self, message=f"{message}{self.message}")
+
 
 ClassifyError = Callable[[int, bytes], ApiError | None]
 """From the HTTP status and the body to the vendor's error; None: it is not an error."""
+
+
+_Shape = TypeVar("_Shape")
+
+
+def decoded(body: bytes, shape: type[_Shape]) -> _Shape | None:
+    """Return an error body as an instance of ``shape``; None: it has another shape."""
+    try:
+        return msgspec.json.decode(body, type=shape, strict=False)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 _JOINERS = "\u200c\u200d"

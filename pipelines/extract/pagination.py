@@ -5,10 +5,11 @@ empty page before the total, and they skip records if a vendor makes its pages s
 than asked for (tried with dlt 1.31). Here each of these is an error.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import count
 from typing import Any, TypeAlias
 
 import msgspec
@@ -20,7 +21,7 @@ from pipelines.extract.errors import (
     VendorError,
     clean,
 )
-from pipelines.planning.windows import read_time
+from pipelines.planning.windows import SECOND, read_time
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
 """A JSON object of a vendor, its values not decoded yet."""
@@ -48,6 +49,18 @@ class Page:
     """True: the window is read again from here, and the pages before are void."""
 
 
+Turn: TypeAlias = Callable[[Envelope, Page, int], Mapping[str, Any] | None]
+"""From (envelope, page, records so far) to what changes for the next page, or None."""
+
+Paging: TypeAlias = Callable[[str], Turn]
+"""Called once a read: from the list's name in errors to the `Turn` of its pages."""
+
+
+def one_page(_: str) -> Turn:
+    """Read a list that comes in one page."""
+    return lambda *_: None
+
+
 @dataclass(frozen=True)
 class Listing:
     """One request whose result comes in pages."""
@@ -63,18 +76,39 @@ class Listing:
     data: Mapping[str, Any] = field(default_factory=dict)
     """Form fields; if there are any, the page's parameter is one of them."""
     json: Mapping[str, Any] | None = None
-    echoed: Mapping[str, datetime] = field(default_factory=dict)
-    """Times that the request has, by the key in which the response repeats them."""
+    bounds: tuple[str, str] = ("from", "to")
+    """The parameters of the start and the end; keys of ``json`` if there is one."""
+    time_form: str = "%Y-%m-%dT%H:%M:%S+00:00"
+    """How a bound is written, as a format of `strftime`."""
+    repeats_bounds: bool = False
+    """True: the response repeats the bounds of the request, so they are compared."""
+    bounds_sent: Mapping[str, datetime] = field(default_factory=dict)
+    """The bounds, by their parameters; `between` sets them."""
+    paging: Paging = one_page
+    reach: int | None = None
+    """How many records its pages can reach; if there are more, it is too large."""
+    check: Callable[["Listing", Envelope, Page], None] | None = None
+    """Raises `VendorError` if a page answers another request."""
+    later_error: type[VendorError] | None = None
+    """The error for a rejected later page: only its page token can be at fault."""
+
+    def between(self, start: datetime, end: datetime) -> "Listing":
+        """Return the same request for the records of ``[start, end)``."""
+        bounds = dict(zip(self.bounds, (start, end), strict=True))
+        sent = {
+            key: time.astimezone(UTC).strftime(self.time_form)
+            for key, time in bounds.items()
+        }
+        bounded = replace(self, bounds_sent=bounds)
+        if self.json is not None:
+            return replace(bounded, json={**self.json, **sent})
+        return bounded.moved(sent)
 
     def moved(self, step: Mapping[str, Any]) -> "Listing":
-        """Return the same request for another page."""
+        """Return the same request with other parameters, as for another page."""
         if self.data:
             return replace(self, data={**self.data, **step})
         return replace(self, params={**self.params, **step})
-
-
-Turn: TypeAlias = Callable[[Envelope, Page, int], Mapping[str, Any] | None]
-"""From (envelope, page, records so far) to what changes for the next page, or None."""
 
 
 def checked(envelope: Envelope, place: str) -> Envelope:
@@ -120,7 +154,7 @@ def _keys(envelope: Envelope) -> list[str]:
     return [clean(key) for key in sorted(envelope)[:8]]
 
 
-def by_offset(parameter: str, limit: int) -> Turn:
+def by_offset(parameter: str, limit: int) -> Paging:
     """Continue at the number of records that came, until the total is reached.
 
     The page size is not used, because a vendor may send smaller pages than asked for.
@@ -134,45 +168,49 @@ def by_offset(parameter: str, limit: int) -> Turn:
             more = len(page.records) >= limit
         return {parameter: so_far} if more else None
 
-    return turn
+    return lambda _: turn
 
 
-def by_token(parameter: str, key: str, place: str) -> Turn:
-    """Continue with the token of each page until it is empty; it must be there."""
+def by_token(parameter: str, key: str) -> Paging:
+    """Follow the token until it is empty; a missing token is an error."""
 
-    def turn(envelope: Envelope, _: Page, __: int) -> Mapping[str, Any] | None:
-        token: str | None = promised(envelope, key, str | None, place)  # type: ignore[arg-type]
-        return {parameter: token} if token else None
+    def begin(place: str) -> Turn:
+        def turn(envelope: Envelope, _: Page, __: int) -> Mapping[str, Any] | None:
+            token: str | None = promised(envelope, key, str | None, place)  # type: ignore[arg-type]
+            return {parameter: token} if token else None
 
-    return turn
+        return turn
+
+    return begin
 
 
-def by_page(parameter: str, more_key: str, place: str, first: int = 0) -> Turn:
-    """Count pages up while the vendor says that there are more, or up to an empty page.
+def by_page(parameter: str, more_key: str, first: int = 0) -> Paging:
+    """Count pages while the vendor says that there are more; an empty one is the last.
 
     Records that are missing then show in the vendor's total.
     """
-    number = first
 
-    def turn(envelope: Envelope, page: Page, _: int) -> Mapping[str, Any] | None:
-        nonlocal number
-        number += 1
-        more: bool = promised(envelope, more_key, bool, place)
-        return {parameter: number} if more and page.records else None
+    def begin(place: str) -> Turn:
+        numbers = count(first + 1)
 
-    return turn
+        def turn(envelope: Envelope, page: Page, _: int) -> Mapping[str, Any] | None:
+            more: bool = promised(envelope, more_key, bool, place)
+            return {parameter: next(numbers)} if more and page.records else None
+
+        return turn
+
+    return begin
 
 
-def pages(
-    client: Client, listing: Listing, turn: Turn, *, tokens_end: bool = False
-) -> Iterator[Page]:
+def pages(client: Client, listing: Listing) -> Iterator[Page]:
     """Yield all pages of a list.
 
-    Raises `VendorError` if a key is missing or of another shape, if a page comes
-    twice, or after `MOST_PAGES` pages. ``tokens_end``: page tokens expire soon, so a
-    later page that is rejected raises `ExpiredPageError`.
+    Raises `VendorError` if a promised key is missing or of another shape, if a page
+    comes twice, or after `MOST_PAGES` pages; `ResultTooLargeError` if the list has more
+    records than its pages reach; and what the list's ``check`` and ``later_error`` say.
     """
     place = f"{client.vendor} {listing.path}"
+    turn = listing.paging(place)
     so_far = 0
     before = b""
     for number in range(MOST_PAGES):
@@ -186,17 +224,25 @@ def pages(
                 json=listing.json,
             )
         except VendorError as error:
-            if error.is_bad_request and tokens_end and number:
-                raise ExpiredPageError(str(error)) from None
+            if error.is_bad_request and listing.later_error and number:
+                raise listing.later_error(str(error)) from None
             raise
         page = _page(checked(envelope, place), listing, place)
-        _check_echo(envelope, listing, place)
+        if listing.repeats_bounds:
+            _check_echo(envelope, listing, place)
+        if listing.check:
+            listing.check(listing, envelope, page)
         digest = _digest(page)
         if page.records and digest == before:
             raise VendorError(f"{place} sent the same page twice; the window is open")
         so_far += len(page.records)
         before = digest
         yield page
+        if listing.reach is not None and max(page.total or 0, so_far) > listing.reach:
+            raise ResultTooLargeError(
+                f"{place} has more records than the {listing.reach} that its pages can "
+                "reach"
+            )
         step = turn(envelope, page, so_far)
         if step is None:
             return
@@ -219,7 +265,7 @@ def _check_echo(envelope: Envelope, listing: Listing, place: str) -> None:
     Format, precision and zone may differ by up to a minute, and a date alone may be
     the day of the time. A value that is not a time is ignored.
     """
-    for key, asked in listing.echoed.items():
+    for key, asked in listing.bounds_sent.items():
         try:
             text = msgspec.json.decode(envelope.get(key, b""), type=str)
             echo = read_time(text, "UTC")
@@ -257,41 +303,72 @@ Span: TypeAlias = Callable[[datetime, datetime], Iterator[Page]]
 """Reads ``[start, end)``; raises `ResultTooLargeError` where that is too much."""
 
 
+def span_of(client: Client, listing: Listing) -> Span:
+    """Return the function that reads a span of a list, each from a second earlier.
+
+    A vendor may leave out the start; a record that then comes twice is stored once.
+    """
+
+    def read(start: datetime, end: datetime) -> Iterator[Page]:
+        return pages(client, listing.between(start - SECOND, end))
+
+    return read
+
+
 def in_halves(
     read: Span,
     start: datetime,
     end: datetime,
-    shortest: timedelta = timedelta(seconds=1),
+    shortest: timedelta = SECOND,
+    *,
+    may_be_capped: bool = False,
 ) -> Iterator[Page]:
     """Yield the pages of a span, or of both its halves if it is too large for one list.
 
-    Records at the edge of a half may come twice. Every page has the total of the whole
-    span, because the totals of overlapping halves cannot be added.
+    With ``may_be_capped`` the halves are also read if the list has a round number of
+    records, because the vendor may have cut it short. Some records come twice then.
+    Every page has the total of the whole span, because the totals of overlapping
+    halves cannot be added.
     """
-    whole = None
+    middle = (start + (end - start) / 2).replace(microsecond=0)
+    can_be_halved = end - start > shortest and start < middle
+    whole, so_far = None, 0
     try:
         for page in read(start, end):
             whole = page.total
+            so_far += len(page.records)
             yield page
-    except ResultTooLargeError:
-        middle = (start + (end - start) / 2).replace(microsecond=0)
-        if end - start <= shortest or not start < middle:
-            raise
+    except ResultTooLargeError as error:
+        if not can_be_halved:
+            raise ResultTooLargeError(
+                f"{error}, between {start:%Y-%m-%d %H:%M:%S} and {end:%H:%M:%S}Z"
+            ) from None
     else:
-        return
+        is_round = so_far > 0 and so_far % ROUND == 0
+        if not (may_be_capped and is_round and can_be_halved):
+            return
     for part in ((start, middle), (middle, end)):
-        for page in in_halves(read, *part, shortest):
+        for page in in_halves(read, *part, shortest, may_be_capped=may_be_capped):
             yield replace(page, total=whole, part=page.part or part)
 
 
-def may_be_capped(
-    records: int,
-    start: datetime,
-    end: datetime,
-    shortest: timedelta = timedelta(seconds=1),
-) -> bool:
-    """Return True if a list of ``[start, end)`` may be cut short: read its halves."""
-    return records > 0 and records % ROUND == 0 and end - start > shortest
+def refuse_others(
+    page: Page, key: str, wanted: Collection[str], sentence: str, *, stops_account: bool
+) -> None:
+    """Raise `VendorError` for a record whose ``key`` has a value not in ``wanted``.
+
+    A record without the key, or of another shape, goes into the quarantine.
+    """
+    shape: Any = msgspec.defstruct(
+        "Record", [("value", str, "")], rename={"value": key}
+    )
+    for record in page.records:
+        try:
+            value = msgspec.json.decode(record, type=shape).value
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        if value and value not in wanted:
+            raise VendorError(sentence, stops_account=stops_account)
 
 
 def _page(envelope: Envelope, listing: Listing, place: str) -> Page:

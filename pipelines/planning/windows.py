@@ -17,6 +17,7 @@ Interval: TypeAlias = tuple[datetime, datetime]
 """``(start, end)``, both aware; the end is not part of it."""
 
 DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
 CLOCKS_APART = timedelta(minutes=10)
 """Two clocks that differ by more are not both right."""
 
@@ -47,10 +48,16 @@ class Window:
         ends = f"{self.start:%Y-%m-%d %H:%M}..{self.end:%Y-%m-%d %H:%M}Z"
         return f"{self.stream} {ends}{by_id}"
 
-    def ids_by(self, size: int) -> Iterator[tuple[str, ...]]:
-        """Cut the ids into as many questions as a vendor needs."""
-        for first in range(0, len(self.ids), size):
-            yield self.ids[first : first + size]
+    def named(
+        self, parameter: str, size: int, separator: str = ","
+    ) -> list[dict[str, str]]:
+        """Return what names the ids in each of the questions that a vendor needs.
+
+        Each has at most ``size`` ids. A window without ids is one question that
+        names none.
+        """
+        parts = [self.ids[at : at + size] for at in range(0, len(self.ids), size)]
+        return [{parameter: separator.join(part)} for part in parts] or [{}]
 
 
 def utc(moment: datetime) -> datetime:

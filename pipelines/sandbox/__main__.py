@@ -21,11 +21,11 @@ from pipelines.sandbox.server import open_server
 from pipelines.sandbox.wire import Tokens
 from pipelines.sandbox.world import Clock, World
 
-NIGHT = time(3, tzinfo=UTC)
+RUN_AT = time(3, tzinfo=UTC)
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops it."""
     options = _options()
     private_key, public_key = _key_pair()
     aliases = ALIASES[: options.accounts]
@@ -33,7 +33,7 @@ def main() -> None:
         seed=options.seed,
         volume=options.volume,
         aliases=aliases,
-        clock=Clock(options.now or _last_night(datetime.now(UTC))),
+        clock=Clock(options.now or _last_run(datetime.now(UTC))),
         credentials=invent(options.seed, aliases),
         public_key=public_key,
         tokens={
@@ -72,9 +72,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _last_night(now: datetime) -> datetime:
-    night = datetime.combine(now.date(), NIGHT)
-    return night if night <= now else night - timedelta(days=1)
+def _last_run(now: datetime) -> datetime:
+    run = datetime.combine(now.date(), RUN_AT)
+    return run if run <= now else run - timedelta(days=1)
 
 
 def _key_pair() -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from pipelines.sandbox.wire import encode
-from pipelines.sandbox.world import Changes, Correction, Move, World, days
+from pipelines.sandbox.world import Changes, Correction, Move, Truth, World, days
 
 T = TypeVar("T")
 SEARCHED = timedelta(days=100)
@@ -17,7 +17,7 @@ SEARCHED = timedelta(days=100)
 
 
 class DayCache(Generic[T]):
-    """Least recently used days, bounded by the number of records they hold."""
+    """Least recently used days, bounded by the number of their records."""
 
     def __init__(self, records: int = 50_000) -> None:
         """Keep at most about `records` records."""
@@ -118,6 +118,19 @@ class Archive(Generic[T]):
         """Every call of the days that touch [since, until]."""
         for day in days(since, until):
             yield from self.calls(account, day)
+
+    def truths(
+        self,
+        since: datetime,
+        until: datetime,
+        truth_of: Callable[[T, str, datetime], Truth | None],
+    ) -> Iterator[Truth]:
+        """Yield what the calls of all accounts in [since, until) amount to."""
+        for account in self.accounts:
+            for call in self.between(account, since, until):
+                row = truth_of(call, account, self.world.clock.now)
+                if row is not None and since <= row.event_at < until:
+                    yield row
 
     def shown(
         self,

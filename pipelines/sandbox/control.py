@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -25,6 +26,14 @@ from pipelines.sandbox.world import (
 )
 from pipelines.sandbox.zoom import api as zoom
 
+VENDORS: dict[str, Any] = {
+    "zoom": zoom,
+    "voximplant": voximplant,
+    "evovoice": evovoice,
+    "twin": twin,
+    "whippy": whippy,
+}
+"""The modules with a vendor's `open_archive`, `answer` and `truth`."""
 Answer = Callable[[Request], Response]
 DATED = ("evovoice", "twin", "whippy")
 """Vendors whose records have a time of change."""
@@ -52,32 +61,12 @@ class Sandbox:
 
 def open_sandbox(world: World) -> Sandbox:
     """Return the five vendors, with nothing asked and nothing armed."""
-    zoom_desk, whippy_desk = zoom.open_desk(world), whippy.open_desk(world)
-    voximplant_desk = voximplant.open_desk(world)
-    evovoice_desk, twin_desk = evovoice.open_desk(world), twin.open_desk(world)
+    archives = {vendor: api.open_archive(world) for vendor, api in VENDORS.items()}
     return Sandbox(
         world,
-        {
-            "zoom": zoom_desk.archive,
-            "voximplant": voximplant_desk.archive,
-            "evovoice": evovoice_desk.archive,
-            "twin": twin_desk.archive,
-            "whippy": whippy_desk.archive,
-        },
-        {
-            "zoom": lambda request: zoom.answer(zoom_desk, request),
-            "voximplant": lambda r: voximplant.answer(voximplant_desk, r),
-            "evovoice": lambda request: evovoice.answer(evovoice_desk, request),
-            "twin": lambda request: twin.answer(twin_desk, request),
-            "whippy": lambda request: whippy.answer(whippy_desk, request),
-        },
-        {
-            "zoom": lambda since, until: zoom.truth(zoom_desk, since, until),
-            "voximplant": lambda s, u: voximplant.truth(voximplant_desk, s, u),
-            "evovoice": lambda s, u: evovoice.truth(evovoice_desk, s, u),
-            "twin": lambda since, until: twin.truth(twin_desk, since, until),
-            "whippy": lambda since, until: whippy.truth(whippy_desk, since, until),
-        },
+        archives,
+        {name: partial(api.answer, archives[name]) for name, api in VENDORS.items()},
+        {name: partial(api.truth, archives[name]) for name, api in VENDORS.items()},
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 ALIASES = ("MAIN", "SECOND", "THIRD", "FOURTH", "FIFTH", "SIXTH", "SEVENTH", "EIGHTH")
 
-# The document does not give the parameter's name, so a client must be told.
+# The document does not give the parameter's name: a client must be configured with it.
 TWIN_DATE_FIELD = "periodField"
 TWIN_PATH = "/incoming/call-sessions"
 WHIPPY_PATH = "/calls/search"

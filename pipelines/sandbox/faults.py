@@ -209,11 +209,11 @@ def _records(body: Body, key: str) -> list[Record]:
 
 
 def total(vendor: str, response: Response) -> object:
-    """Return the total that a vendor's response tells; None when it tells none."""
+    """Return the total in a vendor's response; None where it has none."""
     try:
         body = msgspec.json.decode(response.body, type=dict[str, msgspec.Raw])
-        told = body.get(TOTALS[vendor])
-        return None if told is None else msgspec.json.decode(told)
+        found = body.get(TOTALS[vendor])
+        return None if found is None else msgspec.json.decode(found)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None  # a page for a browser, or a token
 

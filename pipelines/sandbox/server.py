@@ -59,7 +59,7 @@ def _ask(
 ) -> Response:
     if fault is not None:
         if fault.kind in faults.ENDS_TOKENS:
-            sandbox.world.tokens[vendor].held.clear()
+            sandbox.world.tokens[vendor].owners.clear()
         if fault.kind == "expire_page_token":
             sandbox.world.lost_pages.add(faults.page_token(request))
         other = faults.instead(fault)

@@ -79,6 +79,10 @@ class Response:
     cut: bool = False
 
 
+class RefusedError(Exception):
+    """Raised while a request is read; its text is the vendor's message."""
+
+
 def reply(value: object, status: int = 200, **headers: str) -> Response:
     """Return a JSON response; underscores in header names become hyphens."""
     named = tuple((name.replace("_", "-"), text) for name, text in headers.items())
@@ -87,24 +91,24 @@ def reply(value: object, status: int = 200, **headers: str) -> Response:
 
 @dataclass
 class Tokens:
-    """Tokens one vendor has handed out: who holds each, and until when (monotonic)."""
+    """Tokens one vendor has handed out: whose each is, and until when (monotonic)."""
 
     seconds: float = 3600.0
     issued: int = 0
-    held: dict[str, tuple[str, float]] = field(default_factory=dict)
+    owners: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def name(self, secret: str) -> str:
         """Return a token text not used before in this process."""
         self.issued += 1
         return hashlib.sha256(f"{secret}/{self.issued}".encode()).hexdigest()
 
-    def hold(self, token: str, alias: str, seconds: float | None = None) -> str:
+    def register(self, token: str, alias: str, seconds: float | None = None) -> str:
         """Make `token` valid for `seconds` (default: the vendor's life)."""
         life = self.seconds if seconds is None else min(seconds, self.seconds)
-        self.held[token] = (alias, time.monotonic() + life)
+        self.owners[token] = (alias, time.monotonic() + life)
         return token
 
     def owner(self, token: str) -> str | None:
         """Alias the token stands for; None when unknown or too old."""
-        alias, deadline = self.held.get(token, ("", 0.0))
+        alias, deadline = self.owners.get(token, ("", 0.0))
         return alias if alias and time.monotonic() < deadline else None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ from pipelines.sandbox.credentials import Credentials
 from pipelines.sandbox.wire import Tokens
 
 BEGINNING = date(2024, 1, 1)
-SETTLED = timedelta(hours=120)
+FINAL_AFTER = timedelta(hours=120)
 DAY = timedelta(days=1)
 
 # Window edges are where a client loses or doubles calls: midnight in UTC and in the
@@ -59,7 +60,7 @@ class Correction:
     """What a vendor changed of a call it had reported already."""
 
     by: timedelta = timedelta(0)
-    """How much later the call began than was said at first."""
+    """How much later the call began than reported at first."""
     noted_at: datetime | None = None
     """The time of change that the vendor put on it; None where it put none."""
     is_dated: bool = True
@@ -105,7 +106,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class DateHeader:
-    """How a vendor's clock goes, as its answers tell it."""
+    """The vendor's clock, as the Date headers of its answers show it."""
 
     ahead: timedelta = timedelta(0)
     text: str | None = None
@@ -136,17 +137,19 @@ class World:
     """By vendor."""
     lost_pages: set[str] = field(default_factory=set)
     """Page tokens that expired before their time."""
+    pages: dict[str, Any] = field(default_factory=dict)
+    """Lists under way, by the token of their next page."""
 
     def moment(self, day: date) -> datetime | None:
-        """Cache key of a rendered day: None once nothing of it can change."""
+        """Return the cache key of a rendered day; None once nothing can change."""
         now = self.clock.now
         end = midnight(day) + DAY
-        return None if now >= end + SETTLED else now
+        return None if now >= end + FINAL_AFTER else now
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What a vendor reports of one call at the clock, in the unified model's words."""
+    """What a vendor reports of one call at the clock, as the unified model has it."""
 
     vendor: str
     account: str
@@ -162,7 +165,7 @@ class Truth:
     leg_count: int | None
     vendor_outcome: str | None
     durations: dict[str, str] = field(default_factory=dict)
-    """Seconds of its parts, as far as the vendor tells them."""
+    """Seconds of its parts, as far as the vendor reports them."""
 
 
 def generator(world: World, *names: object) -> Random:

@@ -1,38 +1,11 @@
 """EvoVoice: voice, chat and fax sessions, and the accounts with their prices.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| sessions | GET /sessions, live | session | creation, UTC day | sessions |
-| archived_sessions | GET /sessions, archive | session | creation, UTC day | sessions |
-| accounts | GET /accounts/{id} | account | read whole | accounts |
-
-Limits: none published; 25 records a page unless asked, no largest page named.
-Time: whole days, both inclusive. Dates are text of no promised form: ISO 8601 with
-    seven decimals, with a zone or without (UTC then), and the framework's
-    ``/Date(ms)/``, whose offset is for show. Sessions change until they end and after.
-Paging: page numbers from 0 while hasMorePages; totalCount counts the whole query.
-Auth: HTTP Basic on every request, or with ``login = "cookie"`` one sign-in whose
-    cookies come along until they are refused; there are no API keys.
-Surprises: about 15 days after its creation a session moves from the live collection
-    to the archive, and a query sees one of them only. So a day is read from both:
-    live first, so that a session that moves meanwhile is seen, and from the archive
-    each night while its sessions move. Without AccountIds the result is whatever the
-    login sees. SpecificIds, too, looks into one collection. Sessions hold neither cost
-    nor duration; null members are left out. A refusal may come as 500. ``from`` and
-    ``to`` filter numbers, not dates. Sessions can be deleted in bulk: one that a live
-    day no longer has is marked so, one that the archive loses is not noticed.
-Unverified: which timestamp the days filter (taken: the creation) and in which zone
-    (taken: UTC; both settled by sessions around midnight); the exact age of archiving
-    (both are read from 13 days on; settled by the youngest session in the archive);
-    whether DateCreated may be sorted by (settled by the order of a page); what the
-    billing settings mean (taken literally; settled by one invoice); whether the session
-    of a transfer is a call of its own (taken: yes, for no parent is named; settled by
-    ParentSessionId).
-Docs: evovoice.md; from the vendor's "GET /sessions" and others named there
+A session lies in one of two collections, live or archived, and a list sees one of them:
+each is a stream of its own (evovoice.md, section 10). `evovoice.md` has what is known.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +18,7 @@ from requests.auth import HTTPBasicAuth
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Auth, Client
-from pipelines.extract.errors import ApiError, VendorError
+from pipelines.extract.errors import ApiError, VendorError, decoded
 from pipelines.extract.pagination import (
     Envelope,
     Listing,
@@ -53,6 +26,7 @@ from pipelines.extract.pagination import (
     by_page,
     checked,
     pages,
+    refuse_others,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.window_reader import ReadOptions
@@ -62,6 +36,17 @@ from pipelines.sources import query
 
 COOKIE_SECONDS = 86_400.0
 """No life is named: the cookies serve until they are refused."""
+
+
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one login can be configured with."""
+
+    username: str
+    password: str
+    account_ids: str
+    """The vendor's ids of the accounts to read, comma-separated."""
+    base_url: str = "https://evovoice.io"
+    login: Literal["basic", "cookie"] = "basic"
 
 
 def _read_time(text: str) -> datetime:
@@ -97,17 +82,19 @@ ACCOUNTS = Stream(
     name="accounts", table="accounts", record_id="id", event_at="", is_reference=True
 )
 STREAMS = (SESSIONS, ARCHIVED_SESSIONS, ACCOUNTS)
-
-
-class Settings(SourceSettings, frozen=True, kw_only=True):
-    """What one login can be configured with."""
-
-    username: str
-    password: str
-    account_ids: str
-    """The vendor's ids of the accounts to read, comma-separated."""
-    base_url: str = "https://evovoice.io"
-    login: Literal["basic", "cookie"] = "basic"
+SESSION_LIST = Listing(
+    "/sessions",
+    records="items",
+    total="totalCount",
+    params={"Page": 0, "SortField": "DateCreated", "SortOrder": "Ascend"},
+    bounds=("StartDate", "EndDate"),
+    time_form="%Y-%m-%d",
+    paging=by_page("Page", "hasMorePages"),
+)
+LISTINGS = {
+    SESSIONS: SESSION_LIST.moved({"SearchArchive": "false"}),
+    ARCHIVED_SESSIONS: SESSION_LIST.moved({"SearchArchive": "true"}),
+}
 
 
 def connect(settings: Settings, options: ReadOptions) -> Source:
@@ -125,45 +112,27 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
         cookies = partial(_cookies, sign_in, name, password)
         auth = BearerToken(cookies, header="Cookie", scheme="", shared="login")
     client = client_of("evovoice", settings, options, auth, _classify_error)
-    listed = partial(sessions, client, settings.page_size, settings.account_ids)
+    size, ids = {"CountPerPage": settings.page_size}, settings.account_ids
     endpoints = [
-        Endpoint(SESSIONS, partial(listed, archived=False)),
-        Endpoint(ARCHIVED_SESSIONS, partial(listed, archived=True)),
-        Endpoint(ACCOUNTS, partial(accounts, client, settings.account_ids)),
+        Endpoint(stream, partial(sessions, client, listing.moved(size), ids))
+        for stream, listing in LISTINGS.items()
     ]
+    endpoints.append(Endpoint(ACCOUNTS, partial(accounts, client, ids)))
     return Source(client, endpoints, settings.concurrency)
 
 
 def sessions(
-    client: Client, page_size: int, account_ids: str, window: Window, *, archived: bool
+    client: Client, listing: Listing, account_ids: str, window: Window
 ) -> Iterator[Page]:
     """Yield the sessions created on the UTC days of a window, or those it names."""
     asked = _ids(account_ids)
-    first = window.start.astimezone(UTC)
-    last = window.end.astimezone(UTC) - timedelta(microseconds=1)
-    if window.ids:  # which time the days filter is unverified
-        first, last = first - DAY, last + DAY
-    listing = Listing(
-        "/sessions",
-        records="items",
-        total="totalCount",
-        params={
-            "AccountIds": ",".join(asked),
-            "SearchArchive": "true" if archived else "false",
-            "StartDate": f"{first:%Y-%m-%d}",
-            "EndDate": f"{last:%Y-%m-%d}",
-            "Page": 0,
-            "CountPerPage": page_size,
-            "SortField": "DateCreated",
-            "SortOrder": "Ascend",
-        },
-    )
-    by_id = window.ids_by(SESSIONS.ids_per_request)
-    for named in [{"SpecificIds": ",".join(ids)} for ids in by_id] or [{}]:
-        turn = by_page("Page", "hasMorePages", "evovoice /sessions")
-        for page in pages(client, listing.moved(named), turn):
-            _check_owners(page.records, asked)
-            yield page
+    # It is not known which time the days filter: a named one is surely between.
+    margin = DAY if window.ids else timedelta()
+    first, last = window.start - margin, window.end + margin - timedelta.resolution
+    listing = replace(listing, check=partial(_check_owners, asked))
+    listing = listing.between(first, last).moved({"AccountIds": ",".join(asked)})
+    for named in window.named("SpecificIds", SESSIONS.ids_per_request):
+        yield from pages(client, listing.moved(named))
 
 
 def accounts(client: Client, account_ids: str, _: Window) -> Iterator[Page]:
@@ -197,23 +166,23 @@ def _ids(account_ids: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _check_owners(records: Iterable[msgspec.Raw], asked: list[str]) -> None:
-    """Refuse sessions of accounts that were not asked for."""
+def _check_owners(asked: list[str], _: Listing, __: Envelope, page: Page) -> None:
+    refuse_others(
+        page,
+        "accountId",
+        asked,
+        "evovoice sent a session of an account that was not asked for, so it did not "
+        "understand AccountIds; check account_ids",
+        stops_account=True,
+    )
 
-    class Owned(msgspec.Struct, rename="camel"):
-        account_id: str | None = None
 
-    for record in records:
-        try:
-            owner = msgspec.json.decode(record, type=Owned).account_id
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue  # for the quarantine
-        if owner and owner not in asked:
-            raise VendorError(
-                "evovoice sent a session of an account that was not asked for, so it "
-                "did not understand AccountIds; check account_ids",
-                stops_account=True,
-            )
+MEANINGS = {
+    401: ApiError("auth", "; check the credentials, username and password"),
+    403: ApiError("stop_account", "; check account_ids and the role"),
+    **dict.fromkeys((408, 425, 429, *range(500, 600)), ApiError("retry", "")),
+}
+"""What an HTTP status means, and what to do about it (evovoice.md, section 9)."""
 
 
 def _classify_error(status: int, body: bytes) -> ApiError | None:
@@ -226,19 +195,8 @@ def _classify_error(status: int, body: bytes) -> ApiError | None:
     class Trouble(msgspec.Struct, rename="camel"):
         response_status: Status | None = None
 
-    try:
-        said = msgspec.json.decode(body, type=Trouble).response_status
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    trouble = (decoded(body, Trouble) or Trouble()).response_status or Status()
+    if not (message := trouble.message or trouble.error_code):
         return None
-    if said is None or not (said.error_code or said.message):
-        return None
-    words = f"refused (HTTP {status}): {said.message or said.error_code}"
-    if status == 401:  # noqa: PLR2004
-        return ApiError(
-            "auth", f"{words}; check the credentials, username and password"
-        )
-    if status == 403:  # noqa: PLR2004
-        return ApiError("stop_account", f"{words}; check account_ids and the role")
-    if status in {408, 425, 429} or status >= 500:  # noqa: PLR2004
-        return ApiError("retry", words)
-    return ApiError("stop_window", words)
+    meaning = MEANINGS.get(status, ApiError("stop_window", ""))
+    return meaning.of(f"refused (HTTP {status}): {message}")

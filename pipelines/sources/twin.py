@@ -1,69 +1,39 @@
 """TWIN: the list of incoming call sessions, one record per call.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| created_calls | GET ``path`` | call | createdAt | calls |
-| updated_calls | GET ``path`` | call | updatedAt | calls |
-| billed_calls | GET ``path`` | call | billedAt | calls |
-
-Limits: none published; a page has 10 records by default and 1000 at most; offset and
-    limit together are taken to end at 10,000, and a window with more is halved.
-Time: ISO 8601 with offset; a time without one is read as UTC. A call is listed when
-    it is created, and changes when it ends, is recorded, billed or depersonalised:
-    hours later, at any time later. ``updatedAt`` and ``billedAt`` are null at first,
-    so that a window on one of them never shows a call that has none: three streams.
-Paging: limit and offset, sorted by ``startedAt``; ``count`` beside ``items``.
-Auth: POST JSON with email, password and the wanted life; a JWT comes back.
-Surprises: a query parameter under a wrong name is ignored without a word; an unbilled
-    call has totalCost 0 or null; there is no currency; incoming calls only.
-Unverified: **the path of the list is not public: ``path`` must be set from the
-    developer portal, its default is a guess**; the name of the date-field parameter
-    (a record outside of its window stops the account) and of the one for a single
-    call (another call than the one asked for is an error); the encoding of companyIds
-    (settled by the count for one of two companies); whether bounds are inclusive (a
-    second more is asked); whether ``count`` is the total or the length of the page
-    (told apart where there are two pages); the deepest offset (settled by a 400);
-    whether billing moves ``updatedAt`` (settled by a billedAt after it in raw);
-    whether the costs of the stages are the total (settled by cost_unallocated);
-    whether ``fields`` may name the last five of ``FIELDS`` (where they are refused with
-    a 400 the last four are left out: then nothing tells that a call changed or was
-    billed, which is an error a night, and a price stands for the bill); whether
-    depersonalising moves ``updatedAt`` (settled by depersonalising one test call and
-    asking for the updated ones: where it does not, no list shows it).
-Docs: twin.md; from "List of incoming call sessions" and others named there
+Three streams list the same calls by different dates, two of which are null at first
+(twin.md, section 6). `twin.md` has what is known, and how surely.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ResultTooLargeError, VendorError
+from pipelines.extract.errors import ApiError, ResultTooLargeError, VendorError, decoded
 from pipelines.extract.pagination import (
     Envelope,
     Listing,
     Page,
     Turn,
     in_halves,
-    may_be_capped,
     pages,
+    refuse_others,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import DAY, Window, read_time
+from pipelines.planning.windows import DAY, SECOND, Window, read_time
 from pipelines.sources import query
 
 TOKEN_SECONDS = 43_200
 """The life that the vendor's own example asks for."""
 DEEPEST = 10_000
 """A search engine's usual reach for offset + limit (twin.md, section 4)."""
-SECOND = timedelta(seconds=1)
 DOCUMENTED_FIELDS = (
     "callId,startedAt,number,callingNumber,regionName,timezone,duration,totalCost,"
     "recordPath,messagesAsString,resultsString,emotion,robotCallDuration,"
@@ -75,44 +45,9 @@ DOCUMENTED_FIELDS = (
     "transferCallCost,transferCallDiscount,transferCallDuration,"
     "transferCallTotalCost,companyId,allResults,depersonalized"
 )
-PERSONAL = (
-    "callingNumber",
-    "regionName",
-    "gender",
-    "messagesAsString",
-    "resultsString",
-    "allResults",
-    "additional",
-    "recordPath",
-)
 FEWER_FIELDS = f"{DOCUMENTED_FIELDS},createdAt"
 """What is asked for where ``FIELDS`` are refused; createdAt is part of the key."""
 FIELDS = f"{FEWER_FIELDS},updatedAt,finishedAt,billedAt,status"
-
-
-def _stream(name: str, bounded_by: str, **more: Any) -> Stream:  # noqa: ANN401
-    return Stream(
-        name=name,
-        table="calls",
-        record_id="callId",
-        event_at="createdAt",
-        read_time=partial(read_time, zone="UTC"),
-        version="updatedAt",
-        bounded_by=bounded_by,
-        lookback=DAY,
-        personal=PERSONAL,
-        erased_mark="depersonalized",
-        **more,
-    )
-
-
-CREATED_CALLS = _stream(
-    "created_calls", "createdAt", pending=query("twin_pending"), ids_per_request=1
-)
-# A call leaves a window on a time that changes, and is no less a call.
-UPDATED_CALLS = _stream("updated_calls", "updatedAt", lists_all_for=timedelta())
-BILLED_CALLS = _stream("billed_calls", "billedAt", lists_all_for=timedelta())
-STREAMS = (CREATED_CALLS, UPDATED_CALLS, BILLED_CALLS)
 
 
 class Settings(SourceSettings, frozen=True, kw_only=True):
@@ -132,6 +67,40 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     requests_per_second: float = 2.0
 
 
+def _stream(name: str, bounded_by: str, **more: Any) -> Stream:  # noqa: ANN401
+    return Stream(
+        name=name,
+        table="calls",
+        record_id="callId",
+        event_at="createdAt",
+        read_time=partial(read_time, zone="UTC"),
+        version="updatedAt",
+        bounded_by=bounded_by,
+        lookback=DAY,
+        personal=(
+            "callingNumber",
+            "regionName",
+            "gender",
+            "messagesAsString",
+            "resultsString",
+            "allResults",
+            "additional",
+            "recordPath",
+        ),
+        erased_mark="depersonalized",
+        **more,
+    )
+
+
+CREATED_CALLS = _stream(
+    "created_calls", "createdAt", pending=query("twin_pending"), ids_per_request=1
+)
+# A call leaves a window on a time that changes, and is no less a call.
+UPDATED_CALLS = _stream("updated_calls", "updatedAt", lists_all_for=timedelta())
+BILLED_CALLS = _stream("billed_calls", "billedAt", lists_all_for=timedelta())
+STREAMS = (CREATED_CALLS, UPDATED_CALLS, BILLED_CALLS)
+
+
 def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's incoming calls."""
     sign_in = Client("twin", settings.login_url, is_sign_in=True)
@@ -139,19 +108,27 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
     auth = BearerToken(token, shared="login")
     client = client_of("twin", settings, options, auth, _classify_error)
     companies = [part.strip() for part in settings.company_ids.split(",") if part]
-    params: dict[str, Any] = {
-        "companyIds[]": companies,
-        "sort": "+startedAt",
-        "limit": settings.page_size,
-        "offset": 0,
-    }
-    listing = Listing(settings.path, records="items", total="count", params=params)
+    listing = Listing(
+        settings.path,
+        records="items",
+        total="count",
+        params={
+            "companyIds[]": companies,
+            "sort": "+startedAt",
+            "limit": settings.page_size,
+            "offset": 0,
+        },
+        paging=partial(_onwards, settings.page_size),
+        reach=DEEPEST - settings.page_size,
+        later_error=ResultTooLargeError,  # only its offset is new
+    )
     wanted = Fields(settings.fields)
-    endpoints = []
-    for stream in STREAMS:
-        dated = listing.moved({settings.date_field_parameter: stream.bounded_by})
-        fetch = partial(calls, client, dated, wanted, settings.id_parameter)
-        endpoints.append(Endpoint(stream, fetch))
+    fetch = partial(calls, client, wanted, settings.id_parameter)
+    date_field = settings.date_field_parameter
+    endpoints = [
+        Endpoint(stream, partial(fetch, listing.moved({date_field: stream.bounded_by})))
+        for stream in STREAMS
+    ]
     return Source(client, endpoints, settings.concurrency)
 
 
@@ -163,96 +140,56 @@ class Fields:
 
 
 def calls(
-    client: Client,
-    listing: Listing,
-    fields: Fields,
-    id_parameter: str,
-    window: Window,
+    client: Client, fields: Fields, id_parameter: str, listing: Listing, window: Window
 ) -> Iterator[Page]:
     """Yield the calls whose date lies in a window, or those of them that it names."""
     if not window.ids:
-        yield from in_halves(
-            partial(_within_reach, client, listing, fields), window.start, window.end
-        )
-    bounds = {"from": _moment(window.start - SECOND), "to": _moment(window.end)}
+        span = partial(_span, client, listing, fields)
+        yield from in_halves(span, window.start, window.end, may_be_capped=True)
+    listing = listing.between(window.start - SECOND, window.end)
     for call_id in window.ids:
-        named = listing.moved({**bounds, id_parameter: call_id})
-        for page in _pages(client, named, fields):
-            _check_named(page.records, call_id, id_parameter)
+        for page in _pages(client, listing.moved({id_parameter: call_id}), fields):
+            refuse_others(
+                page,
+                "callId",
+                {call_id},
+                "twin was asked for one call and sent others, so it did not understand "
+                f"{id_parameter!r}; set id_parameter from the developer portal",
+                stops_account=False,
+            )
             yield page
 
 
-def _within_reach(
+def _span(
     client: Client, listing: Listing, fields: Fields, start: datetime, end: datetime
 ) -> Iterator[Page]:
-    """Read a list to its end, if an offset can get there."""
-    bounds = {"from": _moment(start - SECOND), "to": _moment(end)}
-    limit, so_far, is_total = listing.params["limit"], 0, False
-    for page in _pages(client, listing.moved(bounds), fields):
+    """Read a list to its end; its count may be the length of a page, not a total."""
+    so_far, is_total = 0, False
+    for page in _pages(client, listing.between(start - SECOND, end), fields):
         so_far += len(page.records)
         is_total = is_total or page.total != len(page.records)
         total = page.total if is_total or so_far == len(page.records) else None
         # A count of exactly this many may be where the vendor stopped to count.
         yield replace(page, total=None if total == DEEPEST else total)
-        if max(page.total or 0, so_far) + limit > DEEPEST:
-            raise ResultTooLargeError(
-                f"twin has more than {DEEPEST - limit} calls between "
-                f"{_moment(start)} and {_moment(end)}, more than its list can be asked "
-                "for"
-            )
-    if may_be_capped(so_far, start, end):
-        raise ResultTooLargeError(
-            f"twin ended a list at {so_far} calls; halves say whether it has more"
-        )
 
 
 def _pages(client: Client, listing: Listing, fields: Fields) -> Iterator[Page]:
-    """Read a list, without the fields of our own adding where they are refused.
-
-    A refusal of a later page can only mean its offset.
-    """
-    names, so_far = fields.names, 0
-    asked = listing.moved({"fields": names})
+    """Read a list, without the fields of our own adding where they are refused."""
+    names = fields.names
     try:
-        for page in pages(client, asked, _onwards(listing.params["limit"])):
-            so_far += len(page.records)
-            yield page
+        yield from pages(client, listing.moved({"fields": names}))
     except VendorError as error:
-        if not error.is_bad_request:
-            raise
-        if so_far:
-            raise ResultTooLargeError(str(error)) from None
-        if names != FIELDS:  # another thread may have exchanged them meanwhile
+        # Another thread may have exchanged them meanwhile.
+        if not error.is_bad_request or names != FIELDS:
             raise
     else:
         return
-    fewer = Fields(FEWER_FIELDS)
-    for page in _pages(client, listing, fewer):
+    for page in _pages(client, listing, Fields(FEWER_FIELDS)):
         fields.names = FEWER_FIELDS
         yield page
 
 
-def _check_named(
-    records: Iterable[msgspec.Raw], call_id: str, id_parameter: str
-) -> None:
-    """Refuse other calls than the one that was asked for."""
-
-    class Named(msgspec.Struct, rename="camel"):
-        call_id: str
-
-    for record in records:
-        try:
-            found = msgspec.json.decode(record, type=Named).call_id
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue  # for the quarantine
-        if found != call_id:
-            raise VendorError(
-                "twin was asked for one call and sent others, so it did not understand "
-                f"{id_parameter!r}; set id_parameter from the developer portal"
-            )
-
-
-def _onwards(limit: int) -> Turn:
+def _onwards(limit: int, _: str) -> Turn:
     """Go on after a full page, and after any while the count promises more."""
 
     def turn(_: Envelope, page: Page, so_far: int) -> Mapping[str, Any] | None:
@@ -260,10 +197,6 @@ def _onwards(limit: int) -> Turn:
         return {"offset": so_far} if page.records and more else None
 
     return turn
-
-
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
 def _token(sign_in: Client, email: str, password: str) -> tuple[str, float]:
@@ -278,23 +211,24 @@ def _token(sign_in: Client, email: str, password: str) -> tuple[str, float]:
     return token, TOKEN_SECONDS
 
 
+MEANINGS = {
+    400: ApiError("bad_request", "; check fields and page_size"),
+    403: ApiError(
+        "stop_account", "; check company_ids and the permissions of the login"
+    ),
+    404: ApiError(
+        "stop_account", "; set path, and base_url, from the developer portal"
+    ),
+}
+"""What an HTTP status means, and what to do about it (twin.md, section 9)."""
+
+
 def _classify_error(status: int, body: bytes) -> ApiError | None:
-    """Say what to set: statuses are documented, bodies are not (twin.md, section 9)."""
+    """Read the status, and show a ``message`` if there is one (twin.md, section 9)."""
 
     class Trouble(msgspec.Struct):
         message: str = ""
 
-    hints = {
-        400: "check fields and page_size",
-        403: "check company_ids and the permissions of the login",
-        404: "set path, and base_url, from the developer portal",
-    }
-    if status not in hints:
-        return None
-    try:
-        said = msgspec.json.decode(body, type=Trouble).message
-    except msgspec.MsgspecError:
-        said = ""
-    kind: Literal["bad_request", "stop_account"]
-    kind = "bad_request" if status == 400 else "stop_account"  # noqa: PLR2004
-    return ApiError(kind, f"answered HTTP {status} {said}; {hints[status]}")
+    message = (decoded(body, Trouble) or Trouble()).message
+    meaning = MEANINGS.get(status)
+    return meaning.of(f"answered HTTP {status} {message}") if meaning else None

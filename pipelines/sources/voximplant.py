@@ -1,37 +1,13 @@
 """Voximplant: the call history, one record per JavaScript session with its legs.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| call_sessions | POST GetCallHistory | session | start | call_sessions |
-| account_info | POST GetAccountInfo | account | read whole | account_info |
-
-Limits: no rate is published; too many parallel requests are HTTP 429 or code 340, so
-    one at a time; 1,000 records a page, an offset of 10,000 at most.
-Time: ``YYYY-MM-DD HH:MM:SS`` without a zone, in the zone that the answer names: asked
-    for and checked is Etc/GMT. Whole seconds.
-Paging: offset, by the records received. A window with more than paging can reach is
-    cut in halves until each half is within reach; a second more is asked each time.
-Auth: a JSON Web Token of a service account, RS256, signed here, no token endpoint.
-Surprises: an error is an HTTP 200 with ``error`` in its body; legs, records and their
-    costs come only when asked for; there is no cost of a session and no currency but
-    the account's; sessions that still run have neither duration nor end; a log's
-    address is cleared after a month, and only an older version in raw still has it.
-Unverified: which time the dates filter (taken: the session's start; settled by one
-    that spans midnight); whether the bounds are inclusive (a second more is asked, the
-    key removes the copy); whether sessions that still run are listed (they are read
-    either way; settled by a load during a call); when costs are final (the lookback
-    reads again; settled by versions of one session in raw); whether one charge stands
-    at a record and a resource (a transaction counts once; settled by cost lines that
-    are no leaf); how far back the history reaches (settled by the oldest window that
-    has sessions).
-Docs: voximplant.md; from the vendor's "GetCallHistory" and others named there
+`voximplant.md` has what is known of the API, and how surely.
 """
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -43,24 +19,23 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ResultTooLargeError, VendorError, clean
+from pipelines.extract.errors import ApiError, VendorError, clean, decoded
 from pipelines.extract.pagination import (
     Envelope,
     Listing,
     Page,
-    Turn,
     by_offset,
     in_halves,
     pages,
     promised,
+    span_of,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import DAY, Window, read_time
+from pipelines.planning.windows import DAY, SECOND, Window, read_time
 from pipelines.sources import query
 
-HISTORY = "/GetCallHistory"
 REACH = 10_000
 """Records of one question that paging is sure to get: the highest offset allowed."""
 ZONE = "Etc/GMT"
@@ -70,18 +45,18 @@ TOKEN_SECONDS = 300
 CLOCK_SKEW = 5
 """The vendor's own libraries date a token back this far."""
 ANSWER_SECONDS = 150.0
-"""A page of 1,000 sessions with all they hold is slow."""
-SECOND = timedelta(seconds=1)
-MEANINGS: Mapping[int, ApiError] = {
-    **dict.fromkeys((1, 2, 4, 5, 340, 515), ApiError("retry", "")),
-    100: ApiError(
-        "stop_account", "; check the credentials: account_id, key_id, private_key"
-    ),
-    104: ApiError("stop_account", "; give the service account a role"),
-    456: ApiError("auth", "; check the machine's clock"),
-}
-"""Error codes: its own faults and too many questions, no right to ask, token expired.
-Any other concerns the one question."""
+"""A page of 1,000 sessions with all their parts is slow."""
+
+
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one account's service key can be configured with."""
+
+    account_id: str
+    key_id: str
+    private_key: str
+    base_url: str = "https://api.voximplant.com/platform_api"
+    page_size: int = 1000
+
 
 CALL_SESSIONS = Stream(
     name="call_sessions",
@@ -101,16 +76,24 @@ ACCOUNT_INFO = Stream(
     is_reference=True,
 )
 STREAMS = (CALL_SESSIONS, ACCOUNT_INFO)
-
-
-class Settings(SourceSettings, frozen=True, kw_only=True):
-    """What one account's service key can be configured with."""
-
-    account_id: str
-    key_id: str
-    private_key: str
-    base_url: str = "https://api.voximplant.com/platform_api"
-    page_size: int = 1000
+HISTORY = Listing(
+    "/GetCallHistory",
+    records="result",
+    method="POST",
+    total="total_count",
+    data={
+        "timezone": ZONE,
+        "with_calls": "true",
+        "with_records": "true",
+        "with_other_resources": "true",
+        "with_total_count": "true",
+        "desc_order": "false",
+        "offset": 0,
+    },
+    bounds=("from_date", "to_date"),
+    time_form="%Y-%m-%d %H:%M:%S",
+    reach=REACH,
+)
 
 
 def connect(settings: Settings, options: ReadOptions) -> Source:
@@ -134,98 +117,54 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
 
 
 def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Page]:
-    """Yield the sessions that started in a window, some of them twice.
+    """Yield the sessions that started in a window, or those it names.
 
-    Of a window with ids only those sessions come.
+    Some come twice. Dates that surely span them have to be sent with ids as well.
     """
+    listing = replace(
+        HISTORY.moved({"count": page_size}),
+        paging=by_offset("offset", page_size),
+        check=partial(_check, client),
+    )
     if window.ids:
-        yield from _named(client, page_size, window)
+        listing = listing.between(window.start - DAY, window.end + DAY)
+        size = CALL_SESSIONS.ids_per_request
+        for named in window.named("call_session_history_id", size, separator=";"):
+            yield from pages(client, listing.moved(named))
         return
     start = window.start.replace(microsecond=0)
     end = (window.end + SECOND - timedelta.resolution).replace(microsecond=0)
-    yield from in_halves(partial(_within_reach, client, page_size), start, end)
+    yield from in_halves(span_of(client, listing), start, end)
 
 
 def account_info(client: Client, _: Window) -> Iterator[Page]:
     """Yield the account as it is now: its currency stands nowhere else."""
     envelope = client.ask("POST", "/GetAccountInfo", Envelope)
     promised(envelope, "result", Envelope, "voximplant /GetAccountInfo")
-    _heed(client, envelope, {})
+    _heed(client, (), envelope)
     yield Page([envelope["result"]])
 
 
-def _named(client: Client, page_size: int, window: Window) -> Iterator[Page]:
-    """Ask for sessions by id; dates that surely span them have to be sent as well."""
-    form = _form(page_size, window.start - DAY, window.end + DAY)
-    for ids in window.ids_by(CALL_SESSIONS.ids_per_request):
-        named = {**form, "call_session_history_id": ";".join(ids)}
-        turn = _as_asked(client, named, by_offset("offset", page_size))
-        yield from pages(client, _listing(named), turn)
-
-
-def _within_reach(
-    client: Client, page_size: int, start: datetime, end: datetime
-) -> Iterator[Page]:
-    """Read a listing to its end, if paging can."""
-    form = _form(page_size, start - SECOND, end)
-    turn = _as_asked(client, form, by_offset("offset", page_size))
-    for page in pages(client, _listing(form), turn):
-        yield page
-        if page.total is not None and page.total > REACH:
-            raise ResultTooLargeError(
-                f"voximplant has {page.total} sessions between "
-                f"{start:%Y-%m-%d %H:%M:%S} and {end:%H:%M:%S}Z, more than the {REACH} "
-                "that paging can reach"
-            )
-
-
-def _listing(form: Mapping[str, Any]) -> Listing:
-    return Listing(
-        HISTORY, records="result", method="POST", total="total_count", data=form
-    )
-
-
-def _form(page_size: int, start: datetime, end: datetime) -> dict[str, Any]:
-    return {
-        "from_date": f"{start:%Y-%m-%d %H:%M:%S}",
-        "to_date": f"{end:%Y-%m-%d %H:%M:%S}",
-        "timezone": ZONE,
-        "with_calls": "true",
-        "with_records": "true",
-        "with_other_resources": "true",
-        "with_total_count": "true",
-        "desc_order": "false",
-        "count": page_size,
-        "offset": 0,
-    }
-
-
-def _as_asked(client: Client, form: Mapping[str, Any], turn: Turn) -> Turn:
+def _check(client: Client, listing: Listing, envelope: Envelope, _: Page) -> None:
     """Refuse an answer to another question, in another time zone for example."""
-
-    def checked(envelope: Envelope, page: Page, so_far: int) -> Any:  # noqa: ANN401
-        zone = promised(envelope, "timezone", str, f"voximplant {HISTORY}")
-        if zone not in SAME_ZONE:
-            raise VendorError(
-                f"voximplant {HISTORY} answered in time zone {zone!r}, not in {ZONE}"
-            )
-        _heed(client, envelope, form)
-        return turn(envelope, page, so_far)
-
-    return checked
+    place = f"voximplant {listing.path}"
+    zone = promised(envelope, "timezone", str, place)
+    if zone not in SAME_ZONE:
+        raise VendorError(f"{place} answered in time zone {zone!r}, not in {ZONE}")
+    _heed(client, listing.data.keys(), envelope)
 
 
-def _heed(client: Client, envelope: Envelope, form: Mapping[str, Any]) -> None:
+def _heed(client: Client, sent: Collection[str], envelope: Envelope) -> None:
     """Read ``warnings``: what the vendor ignored of a question that it answered.
 
-    One that names a parameter of ours means that the answer is to another question.
+    One that names a parameter that was sent is of an answer to another question.
     """
-    said: Any = msgspec.json.decode(envelope.get("warnings", b"[]"))
-    for warning in said if isinstance(said, list) else [said]:
+    warnings: Any = msgspec.json.decode(envelope.get("warnings", b"[]"))
+    for warning in warnings if isinstance(warnings, list) else [warnings]:
         if not warning:
             continue
         text = clean(str(warning))
-        if ignored := sorted(form.keys() & set(re.findall(r"\w+", str(warning)))):
+        if ignored := sorted({*sent} & {*re.findall(r"\w+", str(warning))}):
             raise VendorError(
                 f"voximplant did not heed {', '.join(ignored)}, so that its answer may "
                 f"lack records; the window is open (it warns: {text})"
@@ -255,6 +194,18 @@ def _key(pem: str) -> RSAPrivateKey:
     )
 
 
+MEANINGS = {
+    **dict.fromkeys((1, 2, 4, 5, 340, 515), ApiError("retry", "")),
+    100: ApiError(
+        "stop_account", "; check the credentials: account_id, key_id, private_key"
+    ),
+    104: ApiError("stop_account", "; give the service account a role"),
+    456: ApiError("auth", "; check the machine's clock"),
+}
+"""What an error code means, and what to do about it (voximplant.md, section 9). Any
+other concerns the one question."""
+
+
 def _classify_error(_: int, body: bytes) -> ApiError | None:
     """Read the error body ``{"error": {"code", "msg"}}`` (voximplant.md, section 9)."""
 
@@ -268,15 +219,10 @@ def _classify_error(_: int, body: bytes) -> ApiError | None:
 
     if b'"error' not in body:
         return None
-    try:
-        answer = msgspec.json.decode(body, type=Answer, strict=False)
-    except msgspec.ValidationError:
-        return ApiError("stop_window", "sent an error in another shape")
-    except msgspec.DecodeError:
-        return None
-    for trouble in (answer.error, *answer.errors):
-        if trouble is not None:
-            meaning = MEANINGS.get(trouble.code, ApiError("stop_window", ""))
-            message = f"refused with code {trouble.code}: {trouble.msg or ''}"
-            return replace(meaning, message=message + meaning.message)
+    if (answer := decoded(body, Answer)) is None:
+        another = ApiError("stop_window", "sent an error in another shape")
+        return another if decoded(body, msgspec.Raw) is not None else None
+    for trouble in filter(None, (answer.error, *answer.errors)):
+        meaning = MEANINGS.get(trouble.code, ApiError("stop_window", ""))
+        return meaning.of(f"refused with code {trouble.code}: {trouble.msg or ''}")
     return None

@@ -1,35 +1,11 @@
 """Whippy: the search of calls, one record per call of a person or an AI agent.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| calls | POST /calls/search | call | created_at | calls |
-
-Limits: 25 requests/s, counted per key and per organization; a page is 100 records:
-    sources disagree whether the maximum is 100 or 500, and a page may be capped
-    without a word. A search is cut off after ``timeout``, at most 120 s, and then
-    its window is read in halves.
-Time: ISO 8601, UTC, microseconds, ``Z``; older resources omit the ``Z``. The filter
-    knows the creation only, yet duration and analysis come later: days are read
-    again, first all of them, then those in which calls still wait for either.
-Paging: limit and offset in the query, filters in the body; the offset moves by what
-    came. No sort: newest first, so ``before`` stands still while a window is read.
-Auth: the organization's key in ``X-WHIPPY-KEY``; it does not expire.
-Surprises: durations are milliseconds; there is no price of a call anywhere.
-Unverified: the path (POST follows from the document; settled by a 404); the shape of a
-    call (alternatives are read side by side; settled by ops.unmapped_values); the
-    largest page (settled by asking for 500); whether bounds are strict (taken: both; a
-    second more is asked); whether ``total`` is exact (taken: no: a full page is never
-    the last, and a list that ends after a round thousand is read in halves, which say
-    more or the same; settled by a total that differs in ops.reconciliation); how deep
-    an offset reaches (a 422 to one halves the window); how a search that took too long
-    ends (taken: 408, 504, or 422 and 500 that say so); whether a call may have a price
-    (settled by ops.unmapped_values).
-Docs: whippy.md; from the vendor's "Search Calls" and others named there
+`whippy.md` has what is known of the API, and how surely.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -37,15 +13,14 @@ import msgspec
 
 from pipelines.extract.auth import HeaderKey
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ResultTooLargeError, VendorError
+from pipelines.extract.errors import ApiError, ResultTooLargeError, decoded
 from pipelines.extract.pagination import (
     Envelope,
     Listing,
     Page,
     Turn,
     in_halves,
-    may_be_capped,
-    pages,
+    span_of,
 )
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.window_reader import ReadOptions
@@ -62,6 +37,16 @@ ROUND_PAGE = 50
 SHORTEST = timedelta(hours=1)
 """A search of an hour that takes too long is a vendor in trouble, not a long list."""
 
+
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one organization's account can be configured with."""
+
+    api_key: str
+    base_url: str = "https://api.whippy.co/v1"
+    path: str = "/calls/search"
+    requests_per_second: float = 10.0
+
+
 CALLS = Stream(
     name="calls",
     table="calls",
@@ -76,64 +61,37 @@ CALLS = Stream(
 STREAMS = (CALLS,)
 
 
-class Settings(SourceSettings, frozen=True, kw_only=True):
-    """What one organization's account can be configured with."""
-
-    api_key: str
-    base_url: str = "https://api.whippy.co/v1"
-    path: str = "/calls/search"
-    requests_per_second: float = 10.0
-
-
 def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one organization's calls."""
     auth = HeaderKey("X-WHIPPY-KEY", settings.api_key)
     client = client_of(
         "whippy", settings, options, auth, _classify_error, read_seconds=ANSWER_SECONDS
     )
-    fetch = partial(calls, client, settings.path, settings.page_size)
-    return Source(client, [Endpoint(CALLS, fetch)], settings.concurrency)
-
-
-def calls(client: Client, path: str, page_size: int, window: Window) -> Iterator[Page]:
-    """Yield the calls that were created in a window."""
-    read = partial(_between, client, path, page_size)
-    yield from in_halves(read, window.start, window.end, SHORTEST)
-
-
-def _between(
-    client: Client, path: str, page_size: int, start: datetime, end: datetime
-) -> Iterator[Page]:
-    """Search ``[start, end)``, both bounds being strict."""
+    size = settings.page_size
     listing = Listing(
-        path,
+        settings.path,
         records="data",
         method="POST",
         total="total",
         total_is_promised=False,
-        params={"limit": page_size, "offset": 0, "timeout": SEARCH_SECONDS * 1000},
-        json={
-            "after": _moment(start - timedelta(seconds=1)),
-            "before": _moment(end),
-        },
+        params={"limit": size, "offset": 0, "timeout": SEARCH_SECONDS * 1000},
+        json={},
+        bounds=("after", "before"),
+        time_form="%Y-%m-%dT%H:%M:%S.%fZ",
+        paging=partial(_onwards, size),
+        later_error=ResultTooLargeError,  # only its offset is new
     )
-    so_far = 0
-    try:
-        for page in pages(client, listing, _onwards(page_size)):
-            so_far += len(page.records)
-            yield page
-    except VendorError as error:
-        # What was understood once can be refused for its offset only.
-        if error.is_bad_request and so_far:
-            raise ResultTooLargeError(str(error)) from None
-        raise
-    if may_be_capped(so_far, start, end, SHORTEST):
-        raise ResultTooLargeError(
-            f"whippy ended a list at {so_far} calls; halves say whether it has more"
-        )
+    endpoint = Endpoint(CALLS, partial(calls, client, listing))
+    return Source(client, [endpoint], settings.concurrency)
 
 
-def _onwards(limit: int) -> Turn:
+def calls(client: Client, listing: Listing, window: Window) -> Iterator[Page]:
+    """Yield the calls that were created in a window; both bounds are strict."""
+    search = span_of(client, listing)
+    yield from in_halves(search, window.start, window.end, SHORTEST, may_be_capped=True)
+
+
+def _onwards(limit: int, _: str) -> Turn:
     """Go on until a page is empty, or is not full where the total has been reached.
 
     A page shorter than ``limit`` may have been capped, and a total may be an estimate.
@@ -151,31 +109,19 @@ def _onwards(limit: int) -> Turn:
     return turn
 
 
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+MEANINGS = {
+    401: ApiError("stop_account", "; check the credentials, api_key"),
+    403: ApiError("stop_account", "; check the credentials, api_key"),
+    404: ApiError("stop_account", "; check base_url and path"),
+    422: ApiError("bad_request", ""),
+}
+"""What an HTTP status means, and what to do about it (whippy.md, section 9)."""
+TOOK_TOO_LONG = ApiError("too_large", "; the search took too long")
+TIMED_OUT = re.compile("timed? ?out", re.IGNORECASE)
 
 
 def _classify_error(status: int, body: bytes) -> ApiError | None:
-    """Say what to do; how a search that took too long ends is not documented."""
-    said = _said(body)
-    words = f"answered HTTP {status} {said or ''}".strip()
-    took_too_long = said is not None and re.search("timed? ?out", said, re.IGNORECASE)
-    if status in {408, 504} or (status in {422, 500} and took_too_long):
-        return ApiError("too_large", f"{words}; the search took too long")
-    if said is None:
-        return None
-    hints = {
-        401: "; check the credentials, api_key",
-        403: "; check the credentials, api_key",
-        404: "; check base_url and path",
-    }
-    if status in hints:
-        return ApiError("stop_account", words + hints[status])
-    return ApiError("bad_request", words) if status == 422 else None  # noqa: PLR2004
-
-
-def _said(body: bytes) -> str | None:
-    """Read an error body (whippy.md, section 9); None where it has another shape."""
+    """Read an error body, which is in either of two shapes (whippy.md, section 9)."""
 
     class Description(msgspec.Struct):
         description: str = ""
@@ -184,8 +130,15 @@ def _said(body: bytes) -> str | None:
         errors: list[Description] = []
         error: str = ""
 
-    try:
-        trouble = msgspec.json.decode(body, type=Trouble)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    return "; ".join(error.description for error in trouble.errors) or trouble.error
+    trouble = decoded(body, Trouble)
+    if trouble is None:
+        is_too_long = status in {408, 504}
+        return TOOK_TOO_LONG.of(f"answered HTTP {status}") if is_too_long else None
+    text = "; ".join(error.description for error in trouble.errors) or trouble.error
+    message = f"answered HTTP {status} {text}".strip()
+    # Of 422 and 500 only the text says whether the search took too long: none of the
+    # documents names a status for it (whippy.md, section 9).
+    if status in {408, 504} or (status in {422, 500} and TIMED_OUT.search(text)):
+        return TOOK_TOO_LONG.of(message)
+    meaning = MEANINGS.get(status)
+    return meaning.of(message) if meaning else None

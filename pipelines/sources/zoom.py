@@ -1,39 +1,12 @@
 """Zoom Contact Center: the voice call log, and how long each part of a call took.
 
-| stream | endpoint | grain | windows on | table |
-|---|---|---|---|---|
-| voice_calls | GET /contact_center/voice_calls | engagement | start | voice_calls |
-| engagements | GET /contact_center/engagements | engagement | start | engagements |
-
-Limits: HEAVY, per account and shared by all its apps: 5 requests/s and 15,000 a day
-    on Pro, 10/s and 30,000 on Business+; 100 records a page; one month a window. Set
-    ``daily_requests`` lower where other apps need their share of the quota.
-Time: ISO 8601 with offset; the offset of ``from`` decides the offset of the answer,
-    and a trailing Z is a literal character, so ``+00:00`` is written out. An
-    engagement is listed only once it has ended, under its start time.
-Paging: next_page_token, empty on the last page; it lives 15 minutes and is bound to
-    its query, so a window is drained at once and never resumed inside.
-Auth: Server-to-Server OAuth: a token of one hour, no refresh token.
-Surprises: ``charge`` is text with a currency symbol and no currency: an amount in a
-    symbol that contradicts the configured currency is in that symbol's currency where
-    it has but one, else it is not an amount, and told of either way; every field may be
-    absent; legs have no id of their own. The second list has the seconds of flow,
-    queue, talk and wrap-up; it needs a scope of its own, and without it is left out.
-Unverified: which timestamp from/to filter (taken: the start; settled by a call that
-    spans midnight); whether the bounds are inclusive (a second more is asked, the key
-    removes the copy); whether charges arrive late (the lookback reads again; settled
-    by versions of one engagement in raw); whether a charge is the sum of its legs'
-    (taken: yes, nothing is added to it; settled by a page of details); whether internal
-    calls and those over one's own carrier have a charge (taken: none is unknown, not
-    0); how far back the log reaches, and in which words an older day is refused (taken:
-    "within the past" so many months, as its sibling lists say it); how the second
-    list reads its dates (sent in a form that means UTC either way).
-Docs: zoom.md; from the vendor's "List voice call logs" and others named there
+`zoom.md` has what is known of the API, and how surely.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -41,7 +14,7 @@ from requests.auth import HTTPBasicAuth
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError
+from pipelines.extract.errors import ApiError, ExpiredPageError, decoded
 from pipelines.extract.pagination import Listing, Page, by_token, pages, restarted
 from pipelines.extract.source import (
     Endpoint,
@@ -52,14 +25,22 @@ from pipelines.extract.source import (
 )
 from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import DAY, Window
+from pipelines.planning.windows import DAY, SECOND, Window
 from pipelines.sources import query
 
-SECOND = timedelta(seconds=1)
-TOO_OLD = re.compile(
-    r"within the (?:last|past) \w+ (?:day|month|year)s?", re.IGNORECASE
-)
-"""A question can also have a bad date or span too long; those say no such thing."""
+
+class Settings(SourceSettings, frozen=True, kw_only=True):
+    """What one Zoom account can be configured with."""
+
+    account_id: str
+    client_id: str
+    client_secret: str
+    base_url: str = "https://api.zoom.us/v2"
+    token_url: str = "https://zoom.us/oauth/token"  # noqa: S105
+    engagements: bool = True
+    """Whether the second list is read, where the app has its scope."""
+    daily_requests: ZeroOrMore = 15_000
+
 
 VOICE_CALLS = Stream(
     name="voice_calls",
@@ -89,19 +70,25 @@ ENGAGEMENTS = Stream(
     lists_all_for=timedelta(),
 )
 STREAMS = (VOICE_CALLS, ENGAGEMENTS)
-
-
-class Settings(SourceSettings, frozen=True, kw_only=True):
-    """What one Zoom account can be configured with."""
-
-    account_id: str
-    client_id: str
-    client_secret: str
-    base_url: str = "https://api.zoom.us/v2"
-    token_url: str = "https://zoom.us/oauth/token"  # noqa: S105
-    engagements: bool = True
-    """Whether the second list is read, where the app has its scope."""
-    daily_requests: ZeroOrMore = 15_000
+VOICE_CALL_LIST = Listing(
+    "/contact_center/voice_calls",
+    records="voice_calls",
+    total="total_records",
+    params={"view_type": "detail"},
+    repeats_bounds=True,
+    paging=by_token("next_page_token", "next_page_token"),
+    later_error=ExpiredPageError,
+)
+ENGAGEMENT_LIST = replace(
+    VOICE_CALL_LIST,
+    path="/contact_center/engagements",
+    records="engagements",
+    total_is_promised=False,
+    params={"timezone": "UTC"},
+    # With an offset its zone of filtering is another parameter (zoom.md, section 6).
+    time_form="%Y-%m-%dT%H:%M:%SZ",
+)
+LISTINGS = {VOICE_CALLS: VOICE_CALL_LIST, ENGAGEMENTS: ENGAGEMENT_LIST}
 
 
 def connect(settings: Settings, options: ReadOptions) -> Source:
@@ -114,70 +101,29 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
         classify_error=_classify_sign_in_error,
         is_sign_in=True,
     )
-    token = partial(_token, sign_in, settings.account_id)
-    auth = BearerToken(token, shared="app")
+    auth = BearerToken(partial(_token, sign_in, settings.account_id), shared="app")
     client = client_of("zoom", settings, options, auth, _classify_error)
-    lists = {VOICE_CALLS: voice_calls}
-    if settings.engagements:
-        lists[ENGAGEMENTS] = engagement_parts
     endpoints = [
-        Endpoint(stream, partial(_in_one_go, partial(read, client, settings.page_size)))
-        for stream, read in lists.items()
+        Endpoint(stream, partial(read, client, listing, settings.page_size))
+        for stream, listing in LISTINGS.items()
+        if stream is not ENGAGEMENTS or settings.engagements
     ]
     return Source(client, endpoints, settings.concurrency)
 
 
-def _in_one_go(
-    read: Callable[[Window], Iterator[Page]], window: Window
+def read(
+    client: Client, listing: Listing, page_size: int, window: Window
 ) -> Iterator[Page]:
-    """Read a window again from its start where a page token ends before its pages."""
-    yield from restarted(partial(read, window))
+    """Yield the engagements that started in a window, or those it names.
 
-
-def voice_calls(client: Client, page_size: int, window: Window) -> Iterator[Page]:
-    """Yield the engagements that started in a window, or those it names."""
-    # It is unverified which time the dates filter: a named one is surely between.
+    They are read again from the first where a page token ends before its pages.
+    """
+    # It is not known which time the dates filter: a named one is surely between.
     before, after = (DAY, DAY) if window.ids else (SECOND, timedelta())
-    listing = Listing(
-        "/contact_center/voice_calls",
-        records="voice_calls",
-        total="total_records",
-        params={
-            "from": _moment(window.start - before),
-            "to": _moment(window.end + after),
-            "page_size": page_size,
-            "view_type": "detail",
-        },
-        echoed={"from": window.start - before, "to": window.end + after},
-    )
-    place = "zoom /contact_center/voice_calls"
-    for named in [{"engagement_id": one} for one in window.ids] or [{}]:
-        turn = by_token("next_page_token", "next_page_token", place)
-        yield from pages(client, listing.moved(named), turn, tokens_end=True)
-
-
-def engagement_parts(client: Client, page_size: int, window: Window) -> Iterator[Page]:
-    """Yield the engagements of every channel that started in a window."""
-    listing = Listing(
-        "/contact_center/engagements",
-        records="engagements",
-        total="total_records",
-        total_is_promised=False,
-        params={
-            "timezone": "UTC",
-            "from": f"{window.start - SECOND:%Y-%m-%dT%H:%M:%SZ}",
-            "to": f"{window.end:%Y-%m-%dT%H:%M:%SZ}",
-            "page_size": page_size,
-        },
-        echoed={"from": window.start - SECOND, "to": window.end},
-    )
-    place = "zoom /contact_center/engagements"
-    turn = by_token("next_page_token", "next_page_token", place)
-    yield from pages(client, listing, turn, tokens_end=True)
-
-
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    listing = listing.between(window.start - before, window.end + after)
+    for named in window.named("engagement_id", VOICE_CALLS.ids_per_request):
+        asked = listing.moved({"page_size": page_size, **named})
+        yield from restarted(partial(pages, client, asked))
 
 
 def _token(sign_in: Client, account_id: str) -> tuple[str, float]:
@@ -197,17 +143,24 @@ def _classify_sign_in_error(status: int, body: bytes) -> ApiError | None:
         error: str
         reason: str = ""
 
-    try:
-        trouble = msgspec.json.decode(body, type=Trouble)
-    except msgspec.MsgspecError:
-        return None
-    if status not in {400, 401, 403}:
+    trouble = decoded(body, Trouble)
+    if trouble is None or status not in {400, 401, 403}:
         return None
     return ApiError(
         "stop_account",
         f"refused the credentials ({trouble.error} {trouble.reason}); check "
         "account_id, client_id and client_secret",
     )
+
+
+NO_SCOPE = ApiError("no_scope", "; grant the app this scope")
+MEANINGS = {
+    124: ApiError("auth", "; check the credentials"),
+    4700: NO_SCOPE,
+    4711: NO_SCOPE,
+}
+"""What an error code means, and what to do about it (zoom.md, section 9)."""
+TOO_OLD = re.compile(r"within the (last|past) \w+ (day|month|year)s?", re.IGNORECASE)
 
 
 def _classify_error(status: int, body: bytes) -> ApiError | None:
@@ -217,18 +170,17 @@ def _classify_error(status: int, body: bytes) -> ApiError | None:
         code: int
         message: str = ""
 
-    try:
-        trouble = msgspec.json.decode(body, type=Trouble, strict=False)
-    except msgspec.MsgspecError:
+    trouble = decoded(body, Trouble)
+    if trouble is None:
         return None
-    words = f"refused with code {trouble.code}: {trouble.message}"
-    if trouble.code in {4700, 4711} or "not contain scope" in trouble.message:
-        return ApiError("no_scope", f"{words}; grant the app this scope")
-    if trouble.code == 124:  # "Invalid access token."  # noqa: PLR2004
-        return ApiError("auth", f"{words}; check the credentials")
+    message = f"refused with code {trouble.code}: {trouble.message}"
+    if trouble.code in MEANINGS:
+        return MEANINGS[trouble.code].of(message)
+    # Only the text distinguishes an expired day from a wrong one, and the limit of a
+    # day from that of a second (zoom.md, section 9).
     if trouble.code == 300 and TOO_OLD.search(trouble.message):  # noqa: PLR2004
-        return ApiError("expired", words)
+        return ApiError("expired", message)
     if status == 429 and "daily" in trouble.message:  # noqa: PLR2004
-        return ApiError("stop_account", f"{words}; loaded windows stay")
+        return ApiError("stop_account", f"{message}; loaded windows stay")
     # A page token that has ended is refused as any bad parameter is.
-    return ApiError("bad_request", words) if status in {200, 400, 404} else None
+    return ApiError("bad_request", message) if status in {200, 400, 404} else None

@@ -1,6 +1,7 @@
 import gzip
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -9,10 +10,18 @@ from conftest import Answer, ScriptedVendor
 from pipelines.extract import client as http
 from pipelines.extract.auth import BearerToken, HeaderKey
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, VendorError, clean, seconds_to_wait
+from pipelines.extract.errors import (
+    ApiError,
+    ExpiredPageError,
+    ResultTooLargeError,
+    VendorError,
+    clean,
+    seconds_to_wait,
+)
 from pipelines.extract.pagination import (
     Listing,
     Page,
+    Paging,
     by_offset,
     by_page,
     by_token,
@@ -225,11 +234,11 @@ def test_a_log_line_has_no_number_no_key_and_no_escape() -> None:
 
 
 def listed(
-    vendor: ScriptedVendor, listing: Listing, turn: object, *bodies: bytes
+    vendor: ScriptedVendor, listing: Listing, paging: Paging, *bodies: bytes
 ) -> list[Page]:
     vendor.answers += [Answer(body) for body in bodies]
     client = Client("acme", vendor.url, requests_per_second=1000)
-    return list(pages(client, listing, turn))  # type: ignore[arg-type]
+    return list(pages(client, replace(listing, paging=paging)))
 
 
 CALLS = Listing("/calls", records="items", total="total")
@@ -251,6 +260,48 @@ def test_an_offset_goes_on_from_what_came_not_from_what_was_asked(
     assert [path for _, path, _, _ in scripted.got] == ["/calls", "/calls?offset=2"]
 
 
+def test_bounds_are_written_as_the_listing_says_where_its_filters_are() -> None:
+    start, end = read_time("2026-03-01T02:00:00+02:00"), read_time("2026-03-02T00:00Z")
+    assert CALLS.between(start, end).params == {
+        "from": "2026-03-01T00:00:00+00:00",
+        "to": "2026-03-02T00:00:00+00:00",
+    }
+    body = replace(CALLS, json={"a": 1}, bounds=("after", "before"), time_form="%d")
+    assert body.between(start, end).json == {"a": 1, "after": "01", "before": "02"}
+    assert body.between(start, end).params == {}
+
+
+def test_more_records_than_the_pages_reach_are_too_much(
+    scripted: ScriptedVendor,
+) -> None:
+    scripted.answers = [Answer(b'{"items": [1], "total": 3}')]
+    client = Client("acme", scripted.url)
+    read = pages(client, replace(CALLS, reach=2, paging=by_offset("offset", 1)))
+    assert next(read).total == 3
+    with pytest.raises(
+        ResultTooLargeError, match="than the 2 that its pages can reach"
+    ):
+        next(read)
+
+
+@pytest.mark.parametrize("kind", [None, ExpiredPageError, ResultTooLargeError])
+def test_a_refused_later_page_is_what_the_listing_says(
+    scripted: ScriptedVendor, kind: type[VendorError] | None
+) -> None:
+    scripted.answers = [Answer(b'{"items": [1], "total": 3}'), Answer(b"{}", 400)]
+    client = Client(
+        "acme",
+        scripted.url,
+        classify_error=lambda status, _: (
+            ApiError("bad_request", "no") if status > 200 else None
+        ),
+    )
+    listing = replace(CALLS, paging=by_offset("offset", 1), later_error=kind)
+    with pytest.raises(kind or VendorError) as error:
+        list(pages(client, listing))
+    assert error.value.is_bad_request == (kind is None)
+
+
 def test_form_fields_move_in_the_form(scripted: ScriptedVendor) -> None:
     listing = Listing("/calls", "items", "POST", "total", data={"count": 1})
     bodies = (b'{"items": [1], "total": 2}', b'{"items": [2], "total": 2}')
@@ -264,7 +315,7 @@ def test_a_token_is_followed_until_it_is_empty(scripted: ScriptedVendor) -> None
         b'{"items": [], "total": 2, "next": "t2"}',
         b'{"items": [2], "total": 2, "next": ""}',
     )
-    got = listed(scripted, CALLS, by_token("page", "next", "acme"), *bodies)
+    got = listed(scripted, CALLS, by_token("page", "next"), *bodies)
     assert sum(len(page.records) for page in got) == 2
     assert [path for _, path, _, _ in scripted.got][-1] == "/calls?page=t2"
 
@@ -274,7 +325,7 @@ def test_pages_are_counted_while_there_are_more(scripted: ScriptedVendor) -> Non
         b'{"items": [1], "total": 2, "more": true}',
         b'{"items": [2], "total": 2, "more": false}',
     )
-    listed(scripted, CALLS, by_page("page", "more", "acme"), *bodies)
+    listed(scripted, CALLS, by_page("page", "more"), *bodies)
     assert [path for _, path, _, _ in scripted.got] == ["/calls", "/calls?page=1"]
 
 
@@ -297,7 +348,7 @@ def test_an_envelope_that_changed_or_a_page_that_repeats_is_an_error(
     scripted: ScriptedVendor, bodies: tuple[bytes, ...]
 ) -> None:
     with pytest.raises(VendorError, match="acme /calls"):
-        listed(scripted, CALLS, by_token("page", "next", "acme /calls"), *bodies)
+        listed(scripted, CALLS, by_token("page", "next"), *bodies)
 
 
 def test_a_naive_retry_date_is_utc() -> None:

@@ -414,10 +414,10 @@ def test_a_client_raises_nothing_but_its_own_error(
                 "/calls",
                 random.choice(["items", "items", "data"]),
                 total=random.choice([None, "total"]),
+                paging=random.choice([by_offset("o", 1), by_token("next", "next")]),
             )
-            turn = random.choice([by_offset("o", 1), by_token("next", "next", "acme")])
             try:
-                next(pages(client, listing, turn))
+                next(pages(client, listing))
                 seen["pages"] += 1
             except VendorError as error:
                 sentence = str(error)
@@ -450,11 +450,11 @@ def test_a_part_of_an_answer_is_no_answer(
         return [OK + PLAIN + b"Content-Length: %d\r\n\r\n" % len(sent) + sent]
 
     server.send = send
-    listing = Listing("/calls", "items", total="total")
-    assert len(list(pages(client, listing, by_offset("o", 10)))) == 1
+    listing = Listing("/calls", "items", total="total", paging=by_offset("o", 10))
+    assert len(list(pages(client, listing))) == 1
     for _ in range(2):
         with pytest.raises(VendorError, match="acme /calls sent"):
-            list(pages(client, listing, by_offset("o", 10)))
+            list(pages(client, listing))
 
 
 ASKED = {"from": "2026-03-01T23:59:59Z", "to": "2026-03-03T00:00:00Z"}
@@ -477,9 +477,9 @@ ASKED = {"from": "2026-03-01T23:59:59Z", "to": "2026-03-03T00:00:00Z"}
         ({"to": "2026-04-03T00:00:00Z"}, False),
     ],
 )
-@pytest.mark.parametrize("read", [zoom.voice_calls, zoom.engagement_parts])
+@pytest.mark.parametrize("listing", zoom.LISTINGS.values())
 def test_a_repeated_time_that_was_not_asked_for_is_of_another_question(
-    read: Callable[..., Iterator[Any]],
+    listing: Listing,
     echo: dict[str, object],
     is_answer: bool,  # noqa: FBT001 - pytest's own parameter
 ) -> None:
@@ -493,10 +493,10 @@ def test_a_repeated_time_that_was_not_asked_for_is_of_another_question(
         ]
         client = Client("zoom", f"http://127.0.0.1:{server.port}")
         if is_answer:
-            assert len(list(read(client, 10, window))) == 1
+            assert len(list(zoom.read(client, listing, 10, window))) == 1
             return
-        with pytest.raises(VendorError, match="another request") as error:
-            list(read(client, 10, window))
+        with pytest.raises(VendorError, match="another question") as error:
+            list(zoom.read(client, listing, 10, window))
         assert not error.value.stops_account
 
 

@@ -232,7 +232,7 @@ def test_zoom_is_asked_for_one_engagement_a_request(scripted: ScriptedVendor) ->
     }
     asking = client(scripted, first=page, second=page)
     window = DAY_WINDOW("voice_calls", ids=("a", "b"))
-    assert len(list(zoom.voice_calls(asking, 100, window))) == 2
+    assert len(list(zoom.read(asking, zoom.VOICE_CALL_LIST, 100, window))) == 2
     first, second = queries(scripted)
     assert [first["engagement_id"], second["engagement_id"]] == ["a", "b"]
     assert first["from"] == "2026-03-01T00:00:00+00:00"
@@ -259,11 +259,8 @@ def test_evovoice_is_asked_for_sessions_in_the_collection_of_the_stream(
 ) -> None:
     page: dict[str, object] = {"items": [], "totalCount": 0, "hasMorePages": False}
     window = DAY_WINDOW("sessions", ids=("a", "b"))
-    list(
-        evovoice.sessions(
-            client(scripted, only=page), 100, "x", window, archived=archived
-        )
-    )
+    listing = evovoice.LISTINGS[evovoice.STREAMS[archived]]
+    list(evovoice.sessions(client(scripted, only=page), listing, "x", window))
     (asked,) = queries(scripted)
     assert asked["SpecificIds"] == "a,b"
     assert asked["SearchArchive"] == str(archived).lower()
@@ -280,7 +277,7 @@ def twin_pages(scripted: ScriptedVendor, *found: str) -> list[Page]:
     asking = client(scripted, only=page)
     listing = Listing("/calls", records="items", total="count", params=params)
     fields = twin.Fields(twin.FIELDS)
-    return list(twin.calls(asking, listing, fields, "callRef", window))
+    return list(twin.calls(asking, fields, "callRef", listing, window))
 
 
 def test_twin_is_asked_for_one_call_under_the_configured_name(

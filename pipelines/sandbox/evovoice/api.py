@@ -8,7 +8,6 @@ unless sorted, live and archived sessions never come together, simplified paging
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -30,20 +29,8 @@ SORTS = ("datecreated", "datelastmodified")
 Shown = tuple[past.Session, msgspec.Raw]
 
 
-@dataclass(frozen=True, eq=False)
-class Desk:
-    """EvoVoice's memory: its history."""
-
-    world: World
-    archive: Archive[past.Session]
-
-
-def open_desk(world: World) -> Desk:
-    """Return a desk with nothing asked yet."""
-    return Desk(world, _archive(world))
-
-
-def _archive(world: World) -> Archive[past.Session]:
+def open_archive(world: World) -> Archive[past.Session]:
+    """Return the history, with nothing asked yet."""
     accounts = [
         account_id
         for account in world.credentials.values()
@@ -60,24 +47,24 @@ def _archive(world: World) -> Archive[past.Session]:
     )
 
 
-def answer(desk: Desk, request: Request) -> Response:
+def answer(archive: Archive[past.Session], request: Request) -> Response:
     """Any request below /evovoice."""
     path = request.path.removeprefix("/evovoice")
     if path == "/login":
         return Response(200, PAGE, HTML_TYPE)
     try:
         if path == "/auth/credentials" and request.method == "POST":
-            return sign_in(desk.world, request)
-        return _signed_in(desk, path, request)
+            return sign_in(archive.world, request)
+        return _signed_in(archive, path, request)
     except RefusedError as refusal:
         return _error(refusal)
 
 
-def _signed_in(desk: Desk, path: str, request: Request) -> Response:
+def _signed_in(archive: Archive[past.Session], path: str, request: Request) -> Response:
     asked = _parameters(request)
     wants_json = "application/json" in request.headers.get("Accept", "")
     wants_json = wants_json or asked.get("format") == ["json"]
-    alias = authenticate(desk.world, request)
+    alias = authenticate(archive.world, request)
     if alias is None and not wants_json:
         login = ("Location", "/evovoice/login?redirect=%2fsessions")
         return Response(302, b"", HTML_TYPE, (login,))
@@ -85,7 +72,7 @@ def _signed_in(desk: Desk, path: str, request: Request) -> Response:
         raise RefusedError(401, "Unauthorized", "Not authenticated")
     if request.method != "GET":
         raise RefusedError(405, "NotSupportedException", "Method not allowed")
-    response = _get(desk, alias, path, asked)
+    response = _get(archive, alias, path, asked)
     return response if wants_json else Response(200, PAGE, HTML_TYPE)
 
 
@@ -101,30 +88,32 @@ def _parameters(request: Request) -> dict[str, list[str]]:
     return dict(asked)
 
 
-def _seen(desk: Desk, alias: str) -> tuple[str, ...]:
-    own = desk.world.credentials[alias].evovoice_account_ids
+def _seen(archive: Archive[past.Session], alias: str) -> tuple[str, ...]:
+    own = archive.world.credentials[alias].evovoice_account_ids
     return (*own, past.FOREIGN_ACCOUNT)
 
 
-def _get(desk: Desk, alias: str, path: str, asked: dict[str, list[str]]) -> Response:
+def _get(
+    archive: Archive[past.Session], alias: str, path: str, asked: dict[str, list[str]]
+) -> Response:
     kind, _, name = path.strip("/").partition("/")
     if path in ("/sessions", "/json/reply/ListSessions"):
-        return _list(desk, alias, asked)
+        return _list(archive, alias, asked)
     if kind == "sessions":
-        return _one_session(desk, alias, name)
+        return _one_session(archive, alias, name)
     if path == "/auth/status":
-        own = desk.world.credentials[alias]
+        own = archive.world.credentials[alias]
         who = {"isAuthenticated": True, "emailAddress": own.evovoice_username}
-        return reply(who | {"roles": [], "accountIds": list(_seen(desk, alias))})
+        return reply(who | {"roles": [], "accountIds": list(_seen(archive, alias))})
     if kind == "accounts" and name:
-        return _account(desk, alias, name)
+        return _account(archive, alias, name)
     if kind == "accounts":
         raise RefusedError(403, "UnauthorizedAccessException", "Invalid Role")
     raise RefusedError(404, "NotFound", "Could not find the route")
 
 
-def _account(desk: Desk, alias: str, account_id: str) -> Response:
-    if account_id not in _seen(desk, alias):
+def _account(archive: Archive[past.Session], alias: str, account_id: str) -> Response:
+    if account_id not in _seen(archive, alias):
         raise RefusedError(403, "UnauthorizedAccessException", "Wrong account")
     account: dict[str, object] = {
         "id": account_id,
@@ -132,16 +121,18 @@ def _account(desk: Desk, alias: str, account_id: str) -> Response:
         "ancestorIds": [],
         "maxPhoneNumbers": 25,
         "isBYOA": False,
-        "billingSettings": settings(desk.world, account_id),
+        "billingSettings": settings(archive.world, account_id),
         "dateCreated": "2023-05-06T07:08:09.0000000Z",
         "createdBy": "system",
     }
     return reply(account)
 
 
-def _one_session(desk: Desk, alias: str, session_id: str) -> Response:
-    now = desk.world.clock.now
-    for session in _by_ids(desk, _seen(desk, alias), {session_id}):
+def _one_session(
+    archive: Archive[past.Session], alias: str, session_id: str
+) -> Response:
+    now = archive.world.clock.now
+    for session in _by_ids(archive, _seen(archive, alias), {session_id}):
         record = past.record(session, now)
         if record is not None and now < session.archived:
             del record["log"]
@@ -150,25 +141,29 @@ def _one_session(desk: Desk, alias: str, session_id: str) -> Response:
 
 
 def _by_ids(
-    desk: Desk, account_ids: tuple[str, ...], ids: set[str]
+    archive: Archive[past.Session], account_ids: tuple[str, ...], ids: set[str]
 ) -> Iterator[past.Session]:
     for session_id in ids:
         try:
             moment = datetime.fromtimestamp(int(session_id[:8], 16), UTC)
         except ValueError:
             continue
-        move = desk.archive.changes.moved.get(session_id)
+        move = archive.changes.moved.get(session_id)
         moment = moment if move is None else move.start
         for account_id in account_ids:
-            for session in desk.archive.between(account_id, moment, moment):
+            for session in archive.between(account_id, moment, moment):
                 if session.session_id == session_id:
                     yield session
 
 
-def _list(desk: Desk, alias: str, asked: dict[str, list[str]]) -> Response:
+def _list(
+    archive: Archive[past.Session], alias: str, asked: dict[str, list[str]]
+) -> Response:
     page, size = _number(asked, "page", 0), _number(asked, "countperpage", 25)
     size = max(1, min(size, LARGEST_PAGE))
-    found = _sorted(list(_matching(desk, alias, asked)), asked, desk.world.clock.now)
+    found = _sorted(
+        list(_matching(archive, alias, asked)), asked, archive.world.clock.now
+    )
     if _flag(asked, "all"):
         page, size = 0, max(1, len(found))
     items = [body for _, body in found[page * size : (page + 1) * size]]
@@ -208,11 +203,13 @@ def _day(asked: dict[str, list[str]], name: str) -> date | None:
         raise RefusedError(400, "FormatException", f"Invalid {name}") from error
 
 
-def _matching(desk: Desk, alias: str, asked: dict[str, list[str]]) -> Iterator[Shown]:
-    now = desk.world.clock.now
+def _matching(
+    archive: Archive[past.Session], alias: str, asked: dict[str, list[str]]
+) -> Iterator[Shown]:
+    now = archive.world.clock.now
     archived = _flag(asked, "searcharchive")
-    account_ids = tuple(sorted(_texts(asked, "accountids"))) or _seen(desk, alias)
-    if not set(account_ids) <= set(_seen(desk, alias)):
+    account_ids = tuple(sorted(_texts(asked, "accountids"))) or _seen(archive, alias)
+    if not set(account_ids) <= set(_seen(archive, alias)):
         raise RefusedError(403, "UnauthorizedAccessException", "Wrong account")
     oldest = BEGINNING if archived else (now - OLDEST_LIVE).date()
     first = max(oldest, _day(asked, "startdate") or oldest)
@@ -220,7 +217,7 @@ def _matching(desk: Desk, alias: str, asked: dict[str, list[str]]) -> Iterator[S
     keep = partial(_kept, asked=asked)
     for account_id in account_ids:
         for day in days(midnight(first), midnight(last)):
-            for row in desk.archive.shown(account_id, day, None, past.record):
+            for row in archive.shown(account_id, day, None, past.record):
                 if (row[0].archived <= now) == archived and keep(row[0]):
                     yield row
 
@@ -258,10 +255,12 @@ def _sorted(
     )
 
 
-def truth(desk: Desk, since: datetime, until: datetime) -> Iterator[Truth]:
+def truth(
+    archive: Archive[past.Session], since: datetime, until: datetime
+) -> Iterator[Truth]:
     """Every voice session of the configured accounts created in [since, until)."""
     accounts = {
         alias: account.evovoice_account_ids
-        for alias, account in desk.world.credentials.items()
+        for alias, account in archive.world.credentials.items()
     }
-    return rated(desk.archive, accounts, since, until)
+    return rated(archive, accounts, since, until)

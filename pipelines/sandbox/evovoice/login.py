@@ -27,7 +27,7 @@ def sign_in(world: World, request: Request) -> Response:
     if alias is None:
         raise RefusedError(401, "Unauthorized", "Invalid UserName or Password")
     tokens = world.tokens["evovoice"]
-    session = tokens.hold(tokens.name(str(password)), alias)
+    session = tokens.register(tokens.name(str(password)), alias)
     body = reply({"userId": f"63dd{1:020x}", "sessionId": session, "userName": user})
     cookies = (
         ("Set-Cookie", f"ss-id={session}; Path=/; HttpOnly"),

@@ -7,7 +7,6 @@ all rows when no sort is asked for, come in the order of their random ids.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -18,7 +17,7 @@ from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.credentials import TWIN_DATE_FIELD, TWIN_PATH
 from pipelines.sandbox.twin import history as past
 from pipelines.sandbox.twin import record as view
-from pipelines.sandbox.wire import Request, Response, reply
+from pipelines.sandbox.wire import RefusedError, Request, Response, reply
 from pipelines.sandbox.world import Truth, World, days
 
 LIMITS = range(1, 1001)
@@ -40,24 +39,8 @@ LISTED = (
 Shown = tuple[past.Call, msgspec.Raw]
 
 
-@dataclass(frozen=True, eq=False)
-class Desk:
-    """TWIN's memory: its history."""
-
-    world: World
-    archive: Archive[past.Call]
-
-
-class RefusedError(Exception):
-    """Raised while reading a query; carries the message of TWIN's 400."""
-
-
-def open_desk(world: World) -> Desk:
-    """Return a desk with nothing asked yet."""
-    return Desk(world, _archive(world))
-
-
-def _archive(world: World) -> Archive[past.Call]:
+def open_archive(world: World) -> Archive[past.Call]:
+    """Return the history, with nothing asked yet."""
     return Archive(
         world,
         "twin",
@@ -69,17 +52,17 @@ def _archive(world: World) -> Archive[past.Call]:
     )
 
 
-def answer(desk: Desk, request: Request) -> Response:
+def answer(archive: Archive[past.Call], request: Request) -> Response:
     """Any request below /twin or /twin-iam."""
     if request.path == "/twin-iam/api/v1/auth/login":
-        return _login(desk, request)
-    alias = desk.world.tokens["twin"].owner(request.bearer())
+        return _login(archive, request)
+    alias = archive.world.tokens["twin"].owner(request.bearer())
     if alias is None:
         return _error(401, "User is not authenticated")
     if (request.method, request.path) != ("GET", f"/twin/api/v1{TWIN_PATH}"):
         return _error(404, "Not found")
     try:
-        return _list(desk, alias, request)
+        return _list(archive, alias, request)
     except RefusedError as refusal:
         return _error(400, str(refusal))
     except PermissionError:
@@ -90,11 +73,11 @@ def _error(status: int, message: str) -> Response:
     return reply({"status": status, "message": message}, status)
 
 
-def _login(desk: Desk, request: Request) -> Response:
+def _login(archive: Archive[past.Call], request: Request) -> Response:
     sent = request.document()
     if request.method != "POST" or sent is None:
         return _error(400, "Invalid input parameters")
-    for account in desk.world.credentials.values():
+    for account in archive.world.credentials.values():
         pair = (account.twin_email, account.twin_password)
         if (sent.get("email"), sent.get("password")) == pair:
             break
@@ -103,17 +86,17 @@ def _login(desk: Desk, request: Request) -> Response:
     ttl = sent.get("ttl", 3600)
     if not isinstance(ttl, int) or ttl <= 0:
         return _error(400, "Invalid input parameters")
-    tokens = desk.world.tokens["twin"]
+    tokens = archive.world.tokens["twin"]
     name = tokens.name(account.twin_password)
     claims = {"jti": name, "sub": "17", "company_id": account.twin_company_id}
     token = jwt.encode(claims, name * 2, algorithm="HS512")
-    tokens.hold(token, account.alias, ttl)
+    tokens.register(token, account.alias, ttl)
     return reply({"token": token, "refreshToken": tokens.name("refresh")})
 
 
-def _list(desk: Desk, alias: str, request: Request) -> Response:
+def _list(archive: Archive[past.Call], alias: str, request: Request) -> Response:
     asked = dict(request.query)
-    company = str(desk.world.credentials[alias].twin_company_id)
+    company = str(archive.world.credentials[alias].twin_company_id)
     companies = [v for k, v in request.query if k in ("companyIds", "companyIds[]")]
     if any(part != company for v in companies for part in v.split(",")):
         raise PermissionError
@@ -123,10 +106,10 @@ def _list(desk: Desk, alias: str, request: Request) -> Response:
         raise RefusedError("Invalid input parameters: date field")
     window = (_moment(asked, "from"), _moment(asked, "to"))
     fields = tuple(asked.get("fields", LISTED).split(","))
-    found = list(_matching(desk, alias, name, window, fields))
+    found = list(_matching(archive, alias, name, window, fields))
     if "callId" in asked:
         found = [row for row in found if row[0].call_id == asked["callId"]]
-    _sort(found, asked.get("sort", ""), desk.world.clock.now)
+    _sort(found, asked.get("sort", ""), archive.world.clock.now)
     page = found[offset : offset + limit]
     return reply({"count": len(found), "items": [body for _, body in page]})
 
@@ -169,22 +152,22 @@ def _dates(now: datetime) -> dict[str, Callable[[past.Call], datetime | None]]:
 
 
 def _matching(
-    desk: Desk,
+    archive: Archive[past.Call],
     alias: str,
     name: str,
     window: tuple[datetime, datetime],
     fields: tuple[str, ...],
 ) -> Iterator[Shown]:
     since, until = window
-    date_of = _dates(desk.world.clock.now)[name]
+    date_of = _dates(archive.world.clock.now)[name]
     earliest = since
     if name != "createdAt":
         # Whatever was corrected has changed, however long ago it was created.
-        moved = (move.start for move in desk.archive.changes.moved.values())
+        moved = (move.start for move in archive.changes.moved.values())
         earliest = min([since - LONGEST_LAG, *moved])
     render = partial(_picked, fields=fields)
-    for day in days(earliest, min(until, desk.world.clock.now)):
-        for call, body in desk.archive.shown(alias, day, fields, render):
+    for day in days(earliest, min(until, archive.world.clock.now)):
+        for call, body in archive.shown(alias, day, fields, render):
             moment = date_of(call)
             if moment is not None and since < moment < until:
                 yield call, body
@@ -216,11 +199,8 @@ def _sort(found: list[Shown], order: str, now: datetime) -> None:
             raise RefusedError("Invalid input parameters: sort")
 
 
-def truth(desk: Desk, since: datetime, until: datetime) -> Iterator[Truth]:
+def truth(
+    archive: Archive[past.Call], since: datetime, until: datetime
+) -> Iterator[Truth]:
     """Every session created in [since, until) and not after the clock."""
-    now = desk.world.clock.now
-    for alias in desk.world.aliases:
-        for call in desk.archive.between(alias, since, until):
-            row = view.truth(call, alias, now)
-            if row is not None and since <= row.event_at < until:
-                yield row
+    return archive.truths(since, until, view.truth)

@@ -7,7 +7,6 @@ a failure is an HTTP 200 whose body has `error`.
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,14 +33,6 @@ PLAIN_FILTERS = ("application_id", "application_name", "rule_name")
 Shown = tuple[past.Session, msgspec.Raw]
 
 
-@dataclass(frozen=True, eq=False)
-class Desk:
-    """Voximplant's memory: its history."""
-
-    world: World
-    archive: Archive[past.Session]
-
-
 class RefusedError(Exception):
     """Raised anywhere in a request; carries Voximplant's error code and message."""
 
@@ -51,12 +42,8 @@ class RefusedError(Exception):
         self.code = code
 
 
-def open_desk(world: World) -> Desk:
-    """Return a desk with nothing asked yet."""
-    return Desk(world, _archive(world))
-
-
-def _archive(world: World) -> Archive[past.Session]:
+def open_archive(world: World) -> Archive[past.Session]:
+    """Return the history, with nothing asked yet."""
     return Archive(
         world,
         "voximplant",
@@ -68,24 +55,26 @@ def _archive(world: World) -> Archive[past.Session]:
     )
 
 
-def answer(desk: Desk, request: Request) -> Response:
+def answer(archive: Archive[past.Session], request: Request) -> Response:
     """Any request below /voximplant."""
     asked = dict(request.query) | dict(request.form())
     command = request.path.removeprefix(API).strip("/") or asked.get("cmd", "")
     try:
-        alias = _authorize(desk.world, request.bearer())
-        return _run(desk, alias, command, asked)
+        alias = _authorize(archive.world, request.bearer())
+        return _run(archive, alias, command, asked)
     except RefusedError as refusal:
         return reply({"error": {"code": refusal.code, "msg": str(refusal)}})
 
 
-def _run(desk: Desk, alias: str, command: str, asked: dict[str, str]) -> Response:
+def _run(
+    archive: Archive[past.Session], alias: str, command: str, asked: dict[str, str]
+) -> Response:
     if asked.get("output", "json") != "json":
         raise RefusedError(105, "Output format isn't supported")
     if command == "GetCallHistory":
-        return _call_history(desk, alias, asked)
+        return _call_history(archive, alias, asked)
     if command == "GetAccountInfo":
-        return _account_info(desk, alias)
+        return _account_info(archive, alias)
     if not command:
         raise RefusedError(102, "Missing 'cmd' argument")
     raise RefusedError(103, "Unknown command")
@@ -121,8 +110,8 @@ def _authorize(world: World, token: str) -> str:
     return account.alias
 
 
-def _account_info(desk: Desk, alias: str) -> Response:
-    account = desk.world.credentials[alias]
+def _account_info(archive: Archive[past.Session], alias: str) -> Response:
+    account = archive.world.credentials[alias]
     info = {
         "account_id": int(account.voximplant_account_id),
         "account_name": alias.lower(),
@@ -135,12 +124,14 @@ def _account_info(desk: Desk, alias: str) -> Response:
     return reply({"result": info})
 
 
-def _call_history(desk: Desk, alias: str, asked: dict[str, str]) -> Response:
+def _call_history(
+    archive: Archive[past.Session], alias: str, asked: dict[str, str]
+) -> Response:
     count = _whole(asked, "count", 20, COUNTS)
     offset = _whole(asked, "offset", 0, OFFSETS)
     zone = _zone(asked.get("timezone", "auto"))
     window = (_moment(asked, "from_date", zone), _moment(asked, "to_date", zone))
-    found = list(_matching(desk, alias, asked, window, zone))
+    found = list(_matching(archive, alias, asked, window, zone))
     if asked.get("desc_order", "false").lower() in TRUE:
         found.reverse()
     page = found[offset : offset + count]
@@ -185,7 +176,7 @@ def _ids(asked: dict[str, str]) -> frozenset[int] | None:
 
 
 def _matching(
-    desk: Desk,
+    archive: Archive[past.Session],
     alias: str,
     asked: dict[str, str],
     window: tuple[datetime, datetime],
@@ -197,8 +188,8 @@ def _matching(
     legs, records, resources = parts
     render = partial(view.record, zone=zone, parts=(legs, records, resources))
     wanted = {name: asked[name] for name in PLAIN_FILTERS if name in asked}
-    for day in days(since, min(until, desk.world.clock.now)):
-        for call, body in desk.archive.shown(alias, day, (str(zone), parts), render):
+    for day in days(since, min(until, archive.world.clock.now)):
+        for call, body in archive.shown(alias, day, (str(zone), parts), render):
             if not since <= call.start <= until:
                 continue
             if ids is not None and call.session_id not in ids:
@@ -207,11 +198,8 @@ def _matching(
                 yield call, body
 
 
-def truth(desk: Desk, since: datetime, until: datetime) -> Iterator[Truth]:
+def truth(
+    archive: Archive[past.Session], since: datetime, until: datetime
+) -> Iterator[Truth]:
     """Every session that starts in [since, until) and not after the clock."""
-    now = desk.world.clock.now
-    for alias in desk.world.aliases:
-        for call in desk.archive.between(alias, since, until):
-            row = view.truth(call, alias, now)
-            if row is not None and since <= row.event_at < until:
-                yield row
+    return archive.truths(since, until, view.truth)

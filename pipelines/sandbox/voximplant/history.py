@@ -39,7 +39,7 @@ class Session:
 
 
 def currency(alias: str) -> str:
-    """Currency of the account, in Voximplant's words: RUR is the rouble."""
+    """Currency of the account, as Voximplant writes it: RUR is the rouble."""
     return "RUR" if alias == "SECOND" else "USD"
 
 

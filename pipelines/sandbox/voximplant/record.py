@@ -75,7 +75,7 @@ def _recorded(line: Line, now: datetime, zone: tzinfo) -> dict[str, object]:
 
 
 def stamp(moment: datetime, zone: tzinfo) -> str:
-    """Voximplant's date format: the zone is said once per answer, not here."""
+    """Voximplant's date format: the zone stands once in the answer, not here."""
     return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -6,7 +6,6 @@ out calls that have none yet.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -14,7 +13,7 @@ import msgspec
 from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.credentials import WHIPPY_PATH
 from pipelines.sandbox.whippy import history as past
-from pipelines.sandbox.wire import Request, Response, reply
+from pipelines.sandbox.wire import RefusedError, Request, Response, reply
 from pipelines.sandbox.world import BEGINNING, Truth, World, days, midnight
 
 LARGEST_PAGE = 100
@@ -42,24 +41,8 @@ FIELDS = {*MOMENTS, *DURATIONS, *SAME, "voicemail"}
 Shown = tuple[past.Call, msgspec.Raw]
 
 
-@dataclass(frozen=True, eq=False)
-class Desk:
-    """Whippy's memory: its history."""
-
-    world: World
-    archive: Archive[past.Call]
-
-
-class RefusedError(Exception):
-    """Raised while reading a request; carries Whippy's 422 description."""
-
-
-def open_desk(world: World) -> Desk:
-    """Return a desk with nothing asked yet."""
-    return Desk(world, _archive(world))
-
-
-def _archive(world: World) -> Archive[past.Call]:
+def open_archive(world: World) -> Archive[past.Call]:
+    """Return the history, with nothing asked yet."""
     return Archive(
         world,
         "whippy",
@@ -71,17 +54,17 @@ def _archive(world: World) -> Archive[past.Call]:
     )
 
 
-def answer(desk: Desk, request: Request) -> Response:
+def answer(archive: Archive[past.Call], request: Request) -> Response:
     """Any request below /whippy."""
     key = request.headers.get("X-WHIPPY-KEY", "")
-    accounts = desk.world.credentials.values()
+    accounts = archive.world.credentials.values()
     alias = next((a.alias for a in accounts if a.whippy_api_key == key), None)
     if alias is None:
         return _error(401, "Invalid API key")
     if (request.method, request.path) != ("POST", f"/whippy/v1{WHIPPY_PATH}"):
         return _error(404, "Not Found")
     try:
-        return _search(desk, alias, request)
+        return _search(archive, alias, request)
     except RefusedError as refusal:
         return _error(422, str(refusal))
 
@@ -90,7 +73,7 @@ def _error(status: int, description: str) -> Response:
     return reply({"errors": [{"description": description}], "status": status}, status)
 
 
-def _search(desk: Desk, alias: str, request: Request) -> Response:
+def _search(archive: Archive[past.Call], alias: str, request: Request) -> Response:
     asked = dict(request.query)
     limit = _whole(asked, "limit", 50, LIMITS)
     offset = _whole(asked, "offset", 0, OFFSETS)
@@ -98,11 +81,11 @@ def _search(desk: Desk, alias: str, request: Request) -> Response:
     filters = request.document() if request.body.strip() else {}
     if filters is None or not FIELDS.issuperset(filters):
         raise RefusedError("Invalid request body")
-    now = desk.world.clock.now
+    now = archive.world.clock.now
     after = _moment(filters, "after", midnight(BEGINNING) - timedelta(days=1))
     before = _moment(filters, "before", now + timedelta(days=1))
     keep = _filter(filters, now)
-    found = list(_matching(desk, alias, (after, before), keep))
+    found = list(_matching(archive, alias, (after, before), keep))
     page = found[offset : offset + min(limit, LARGEST_PAGE)]
     return reply({"data": [body for _, body in page], "total": len(found)})
 
@@ -157,23 +140,20 @@ def _bound(filters: dict[str, object], name: str) -> int | None:
 
 
 def _matching(
-    desk: Desk,
+    archive: Archive[past.Call],
     alias: str,
     window: tuple[datetime, datetime],
     keep: Callable[[past.Call], bool],
 ) -> Iterator[Shown]:
     after, before = window
-    for day in reversed(list(days(after, min(before, desk.world.clock.now)))):
-        for call, body in reversed(desk.archive.shown(alias, day, None, past.record)):
+    for day in reversed(list(days(after, min(before, archive.world.clock.now)))):
+        for call, body in reversed(archive.shown(alias, day, None, past.record)):
             if after < call.created < before and keep(call):
                 yield call, body
 
 
-def truth(desk: Desk, since: datetime, until: datetime) -> Iterator[Truth]:
+def truth(
+    archive: Archive[past.Call], since: datetime, until: datetime
+) -> Iterator[Truth]:
     """Every call created in [since, until) and not after the clock."""
-    now = desk.world.clock.now
-    for alias in desk.world.aliases:
-        for call in desk.archive.between(alias, since, until):
-            row = past.truth(call, alias, now)
-            if row is not None and since <= row.event_at < until:
-                yield row
+    return archive.truths(since, until, past.truth)

@@ -12,7 +12,7 @@ import binascii
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import partial
 from random import Random
@@ -20,7 +20,7 @@ from random import Random
 import msgspec
 
 from pipelines.sandbox.archive import Archive
-from pipelines.sandbox.wire import Request, Response, encode, reply
+from pipelines.sandbox.wire import RefusedError, Request, Response, encode, reply
 from pipelines.sandbox.world import Truth, World, days
 from pipelines.sandbox.zoom import history as past
 from pipelines.sandbox.zoom import record as view
@@ -51,21 +51,8 @@ class Chain:
     deadline: float
 
 
-@dataclass(frozen=True, eq=False)
-class Desk:
-    """Zoom's memory: its history, and the chains of pages under way."""
-
-    world: World
-    archive: Archive[past.Engagement]
-    chains: dict[str, Chain] = field(default_factory=dict)
-
-
-def open_desk(world: World) -> Desk:
-    """Return a desk with nothing asked yet."""
-    return Desk(world, _archive(world))
-
-
-def _archive(world: World) -> Archive[past.Engagement]:
+def open_archive(world: World) -> Archive[past.Engagement]:
+    """Return the history, with nothing asked yet."""
     return Archive(
         world,
         "zoom",
@@ -77,25 +64,21 @@ def _archive(world: World) -> Archive[past.Engagement]:
     )
 
 
-class RefusedError(Exception):
-    """Raised while reading a query; carries Zoom's code 300 message."""
-
-
-def answer(desk: Desk, request: Request) -> Response:
+def answer(archive: Archive[past.Engagement], request: Request) -> Response:
     """Any request below /zoom."""
     if request.path == "/zoom/oauth/token":
-        return _token(desk, request)
-    alias = desk.world.tokens["zoom"].owner(request.bearer())
+        return _token(archive, request)
+    alias = archive.world.tokens["zoom"].owner(request.bearer())
     if alias is None:
         return _error(401, 124, "Invalid access token.")
     listed = LISTS.get(request.path)
-    if listed == "engagements" and SCOPE not in desk.world.scopes:
+    if listed == "engagements" and SCOPE not in archive.world.scopes:
         message = f"Invalid access token, does not contain scopes:[{SCOPE}]."
         return _error(400, 4711, message)
     if listed is None or request.method != "GET":
         return _error(404, 404, "The requested resource does not exist.")
     try:
-        return _list(desk, alias, request, listed)
+        return _list(archive, alias, request, listed)
     except RefusedError as refusal:
         return _error(400, 300, str(refusal))
 
@@ -104,13 +87,14 @@ def _error(status: int, code: int, message: str) -> Response:
     return reply({"code": code, "message": message}, status)
 
 
-def _token(desk: Desk, request: Request) -> Response:
+def _token(archive: Archive[past.Engagement], request: Request) -> Response:
     if request.method != "POST":
         return _error(405, 405, "Method not allowed.")
     sent = dict(request.query) | dict(request.form())
     client, secret = _basic(request.headers.get("Authorization", ""))
     account = next(
-        (c for c in desk.world.credentials.values() if c.zoom_client_id == client), None
+        (c for c in archive.world.credentials.values() if c.zoom_client_id == client),
+        None,
     )
     if account is None or account.zoom_client_secret != secret:
         reason = "Invalid client_id or client_secret"
@@ -120,9 +104,9 @@ def _token(desk: Desk, request: Request) -> Response:
         return reply({"reason": reason, "error": "unsupported_grant_type"}, 400)
     if sent.get("account_id") != account.zoom_account_id:
         return reply({"reason": "Bad Request", "error": "invalid_request"}, 400)
-    tokens = desk.world.tokens["zoom"]
+    tokens = archive.world.tokens["zoom"]
     token = tokens.name(account.zoom_client_secret)
-    tokens.hold(token, account.alias)
+    tokens.register(token, account.alias)
     return reply(
         {
             "access_token": token,
@@ -144,28 +128,30 @@ def _basic(header: str) -> tuple[str, str]:
     return (client, secret) if scheme.lower() == "basic" else ("", "")
 
 
-def _list(desk: Desk, alias: str, request: Request, listed: str) -> Response:
+def _list(
+    archive: Archive[past.Engagement], alias: str, request: Request, listed: str
+) -> Response:
     asked = dict(request.query)
     token = asked.get("next_page_token", "")
     same = tuple(sorted(p for p in request.query if p[0] != "next_page_token"))
     same = (("", listed), *same)
     size = _page_size(asked.get("page_size", "10"))
-    since, until, zone = _window(desk.world, asked)
+    since, until, zone = _window(archive.world, asked)
     if token:
-        chain = desk.chains.get(token)
+        chain = archive.world.pages.get(token)
         fresh = chain is not None and time.monotonic() < chain.deadline
-        fresh = fresh and token not in desk.world.lost_pages
+        fresh = fresh and token not in archive.world.lost_pages
         if chain is None or not fresh or (chain.alias, chain.query) != (alias, same):
             raise RefusedError("The next page token is invalid or expired.")
     else:
-        rows = list(_matching(desk, alias, asked, (since, until, zone), listed))
-        chains = desk.world.tokens["zoom"].issued
-        Random(f"{desk.world.seed}/{chains}").shuffle(rows)
+        rows = list(_matching(archive, alias, asked, (since, until, zone), listed))
+        chains = archive.world.tokens["zoom"].issued
+        Random(f"{archive.world.seed}/{chains}").shuffle(rows)
         chain = Chain(alias, same, rows, 0, time.monotonic() + TOKEN_SECONDS)
     page = chain.rows[chain.position : chain.position + size]
     return reply(
         {
-            "next_page_token": _continue(desk, chain, chain.position + size),
+            "next_page_token": _continue(archive, chain, chain.position + size),
             "page_size": size,
             "total_records": len(chain.rows),
             "from": _echo(since),
@@ -175,15 +161,17 @@ def _list(desk: Desk, alias: str, request: Request, listed: str) -> Response:
     )
 
 
-def _continue(desk: Desk, chain: Chain, position: int) -> str:
+def _continue(archive: Archive[past.Engagement], chain: Chain, position: int) -> str:
     if position >= len(chain.rows):
         return ""
     now = time.monotonic()
-    for token in [t for t, old in desk.chains.items() if old.deadline < now]:
-        del desk.chains[token]
-    token = desk.world.tokens["zoom"].name("page")[:35]
+    for token in [t for t, old in archive.world.pages.items() if old.deadline < now]:
+        del archive.world.pages[token]
+    token = archive.world.tokens["zoom"].name("page")[:35]
     deadline = now + TOKEN_SECONDS
-    desk.chains[token] = Chain(chain.alias, chain.query, chain.rows, position, deadline)
+    archive.world.pages[token] = Chain(
+        chain.alias, chain.query, chain.rows, position, deadline
+    )
     return token
 
 
@@ -226,7 +214,7 @@ def _echo(moment: datetime) -> str:
 
 
 def _matching(
-    desk: Desk,
+    archive: Archive[past.Engagement],
     alias: str,
     asked: dict[str, str],
     window: tuple[datetime, datetime, tzinfo],
@@ -236,7 +224,7 @@ def _matching(
     detail = asked.get("view_type", "summary") == "detail"
     variant = (zone, detail, listed)
     for day in days(since, until):
-        for call, body in desk.archive.shown(alias, day, variant, _render(variant)):
+        for call, body in archive.shown(alias, day, variant, _render(variant)):
             wanted = asked.get("engagement_id", call.engagement_id)
             toward = asked.get("direction", call.direction)
             if (wanted, toward) != (call.engagement_id, call.direction):
@@ -256,12 +244,10 @@ def _render(
     return partial(view.record, zone=zone, detail=detail)
 
 
-def truth(desk: Desk, since: datetime, until: datetime) -> Iterator[Truth]:
+def truth(
+    archive: Archive[past.Engagement], since: datetime, until: datetime
+) -> Iterator[Truth]:
     """Every engagement listed now that starts in [since, until)."""
-    now = desk.world.clock.now
-    for alias in desk.world.aliases:
-        for call in desk.archive.between(alias, since, until):
-            told = SCOPE in desk.world.scopes
-            row = view.truth(call, alias, now, with_durations=told)
-            if row is not None and since <= row.event_at < until:
-                yield row
+    with_durations = SCOPE in archive.world.scopes
+    row = partial(view.truth, with_durations=with_durations)
+    return archive.truths(since, until, row)

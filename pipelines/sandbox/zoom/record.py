@@ -13,7 +13,7 @@ PARTS = {
     "talk_seconds": "talk_duration",
     "wrap_seconds": "wrap_up_duration",
 }
-"""The unified model's words for them."""
+"""The unified model's names of them."""
 
 
 def record(

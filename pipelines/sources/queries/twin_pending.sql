@@ -1,5 +1,5 @@
 -- Calls that have not ended or are not billed. Where `fields` leaves a date out, the
--- length and the price tell.
+-- length and the price show.
 select
     account,
     record_id
