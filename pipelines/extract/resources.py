@@ -7,7 +7,7 @@ loaded without its records.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -253,12 +253,27 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
             f"{window} has {records.total} records by the vendor's count, but "
             f"{records.distinct} came in {READS} reads; the next run reads it again"
         )
+    whole, parts = _ledger_rows(reader, records, window, started)
+    whole |= {
+        "state": state,
+        "reason": reason,
+        "requests": client.sent - requests,
+        "retries": client.retries - retries,
+        "error": None if error is None else str(error),
+    }
+    parts = [{**part, "state": state, "reason": reason} for part in parts]
+    portions = _portions(reader, records, window, started, [whole, *parts])
+    return Read(asked, portions, error)
+
+
+def _ledger_rows(
+    reader: Reader, records: WindowRecords, window: Window, started: datetime
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the ledger row of a window and those of its parts, without the state."""
     about = {
         "account": reader.account,
         "stream": reader.stream.name,
         "purpose": window.purpose,
-        "state": state,
-        "reason": reason,
         "attempt": window.attempt,
         "load_no": reader.options.load_no,
         "started_at": started,
@@ -275,9 +290,6 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
         "rows_vanished": len(records.missing),
         "rows_known": records.known,
         "vendor_total": records.total,
-        "requests": client.sent - requests,
-        "retries": client.retries - retries,
-        "error": None if error is None else str(error),
     }
     # Requests are counted with the whole window. Parts overlap by a second, so a part
     # has no number of distinct records.
@@ -291,6 +303,17 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
         }
         for (start, end), fetched in sorted(records.parts.items())
     ]
+    return whole, parts
+
+
+def _portions(
+    reader: Reader,
+    records: WindowRecords,
+    window: Window,
+    started: datetime,
+    ledger: Sequence[dict[str, Any]],
+) -> deque[Portion]:
+    """Return what goes into each load package; the last one has the ledger's rows."""
     kept_rows = _records(reader, records, window, started)
     unread_rows = _quarantine(reader, records, window, started)
     package = reader.options.package
@@ -302,20 +325,19 @@ def _read(reader: Reader, client: Client, asked: Window) -> Read:
             fillvalue=(0, 0),
         )
     )
-    begun = {**whole, "state": "partial", "reason": BEGUN, "error": ONLY_BEGUN}
-    portions = deque(
+    begun = {**ledger[0], "state": "partial", "reason": BEGUN, "error": ONLY_BEGUN}
+    return deque(
         Portion(
             reader.stream,
             _pieces(islice(kept_rows, kept), records, RECORDS),
             _pieces(islice(unread_rows, unread), records, QUARANTINE),
             pa.Table.from_pylist(
-                [begun] if number < len(cuts) else [whole, *parts], schema=LEDGER
+                [begun] if number < len(cuts) else [*ledger], schema=LEDGER
             ),
             kept_bytes + unread_bytes,
         )
         for number, ((kept, kept_bytes), (unread, unread_bytes)) in enumerate(cuts, 1)
     )
-    return Read(asked, portions, error)
 
 
 def _cut(records: Iterable[Location], most: int | None) -> list[tuple[int, int]]:
