@@ -495,7 +495,7 @@ def test_a_repeated_time_that_was_not_asked_for_is_of_another_question(
         if is_answer:
             assert len(list(zoom.read(client, listing, 10, window))) == 1
             return
-        with pytest.raises(VendorError, match="another question") as error:
+        with pytest.raises(VendorError, match="another request") as error:
             list(zoom.read(client, listing, 10, window))
         assert not error.value.stops_account
 
