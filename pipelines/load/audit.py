@@ -5,8 +5,9 @@ raw file has of it now, and the vendor's total today, for which only the first p
 a question is asked.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from math import ceil
@@ -49,6 +50,79 @@ class Counted:
     def requests(self) -> int:
         """How many requests it took."""
         return sum(row["requests"] for row in self.rows)
+
+
+@dataclass
+class Audit:
+    """Older windows of a vendor to be counted, and what came of it."""
+
+    vendor: Vendor
+    now: datetime
+    """When the run began."""
+    chosen: Mapping[str, Sequence[HeldWindow]]
+    """By account: the windows to count."""
+    reads: Sequence[PastRead]
+    """The vendor's ledger."""
+    totals: dict[str, Totals] = field(default_factory=dict)
+    """By account: what the vendor counts."""
+    requests: int = 0
+    failed: set[str] = field(default_factory=set)
+    """Accounts of which not all chosen windows could be counted."""
+    notes: list[str] = field(default_factory=list)
+    is_done: bool = False
+
+    def rows(
+        self,
+        load_no: int,
+        run: VendorRun | None,
+        blocked: Collection[str] = (),
+        made: Iterable[Mapping[str, Any]] = (),
+    ) -> list[dict[str, Any]]:
+        """Count the chosen windows once, and return the ledger's rows of that.
+
+        Accounts in ``blocked`` are not asked. ``made`` are the ledger rows of the same
+        load package: their requests are spent as well.
+        """
+        self.is_done = True
+        spent = Counter(dict.fromkeys(self.chosen, 0))
+        for row in made:
+            spent[row["account"]] += row["requests"]
+        rows: list[dict[str, Any]] = []
+        for account in self.vendor.accounts:
+            alias = account.alias
+            chosen = self.chosen[alias]
+            if alias in blocked:
+                self.failed |= {alias} if chosen else set()
+                continue
+            today = spent[alias] + spent_today(self.reads, alias, self.now)
+            windows = affordable(account, chosen, today)
+            found = count(account, windows, self.now, today, load_no=load_no, run=run)
+            rows += found.rows
+            self.totals[alias] = found.totals
+            self.requests += found.requests
+            note = uncounted(account, found)
+            self.notes += [note] if note else []
+            if note or len(windows) < len(chosen):
+                self.failed.add(alias)
+        return rows
+
+    def to_read_again(self, held: Sequence[HeldWindow]) -> list[Asked]:
+        """Return the windows that the vendor counts otherwise than is stored now."""
+        return [
+            asked
+            for account in self.vendor.accounts
+            if (totals := self.totals.get(account.alias))
+            for asked in to_read_again(
+                account,
+                held,
+                [
+                    one
+                    for one in comparable(self.vendor, account, held)
+                    if (one.stream.name, one.start) in totals and one.read_at < self.now
+                ],
+                totals,
+            )
+        ]
 
 
 @dataclass(frozen=True)
@@ -132,34 +206,36 @@ def around(
 
 
 def affordable(
-    account: Account,
-    windows: Sequence[HeldWindow],
-    reads: Iterable[PastRead],
-    now: datetime,
+    account: Account, windows: Sequence[HeldWindow], spent: int
 ) -> Sequence[HeldWindow]:
-    """Return as many windows as the quota of the day leaves, half of it for reading."""
+    """Return as many windows as the quota of the day leaves, half of it for reading.
+
+    ``spent`` are the account's requests of today.
+    """
     limit = account.settings.daily_requests
-    left = max(0, limit - spent_today(reads, account.alias, now)) // 2
-    return windows[:left] if limit else windows
+    return windows[: max(0, limit - spent) // 2] if limit else windows
 
 
 def count(
     account: Account,
     windows: Sequence[HeldWindow],
-    reads: Iterable[PastRead],
     now: datetime,
+    spent: int,
+    *,
+    load_no: int | None = None,
     run: VendorRun | None = None,
 ) -> Counted:
     """Ask the vendor for the total of each window; nothing is stored.
 
-    A question that fails has no total.
+    A question that fails has no total. ``spent`` are the account's requests of today.
     """
     if not windows:
         return Counted({})
     options = Terms(
         lambda: now,
         keep_going=True,
-        requests_today=spent_today(reads, account.alias, now),
+        requests_today=spent,
+        load_no=load_no,
         run=run,
         counts_only=True,
     )

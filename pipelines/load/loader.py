@@ -16,12 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import pyarrow as pa
-
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
-from pipelines.extract.raw_schema import LEDGER
-from pipelines.extract.resources import dlt_source, stored_at_once
+from pipelines.extract.resources import dlt_source, ledger_rows, stored_at_once
 from pipelines.extract.window_reader import Package, Terms
 from pipelines.load.absences import (
     ROUNDS,
@@ -32,15 +29,7 @@ from pipelines.load.absences import (
     verdict_on,
     with_verdict,
 )
-from pipelines.load.audit import (
-    affordable,
-    around,
-    comparable,
-    count,
-    due,
-    to_read_again,
-    uncounted,
-)
+from pipelines.load.audit import Audit, around, comparable, due
 from pipelines.load.change_detection import Tally, watch
 from pipelines.load.result import Asked, Outcome, added, key, key_of, lost
 from pipelines.load.work_plan import Agenda, agenda, settled
@@ -193,90 +182,105 @@ class _Run:
     blocked: set[str] = field(default_factory=set)
     """Accounts that are not asked any more, since that is pointless in this run."""
 
-    def ask(self, asked: Sequence[Asked], note: str = "") -> None:
-        """Ask in batches, but nothing more of who refused."""
+    def ask(
+        self, asked: Sequence[Asked], note: str = "", *, choose: Choice | None = None
+    ) -> None:
+        """Ask in batches, but nothing more of who refused.
+
+        With ``choose``, count older windows as well: that is stored with the last
+        batch, since each load package takes time.
+        """
         self.outcome = replace(self.outcome, planned=self.outcome.planned + len(asked))
         self._show(note)
         left = [one for one in asked if one[0].alias not in self.blocked]
+        audit = None
         while left:
             batch = left[:BATCH_WINDOWS]
             with self.turn():
                 before = known_reads(self.warehouse, self.vendor.name)
-                spent = {
-                    account.alias: spent_today(before, account.alias, self.clock())
-                    for account in self.vendor.accounts
-                }
-                tally, package = load_batch(
-                    self.vendor,
-                    self.warehouse,
-                    batch,
-                    self.clock,
-                    spent,
-                    run=self.patience,
-                    begun=self.begun,
-                )
+                if choose and len(batch) == len(left):
+                    audit = self._chosen(choose, before)
+                tally, package = self._load(batch, before, audit)
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
-            unasked = [
-                one for one in _unasked(batch, tally) if key(one) not in out_of_reach
-            ]
-            self.blocked |= package.gave_up
-            if not package.is_full:  # then their source has ended before them
-                self.blocked |= {account.alias for account, _ in unasked}
+            self.blocked |= _given_up(batch, tally, package)
             left = [
                 one
-                for one in [*unasked, *left[BATCH_WINDOWS:]]
+                for one in [*_unasked(batch, tally), *left[BATCH_WINDOWS:]]
                 if key(one) not in out_of_reach and one[0].alias not in self.blocked
             ]
             self.outcome = added(self.outcome, tally, len(out_of_reach), before)
             self._add_notes(self.patience.warnings)
             self._show("")
+        if choose and audit and audit.is_done:
+            self._compare(audit)
+        elif choose:
+            self.audit(choose)
+
+    def _load(
+        self, batch: Sequence[Asked], before: Sequence[PastRead], audit: Audit | None
+    ) -> tuple[Tally, Package]:
+        spent = {
+            account.alias: spent_today(before, account.alias, self.clock())
+            for account in self.vendor.accounts
+        }
+        return load_batch(
+            self.vendor,
+            self.warehouse,
+            batch,
+            self.clock,
+            spent,
+            run=self.patience,
+            begun=self.begun,
+            audit=audit,
+        )
 
     def audit(self, choose: Choice) -> set[str]:
         """Count older windows, and read again what their vendor counts otherwise.
 
         Return the accounts of which not all chosen windows could be counted.
         """
-        now = self.reads.since
-        raw = self.warehouse.raw(self.vendor.name)
-        lock = self.warehouse.raw_lock(self.vendor.name)
-        wanted: list[Asked] = []
-        rows: list[dict[str, Any]] = []
-        notes: list[str] = []
-        failed: set[str] = set()
         with self.turn():
-            with in_turn(lock, shared=True):
-                held = [
-                    window
-                    for stream in streams_of(self.vendor.name)
-                    if stream.is_by_own_time
-                    for window in held_windows(raw, stream)
-                ]
-                past = past_reads(raw)
-            for account in self.vendor.accounts:
-                own = [read for read in past if read.account == account.alias]
-                chosen = choose(account, comparable(self.vendor, account, held), own)
-                if account.alias in self.blocked:
-                    failed |= {account.alias} if chosen else set()
-                    continue
-                windows = affordable(account, chosen, own, now)
-                counted = count(account, windows, own, now, self.patience)
-                rows += counted.rows
-                wanted += to_read_again(account, held, windows, counted.totals)
-                note = uncounted(account, counted)
-                notes += [note] if note else []
-                if note or len(windows) < len(chosen):
-                    failed.add(account.alias)
-            if rows:
-                table = pa.Table.from_pylist(rows, schema=LEDGER)
-                counts = {"load_windows": table}
-                _store(self.vendor, self.warehouse, partial(stored_at_once, counts))
-        requests = sum(row["requests"] for row in rows)
-        self.outcome = replace(self.outcome, requests=self.outcome.requests + requests)
-        self._add_notes(notes)
-        if wanted:
-            self.ask(wanted)
-        return failed
+            audit = self._chosen(choose, known_reads(self.warehouse, self.vendor.name))
+
+            def counted(load_no: int) -> list[Any]:
+                rows = audit.rows(load_no, self.patience, self.blocked)
+                return [ledger_rows(lambda: rows)]
+
+            if any(audit.chosen.values()):
+                _store(self.vendor, self.warehouse, counted)
+        self._compare(audit)
+        return audit.failed
+
+    def _chosen(self, choose: Choice, past: Sequence[PastRead]) -> Audit:
+        """Return an audit of the windows that are chosen of each account."""
+        held = self._held_windows()
+        chosen = {}
+        for account in self.vendor.accounts:
+            own = [read for read in past if read.account == account.alias]
+            windows = comparable(self.vendor, account, held)
+            chosen[account.alias] = choose(account, windows, own)
+        return Audit(self.vendor, self.reads.since, chosen, past)
+
+    def _held_windows(self) -> list[HeldWindow]:
+        with reading(self.warehouse, self.vendor.name) as raw:
+            return [
+                window
+                for stream in streams_of(self.vendor.name)
+                if stream.is_by_own_time
+                for window in held_windows(raw, stream)
+            ]
+
+    def _compare(self, audit: Audit) -> None:
+        """Read again what the vendor counts otherwise than is stored."""
+        requests = self.outcome.requests + audit.requests
+        self.outcome = replace(self.outcome, requests=requests)
+        self._add_notes(audit.notes)
+        if any(audit.totals.values()):
+            with self.turn():
+                wanted = audit.to_read_again(self._held_windows())
+            if wanted:
+                self.ask(wanted)
 
     def judge(self, confirmed: Interval | None) -> None:
         """Read what is needed to judge the stored records that did not come; do so.
@@ -351,9 +355,12 @@ def ask(
     reads = RunReads(clock(), _next_load(vendor, warehouse))
     patience = VendorRun(clock, as_of)
     run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads, patience)
-    run.ask(agenda.windows, "; ".join(agenda.warnings))
-    if audit:
-        run.audit(lambda _, windows, past: due(windows, past, reads.since))
+
+    def choose(_: Account, windows: Windows, past: Reads) -> Windows:
+        return due(windows, past, reads.since)
+
+    warnings = "; ".join(agenda.warnings)
+    run.ask(agenda.windows, warnings, choose=choose if audit else None)
     run.judge(agenda.confirmed)
     return run.outcome
 
@@ -367,11 +374,13 @@ def load_batch(
     *,
     run: VendorRun | None = None,
     begun: dict[str, list[Any]] | None = None,
+    audit: Audit | None = None,
 ) -> tuple[Tally, Package]:
     """Read windows and store them, their ledger and their quarantine as one load.
 
     A package that is full takes no more of them: what is left has no ledger row, or
-    is ``begun``, and goes on with the next package.
+    is ``begun``, and goes on with the next package. One that is not takes the counts
+    of an ``audit`` as well, asked for after all windows.
     """
     raw = warehouse.raw(vendor.name)
     tally, package = Tally(), Package(begun={} if begun is None else begun)
@@ -394,7 +403,14 @@ def load_batch(
             built = dlt_source(account.alias, windows, source, terms)
             watch(built, vendor.name, raw, tally)
             found.append(built)
-        return found
+
+        def counted() -> list[dict[str, Any]]:
+            if audit is None or package.is_full:
+                return []
+            blocked = _given_up(asked, tally, package)
+            return audit.rows(load_no, run, blocked, tally.ledger)
+
+        return [*found, ledger_rows(counted)] if audit else found
 
     _store(vendor, warehouse, sources, lambda: _limit_for(tally))
     return tally, package
@@ -404,6 +420,16 @@ def _unasked(batch: Sequence[Asked], tally: Tally) -> list[Asked]:
     """Return the windows that a package did not take."""
     answered = {(*key_of(row), row["purpose"]) for row in tally.ledger}
     return [one for one in batch if (*key(one), one[1].purpose) not in answered]
+
+
+def _given_up(batch: Sequence[Asked], tally: Tally, package: Package) -> set[str]:
+    """Return the accounts that a package has shown to be pointless to ask."""
+    if package.is_full:
+        return package.gave_up
+    out_of_reach = lost(batch, tally)
+    # The source of the others has ended before them.
+    unasked = (one for one in _unasked(batch, tally) if key(one) not in out_of_reach)
+    return package.gave_up | {account.alias for account, _ in unasked}
 
 
 def _next_load(vendor: Vendor, warehouse: Warehouse) -> int:
