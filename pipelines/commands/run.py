@@ -17,11 +17,10 @@ from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
 from pipelines.load.loader import Progress, clock_from, reading
-from pipelines.load.result import Outcome
 from pipelines.load.workers import load_vendors
 from pipelines.planning.planner import Order
 from pipelines.sources import vendors as all_vendors
-from pipelines.warehouse.journal import Run, mend_journal, read_runs, write_runs
+from pipelines.warehouse.journal import LoadResult, mend_journal, read_runs, write_runs
 from pipelines.warehouse.ledger import past_reads
 from pipelines.warehouse.locks import A_BUILD, LockedError, in_turn, only_one, tell
 from pipelines.warehouse.opening import (
@@ -52,7 +51,7 @@ ORIGINS = ("vendors", "sandbox")
 class Night:
     """What a run did."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[LoadResult, ...]
     build: BuildResult | None
     published: Path | None
 
@@ -112,13 +111,13 @@ def run_backfill(
     clock, priced = clock_from(now), _with_rates(config)
     make_warehouse(config)
     with ExitStack() as locks:
-        taken: list[Outcome] = []
+        taken: list[LoadResult] = []
         for vendor in vendors:
             lock = config.warehouse.backfill_lock(vendor.name)
             try:
                 locks.enter_context(only_one(lock, f"a backfill of {vendor.name}"))
             except LockedError as error:
-                taken.append(Outcome(vendor.name, errors=(str(error),)))
+                taken.append(LoadResult(vendor.name, errors=(str(error),)))
         others = {outcome.vendor for outcome in taken}
         ours = [vendor for vendor in vendors if vendor.name not in others]
         if not ours:
@@ -149,7 +148,7 @@ def load_all(
     origin: str = "vendors",
     order: Order | None = None,
     audit: bool = True,
-) -> list[Outcome]:
+) -> list[LoadResult]:
     """Load vendors side by side and write each one's line into the journal."""
     make_warehouse(config)
     _keep_apart(config.warehouse, origin)
@@ -157,7 +156,7 @@ def load_all(
         tell(unreadable)
     outcomes = load_vendors(vendors, config, now, progress, order, audit=audit)
     command = "load" if order is None else "backfill"
-    write_runs(config.warehouse, (_run(one, now, command) for one in outcomes))
+    write_runs(config.warehouse, now, command, outcomes)
     return outcomes
 
 
@@ -187,8 +186,8 @@ def build_and_publish(
             )
         if result.kept:
             sentence = "; ".join(result.kept.values())
-            failed = Run(now, "build", "", "incomplete", error=sentence)
-            write_runs(config.warehouse, [failed])
+            failed = LoadResult("", errors=(sentence,))
+            write_runs(config.warehouse, now, "build", [failed])
     return result, published
 
 
@@ -358,8 +357,8 @@ def _written_down(config: Config, now: datetime) -> Iterator[None]:
         yield
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}".splitlines()[0]
-        failed = Run(now, "build", "", "failed", error=sentence)
-        write_runs(config.warehouse, [failed])
+        failed = LoadResult("", errors=(sentence,))
+        write_runs(config.warehouse, now, "build", [failed], has_failed=True)
         raise
 
 
@@ -384,26 +383,3 @@ def _keep_apart(warehouse: Warehouse, origin: str) -> None:
             f"of the {origin}; name another folder as CALLHOUSE__WAREHOUSE, or "
             "delete it"
         )
-
-
-def _run(outcome: Outcome, now: datetime, command: str) -> Run:
-    return Run(
-        started_at=now,
-        command=command,
-        vendor=outcome.vendor,
-        outcome="complete" if outcome.is_complete else "incomplete",
-        windows=outcome.windows,
-        planned=outcome.planned,
-        records=outcome.records,
-        changed=outcome.changed,
-        quarantined=outcome.quarantined,
-        pending=outcome.pending,
-        settled=outcome.settled,
-        deleted=outcome.deleted,
-        restored=outcome.restored,
-        requests=outcome.requests,
-        retries=outcome.retries,
-        seconds=round(outcome.seconds, 3),
-        error="; ".join(outcome.problems) or None,
-        note="; ".join(outcome.notes) or None,
-    )

@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
 from pipelines.config.model import Account, Vendor
 from pipelines.extract.raw_schema import ABSENCES, LEDGER, RECORDS
 from pipelines.load.change_detection import Tally
-from pipelines.load.result import Asked, Outcome, key, key_of
+from pipelines.load.result import Asked, key, key_of
 from pipelines.planning.deletion import (
     Judgment,
     Missing,
@@ -36,6 +37,7 @@ from pipelines.planning.reasons import EXPIRED, MISSING, SILENT
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window, subtract
 from pipelines.sources import streams_of
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.ledger import suspicions
 from pipelines.warehouse.records import (
     Keys,
@@ -241,14 +243,14 @@ def verdict_on(
     return replace(verdict, tables=full)
 
 
-def with_verdict(outcome: Outcome, verdict: Verdict) -> Outcome:
+def with_verdict(result: LoadResult, verdict: Verdict) -> LoadResult:
     """Add what a whole run says of the records that it did not see."""
-    return replace(
-        outcome,
-        windows=outcome.windows + verdict.windows,
-        deleted=outcome.deleted + verdict.deleted,
-        errors=(*outcome.errors, *verdict.errors),
-        notes=(*outcome.notes, *verdict.notes),
+    return msgspec.structs.replace(
+        result,
+        windows=result.windows + verdict.windows,
+        deleted=result.deleted + verdict.deleted,
+        errors=(*result.errors, *verdict.errors),
+        notes=(*result.notes, *verdict.notes),
     )
 
 

@@ -8,8 +8,9 @@ again goes on from there.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from pipelines.config.model import Config, Vendor
 from pipelines.load.loader import (
@@ -18,19 +19,19 @@ from pipelines.load.loader import (
     clock_from,
     known_reads,
 )
-from pipelines.load.result import Outcome
 from pipelines.load.work_plan import backlog
 from pipelines.planning.planner import BACKFILL, Order, refuse_earlier
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.locks import A_RUN, Holder, in_turn, only_one
 from pipelines.warehouse.paths import Warehouse
 
 
 def backfill(
     vendor: Vendor, config: Config, now: datetime, order: Order, progress: Progress
-) -> Outcome:
+) -> LoadResult:
     """Load what one vendor's plan for a range asks for.
 
-    Raises `ClockError`; what the vendor does wrong is in the outcome.
+    Raises `ClockError`; what the vendor does wrong is in the result.
     """
     began = time.monotonic()
     warehouse, clock = config.warehouse, clock_from(now)
@@ -44,8 +45,8 @@ def backfill(
     refuse_earlier(clock(), reads, vendor.name)
     agenda = backlog(vendor, order, now, reads)
     as_of = now if config.is_as_of else None
-    outcome = ask(vendor, warehouse, agenda, clock, progress, turn=turn, as_of=as_of)
-    return replace(outcome, seconds=time.monotonic() - began)
+    result = ask(vendor, warehouse, agenda, clock, progress, turn=turn, as_of=as_of)
+    return replace(result, seconds=time.monotonic() - began)
 
 
 @contextmanager

@@ -10,11 +10,13 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
@@ -31,12 +33,13 @@ from pipelines.load.absences import (
 )
 from pipelines.load.audit import Audit, around, comparable, due
 from pipelines.load.change_detection import Tally, watch
-from pipelines.load.result import Asked, Outcome, added, key, key_of, lost
+from pipelines.load.result import Asked, added, key, key_of, lost
 from pipelines.load.work_plan import Agenda, agenda, settled
 from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
 from pipelines.planning.request_budget import spent_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.ledger import HeldWindow, held_windows, next_load, past_reads
 from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
@@ -99,11 +102,11 @@ def load(
     progress: Progress,
     *,
     audit: bool = True,
-) -> Outcome:
+) -> LoadResult:
     """Load all that one vendor's plan asks for, and audit older windows.
 
     Raises `LockedError` when the vendor is being loaded already, and
-    `ClockError`; what the vendor does wrong is in the outcome.
+    `ClockError`; what the vendor does wrong is in the result.
     """
     began = time.monotonic()
     warehouse = config.warehouse
@@ -116,12 +119,10 @@ def load(
         with reading(warehouse, vendor.name):
             plan = agenda(vendor, raw, since, now, reads)
         as_of = now if config.is_as_of else None
-        outcome = ask(
-            vendor, warehouse, plan, clock, progress, audit=audit, as_of=as_of
-        )
+        result = ask(vendor, warehouse, plan, clock, progress, audit=audit, as_of=as_of)
         with reading(warehouse, vendor.name):
-            outcome = replace(outcome, settled=settled(plan, raw))
-    return replace(outcome, seconds=time.monotonic() - began)
+            result = replace(result, settled=settled(plan, raw))
+    return replace(result, seconds=time.monotonic() - began)
 
 
 def clock_from(now: datetime) -> Callable[[], datetime]:
@@ -173,7 +174,7 @@ class _Run:
     progress: Progress
     turn: Callable[[], AbstractContextManager[None]]
     """Each batch is asked within a turn."""
-    outcome: Outcome
+    result: LoadResult
     reads: RunReads
     patience: VendorRun
     """How long the run has waited for the vendor, over all batches."""
@@ -190,7 +191,7 @@ class _Run:
         With ``choose``, count older windows as well: that is stored with the last
         batch, since each load package takes time.
         """
-        self.outcome = replace(self.outcome, planned=self.outcome.planned + len(asked))
+        self.result = replace(self.result, planned=self.result.planned + len(asked))
         self._show(note)
         left = [one for one in asked if one[0].alias not in self.blocked]
         audit = None
@@ -209,7 +210,7 @@ class _Run:
                 for one in [*_unasked(batch, tally), *left[BATCH_WINDOWS:]]
                 if key(one) not in out_of_reach and one[0].alias not in self.blocked
             ]
-            self.outcome = added(self.outcome, tally, len(out_of_reach), before)
+            self.result = added(self.result, tally, len(out_of_reach), before)
             self._add_notes(self.patience.warnings)
             self._show("")
         if choose and audit and audit.is_done:
@@ -273,8 +274,8 @@ class _Run:
 
     def _compare(self, audit: Audit) -> None:
         """Read again what the vendor counts otherwise than is stored."""
-        requests = self.outcome.requests + audit.requests
-        self.outcome = replace(self.outcome, requests=requests)
+        requests = self.result.requests + audit.requests
+        self.result = replace(self.result, requests=requests)
         self._add_notes(audit.notes)
         if any(audit.totals.values()):
             with self.turn():
@@ -300,7 +301,7 @@ class _Run:
             rows = partial(stored_at_once, verdict.tables)
             with self.turn():
                 _store(self.vendor, self.warehouse, rows)
-        self.outcome = with_verdict(self.outcome, verdict)
+        self.result = with_verdict(self.result, verdict)
         if verdict.windows:
             self._show("")
 
@@ -327,11 +328,11 @@ class _Run:
             )
 
     def _add_notes(self, notes: Sequence[str]) -> None:
-        all_of_them = dict.fromkeys([*self.outcome.notes, *notes])
-        self.outcome = replace(self.outcome, notes=tuple(all_of_them))
+        all_of_them = dict.fromkeys([*self.result.notes, *notes])
+        self.result = replace(self.result, notes=tuple(all_of_them))
 
     def _show(self, note: str) -> None:
-        done = self.outcome
+        done = self.result
         self.progress(self.vendor.name, done.windows, done.planned, done.records, note)
 
 
@@ -345,16 +346,16 @@ def ask(
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     audit: bool = False,
     as_of: datetime | None = None,
-) -> Outcome:
+) -> LoadResult:
     """Ask all that is on the agenda, and judge what was stored and did not come.
 
     ``audit`` also asks for the vendor's counts of older windows; ``as_of`` is the time
     that the run was given, if it was.
     """
-    outcome = Outcome(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
+    result = LoadResult(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
     reads = RunReads(clock(), _next_load(vendor, warehouse))
     patience = VendorRun(clock, as_of)
-    run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads, patience)
+    run = _Run(vendor, warehouse, clock, progress, turn, result, reads, patience)
 
     def choose(_: Account, windows: Windows, past: Reads) -> Windows:
         return due(windows, past, reads.since)
@@ -362,7 +363,7 @@ def ask(
     warnings = "; ".join(agenda.warnings)
     run.ask(agenda.windows, warnings, choose=choose if audit else None)
     run.judge(agenda.confirmed)
-    return run.outcome
+    return run.result
 
 
 def load_batch(

@@ -16,11 +16,11 @@ from pipelines.config.loader import read_config
 from pipelines.config.model import Config
 from pipelines.load.audit import differences, due
 from pipelines.load.loader import load
-from pipelines.load.result import Outcome
 from pipelines.planning.planner import AUDIT, PastRead
 from pipelines.planning.windows import DAY, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import streams_of
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.ledger import HeldWindow
 
 NOW = read_time("2026-11-17T03:00:00Z")
@@ -52,7 +52,9 @@ def a_call_of(sandbox: Sandbox, vendor: str, day: datetime) -> str:
     return str(min(call["vendor_call_id"] for call in calls))
 
 
-def night(sandbox: Sandbox, config: Config, now: datetime, *, audit: bool) -> Outcome:
+def night(
+    sandbox: Sandbox, config: Config, now: datetime, *, audit: bool
+) -> LoadResult:
     control(sandbox, "clock", now=stamp(now))
     (vendor,) = config.vendors
     return load(vendor, config, now, lambda *_: None, audit=audit)
