@@ -35,7 +35,7 @@ from pipelines.cli.parameters import (
 
 if TYPE_CHECKING:
     from pipelines.config.model import Config, Vendor
-    from pipelines.planning.planner import Order
+    from pipelines.planning.planner import BackfillRequest
 
 
 app = typer.Typer(
@@ -553,7 +553,7 @@ def _chosen(
 def _dry_run(
     settings: "Config",
     clock: datetime,
-    order: "Order",
+    order: "BackfillRequest",
     vendors: "list[Vendor]",
     *,
     json: bool,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
-from pipelines.planning.planner import Order
+from pipelines.planning.planner import BackfillRequest
 from pipelines.planning.windows import DAY
 
 
@@ -41,7 +41,7 @@ def days_ordered(
     is_forced: bool,
     newest_first: bool,
     confirms_deletions: bool = False,
-) -> Order:
+) -> BackfillRequest:
     """Return a backfill of two UTC days and those between; without a last, to today.
 
     Raises `ConfigError` for days that are none, or have not come.
@@ -61,7 +61,7 @@ def days_ordered(
             f"--from {first:%Y-%m-%d} lies after --to {last:%Y-%m-%d}; swap them"
         )
     end = min(last, now).replace(hour=0, minute=0, second=0, microsecond=0) + DAY
-    return Order(
+    return BackfillRequest(
         first,
         end,
         is_forced=is_forced,

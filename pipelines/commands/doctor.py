@@ -16,7 +16,7 @@ from pipelines.commands.estimate import estimate
 from pipelines.commands.pace import duration
 from pipelines.commands.run import ORIGINS
 from pipelines.config.model import Config
-from pipelines.planning.planner import Order, PastRead
+from pipelines.planning.planner import BackfillRequest, PastRead
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.journal import unreadable_lines
@@ -207,7 +207,7 @@ def _reload(config: Config, name: str, now: datetime) -> str:
     if not configured:
         return f"{command} (once the vendor is configured)"
     start = datetime.combine(first, time(), UTC)
-    order = Order(start, max(now, start + DAY), is_forced=True)
+    order = BackfillRequest(start, max(now, start + DAY), is_forced=True)
     cost = estimate(configured[0], config, now, order, reads=reads)
     windows = sum(stream.to_read for stream in cost.streams)
     requests = sum(stream.requests for stream in cost.streams)

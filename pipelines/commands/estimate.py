@@ -15,11 +15,11 @@ from pipelines.extract.errors import VendorError
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import Terms
 from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
-from pipelines.load.work_plan import backlog, streams_for
+from pipelines.load.work_plan import backfill_work, streams_for
 from pipelines.planning.planner import (
     SETTLE,
+    BackfillRequest,
     ClockError,
-    Order,
     PastRead,
     plan_backfill,
     refuse_earlier,
@@ -93,7 +93,7 @@ def estimate(
     vendor: Vendor,
     config: Config,
     now: datetime,
-    order: Order,
+    order: BackfillRequest,
     reads: Sequence[PastRead] | None = None,
 ) -> Estimate:
     """Return what a backfill would take, or what keeps it from being told.
@@ -110,24 +110,24 @@ def _estimate(
     vendor: Vendor,
     config: Config,
     now: datetime,
-    order: Order,
+    order: BackfillRequest,
     given: Sequence[PastRead] | None,
 ) -> Estimate:
     reads = _reads(config.warehouse, vendor.name) if given is None else given
     refuse_earlier(now, reads, vendor.name)
-    agenda = backlog(vendor, order, now, reads)
+    work = backfill_work(vendor, order, now, reads)
     streams: list[StreamEstimate] = []
     accounts: list[AccountEstimate] = []
     errors: list[str] = []
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
-        todo = [window for owner, window in agenda.windows if owner is account]
+        todo = [window for owner, window in work.windows if owner is account]
         spent = spent_today(own, account.alias, now)
         probes = list(_probes(account, todo, own)) if given is None else []
         counted = _count(account, probes, clock_from(now), spent)
         rows = [row for found in counted.values() for row in found]
         errors += [row["error"] for row in rows if row["state"] == "failed"]
-        whole = Order(order.start, order.end, is_forced=True)
+        whole = BackfillRequest(order.start, order.end, is_forced=True)
         found = [
             _stream(
                 account,
@@ -147,7 +147,7 @@ def _estimate(
         vendor.name,
         tuple(streams),
         tuple(accounts),
-        agenda.warnings,
+        work.warnings,
         tuple(dict.fromkeys(errors)),
     )
 

@@ -18,7 +18,7 @@ from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
 from pipelines.load.loader import Progress, clock_from, reading
 from pipelines.load.workers import load_vendors
-from pipelines.planning.planner import Order
+from pipelines.planning.planner import BackfillRequest
 from pipelines.sources import vendors as all_vendors
 from pipelines.warehouse.journal import LoadResult, mend_journal, read_runs, write_runs
 from pipelines.warehouse.ledger import past_reads
@@ -98,7 +98,7 @@ def run_backfill(
     config: Config,
     now: datetime,
     progress: Progress,
-    order: Order,
+    order: BackfillRequest,
     *,
     vendors: Sequence[Vendor],
     origin: str = "vendors",
@@ -146,7 +146,7 @@ def load_all(
     *,
     vendors: Sequence[Vendor],
     origin: str = "vendors",
-    order: Order | None = None,
+    order: BackfillRequest | None = None,
     audit: bool = True,
 ) -> list[LoadResult]:
     """Load vendors side by side and write each one's line into the journal."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 
@@ -24,6 +24,9 @@ from pipelines.extract.pagination import Page
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window
+
+if TYPE_CHECKING:
+    from pipelines.extract.resources import Read
 
 _T = TypeVar("_T")
 Fetch: TypeAlias = Callable[[Window], Iterable[Page]]
@@ -76,7 +79,7 @@ class Package:
     """How long the records are that it has got."""
     gave_up: set[str] = field(default_factory=set)
     """Accounts that are not to be asked any more in this run."""
-    begun: dict[str, list[Any]] = field(default_factory=dict)
+    begun: "dict[str, list[Read]]" = field(default_factory=dict)
     """By account, windows of which the next package stores the rest."""
     is_closed: bool = False
     """A portion of a window is in it, whose rest must go into another package."""

@@ -198,7 +198,7 @@ def verdict_on(
     known = suspicions(raw)
     verdict = Verdict()
     absences: list[Row] = []
-    gone: dict[str, list[Row]] = {}
+    deleted: dict[str, list[Row]] = {}
     rows: list[Row] = []
     for place in places:
         account, stream = place
@@ -210,7 +210,7 @@ def verdict_on(
             judgment = judgment.put_off(confirmed)
         absences += _changes(place, judgment, own, reads)
         absences += _ended(raw, place, own, run, now)
-        gone.setdefault(stream.table, []).extend(
+        deleted.setdefault(stream.table, []).extend(
             _tombstone(account, one, reads) | {"load_no": run.last_load}
             for one in judgment.deleted
         )
@@ -233,7 +233,7 @@ def verdict_on(
         )
     tables = {
         table: pa.Table.from_pylist(found, schema=RECORDS)
-        for table, found in gone.items()
+        for table, found in deleted.items()
         if found
     }
     absences = [row | {"load_no": run.last_load} for row in absences]

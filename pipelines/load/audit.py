@@ -29,7 +29,7 @@ from pipelines.warehouse.ledger import HeldWindow
 RECENT = 90 * DAY
 ROUND, OLD_ROUND = 6 * DAY, 26 * DAY
 """In so many days every recent window, and every older one, is counted once: in less
-than a week and a month, so that a night that is left out does no harm."""
+than a week and a month, so that a run that is left out does no harm."""
 MONTH = 31 * DAY
 """So far a start may be corrected: a call that left its day is looked for there."""
 MOST_COUNTS = 500
@@ -106,7 +106,7 @@ class Audit:
                 self.failed.add(alias)
         return rows
 
-    def to_read_again(self, held: Sequence[HeldWindow]) -> list[Asked]:
+    def to_read_again(self, stored: Sequence[HeldWindow]) -> list[Asked]:
         """Return the windows that the vendor counts otherwise than is stored now."""
         return [
             asked
@@ -114,10 +114,10 @@ class Audit:
             if (totals := self.totals.get(account.alias))
             for asked in to_read_again(
                 account,
-                held,
+                stored,
                 [
                     one
-                    for one in comparable(self.vendor, account, held)
+                    for one in comparable(self.vendor, account, stored)
                     if (one.stream.name, one.start) in totals and one.read_at < self.now
                 ],
                 totals,
@@ -136,7 +136,7 @@ class Difference:
 
 
 def comparable(
-    vendor: Vendor, account: Account, held: Sequence[HeldWindow]
+    vendor: Vendor, account: Account, stored: Sequence[HeldWindow]
 ) -> list[HeldWindow]:
     """Return an account's windows without those that may rightly differ today.
 
@@ -144,7 +144,7 @@ def comparable(
     archive has in part is in two places, and some vendors give no total.
     """
     own = sorted(
-        (window for window in held if window.account == account.alias), key=_place
+        (window for window in stored if window.account == account.alias), key=_place
     )
     groups = [list(group) for _, group in groupby(own, _place)]
     return [
@@ -264,23 +264,23 @@ def differences(windows: Sequence[HeldWindow], totals: Totals) -> Iterator[Diffe
         parts = tuple(group)
         beyond = sum((one.vendor_total or 0) - one.rows_inside for one in parts)
         expected = parts[0].rows_held + beyond
-        said = [totals.get((one.stream.name, one.start)) for one in parts]
-        given = [one for one in said if one is not None]
-        counted = sum(given) if len(given) == len(said) else None
+        found = [totals.get((one.stream.name, one.start)) for one in parts]
+        given = [one for one in found if one is not None]
+        counted = sum(given) if len(given) == len(found) else None
         if counted != expected:
             yield Difference(parts, expected, counted)
 
 
 def to_read_again(
     account: Account,
-    held: Sequence[HeldWindow],
+    stored: Sequence[HeldWindow],
     windows: Sequence[HeldWindow],
     totals: Totals,
 ) -> list[Asked]:
     """Return the windows that the vendor counts otherwise, to be read again.
 
     Where it counts fewer, the days beside are read too: a call at the edge of its day
-    can be listed by two windows, and no reading of one of them says that it is gone.
+    can be listed by two windows, and no reading of one of them shows a deletion.
     """
     found: dict[tuple[str, datetime], HeldWindow] = {}
     for difference in differences(windows, totals):
@@ -291,7 +291,7 @@ def to_read_again(
         if difference.counted < difference.expected:
             found |= {
                 (one.stream.name, one.start): one
-                for one in held
+                for one in stored
                 if one.account == account.alias
                 and any(_are_beside(one, other) for other in difference.windows)
             }

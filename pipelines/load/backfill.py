@@ -1,8 +1,8 @@
-"""One vendor's backfill: a range of days, batch by batch, between the nights' turns.
+"""One vendor's backfill: a range of days, batch by batch, between nightly runs.
 
 It has the vendor to itself for a batch at a time, so that pace and quota hold, and
-lets a night that waits go first. What is done is in the ledger: the same order given
-again goes on from there.
+lets a run that waits go first. What is done is in the ledger: the same request goes
+on from there.
 """
 
 import time
@@ -19,15 +19,19 @@ from pipelines.load.loader import (
     clock_from,
     known_reads,
 )
-from pipelines.load.work_plan import backlog
-from pipelines.planning.planner import BACKFILL, Order, refuse_earlier
+from pipelines.load.work_plan import backfill_work
+from pipelines.planning.planner import BACKFILL, BackfillRequest, refuse_earlier
 from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.locks import A_RUN, Holder, in_turn, only_one
 from pipelines.warehouse.paths import Warehouse
 
 
 def backfill(
-    vendor: Vendor, config: Config, now: datetime, order: Order, progress: Progress
+    vendor: Vendor,
+    config: Config,
+    now: datetime,
+    request: BackfillRequest,
+    progress: Progress,
 ) -> LoadResult:
     """Load what one vendor's plan for a range asks for.
 
@@ -43,9 +47,9 @@ def backfill(
 
     reads = known_reads(warehouse, vendor.name)
     refuse_earlier(clock(), reads, vendor.name)
-    agenda = backlog(vendor, order, now, reads)
+    work = backfill_work(vendor, request, now, reads)
     as_of = now if config.is_as_of else None
-    result = ask(vendor, warehouse, agenda, clock, progress, turn=turn, as_of=as_of)
+    result = ask(vendor, warehouse, work, clock, progress, turn=turn, as_of=as_of)
     return replace(result, seconds=time.monotonic() - began)
 
 
@@ -53,11 +57,11 @@ def backfill(
 def _batch_turn(
     vendor: Vendor, warehouse: Warehouse, progress: Progress
 ) -> Iterator[None]:
-    """Have the vendor to oneself for a batch, after every night that waits for it."""
+    """Have the vendor to oneself for a batch, after every run that waits for it."""
 
-    def told(holder: Holder) -> None:
-        said = f"waits until the run that loads {vendor.name} ends ({holder})"
-        progress(vendor.name, 0, 0, 0, said)
+    def show(holder: Holder) -> None:
+        note = f"waits until the run that loads {vendor.name} ends ({holder})"
+        progress(vendor.name, 0, 0, 0, note)
 
     # Free again at once: only who is not a backfill may wait with it.
     with in_turn(warehouse.queue_lock(vendor.name)):
@@ -66,7 +70,7 @@ def _batch_turn(
         warehouse.vendor_lock(vendor.name),
         f"loading {vendor.name}",
         patience=A_RUN,
-        told=told,
+        told=show,
         purpose=BACKFILL,
     ):
         yield

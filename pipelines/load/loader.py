@@ -1,4 +1,4 @@
-"""One vendor's night: plan, read, land, in batches that a kill cannot tear.
+"""One vendor's load: plan, read, store, in batches that a kill cannot tear.
 
 Runs in a process of its own. The raw file is the only state: dlt's working folder
 is emptied first (a killed dlt can leave it unusable for good), pending packages are
@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
-from pipelines.extract.resources import dlt_source, ledger_rows, stored_at_once
+from pipelines.extract.resources import Read, dlt_source, ledger_rows, stored_at_once
 from pipelines.extract.window_reader import Package, Terms
 from pipelines.load.absences import (
     ROUNDS,
@@ -34,7 +34,7 @@ from pipelines.load.absences import (
 from pipelines.load.audit import Audit, around, comparable, due
 from pipelines.load.change_detection import Tally, watch
 from pipelines.load.result import Asked, added, key, key_of, lost
-from pipelines.load.work_plan import Agenda, agenda, settled
+from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
 from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
 from pipelines.planning.request_budget import spent_today
 from pipelines.planning.windows import Interval
@@ -54,7 +54,7 @@ LAST_BREATH = 20.0
 """Seconds that the children of a killed run may take to notice and die."""
 
 A_BATCH = 900.0
-"""Seconds that a night waits for the batch of a backfill: far more than one takes."""
+"""Seconds that a run waits for the batch of a backfill: far more than one takes."""
 
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -77,9 +77,9 @@ Reads: TypeAlias = Sequence[PastRead]
 Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
 """From an account, its windows that can be counted and its ledger: what to count."""
 Progress = Callable[[str, int, int, int, str], None]
-"""Told (vendor, windows done, windows planned, records so far, a note or "").
+"""Called with (vendor, windows done, windows planned, records so far, a note or "").
 
-Where nothing is planned, the note alone is told.
+Where nothing is planned, only the note is shown.
 """
 
 
@@ -111,17 +111,17 @@ def load(
     began = time.monotonic()
     warehouse = config.warehouse
     clock = clock_from(now)
-    with _night_turn(vendor, warehouse, progress):
+    with _run_turn(vendor, warehouse, progress):
         raw = warehouse.raw(vendor.name)
         reads = known_reads(warehouse, vendor.name)
         refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
         with reading(warehouse, vendor.name):
-            plan = agenda(vendor, raw, since, now, reads)
+            work = nightly_work(vendor, raw, since, now, reads)
         as_of = now if config.is_as_of else None
-        result = ask(vendor, warehouse, plan, clock, progress, audit=audit, as_of=as_of)
+        result = ask(vendor, warehouse, work, clock, progress, audit=audit, as_of=as_of)
         with reading(warehouse, vendor.name):
-            result = replace(result, settled=settled(plan, raw))
+            result = replace(result, settled=no_longer_pending(work, raw))
     return replace(result, seconds=time.monotonic() - began)
 
 
@@ -138,10 +138,10 @@ def known_reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
 
 
 @contextmanager
-def _night_turn(
+def _run_turn(
     vendor: Vendor, warehouse: Warehouse, progress: Progress
 ) -> Iterator[None]:
-    """Have the vendor to oneself for a night, also while a backfill is going on.
+    """Have the vendor to oneself for a run, also while a backfill is going on.
 
     Who holds the turn lock is the next: without it a backfill that asks for its next
     batch at once would always be quicker.
@@ -150,17 +150,17 @@ def _night_turn(
     def patience(holder: Holder) -> float:
         return A_BATCH if holder.purpose == BACKFILL else LAST_BREATH
 
-    def told(holder: Holder) -> None:
+    def show(holder: Holder) -> None:
         if holder.purpose == BACKFILL:
-            said = f"waits until a batch of a backfill is in ({holder})"
-            progress(vendor.name, 0, 0, 0, said)
+            note = f"waits until a batch of a backfill is in ({holder})"
+            progress(vendor.name, 0, 0, 0, note)
 
     what = f"loading {vendor.name}"
     with ExitStack() as locks:
         next_one = warehouse.queue_lock(vendor.name)
         with only_one(next_one, what, patience=LAST_BREATH):
             lock = warehouse.vendor_lock(vendor.name)
-            locks.enter_context(only_one(lock, what, patience=patience, told=told))
+            locks.enter_context(only_one(lock, what, patience=patience, told=show))
         yield
 
 
@@ -178,7 +178,7 @@ class _Run:
     reads: RunReads
     patience: VendorRun
     """How long the run has waited for the vendor, over all batches."""
-    begun: dict[str, list[Any]] = field(default_factory=dict)
+    begun: dict[str, list[Read]] = field(default_factory=dict)
     """By account, windows that were read and are not wholly stored."""
     blocked: set[str] = field(default_factory=set)
     """Accounts that are not asked any more, since that is pointless in this run."""
@@ -255,15 +255,15 @@ class _Run:
 
     def _chosen(self, choose: Choice, past: Sequence[PastRead]) -> Audit:
         """Return an audit of the windows that are chosen of each account."""
-        held = self._held_windows()
+        stored = self._stored_windows()
         chosen = {}
         for account in self.vendor.accounts:
             own = [read for read in past if read.account == account.alias]
-            windows = comparable(self.vendor, account, held)
+            windows = comparable(self.vendor, account, stored)
             chosen[account.alias] = choose(account, windows, own)
         return Audit(self.vendor, self.reads.since, chosen, past)
 
-    def _held_windows(self) -> list[HeldWindow]:
+    def _stored_windows(self) -> list[HeldWindow]:
         with reading(self.warehouse, self.vendor.name) as raw:
             return [
                 window
@@ -279,7 +279,7 @@ class _Run:
         self._add_notes(audit.notes)
         if any(audit.totals.values()):
             with self.turn():
-                wanted = audit.to_read_again(self._held_windows())
+                wanted = audit.to_read_again(self._stored_windows())
             if wanted:
                 self.ask(wanted)
 
@@ -339,7 +339,7 @@ class _Run:
 def ask(
     vendor: Vendor,
     warehouse: Warehouse,
-    agenda: Agenda,
+    work: WorkPlan,
     clock: Callable[[], datetime],
     progress: Progress,
     *,
@@ -347,12 +347,12 @@ def ask(
     audit: bool = False,
     as_of: datetime | None = None,
 ) -> LoadResult:
-    """Ask all that is on the agenda, and judge what was stored and did not come.
+    """Ask for all of a work plan, and judge what was stored and did not come.
 
     ``audit`` also asks for the vendor's counts of older windows; ``as_of`` is the time
     that the run was given, if it was.
     """
-    result = LoadResult(vendor.name, pending=len(agenda.waiting), notes=agenda.warnings)
+    result = LoadResult(vendor.name, pending=len(work.waiting), notes=work.warnings)
     reads = RunReads(clock(), _next_load(vendor, warehouse))
     patience = VendorRun(clock, as_of)
     run = _Run(vendor, warehouse, clock, progress, turn, result, reads, patience)
@@ -360,9 +360,9 @@ def ask(
     def choose(_: Account, windows: Windows, past: Reads) -> Windows:
         return due(windows, past, reads.since)
 
-    warnings = "; ".join(agenda.warnings)
-    run.ask(agenda.windows, warnings, choose=choose if audit else None)
-    run.judge(agenda.confirmed)
+    warnings = "; ".join(work.warnings)
+    run.ask(work.windows, warnings, choose=choose if audit else None)
+    run.judge(work.confirmed)
     return run.result
 
 
@@ -374,7 +374,7 @@ def load_batch(
     spent: Mapping[str, int],
     *,
     run: VendorRun | None = None,
-    begun: dict[str, list[Any]] | None = None,
+    begun: dict[str, list[Read]] | None = None,
     audit: Audit | None = None,
 ) -> tuple[Tally, Package]:
     """Read windows and store them, their ledger and their quarantine as one load.
@@ -390,7 +390,7 @@ def load_batch(
         found = []
         for account in vendor.accounts:
             windows = [window for owner, window in asked if owner is account]
-            terms = Terms(
+            options = Terms(
                 clock,
                 keep_going=True,
                 requests_today=spent[account.alias],
@@ -400,8 +400,8 @@ def load_batch(
                 folder=warehouse.work_folder(vendor.name),
                 held=partial(held, raw),
             )
-            source = connect(vendor.name, account.settings, terms)
-            built = dlt_source(account.alias, windows, source, terms)
+            source = connect(vendor.name, account.settings, options)
+            built = dlt_source(account.alias, windows, source, options)
             watch(built, vendor.name, raw, tally)
             found.append(built)
 
@@ -419,8 +419,8 @@ def load_batch(
 
 def _unasked(batch: Sequence[Asked], tally: Tally) -> list[Asked]:
     """Return the windows that a package did not take."""
-    answered = {(*key_of(row), row["purpose"]) for row in tally.ledger}
-    return [one for one in batch if (*key(one), one[1].purpose) not in answered]
+    taken = {(*key_of(row), row["purpose"]) for row in tally.ledger}
+    return [one for one in batch if (*key(one), one[1].purpose) not in taken]
 
 
 def _given_up(batch: Sequence[Asked], tally: Tally, package: Package) -> set[str]:

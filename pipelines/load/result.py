@@ -1,4 +1,4 @@
-"""What became of a vendor in a run, added up from its load packages."""
+"""The result of a run for one vendor, added up from its load packages."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -22,10 +22,10 @@ Key: TypeAlias = tuple[str, str, datetime]
 def added(
     result: LoadResult, tally: Tally, lost: int, reads: Iterable[PastRead]
 ) -> LoadResult:
-    """Add a load package to what became of a vendor in this run.
+    """Add a load package to the result of a run.
 
     ``lost`` of the planned windows can no longer be had; ``reads`` are those before
-    the package: what was said of a window then is not said again.
+    the package: a note on a window that was made then is not made again.
     """
     rows = tally.ledger
     errors = [
@@ -67,14 +67,14 @@ def added(
 
 
 def _note(row: Mapping[str, Any]) -> str:
-    if _is_gone(row):
+    if _is_expired(row):
         return f"{row['stream']}: {row['error']}; only --force asks for them again"
     return (
         f"{row['stream']} is left out: {row['error']}, or set {row['stream']} = false"
     )
 
 
-def _is_gone(row: Mapping[str, Any]) -> bool:
+def _is_expired(row: Mapping[str, Any]) -> bool:
     return bool(row["reason"] == EXPIRED)
 
 
@@ -85,14 +85,14 @@ def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
     order they would be asked for; what a vendor no longer serves only itself.
     """
     answered = {key_of(row) for row in tally.ledger if row["state"] != "unreachable"}
-    gone = {key_of(row) for row in tally.ledger if _is_gone(row)}
+    expired = {key_of(row) for row in tally.ledger if _is_expired(row)}
     refused = {
         (row["account"], row["stream"])
         for row in tally.ledger
-        if row["state"] == "unreachable" and not _is_gone(row)
+        if row["state"] == "unreachable" and not _is_expired(row)
     }
     keys = {key(one) for one in left}
-    return {one for one in keys - answered if one in gone or one[:2] in refused}
+    return {one for one in keys - answered if one in expired or one[:2] in refused}
 
 
 def key(asked: Asked) -> Key:

@@ -1,6 +1,6 @@
 """All that one vendor is asked: every account's plan, then what is pending.
 
-Or, of a backfill, what of its range is not held.
+Or, of a backfill, what of its range is not stored.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.config.model import Account, Vendor
 from pipelines.planning.deletion import Suspicion
 from pipelines.planning.pending import days_in_doubt, settle_windows
-from pipelines.planning.planner import Order, PastRead, plan, plan_backfill
+from pipelines.planning.planner import BackfillRequest, PastRead, plan, plan_backfill
 from pipelines.planning.request_budget import expected_requests, spent_today, warning
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Interval, Window
@@ -24,8 +24,8 @@ _Call = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Agenda:
-    """What is asked, in this order."""
+class WorkPlan:
+    """What a vendor is asked in one run, in this sequence."""
 
     windows: tuple[tuple[Account, Window], ...]
     waiting: frozenset[_Call] = frozenset()
@@ -37,10 +37,10 @@ class Agenda:
     """Of which its operator knows that what the vendor does not list is deleted."""
 
 
-def agenda(
+def nightly_work(
     vendor: Vendor, raw: Path, since: datetime, now: datetime, reads: Sequence[PastRead]
-) -> Agenda:
-    """Return the questions of a night that begins ``now``."""
+) -> WorkPlan:
+    """Return what a run that begins ``now`` asks for."""
     planned: list[tuple[Account, Window]] = []
     late: list[tuple[Account, Window]] = []
     waiting: set[_Call] = set()
@@ -86,7 +86,7 @@ def agenda(
             late += [(account, window) for window in again]
     asked = (*planned, *late)
     warnings = tuple(_quota_warnings(vendor, asked, now, reads))
-    return Agenda(asked, frozenset(waiting), tuple(spans), warnings)
+    return WorkPlan(asked, frozenset(waiting), tuple(spans), warnings)
 
 
 def _times(
@@ -101,34 +101,34 @@ def _times(
     ]
 
 
-def backlog(
-    vendor: Vendor, order: Order, now: datetime, reads: Sequence[PastRead]
-) -> Agenda:
-    """Return the questions of a backfill: days in order, every stream of each."""
+def backfill_work(
+    vendor: Vendor, request: BackfillRequest, now: datetime, reads: Sequence[PastRead]
+) -> WorkPlan:
+    """Return what a backfill asks for: day after day, every stream of each."""
     planned = [
         (account, window)
         for account in vendor.accounts
         for stream in streams_for(account)
         for window in plan_backfill(
             stream,
-            order,
+            request,
             now,
             [read for read in reads if read.account == account.alias],
             vendor.lookback,
         )
     ]
-    planned.sort(key=lambda asked: asked[1].start, reverse=order.newest_first)
-    warnings = [*_month_notes(vendor, order)]
+    planned.sort(key=lambda asked: asked[1].start, reverse=request.newest_first)
+    warnings = [*_month_notes(vendor, request)]
     warnings += _quota_warnings(vendor, planned, now, reads)
-    confirmed = (order.start, order.end) if order.confirms_deletions else None
-    return Agenda(tuple(planned), warnings=tuple(warnings), confirmed=confirmed)
+    confirmed = (request.start, request.end) if request.confirms_deletions else None
+    return WorkPlan(tuple(planned), warnings=tuple(warnings), confirmed=confirmed)
 
 
-def _month_notes(vendor: Vendor, order: Order) -> Iterator[str]:
+def _month_notes(vendor: Vendor, request: BackfillRequest) -> Iterator[str]:
     by_month = any(stream.whole_months for stream in streams_of(vendor.name))
-    if by_month and order.start.day > 1:
+    if by_month and request.start.day > 1:
         yield (
-            f"read from {order.start.replace(day=1):%Y-%m-%d} on, since a price "
+            f"read from {request.start.replace(day=1):%Y-%m-%d} on, since a price "
             "depends on the other calls of its month"
         )
 
@@ -154,16 +154,16 @@ def _quota_warnings(
         limit = account.settings.daily_requests
         spent = spent_today(own, account.alias, now)
         expected = expected_requests(streams_of(vendor.name), windows, own)
-        if said := warning(limit, spent, expected):
-            yield said
+        if message := warning(limit, spent, expected):
+            yield message
 
 
-def settled(agenda: Agenda, raw: Path) -> int:
-    """Return how many of the calls that were waited for wait for nothing any more."""
+def no_longer_pending(work: WorkPlan, raw: Path) -> int:
+    """Return how many of the pending calls of a work plan are final by now."""
     still = {
         (stream.table, day.account, one)
-        for stream, span in agenda.spans
+        for stream, span in work.spans
         for day in pending(raw, stream, span)
         for one in day.ids
     }
-    return len(agenda.waiting - still)
+    return len(work.waiting - still)

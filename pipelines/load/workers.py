@@ -22,7 +22,7 @@ from pipelines.config.model import Config, Vendor
 from pipelines.load.backfill import backfill
 from pipelines.load.failure import failure_of
 from pipelines.load.loader import Progress, load
-from pipelines.planning.planner import ClockError, Order
+from pipelines.planning.planner import BackfillRequest, ClockError
 from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.locks import LockedError
 from pipelines.warehouse.opening import RAW_FILE, FileError, is_present, refuse_damaged
@@ -39,13 +39,13 @@ def load_vendors(
     config: Config,
     now: datetime,
     progress: Progress,
-    order: Order | None = None,
+    request: BackfillRequest | None = None,
     *,
     audit: bool = True,
 ) -> list[LoadResult]:
     """Load vendors side by side and return what became of each, in their order.
 
-    All at once, where there is memory for it. Without an ``order``, what a run asks
+    All at once, where there is memory for it. Without a ``request``, what a run asks
     for, with an ``audit`` of older windows. Whatever interrupts it ends the children,
     too.
     """
@@ -62,7 +62,7 @@ def load_vendors(
             receiving, sending = context.Pipe(duplex=False)
             child = context.Process(
                 target=_load_one,
-                args=(sending, vendor, config, now, order),
+                args=(sending, vendor, config, now, request),
                 kwargs={"audit": audit},
                 name=vendor.name,
             )
@@ -114,7 +114,7 @@ def _load_one(
     vendor: Vendor,
     config: Config,
     now: datetime,
-    order: Order | None,
+    request: BackfillRequest | None,
     *,
     audit: bool,
 ) -> None:
@@ -126,10 +126,10 @@ def _load_one(
         sending.send((name, done, planned, records, note))
 
     try:
-        if order is None:
+        if request is None:
             result = load(vendor, config, now, progress, audit=audit)
         else:
-            result = backfill(vendor, config, now, order, progress)
+            result = backfill(vendor, config, now, request, progress)
     except (LockedError, ClockError, FileError) as error:
         result = LoadResult(vendor.name, errors=(str(error),))
     except Exception as error:  # noqa: BLE001 - becomes this vendor's result

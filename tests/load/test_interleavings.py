@@ -33,7 +33,7 @@ from pipelines.config.loader import read_config
 from pipelines.config.model import Config
 from pipelines.load.backfill import backfill
 from pipelines.load.loader import load
-from pipelines.planning.planner import Order
+from pipelines.planning.planner import BackfillRequest
 from pipelines.planning.windows import DAY, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 
@@ -194,7 +194,7 @@ class Histories(RuleBasedStateMachine):
         batches: int,
     ) -> None:
         start = START + first * DAY
-        order = Order(start, start + length * DAY, is_forced, newest_first)
+        order = BackfillRequest(start, start + length * DAY, is_forced, newest_first)
         if start >= self.now:
             return
         with pytest.MonkeyPatch.context() as patch:
@@ -229,7 +229,10 @@ class Histories(RuleBasedStateMachine):
         return moment >= START and self.last_load < end + READ_AGAIN[self.vendor]
 
     def ask(
-        self, config: Config, progress: Callable[..., None], order: Order | None = None
+        self,
+        config: Config,
+        progress: Callable[..., None],
+        order: BackfillRequest | None = None,
     ) -> bool:
         (vendor,) = (one for one in config.vendors if one.name == self.vendor)
         self.last_load = max(self.last_load, self.now)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.planning.planner import (
+    BackfillRequest,
     ClockError,
-    Order,
     PastRead,
     history_start,
     plan,
@@ -176,7 +176,7 @@ def test_after_any_nights_all_is_covered_and_each_window_read_once_it_is_old(
 def backfill(
     reads: list[PastRead],
     stream: Stream,
-    order: Order,
+    order: BackfillRequest,
     now: datetime,
     *,
     fails: frozenset[int] = frozenset(),
@@ -187,9 +187,9 @@ def backfill(
     return windows
 
 
-def days(first: str, last: str, *, is_forced: bool = False) -> Order:
+def days(first: str, last: str, *, is_forced: bool = False) -> BackfillRequest:
     ends = (at(f"{first}T00:00:00"), at(f"{last}T00:00:00") + DAY)
-    return Order(*ends, is_forced=is_forced)
+    return BackfillRequest(*ends, is_forced=is_forced)
 
 
 def test_a_backfill_reads_its_days_newest_first_and_both_ends_of_them() -> None:
@@ -346,7 +346,7 @@ def test_after_any_nights_and_backfills_one_good_night_makes_all_good(
         else:
             first, length, forced = ordered
             begin = life.start + first * DAY
-            order = Order(begin, begin + length * DAY, is_forced=forced)
+            order = BackfillRequest(begin, begin + length * DAY, is_forced=forced)
             windows = plan_backfill(life.stream, order, life.now, life.reads)
             if not forced:
                 assert not any(covers(life.gone(), (w.start, w.end)) for w in windows)
@@ -389,6 +389,6 @@ def test_nights_ask_the_same_whatever_is_backfilled_outside_of_their_history(
         else:
             first, length, forced = ordered
             end = life.begin - (first + 45) * DAY
-            order = Order(end - length * DAY, end, is_forced=forced)
+            order = BackfillRequest(end - length * DAY, end, is_forced=forced)
             windows = plan_backfill(life.stream, order, life.now, life.reads)
             life.ask(windows, fails, most)
