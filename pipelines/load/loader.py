@@ -1,12 +1,9 @@
 """One vendor's load: plan, read, store, in batches that a kill cannot tear.
 
-Runs in a process of its own. The raw file is the only state: dlt's working folder
-is emptied first (a killed dlt can leave it unusable for good), pending packages are
-never resumed, and what is done is what the ledger in the raw file says.
+Runs in a process of its own. The raw file is the only state: what is done is what its
+ledger says.
 """
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -33,6 +30,7 @@ from pipelines.load.absences import (
 )
 from pipelines.load.audit import Audit, around, comparable, due
 from pipelines.load.change_detection import Tally, watch
+from pipelines.load.package import memory_for, store, take_load_no
 from pipelines.load.result import Asked, added, key, key_of, lost
 from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
 from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
@@ -40,10 +38,9 @@ from pipelines.planning.request_budget import spent_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
 from pipelines.warehouse.journal import LoadResult
-from pipelines.warehouse.ledger import HeldWindow, held_windows, next_load, past_reads
+from pipelines.warehouse.ledger import HeldWindow, held_windows, past_reads
 from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
-from pipelines.warehouse.opening import RAW_FILE, refuse_held, writing
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.records import held
 
@@ -55,22 +52,6 @@ LAST_BREATH = 20.0
 
 A_BATCH = 900.0
 """Seconds that a run waits for the batch of a backfill: far more than one takes."""
-
-DLT_SETTINGS = {
-    "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "RUNTIME__LOG_LEVEL": "CRITICAL",
-    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
-    "LOAD__DELETE_COMPLETED_JOBS": "true",
-    "LOAD__TRUNCATE_STAGING_DATASET": "true",
-    "RESTORE_FROM_DESTINATION": "false",
-    # Each piece of a window is written before the next one is read from disk.
-    "EXTRACT__NEXT_ITEM_MODE": "fifo",
-    "DATA_WRITER__BUFFER_MAX_ITEMS": "1",
-}
-STORING = 96
-"""MiB of memory for DuckDB while it stores a load package of a common size."""
-LARGE = 32 * 1024
-"""Bytes of a record above which DuckDB has no limit: with one it would fail."""
 
 Windows: TypeAlias = Sequence[HeldWindow]
 Reads: TypeAlias = Sequence[PastRead]
@@ -249,7 +230,7 @@ class _Run:
                 return [ledger_rows(lambda: rows)]
 
             if any(audit.chosen.values()):
-                _store(self.vendor, self.warehouse, counted)
+                store(self.vendor, self.warehouse, counted)
         self._compare(audit)
         return audit.failed
 
@@ -300,7 +281,7 @@ class _Run:
         if verdict.tables:
             rows = partial(stored_at_once, verdict.tables)
             with self.turn():
-                _store(self.vendor, self.warehouse, rows)
+                store(self.vendor, self.warehouse, rows)
         self.result = with_verdict(self.result, verdict)
         if verdict.windows:
             self._show("")
@@ -353,7 +334,7 @@ def ask(
     that the run was given, if it was.
     """
     result = LoadResult(vendor.name, pending=len(work.waiting), notes=work.warnings)
-    reads = RunReads(clock(), _next_load(vendor, warehouse))
+    reads = RunReads(clock(), take_load_no(vendor, warehouse))
     patience = VendorRun(clock, as_of)
     run = _Run(vendor, warehouse, clock, progress, turn, result, reads, patience)
 
@@ -413,7 +394,7 @@ def load_batch(
 
         return [*found, ledger_rows(counted)] if audit else found
 
-    _store(vendor, warehouse, sources, lambda: _limit_for(tally))
+    store(vendor, warehouse, sources, lambda: memory_for(tally))
     return tally, package
 
 
@@ -431,74 +412,3 @@ def _given_up(batch: Sequence[Asked], tally: Tally, package: Package) -> set[str
     # The source of the others has ended before them.
     unasked = (one for one in _unasked(batch, tally) if key(one) not in out_of_reach)
     return package.gave_up | {account.alias for account, _ in unasked}
-
-
-def _next_load(vendor: Vendor, warehouse: Warehouse) -> int:
-    """Take the number of a vendor's next load."""
-    raw, lock = warehouse.raw(vendor.name), warehouse.raw_lock(vendor.name)
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    migrate(raw, lock, create=True)
-    with in_turn(lock):
-        return next_load(raw)
-
-
-def _limit_for(tally: Tally) -> dict[str, str]:
-    """Return DuckDB's setting of memory for storing a load package; {}: no limit.
-
-    It holds all of a package when it commits. With more it would use more, but large
-    records it must be able to hold at once, or it fails in the midst of a checkpoint.
-    """
-    if tally.largest > LARGE:
-        return {}
-    return {"memory_limit": f"{max(STORING, 16 + 2 * (tally.bytes >> 20))}MiB"}
-
-
-def _store(
-    vendor: Vendor,
-    warehouse: Warehouse,
-    data: Callable[[int], Sequence[Any]],
-    limit: Callable[[], dict[str, str]] = dict,
-) -> None:
-    """Store what dlt resources yield as one load package, all or nothing.
-
-    They are made for the number of the load; ``limit`` returns DuckDB's setting of
-    memory, once all of it has been read.
-    """
-    os.environ.update(DLT_SETTINGS)
-    import dlt  # noqa: PLC0415 - takes its settings when it is imported
-    from dlt.destinations.impl.duckdb.configuration import (  # noqa: PLC0415
-        DuckDbCredentials,
-    )
-    from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
-
-    raw = warehouse.raw(vendor.name)
-    # Before the vendor is asked: what is read could not be stored.
-    with in_turn(warehouse.raw_lock(vendor.name)):
-        refuse_held(raw, RAW_FILE)
-    work = warehouse.work_folder(vendor.name)
-    load_no = _next_load(vendor, warehouse)
-    shutil.rmtree(work, ignore_errors=True)
-    pipeline = dlt.pipeline(
-        vendor.name,
-        pipelines_dir=str(work),
-        destination=dlt.destinations.duckdb(str(raw)),
-        dataset_name="raw",
-    )
-    pipeline.extract(data(load_no), loader_file_format="parquet")
-    pipeline.normalize()
-
-    with (
-        in_turn(warehouse.raw_lock(vendor.name)),
-        writing(raw, {"threads": 1, **limit()}) as file,
-    ):
-        destination = dlt.destinations.duckdb(
-            DuckDbCredentials(file),
-            # Without the flag a merge deletes and inserts in two transactions.
-            supports_transactions=True,
-        )
-        try:
-            pipeline.load(destination, raise_on_failed_jobs=True)
-        except PipelineStepFailed:
-            refuse_held(raw, RAW_FILE)
-            raise
-    shutil.rmtree(work, ignore_errors=True)
