@@ -63,6 +63,8 @@ class Audit:
     """By account: the windows to count."""
     reads: Sequence[PastRead]
     """The vendor's ledger."""
+    blocked: Collection[str] = ()
+    """Accounts that are not asked any more in this run."""
     totals: dict[str, Totals] = field(default_factory=dict)
     """By account: what the vendor counts."""
     requests: int = 0
@@ -75,13 +77,14 @@ class Audit:
         self,
         load_no: int,
         run: VendorRun | None,
-        blocked: Collection[str] = (),
+        given_up: Collection[str] = (),
         made: Iterable[Mapping[str, Any]] = (),
     ) -> list[dict[str, Any]]:
         """Count the chosen windows once, and return the ledger's rows of that.
 
-        Accounts in ``blocked`` are not asked. ``made`` are the ledger rows of the same
-        load package: their requests are spent as well.
+        The load package that stores them has shown that accounts in ``given_up`` are
+        pointless to ask, and has the ledger rows ``made``: their requests are spent
+        as well.
         """
         self.is_done = True
         spent = Counter(dict.fromkeys(self.chosen, 0))
@@ -91,7 +94,7 @@ class Audit:
         for account in self.vendor.accounts:
             alias = account.alias
             chosen = self.chosen[alias]
-            if alias in blocked:
+            if alias in self.blocked or alias in given_up:
                 self.failed |= {alias} if chosen else set()
                 continue
             today = spent[alias] + spent_today(self.reads, alias, self.now)
@@ -118,7 +121,7 @@ class Audit:
                 [
                     one
                     for one in comparable(self.vendor, account, stored)
-                    if (one.stream.name, one.start) in totals and one.read_at < self.now
+                    if (one.stream.name, one.start) in totals
                 ],
                 totals,
             )

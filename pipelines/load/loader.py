@@ -181,7 +181,7 @@ class _Run:
             with self.turn():
                 before = known_reads(self.warehouse, self.vendor.name)
                 if choose and len(batch) == len(left):
-                    audit = self._chosen(choose, before)
+                    audit = self._chosen(choose, before, batch)
                 tally, package = self._load(batch, before, audit)
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
@@ -226,7 +226,7 @@ class _Run:
             audit = self._chosen(choose, known_reads(self.warehouse, self.vendor.name))
 
             def counted(load_no: int) -> list[Any]:
-                rows = audit.rows(load_no, self.patience, self.blocked)
+                rows = audit.rows(load_no, self.patience)
                 return [ledger_rows(lambda: rows)]
 
             if any(audit.chosen.values()):
@@ -234,15 +234,26 @@ class _Run:
         self._compare(audit)
         return audit.failed
 
-    def _chosen(self, choose: Choice, past: Sequence[PastRead]) -> Audit:
-        """Return an audit of the windows that are chosen of each account."""
+    def _chosen(
+        self, choose: Choice, past: Reads, batch: Sequence[Asked] = ()
+    ) -> Audit:
+        """Return an audit of the windows that are chosen of each account.
+
+        What is just being read is not counted as well.
+        """
+        tables = {one.name: one.table for one in streams_of(self.vendor.name)}
+        read = {(one.alias, tables[w.stream], w.start) for one, w in batch}
         stored = self._stored_windows()
         chosen = {}
         for account in self.vendor.accounts:
             own = [read for read in past if read.account == account.alias]
             windows = comparable(self.vendor, account, stored)
-            chosen[account.alias] = choose(account, windows, own)
-        return Audit(self.vendor, self.reads.since, chosen, past)
+            chosen[account.alias] = [
+                one
+                for one in choose(account, windows, own)
+                if (one.account, one.stream.table, one.start) not in read
+            ]
+        return Audit(self.vendor, self.reads.since, chosen, past, self.blocked)
 
     def _stored_windows(self) -> list[HeldWindow]:
         with reading(self.warehouse, self.vendor.name) as raw:
@@ -389,8 +400,8 @@ def load_batch(
         def counted() -> list[dict[str, Any]]:
             if audit is None or package.is_full:
                 return []
-            blocked = _given_up(asked, tally, package)
-            return audit.rows(load_no, run, blocked, tally.ledger)
+            given_up = _given_up(asked, tally, package)
+            return audit.rows(load_no, run, given_up, tally.ledger)
 
         return [*found, ledger_rows(counted)] if audit else found
 
