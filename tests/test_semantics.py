@@ -34,11 +34,11 @@ from pipelines.extract.pagination import Page, in_halves
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.loader import load
-from pipelines.load.result import Outcome
 from pipelines.planning.planner import plan
 from pipelines.planning.windows import DAY, Window, day_windows, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import connect, evovoice, streams_of, twin
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.paths import Warehouse
 
 NOW = read_time("2026-11-17T03:00:00Z")
@@ -116,7 +116,7 @@ class House:
     folder: Path
     environment: dict[str, str]
 
-    def night(self, vendor: str, now: datetime) -> Outcome:
+    def night(self, vendor: str, now: datetime) -> LoadResult:
         config = read_config(self.folder, self.environment)
         (chosen,) = (one for one in config.vendors if one.name == vendor)
         outcome = load(chosen, config, now, lambda *_: None)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from pipelines.cli.tables import compact_table, plain_rows, stderr
 from pipelines.commands.run import RunResult
-from pipelines.load.result import Outcome
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.published import Row, rows_of
 from transforms.runner.build import BuildResult
 
@@ -31,7 +31,7 @@ def as_json(result: RunResult) -> Row:
         "complete": result.is_complete,
         "kept": dict(result.kept),
         "loaded": [
-            {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__}
+            {name: getattr(outcome, name) for name in LoadResult.__struct_fields__}
             for outcome in result.outcomes
         ],
         "warehouse": str(published) if published else None,
@@ -93,7 +93,7 @@ def show_built(built: tuple[BuildResult, Path]) -> None:
         typer.echo(f"callhouse: {sentence}", err=True)
 
 
-def _loads(outcomes: tuple[Outcome, ...], title: str) -> Table:
+def _loads(outcomes: tuple[LoadResult, ...], title: str) -> Table:
     counts = (
         *("windows", "records", "changed", "quarantined", "requests", "retries"),
         *("now final", "deleted", "restored", "seconds"),

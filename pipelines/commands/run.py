@@ -17,11 +17,10 @@ from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
 from pipelines.load.loader import Progress, clock_from, reading
-from pipelines.load.result import Outcome
 from pipelines.load.workers import load_vendors
 from pipelines.planning.planner import BackfillRequest
 from pipelines.sources import vendors as all_vendors
-from pipelines.warehouse.journal import Run, mend_journal, read_runs, write_runs
+from pipelines.warehouse.journal import LoadResult, mend_journal, read_runs, write_runs
 from pipelines.warehouse.ledger import past_reads
 from pipelines.warehouse.locks import A_BUILD, LockedError, in_turn, only_one, tell
 from pipelines.warehouse.opening import (
@@ -52,7 +51,7 @@ ORIGINS = ("vendors", "sandbox")
 class RunResult:
     """What a run loaded, built and published; None: there was no build."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[LoadResult, ...]
     build: BuildResult | None
     published: Path | None
 
@@ -129,13 +128,13 @@ def run_backfill(
     clock, priced = clock_from(now), _with_rates(config)
     make_warehouse(config)
     with ExitStack() as locks:
-        taken: list[Outcome] = []
+        taken: list[LoadResult] = []
         for vendor in vendors:
             lock = config.warehouse.backfill_lock(vendor.name)
             try:
                 locks.enter_context(only_one(lock, f"a backfill of {vendor.name}"))
             except LockedError as error:
-                taken.append(Outcome(vendor.name, errors=(str(error),)))
+                taken.append(LoadResult(vendor.name, errors=(str(error),)))
         others = {outcome.vendor for outcome in taken}
         ours = [vendor for vendor in vendors if vendor.name not in others]
         if not ours:
@@ -166,7 +165,7 @@ def load_all(
     origin: str = "vendors",
     request: BackfillRequest | None = None,
     audit: bool = True,
-) -> list[Outcome]:
+) -> list[LoadResult]:
     """Load vendors at the same time, and write a line for each into the journal.
 
     ``origin`` says whose calls these are; `ConfigError` if the warehouse has others.
@@ -179,7 +178,7 @@ def load_all(
         tell(unreadable)
     outcomes = load_vendors(vendors, config, now, progress, request, audit=audit)
     command = "load" if request is None else "backfill"
-    write_runs(config.warehouse, (_run(one, now, command) for one in outcomes))
+    write_runs(config.warehouse, now, command, outcomes)
     return outcomes
 
 
@@ -209,8 +208,8 @@ def build_and_publish(
             )
         if result.kept:
             sentence = "; ".join(result.kept.values())
-            failed = Run(now, "build", "", "incomplete", error=sentence)
-            write_runs(config.warehouse, [failed])
+            failed = LoadResult("", errors=(sentence,))
+            write_runs(config.warehouse, now, "build", [failed])
     return result, published
 
 
@@ -388,8 +387,8 @@ def _written_down(config: Config, now: datetime) -> Iterator[None]:
         yield
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}".splitlines()[0]
-        failed = Run(now, "build", "", "failed", error=sentence)
-        write_runs(config.warehouse, [failed])
+        failed = LoadResult("", errors=(sentence,))
+        write_runs(config.warehouse, now, "build", [failed], has_failed=True)
         raise
 
 
@@ -416,26 +415,3 @@ def _keep_apart(warehouse: Warehouse, origin: str) -> None:
             f"of the {origin}; name another folder as CALLHOUSE__WAREHOUSE, or "
             "delete it"
         )
-
-
-def _run(outcome: Outcome, now: datetime, command: str) -> Run:
-    return Run(
-        started_at=now,
-        command=command,
-        vendor=outcome.vendor,
-        outcome="complete" if outcome.is_complete else "incomplete",
-        windows=outcome.windows,
-        planned=outcome.planned,
-        records=outcome.records,
-        changed=outcome.changed,
-        quarantined=outcome.quarantined,
-        pending=outcome.pending,
-        settled=outcome.settled,
-        deleted=outcome.deleted,
-        restored=outcome.restored,
-        requests=outcome.requests,
-        retries=outcome.retries,
-        seconds=round(outcome.seconds, 3),
-        error="; ".join(outcome.problems) or None,
-        note="; ".join(outcome.notes) or None,
-    )

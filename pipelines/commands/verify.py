@@ -14,6 +14,7 @@ from pathlib import Path
 from pipelines.config.model import Config, Vendor
 from pipelines.load.audit import Counted, comparable, count, differences
 from pipelines.load.loader import reading
+from pipelines.planning.request_budget import used_today
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, overlaps
 from pipelines.sources import streams_of
@@ -78,7 +79,8 @@ def verify(
         reads = past_reads(raw)
         for account in vendor.accounts:
             own = comparable(vendor, account, stored)
-            counted = count(account, own, reads, now)
+            used = used_today(reads, account.alias, now)
+            counted = count(account, own, now, used)
             requests += counted.requests
             found += [
                 finding

@@ -179,6 +179,16 @@ def stored_at_once(tables: Mapping[str, pa.Table], load_no: int) -> list[DltReso
     ]
 
 
+def ledger_rows(rows: Callable[[], list[dict[str, Any]]]) -> DltResource:
+    """Return a dlt resource of ledger rows that are made when all else was read."""
+
+    def tables() -> Iterator[pa.Table]:
+        if found := rows():
+            yield pa.Table.from_pylist(found, schema=LEDGER)
+
+    return _hinted(dlt.resource(tables, name="load_windows"), "load_windows")
+
+
 def _numbered(rows: pa.Table, load_no: int) -> pa.Table:
     place = rows.schema.get_field_index("load_no")
     numbers = [load_no if one is None else one for one in rows["load_no"].to_pylist()]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 
@@ -24,6 +24,9 @@ from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.spool import Location, Spool
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window
+
+if TYPE_CHECKING:
+    from pipelines.extract.resources import Read
 
 _T = TypeVar("_T")
 Fetch: TypeAlias = Callable[[Window], Iterable[Page]]
@@ -77,7 +80,7 @@ class Package:
     """Bytes of the records in it."""
     gave_up: set[str] = field(default_factory=set)
     """Accounts of which this run reads no further window."""
-    begun: dict[str, list[Any]] = field(default_factory=dict)
+    begun: "dict[str, list[Read]]" = field(default_factory=dict)
     """By account, the windows whose remaining records go into the next package."""
     is_closed: bool = False
     """It ends with a part of a window; the rest must go into another package."""

@@ -6,19 +6,20 @@ package: the deleted records, the suspicions that the next run goes on with, and
 state of the windows that lacked records.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from pipelines.config.model import Account, Vendor
 from pipelines.extract.raw_schema import ABSENCES, LEDGER, RECORDS
 from pipelines.load.change_detection import Tally
-from pipelines.load.result import Asked, Outcome, key, key_of
+from pipelines.load.result import Asked, key, key_of
 from pipelines.planning.deletion import (
     Judgment,
     Missing,
@@ -36,6 +37,7 @@ from pipelines.planning.reasons import EXPIRED, MISSING, SILENT
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window, subtract
 from pipelines.sources import streams_of
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.ledger import suspicions
 from pipelines.warehouse.records import (
     Keys,
@@ -118,7 +120,7 @@ class RunReads:
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Verdict:
     """What a run found out about records that it did not see."""
 
@@ -126,11 +128,11 @@ class Verdict:
     """What is to be stored, as one load package."""
     windows: int = 0
     """How many windows it closes, less those that it opens."""
-    proven: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
+    proven: dict[str, list[datetime]] = field(default_factory=dict)
     """By account: when the calls were that are marked deleted by proof."""
     deleted: int = 0
-    errors: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    errors: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def places_of(vendor: Vendor) -> list[_Place]:
@@ -151,14 +153,10 @@ def still_to_read(
     confirmed: Interval | None,
 ) -> list[Asked]:
     """Return the windows that a run must read as well before it can judge."""
-    known = suspicions(raw)
     read = {key_of(row) for row in run.rows if row["purpose"] != SETTLE}
     asked: list[Asked] = []
-    for place in places:
+    for place, own, reads, missing in _missing(raw, places, run, now, confirmed):
         account, stream = place
-        own = _of(known, place)
-        reads = run.of(place, reach(stream, now))
-        missing = _missing(raw, place, run, reads, own=own, confirmed=confirmed)
         if not missing and not reads.is_silent:
             continue
         sure = [one for one in missing if is_confirmed(one, confirmed)]
@@ -193,62 +191,45 @@ def verdict_on(
     says. Of accounts in ``uncounted`` nothing is proven: a call may have moved into a
     window that nobody could count.
     """
-    known = suspicions(raw)
     verdict = Verdict()
-    absences: list[Row] = []
-    gone: dict[str, list[Row]] = {}
-    rows: list[Row] = []
-    for place in places:
+    rows: dict[str, list[Row]] = {}
+    load_no = {"load_no": run.last_load}
+    for place, own, reads, missing in _missing(raw, places, run, now, confirmed):
         account, stream = place
-        own = _of(known, place)
-        reads = run.of(place, reach(stream, now))
-        missing = _missing(raw, place, run, reads, own=own, confirmed=confirmed)
         judgment = judge(missing, own, reads, confirmed)
         if account.alias in uncounted:
             judgment = judgment.put_off(confirmed)
-        absences += _changes(place, judgment, own, reads)
-        absences += _ended(raw, place, own, run, now)
-        gone.setdefault(stream.table, []).extend(
-            _tombstone(account, one, reads) | {"load_no": run.last_load}
-            for one in judgment.deleted
+        changes = [*_changes(place, judgment, own, reads)]
+        changes += _ended(raw, place, own, run, now)
+        deleted = [_tombstone(account, one, reads) for one in judgment.deleted]
+        windows = list(_states(place, judgment, run))
+        for table, found in (("absences", changes), (stream.table, deleted)):
+            rows.setdefault(table, []).extend(row | load_no for row in found)
+        rows.setdefault("load_windows", []).extend(after for _, after in windows)
+        verdict.windows += sum(_closes(*pair) for pair in windows)
+        verdict.deleted += len(deleted)
+        verdict.proven.setdefault(account.alias, []).extend(
+            one.event_at for one in judgment.deleted if not is_confirmed(one, confirmed)
         )
-        changed = list(_states(place, judgment, run))
-        rows += [after for _, after in changed]
-        verdict = replace(
-            verdict,
-            windows=verdict.windows + sum(_closes(*pair) for pair in changed),
-            deleted=verdict.deleted + len(judgment.deleted),
-            proven={
-                **verdict.proven,
-                account.alias: [
-                    one.event_at
-                    for one in judgment.deleted
-                    if not is_confirmed(one, confirmed)
-                ],
-            },
-            errors=(*verdict.errors, *_errors(place, judgment)),
-            notes=(*verdict.notes, *_notes(place, judgment)),
-        )
-    tables = {
-        table: pa.Table.from_pylist(found, schema=RECORDS)
-        for table, found in gone.items()
+        verdict.errors += _errors(place, judgment)
+        verdict.notes += _notes(place, judgment)
+    schemas = {"absences": ABSENCES, "load_windows": LEDGER}
+    verdict.tables = {
+        table: pa.Table.from_pylist(found, schema=schemas.get(table, RECORDS))
+        for table, found in rows.items()
         if found
     }
-    absences = [row | {"load_no": run.last_load} for row in absences]
-    tables["absences"] = pa.Table.from_pylist(absences, schema=ABSENCES)
-    tables["load_windows"] = pa.Table.from_pylist(rows, schema=LEDGER)
-    full = {name: table for name, table in tables.items() if table.num_rows}
-    return replace(verdict, tables=full)
+    return verdict
 
 
-def with_verdict(outcome: Outcome, verdict: Verdict) -> Outcome:
+def with_verdict(result: LoadResult, verdict: Verdict) -> LoadResult:
     """Add what a whole run says of the records that it did not see."""
     return replace(
-        outcome,
-        windows=outcome.windows + verdict.windows,
-        deleted=outcome.deleted + verdict.deleted,
-        errors=(*outcome.errors, *verdict.errors),
-        notes=(*outcome.notes, *verdict.notes),
+        result,
+        windows=result.windows + verdict.windows,
+        deleted=result.deleted + verdict.deleted,
+        errors=(*result.errors, *verdict.errors),
+        notes=(*result.notes, *verdict.notes),
     )
 
 
@@ -258,32 +239,35 @@ def _closes(before: Row, after: Row) -> int:
 
 def _missing(
     raw: Path,
-    place: _Place,
+    places: Sequence[_Place],
     run: RunReads,
-    reads: StreamReads,
-    *,
-    own: Mapping[str, Suspicion],
+    now: datetime,
     confirmed: Interval | None,
-) -> list[Missing]:
-    """Return the stored records that lie in what a run read, and did not come.
+) -> Iterator[tuple[_Place, dict[str, Suspicion], StreamReads, list[Missing]]]:
+    """Yield the suspicions of each account's stream, its reads, and what is missing.
 
-    One that came from the window of a day beside, which this run did not read, is no
-    more than unasked for; where it is suspected or confirmed, that day is asked for.
+    Missing is a stored record that lies in what a run read, and did not come. One that
+    came from the window of a day beside, which this run did not read, is no more than
+    unasked for; where it is suspected or confirmed, that day is asked for.
     """
-    account, stream = place
-    spans = [(account.alias, part) for part in reads.proven]
-    if not spans:
-        return []
-    found: list[MissingRecord] = missing_of(
-        raw, stream, spans, run.seen(stream.table), run.first_load
-    )
-    return [
-        one.missing
-        for one in found
-        if one.is_listed_here
-        or one.missing.record_id in own
-        or is_confirmed(one.missing, confirmed)
-    ]
+    known = suspicions(raw)
+    for account, stream in places:
+        place = (account.alias, stream.table)
+        own = {one.record_id: one for one in known if (one.account, one.table) == place}
+        reads = run.of((account, stream), reach(stream, now))
+        spans = [(account.alias, part) for part in reads.proven]
+        found: list[MissingRecord] = []
+        if spans:
+            seen = run.seen(stream.table)
+            found = missing_of(raw, stream, spans, seen, run.first_load)
+        missing = [
+            one.missing
+            for one in found
+            if one.is_listed_here
+            or one.missing.record_id in own
+            or is_confirmed(one.missing, confirmed)
+        ]
+        yield (account, stream), own, reads, missing
 
 
 def _controls(
@@ -300,15 +284,6 @@ def _controls(
         for day in days
         if subtract((day, min(day + DAY, reads.until)), reads.proven)
     ][:CONTROLS]
-
-
-def _of(known: Iterable[Suspicion], place: _Place) -> dict[str, Suspicion]:
-    account, stream = place
-    return {
-        one.record_id: one
-        for one in known
-        if (one.account, one.table) == (account.alias, stream.table)
-    }
 
 
 def _proves(stream: Stream, row: Row) -> bool:

@@ -5,8 +5,9 @@ raw file has of it now, and the vendor's total today, for which only the first p
 a question is asked.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from math import ceil
@@ -28,7 +29,7 @@ from pipelines.warehouse.ledger import StoredWindow
 RECENT = 90 * DAY
 ROUND, OLD_ROUND = 6 * DAY, 26 * DAY
 """In so many days every recent window, and every older one, is counted once: in less
-than a week and a month, so that a night that is left out does no harm."""
+than a week and a month, so that a run that is left out does no harm."""
 MONTH = 31 * DAY
 """So far a start may be corrected: a call that left its day is looked for there."""
 MOST_COUNTS = 500
@@ -49,6 +50,82 @@ class Counted:
     def requests(self) -> int:
         """How many requests it took."""
         return sum(row["requests"] for row in self.rows)
+
+
+@dataclass
+class Audit:
+    """Older windows of a vendor to be counted, and what came of it."""
+
+    vendor: Vendor
+    now: datetime
+    """When the run began."""
+    chosen: Mapping[str, Sequence[StoredWindow]]
+    """By account: the windows to count."""
+    reads: Sequence[PastRead]
+    """The vendor's ledger."""
+    blocked: Collection[str] = ()
+    """Accounts that are not asked any more in this run."""
+    totals: dict[str, Totals] = field(default_factory=dict)
+    """By account: what the vendor counts."""
+    requests: int = 0
+    failed: set[str] = field(default_factory=set)
+    """Accounts of which not all chosen windows could be counted."""
+    notes: list[str] = field(default_factory=list)
+    is_done: bool = False
+
+    def rows(
+        self,
+        load_no: int,
+        run: VendorRun | None,
+        given_up: Collection[str] = (),
+        made: Iterable[Mapping[str, Any]] = (),
+    ) -> list[dict[str, Any]]:
+        """Count the chosen windows once, and return the ledger's rows of that.
+
+        The load package that stores them has shown that accounts in ``given_up`` are
+        pointless to ask, and has the ledger rows ``made``: their requests are spent
+        as well.
+        """
+        self.is_done = True
+        spent = Counter(dict.fromkeys(self.chosen, 0))
+        for row in made:
+            spent[row["account"]] += row["requests"]
+        rows: list[dict[str, Any]] = []
+        for account in self.vendor.accounts:
+            alias = account.alias
+            chosen = self.chosen[alias]
+            if alias in self.blocked or alias in given_up:
+                self.failed |= {alias} if chosen else set()
+                continue
+            today = spent[alias] + used_today(self.reads, alias, self.now)
+            windows = affordable(account, chosen, today)
+            found = count(account, windows, self.now, today, load_no=load_no, run=run)
+            rows += found.rows
+            self.totals[alias] = found.totals
+            self.requests += found.requests
+            note = uncounted(account, found)
+            self.notes += [note] if note else []
+            if note or len(windows) < len(chosen):
+                self.failed.add(alias)
+        return rows
+
+    def to_read_again(self, stored: Sequence[StoredWindow]) -> list[Asked]:
+        """Return the windows that the vendor counts otherwise than is stored now."""
+        return [
+            asked
+            for account in self.vendor.accounts
+            if (totals := self.totals.get(account.alias))
+            for asked in to_read_again(
+                account,
+                stored,
+                [
+                    one
+                    for one in comparable(self.vendor, account, stored)
+                    if (one.stream.name, one.start) in totals
+                ],
+                totals,
+            )
+        ]
 
 
 @dataclass(frozen=True)
@@ -132,34 +209,36 @@ def around(
 
 
 def affordable(
-    account: Account,
-    windows: Sequence[StoredWindow],
-    reads: Iterable[PastRead],
-    now: datetime,
+    account: Account, windows: Sequence[StoredWindow], spent: int
 ) -> Sequence[StoredWindow]:
-    """Return as many windows as the quota of the day leaves, half of it for reading."""
+    """Return as many windows as the quota of the day leaves, half of it for reading.
+
+    ``spent`` are the account's requests of today.
+    """
     limit = account.settings.daily_requests
-    left = max(0, limit - used_today(reads, account.alias, now)) // 2
-    return windows[:left] if limit else windows
+    return windows[: max(0, limit - spent) // 2] if limit else windows
 
 
 def count(
     account: Account,
     windows: Sequence[StoredWindow],
-    reads: Iterable[PastRead],
     now: datetime,
+    spent: int,
+    *,
+    load_no: int | None = None,
     run: VendorRun | None = None,
 ) -> Counted:
     """Ask the vendor for the total of each window; nothing is stored.
 
-    A question that fails has no total.
+    A question that fails has no total. ``spent`` are the account's requests of today.
     """
     if not windows:
         return Counted({})
     options = ReadOptions(
         lambda: now,
         keep_going=True,
-        requests_today=used_today(reads, account.alias, now),
+        requests_today=spent,
+        load_no=load_no,
         run=run,
         counts_only=True,
     )
@@ -190,9 +269,9 @@ def differences(
         parts = tuple(group)
         beyond = sum((one.vendor_total or 0) - one.rows_inside for one in parts)
         expected = parts[0].rows_stored + beyond
-        said = [totals.get((one.stream.name, one.start)) for one in parts]
-        given = [one for one in said if one is not None]
-        counted = sum(given) if len(given) == len(said) else None
+        found = [totals.get((one.stream.name, one.start)) for one in parts]
+        given = [one for one in found if one is not None]
+        counted = sum(given) if len(given) == len(found) else None
         if counted != expected:
             yield Difference(parts, expected, counted)
 
@@ -206,7 +285,7 @@ def to_read_again(
     """Return the windows that the vendor counts otherwise, to be read again.
 
     Where it counts fewer, the days beside are read too: a call at the edge of its day
-    can be listed by two windows, and no reading of one of them says that it is gone.
+    can be listed by two windows, and no reading of one of them shows a deletion.
     """
     found: dict[tuple[str, datetime], StoredWindow] = {}
     for difference in differences(windows, totals):

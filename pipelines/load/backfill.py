@@ -1,15 +1,16 @@
-"""One vendor's backfill: a range of days, batch by batch, between the nights' turns.
+"""One vendor's backfill: a range of days, batch by batch, between nightly runs.
 
 It has the vendor to itself for a batch at a time, so that pace and quota hold, and
-lets a run that waits go first. What is done is in the ledger: the same request made
-again goes on from there.
+lets a run that waits go first. What is done is in the ledger: the same request goes
+on from there.
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from pipelines.config.model import Config, Vendor
 from pipelines.load.loader import (
@@ -18,9 +19,9 @@ from pipelines.load.loader import (
     clock_from,
     known_reads,
 )
-from pipelines.load.result import Outcome
 from pipelines.load.work_plan import backfill_work
 from pipelines.planning.planner import BACKFILL, BackfillRequest, refuse_earlier
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.locks import A_RUN, Holder, in_turn, only_one
 from pipelines.warehouse.paths import Warehouse
 
@@ -31,10 +32,10 @@ def backfill(
     now: datetime,
     request: BackfillRequest,
     progress: Progress,
-) -> Outcome:
+) -> LoadResult:
     """Load what one vendor's plan for a range asks for.
 
-    Raises `ClockError`; what the vendor does wrong is in the outcome.
+    Raises `ClockError`; what the vendor does wrong is in the result.
     """
     began = time.monotonic()
     warehouse, clock = config.warehouse, clock_from(now)
@@ -46,21 +47,21 @@ def backfill(
 
     reads = known_reads(warehouse, vendor.name)
     refuse_earlier(clock(), reads, vendor.name)
-    plan = backfill_work(vendor, request, now, reads)
+    work = backfill_work(vendor, request, now, reads)
     as_of = now if config.is_as_of else None
-    outcome = ask(vendor, warehouse, plan, clock, progress, turn=turn, as_of=as_of)
-    return replace(outcome, seconds=time.monotonic() - began)
+    result = ask(vendor, warehouse, work, clock, progress, turn=turn, as_of=as_of)
+    return replace(result, seconds=time.monotonic() - began)
 
 
 @contextmanager
 def _batch_turn(
     vendor: Vendor, warehouse: Warehouse, progress: Progress
 ) -> Iterator[None]:
-    """Have the vendor to oneself for a batch, after every night that waits for it."""
+    """Have the vendor to oneself for a batch, after every run that waits for it."""
 
-    def on_wait(holder: Holder) -> None:
-        said = f"waits until the run that loads {vendor.name} ends ({holder})"
-        progress(vendor.name, 0, 0, 0, said)
+    def show(holder: Holder) -> None:
+        note = f"waits until the run that loads {vendor.name} ends ({holder})"
+        progress(vendor.name, 0, 0, 0, note)
 
     # Free again at once: only who is not a backfill may wait with it.
     with in_turn(warehouse.queue_lock(vendor.name)):
@@ -69,7 +70,7 @@ def _batch_turn(
         warehouse.vendor_lock(vendor.name),
         f"loading {vendor.name}",
         patience=A_RUN,
-        on_wait=on_wait,
+        on_wait=show,
         purpose=BACKFILL,
     ):
         yield

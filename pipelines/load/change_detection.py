@@ -1,4 +1,4 @@
-"""What of a load is news: a record that is as it was stored is not stored again."""
+"""Which records of a load differ from what is stored; only these are stored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Tally:
 
 
 def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: ANN401
-    """Count what passes, and hold back records that are as they were."""
+    """Count what passes, and leave out records that are stored as they are."""
 
     def note(table: pa.Table) -> pa.Table:
         tally.ledger += [
@@ -57,7 +57,7 @@ def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: A
 
     for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
         if stream.table in source.resources:
-            source.resources[stream.table].add_map(_news_only(stream, raw, tally))
+            source.resources[stream.table].add_map(_only_changes(stream, raw, tally))
     source.resources["load_windows"].add_map(note)
     source.resources["quarantine"].add_map(_new_in_quarantine(raw, tally))
 
@@ -77,7 +77,7 @@ def _new_in_quarantine(raw: Path, tally: Tally) -> Callable[[pa.Table], pa.Table
     return note
 
 
-def _news_only(
+def _only_changes(
     stream: Stream, raw: Path, tally: Tally
 ) -> Callable[[pa.Table], pa.Table]:
     def keep(fresh: pa.Table) -> pa.Table:
@@ -85,11 +85,11 @@ def _news_only(
         fresh = Erased(stream, lost, {}).applied(fresh)
         found = compared(raw, stream.table, fresh)
         tally.same.setdefault(stream.table, []).append(found.same)
-        news = _news(fresh, stream.table, found, tally)
-        tally.changed += news.num_rows
-        erased = Erased(stream, lost, erasure.blanked(stream, news))
+        changes = _changes(fresh, stream.table, found, tally)
+        tally.changed += changes.num_rows
+        erased = Erased(stream, lost, erasure.blanked(stream, changes))
         cleaned = _older_ones_cleaned(erased, raw, tally, fresh)
-        stored = pa.concat_tables([news, cleaned])
+        stored = pa.concat_tables([changes, cleaned])
         _measure(stored, tally)
         return stored
 
@@ -123,9 +123,9 @@ def _older_ones_cleaned(
     return erased.changed(stored).cast(fresh.schema)
 
 
-def _news(fresh: pa.Table, table: str, found: Compared, tally: Tally) -> pa.Table:
+def _changes(fresh: pa.Table, table: str, found: Compared, tally: Tally) -> pa.Table:
     """Keep what differs from the last sight of it, in this package or before it."""
-    news = []
+    changes = []
     columns = (fresh[name].to_pylist() for name in ("account", "record_id", "payload"))
     for position, (account, record_id, payload) in enumerate(
         zip(*columns, strict=True)
@@ -138,5 +138,5 @@ def _news(fresh: pa.Table, table: str, found: Compared, tally: Tally) -> pa.Tabl
             tally.restored += position in found.restored
         tally.seen[key] = digest
         if is_new:
-            news.append(position)
-    return fresh.take(pa.array(news, pa.int64()))
+            changes.append(position)
+    return fresh.take(pa.array(changes, pa.int64()))

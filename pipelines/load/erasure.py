@@ -1,7 +1,7 @@
 """What a vendor has erased of a person is erased here: in every version of the record.
 
-A vendor either marks such a record, or only blanks what it had said. The rest of a
-version stays byte for byte, so that what the call cost and how it went is still told.
+A vendor either marks such a record, or only blanks its personal fields. The rest of a
+version stays byte for byte, so that what the call cost and how it went stays known.
 """
 
 import re
@@ -22,7 +22,7 @@ Known = tuple[str, str]
 
 @dataclass(frozen=True)
 class Erased:
-    """What a stream's records of a load must lose, and who of the stored ones."""
+    """What a stream's records of a load must lose, and which stored records."""
 
     stream: Stream
     marked: frozenset[Known]

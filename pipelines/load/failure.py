@@ -54,8 +54,8 @@ def failure_of(error: BaseException) -> Failure:
     for one in _causes(error):
         if (sentence := _refusal(one)) is not None:
             return Failure(sentence, REFUSED)
-    said = f"unexpected {type(error).__name__}, which is a fault of Callhouse"
-    return Failure(f"{said}; what is stored stays; {_report(error)}", UNEXPECTED)
+    what = f"unexpected {type(error).__name__}, which is a fault of Callhouse"
+    return Failure(f"{what}; what is stored stays; {_report(error)}", UNEXPECTED)
 
 
 def _refusal(error: BaseException) -> str | None:
@@ -65,8 +65,8 @@ def _refusal(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno is not None:
         names = (error.filename, error.filename2)
         places = " to ".join(escaped(os.fsdecode(one)) for one in names if one)
-        said = f"{places or 'a file, or the output'}: {os.strerror(error.errno)}"
-        return f"{said}; {_REMEDIES.get(error.errno, 'mend it and run it again')}"
+        message = f"{places or 'a file, or the output'}: {os.strerror(error.errno)}"
+        return f"{message}; {_REMEDIES.get(error.errno, 'mend it and run it again')}"
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
         return "there is not enough memory, or not enough room for temporary files"
     if isinstance(error, duckdb.IOException):

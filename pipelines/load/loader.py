@@ -1,27 +1,23 @@
-"""One vendor's night: plan, read, land, in batches that a kill cannot tear.
+"""One vendor's load: plan, read, store, in batches that a kill cannot tear.
 
-Runs in a process of its own. The raw file is the only state: dlt's working folder
-is emptied first (a killed dlt can leave it unusable for good), pending packages are
-never resumed, and what is done is what the ledger in the raw file says.
+Runs in a process of its own. The raw file is the only state: what is done is what its
+ledger says.
 """
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import pyarrow as pa
+from msgspec.structs import replace
 
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
-from pipelines.extract.raw_schema import LEDGER
-from pipelines.extract.resources import dlt_source, stored_at_once
+from pipelines.extract.resources import Read, dlt_source, ledger_rows, stored_at_once
 from pipelines.extract.window_reader import Package, ReadOptions
 from pipelines.load.absences import (
     ROUNDS,
@@ -32,31 +28,19 @@ from pipelines.load.absences import (
     verdict_on,
     with_verdict,
 )
-from pipelines.load.audit import (
-    affordable,
-    around,
-    comparable,
-    count,
-    due,
-    to_read_again,
-    uncounted,
-)
+from pipelines.load.audit import Audit, around, comparable, due
 from pipelines.load.change_detection import Tally, watch
-from pipelines.load.result import Asked, Outcome, added, key, key_of, lost
-from pipelines.load.work_plan import WorkPlan, nightly_work, settled
+from pipelines.load.package import memory_for, store, take_load_no
+from pipelines.load.result import Asked, added, key, key_of, lost
+from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
 from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
 from pipelines.planning.request_budget import used_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
-from pipelines.warehouse.ledger import (
-    StoredWindow,
-    next_load,
-    past_reads,
-    stored_windows,
-)
+from pipelines.warehouse.journal import LoadResult
+from pipelines.warehouse.ledger import StoredWindow, past_reads, stored_windows
 from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
-from pipelines.warehouse.opening import RAW_FILE, refuse_in_use, writing
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.records import stored_records
 
@@ -67,32 +51,16 @@ LAST_BREATH = 20.0
 """Seconds that the children of a killed run may take to notice and die."""
 
 A_BATCH = 900.0
-"""Seconds that a night waits for the batch of a backfill: far more than one takes."""
-
-DLT_SETTINGS = {
-    "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "RUNTIME__LOG_LEVEL": "CRITICAL",
-    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
-    "LOAD__DELETE_COMPLETED_JOBS": "true",
-    "LOAD__TRUNCATE_STAGING_DATASET": "true",
-    "RESTORE_FROM_DESTINATION": "false",
-    # Each piece of a window is written before the next one is read from disk.
-    "EXTRACT__NEXT_ITEM_MODE": "fifo",
-    "DATA_WRITER__BUFFER_MAX_ITEMS": "1",
-}
-STORING = 96
-"""MiB of memory for DuckDB while it stores a load package of a common size."""
-LARGE = 32 * 1024
-"""Bytes of a record above which DuckDB has no limit: with one it would fail."""
+"""Seconds that a run waits for the batch of a backfill: far more than one takes."""
 
 Windows: TypeAlias = Sequence[StoredWindow]
 Reads: TypeAlias = Sequence[PastRead]
 Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
 """From an account, its windows that can be counted and its ledger: what to count."""
 Progress = Callable[[str, int, int, int, str], None]
-"""Told (vendor, windows done, windows planned, records so far, a note or "").
+"""Called with (vendor, windows done, windows planned, records so far, a note or "").
 
-Where nothing is planned, the note alone is told.
+Where nothing is planned, only the note is shown.
 """
 
 
@@ -115,11 +83,11 @@ def load(
     progress: Progress,
     *,
     audit: bool = True,
-) -> Outcome:
+) -> LoadResult:
     """Load all that one vendor's plan asks for, and audit older windows.
 
     Raises `LockedError` when the vendor is being loaded already, and
-    `ClockError`; what the vendor does wrong is in the outcome.
+    `ClockError`; what the vendor does wrong is in the result.
     """
     began = time.monotonic()
     warehouse = config.warehouse
@@ -130,14 +98,12 @@ def load(
         refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
         with reading(warehouse, vendor.name):
-            plan = nightly_work(vendor, raw, since, now, reads)
+            work = nightly_work(vendor, raw, since, now, reads)
         as_of = now if config.is_as_of else None
-        outcome = ask(
-            vendor, warehouse, plan, clock, progress, audit=audit, as_of=as_of
-        )
+        result = ask(vendor, warehouse, work, clock, progress, audit=audit, as_of=as_of)
         with reading(warehouse, vendor.name):
-            outcome = replace(outcome, settled=settled(plan, raw))
-    return replace(outcome, seconds=time.monotonic() - began)
+            result = replace(result, settled=no_longer_pending(work, raw))
+    return replace(result, seconds=time.monotonic() - began)
 
 
 def clock_from(now: datetime) -> Callable[[], datetime]:
@@ -156,7 +122,7 @@ def known_reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
 def _run_turn(
     vendor: Vendor, warehouse: Warehouse, progress: Progress
 ) -> Iterator[None]:
-    """Have the vendor to oneself for a night, also while a backfill is going on.
+    """Have the vendor to oneself for a run, also while a backfill is going on.
 
     Who holds the turn lock is the next: without it a backfill that asks for its next
     batch at once would always be quicker.
@@ -165,17 +131,17 @@ def _run_turn(
     def patience(holder: Holder) -> float:
         return A_BATCH if holder.purpose == BACKFILL else LAST_BREATH
 
-    def waits(holder: Holder) -> None:
+    def show(holder: Holder) -> None:
         if holder.purpose == BACKFILL:
-            said = f"waits until a batch of a backfill is in ({holder})"
-            progress(vendor.name, 0, 0, 0, said)
+            note = f"waits until a batch of a backfill is in ({holder})"
+            progress(vendor.name, 0, 0, 0, note)
 
     what = f"loading {vendor.name}"
     with ExitStack() as locks:
         next_one = warehouse.queue_lock(vendor.name)
         with only_one(next_one, what, patience=LAST_BREATH):
             lock = warehouse.vendor_lock(vendor.name)
-            locks.enter_context(only_one(lock, what, patience=patience, on_wait=waits))
+            locks.enter_context(only_one(lock, what, patience=patience, on_wait=show))
         yield
 
 
@@ -189,99 +155,125 @@ class _Run:
     progress: Progress
     turn: Callable[[], AbstractContextManager[None]]
     """Each batch is asked within a turn."""
-    outcome: Outcome
+    result: LoadResult
     reads: RunReads
     patience: VendorRun
     """How long the run has waited for the vendor, over all batches."""
-    begun: dict[str, list[Any]] = field(default_factory=dict)
+    begun: dict[str, list[Read]] = field(default_factory=dict)
     """By account, windows that were read and are not wholly stored."""
     blocked: set[str] = field(default_factory=set)
     """Accounts that are not asked any more, since that is pointless in this run."""
 
-    def ask(self, asked: Sequence[Asked], note: str = "") -> None:
-        """Ask in batches, but nothing more of who refused."""
-        self.outcome = replace(self.outcome, planned=self.outcome.planned + len(asked))
+    def ask(
+        self, asked: Sequence[Asked], note: str = "", *, choose: Choice | None = None
+    ) -> None:
+        """Ask in batches, but nothing more of who refused.
+
+        With ``choose``, count older windows as well: that is stored with the last
+        batch, since each load package takes time.
+        """
+        self.result = replace(self.result, planned=self.result.planned + len(asked))
         self._show(note)
         left = [one for one in asked if one[0].alias not in self.blocked]
+        audit = None
         while left:
             batch = left[:BATCH_WINDOWS]
             with self.turn():
                 before = known_reads(self.warehouse, self.vendor.name)
-                used = {
-                    account.alias: used_today(before, account.alias, self.clock())
-                    for account in self.vendor.accounts
-                }
-                tally, package = load_batch(
-                    self.vendor,
-                    self.warehouse,
-                    batch,
-                    self.clock,
-                    used,
-                    run=self.patience,
-                    begun=self.begun,
-                )
+                if choose and len(batch) == len(left):
+                    audit = self._chosen(choose, before, batch)
+                tally, package = self._load(batch, before, audit)
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
-            unasked = [
-                one for one in _unasked(batch, tally) if key(one) not in out_of_reach
-            ]
-            self.blocked |= package.gave_up
-            if not package.is_full:  # then their source has ended before them
-                self.blocked |= {account.alias for account, _ in unasked}
+            self.blocked |= _given_up(batch, tally, package)
             left = [
                 one
-                for one in [*unasked, *left[BATCH_WINDOWS:]]
+                for one in [*_unasked(batch, tally), *left[BATCH_WINDOWS:]]
                 if key(one) not in out_of_reach and one[0].alias not in self.blocked
             ]
-            self.outcome = added(self.outcome, tally, len(out_of_reach), before)
+            self.result = added(self.result, tally, len(out_of_reach), before)
             self._add_notes(self.patience.warnings)
             self._show("")
+        if choose and audit and audit.is_done:
+            self._compare(audit)
+        elif choose:
+            self.audit(choose)
+
+    def _load(
+        self, batch: Sequence[Asked], before: Sequence[PastRead], audit: Audit | None
+    ) -> tuple[Tally, Package]:
+        spent = {
+            account.alias: used_today(before, account.alias, self.clock())
+            for account in self.vendor.accounts
+        }
+        return load_batch(
+            self.vendor,
+            self.warehouse,
+            batch,
+            self.clock,
+            spent,
+            run=self.patience,
+            begun=self.begun,
+            audit=audit,
+        )
 
     def audit(self, choose: Choice) -> set[str]:
         """Count older windows, and read again what their vendor counts otherwise.
 
         Return the accounts of which not all chosen windows could be counted.
         """
-        now = self.reads.since
-        raw = self.warehouse.raw(self.vendor.name)
-        lock = self.warehouse.raw_lock(self.vendor.name)
-        wanted: list[Asked] = []
-        rows: list[dict[str, Any]] = []
-        notes: list[str] = []
-        failed: set[str] = set()
         with self.turn():
-            with in_turn(lock, shared=True):
-                stored = [
-                    window
-                    for stream in streams_of(self.vendor.name)
-                    if stream.is_by_own_time
-                    for window in stored_windows(raw, stream)
-                ]
-                past = past_reads(raw)
-            for account in self.vendor.accounts:
-                own = [read for read in past if read.account == account.alias]
-                chosen = choose(account, comparable(self.vendor, account, stored), own)
-                if account.alias in self.blocked:
-                    failed |= {account.alias} if chosen else set()
-                    continue
-                windows = affordable(account, chosen, own, now)
-                counted = count(account, windows, own, now, self.patience)
-                rows += counted.rows
-                wanted += to_read_again(account, stored, windows, counted.totals)
-                note = uncounted(account, counted)
-                notes += [note] if note else []
-                if note or len(windows) < len(chosen):
-                    failed.add(account.alias)
-            if rows:
-                table = pa.Table.from_pylist(rows, schema=LEDGER)
-                counts = {"load_windows": table}
-                _store(self.vendor, self.warehouse, partial(stored_at_once, counts))
-        requests = sum(row["requests"] for row in rows)
-        self.outcome = replace(self.outcome, requests=self.outcome.requests + requests)
-        self._add_notes(notes)
-        if wanted:
-            self.ask(wanted)
-        return failed
+            audit = self._chosen(choose, known_reads(self.warehouse, self.vendor.name))
+
+            def counted(load_no: int) -> list[Any]:
+                rows = audit.rows(load_no, self.patience)
+                return [ledger_rows(lambda: rows)]
+
+            if any(audit.chosen.values()):
+                store(self.vendor, self.warehouse, counted)
+        self._compare(audit)
+        return audit.failed
+
+    def _chosen(
+        self, choose: Choice, past: Reads, batch: Sequence[Asked] = ()
+    ) -> Audit:
+        """Return an audit of the windows that are chosen of each account.
+
+        What is just being read is not counted as well.
+        """
+        tables = {one.name: one.table for one in streams_of(self.vendor.name)}
+        read = {(one.alias, tables[w.stream], w.start) for one, w in batch}
+        stored = self._stored_windows()
+        chosen = {}
+        for account in self.vendor.accounts:
+            own = [read for read in past if read.account == account.alias]
+            windows = comparable(self.vendor, account, stored)
+            chosen[account.alias] = [
+                one
+                for one in choose(account, windows, own)
+                if (one.account, one.stream.table, one.start) not in read
+            ]
+        return Audit(self.vendor, self.reads.since, chosen, past, self.blocked)
+
+    def _stored_windows(self) -> list[StoredWindow]:
+        with reading(self.warehouse, self.vendor.name) as raw:
+            return [
+                window
+                for stream in streams_of(self.vendor.name)
+                if stream.is_by_own_time
+                for window in stored_windows(raw, stream)
+            ]
+
+    def _compare(self, audit: Audit) -> None:
+        """Read again what the vendor counts otherwise than is stored."""
+        requests = self.result.requests + audit.requests
+        self.result = replace(self.result, requests=requests)
+        self._add_notes(audit.notes)
+        if any(audit.totals.values()):
+            with self.turn():
+                wanted = audit.to_read_again(self._stored_windows())
+            if wanted:
+                self.ask(wanted)
 
     def judge(self, confirmed: Interval | None) -> None:
         """Read what is needed to judge the stored records that did not come; do so.
@@ -300,8 +292,8 @@ class _Run:
         if verdict.tables:
             rows = partial(stored_at_once, verdict.tables)
             with self.turn():
-                _store(self.vendor, self.warehouse, rows)
-        self.outcome = with_verdict(self.outcome, verdict)
+                store(self.vendor, self.warehouse, rows)
+        self.result = with_verdict(self.result, verdict)
         if verdict.windows:
             self._show("")
 
@@ -328,39 +320,42 @@ class _Run:
             )
 
     def _add_notes(self, notes: Sequence[str]) -> None:
-        all_of_them = dict.fromkeys([*self.outcome.notes, *notes])
-        self.outcome = replace(self.outcome, notes=tuple(all_of_them))
+        all_of_them = dict.fromkeys([*self.result.notes, *notes])
+        self.result = replace(self.result, notes=tuple(all_of_them))
 
     def _show(self, note: str) -> None:
-        done = self.outcome
+        done = self.result
         self.progress(self.vendor.name, done.windows, done.planned, done.records, note)
 
 
 def ask(
     vendor: Vendor,
     warehouse: Warehouse,
-    plan: WorkPlan,
+    work: WorkPlan,
     clock: Callable[[], datetime],
     progress: Progress,
     *,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     audit: bool = False,
     as_of: datetime | None = None,
-) -> Outcome:
-    """Ask all of a work plan, and judge what was stored and did not come.
+) -> LoadResult:
+    """Ask for all of a work plan, and judge what was stored and did not come.
 
     ``audit`` also asks for the vendor's counts of older windows; ``as_of`` is the time
     that the run was given, if it was.
     """
-    outcome = Outcome(vendor.name, pending=len(plan.waiting), notes=plan.warnings)
-    reads = RunReads(clock(), _next_load(vendor, warehouse))
+    result = LoadResult(vendor.name, pending=len(work.waiting), notes=work.warnings)
+    reads = RunReads(clock(), take_load_no(vendor, warehouse))
     patience = VendorRun(clock, as_of)
-    run = _Run(vendor, warehouse, clock, progress, turn, outcome, reads, patience)
-    run.ask(plan.windows, "; ".join(plan.warnings))
-    if audit:
-        run.audit(lambda _, windows, past: due(windows, past, reads.since))
-    run.judge(plan.confirmed)
-    return run.outcome
+    run = _Run(vendor, warehouse, clock, progress, turn, result, reads, patience)
+
+    def choose(_: Account, windows: Windows, past: Reads) -> Windows:
+        return due(windows, past, reads.since)
+
+    warnings = "; ".join(work.warnings)
+    run.ask(work.windows, warnings, choose=choose if audit else None)
+    run.judge(work.confirmed)
+    return run.result
 
 
 def load_batch(
@@ -368,15 +363,17 @@ def load_batch(
     warehouse: Warehouse,
     asked: Sequence[Asked],
     clock: Callable[[], datetime],
-    used: Mapping[str, int],
+    spent: Mapping[str, int],
     *,
     run: VendorRun | None = None,
-    begun: dict[str, list[Any]] | None = None,
+    begun: dict[str, list[Read]] | None = None,
+    audit: Audit | None = None,
 ) -> tuple[Tally, Package]:
     """Read windows and store them, their ledger and their quarantine as one load.
 
     A package that is full takes no more of them: what is left has no ledger row, or
-    is ``begun``, and goes on with the next package.
+    is ``begun``, and goes on with the next package. One that is not takes the counts
+    of an ``audit`` as well, asked for after all windows.
     """
     raw = warehouse.raw(vendor.name)
     tally, package = Tally(), Package(begun={} if begun is None else begun)
@@ -388,7 +385,7 @@ def load_batch(
             options = ReadOptions(
                 clock,
                 keep_going=True,
-                requests_today=used[account.alias],
+                requests_today=spent[account.alias],
                 load_no=load_no,
                 run=run,
                 package=package,
@@ -399,84 +396,30 @@ def load_batch(
             built = dlt_source(account.alias, windows, source, options)
             watch(built, vendor.name, raw, tally)
             found.append(built)
-        return found
 
-    _store(vendor, warehouse, sources, lambda: _limit_for(tally))
+        def counted() -> list[dict[str, Any]]:
+            if audit is None or package.is_full:
+                return []
+            given_up = _given_up(asked, tally, package)
+            return audit.rows(load_no, run, given_up, tally.ledger)
+
+        return [*found, ledger_rows(counted)] if audit else found
+
+    store(vendor, warehouse, sources, lambda: memory_for(tally))
     return tally, package
 
 
 def _unasked(batch: Sequence[Asked], tally: Tally) -> list[Asked]:
     """Return the windows that a package did not take."""
-    answered = {(*key_of(row), row["purpose"]) for row in tally.ledger}
-    return [one for one in batch if (*key(one), one[1].purpose) not in answered]
+    taken = {(*key_of(row), row["purpose"]) for row in tally.ledger}
+    return [one for one in batch if (*key(one), one[1].purpose) not in taken]
 
 
-def _next_load(vendor: Vendor, warehouse: Warehouse) -> int:
-    """Take the number of a vendor's next load."""
-    raw, lock = warehouse.raw(vendor.name), warehouse.raw_lock(vendor.name)
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    migrate(raw, lock, create=True)
-    with in_turn(lock):
-        return next_load(raw)
-
-
-def _limit_for(tally: Tally) -> dict[str, str]:
-    """Return DuckDB's setting of memory for storing a load package; {}: no limit.
-
-    It holds all of a package when it commits. With more it would use more, but large
-    records it must be able to hold at once, or it fails in the midst of a checkpoint.
-    """
-    if tally.largest > LARGE:
-        return {}
-    return {"memory_limit": f"{max(STORING, 16 + 2 * (tally.bytes >> 20))}MiB"}
-
-
-def _store(
-    vendor: Vendor,
-    warehouse: Warehouse,
-    data: Callable[[int], Sequence[Any]],
-    limit: Callable[[], dict[str, str]] = dict,
-) -> None:
-    """Store what dlt resources yield as one load package, all or nothing.
-
-    They are made for the number of the load; ``limit`` returns DuckDB's setting of
-    memory, once all of it has been read.
-    """
-    os.environ.update(DLT_SETTINGS)
-    import dlt  # noqa: PLC0415 - takes its settings when it is imported
-    from dlt.destinations.impl.duckdb.configuration import (  # noqa: PLC0415
-        DuckDbCredentials,
-    )
-    from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
-
-    raw = warehouse.raw(vendor.name)
-    # Before the vendor is asked: what is read could not be stored.
-    with in_turn(warehouse.raw_lock(vendor.name)):
-        refuse_in_use(raw, RAW_FILE)
-    work = warehouse.work_folder(vendor.name)
-    load_no = _next_load(vendor, warehouse)
-    shutil.rmtree(work, ignore_errors=True)
-    pipeline = dlt.pipeline(
-        vendor.name,
-        pipelines_dir=str(work),
-        destination=dlt.destinations.duckdb(str(raw)),
-        dataset_name="raw",
-    )
-    pipeline.extract(data(load_no), loader_file_format="parquet")
-    pipeline.normalize()
-
-    with (
-        in_turn(warehouse.raw_lock(vendor.name)),
-        writing(raw, {"threads": 1, **limit()}) as file,
-    ):
-        destination = dlt.destinations.duckdb(
-            DuckDbCredentials(file),
-            # Without the flag a merge deletes and inserts in two transactions.
-            supports_transactions=True,
-        )
-        try:
-            pipeline.load(destination, raise_on_failed_jobs=True)
-        except PipelineStepFailed:
-            refuse_in_use(raw, RAW_FILE)
-            raise
-    shutil.rmtree(work, ignore_errors=True)
+def _given_up(batch: Sequence[Asked], tally: Tally, package: Package) -> set[str]:
+    """Return the accounts that a package has shown to be pointless to ask."""
+    if package.is_full:
+        return package.gave_up
+    out_of_reach = lost(batch, tally)
+    # The source of the others has ended before them.
+    unasked = (one for one in _unasked(batch, tally) if key(one) not in out_of_reach)
+    return package.gave_up | {account.alias for account, _ in unasked}

@@ -25,7 +25,7 @@ _Call = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class WorkPlan:
-    """The windows that a run or a backfill reads of one vendor, in this order."""
+    """What a vendor is asked in one run, in this sequence."""
 
     windows: tuple[tuple[Account, Window], ...]
     waiting: frozenset[_Call] = frozenset()
@@ -40,7 +40,7 @@ class WorkPlan:
 def nightly_work(
     vendor: Vendor, raw: Path, since: datetime, now: datetime, reads: Sequence[PastRead]
 ) -> WorkPlan:
-    """Return what a run that begins ``now`` asks a vendor."""
+    """Return what a run that begins ``now`` asks for."""
     planned: list[tuple[Account, Window]] = []
     late: list[tuple[Account, Window]] = []
     waiting: set[_Call] = set()
@@ -104,7 +104,7 @@ def _times(
 def backfill_work(
     vendor: Vendor, request: BackfillRequest, now: datetime, reads: Sequence[PastRead]
 ) -> WorkPlan:
-    """Return what a backfill asks a vendor: days in order, every stream of each."""
+    """Return what a backfill asks for: day after day, every stream of each."""
     planned = [
         (account, window)
         for account in vendor.accounts
@@ -152,18 +152,18 @@ def _quota_warnings(
         own = [read for read in reads if read.account == account.alias]
         windows = [window for owner, window in asked if owner is account]
         limit = account.settings.daily_requests
-        used = used_today(own, account.alias, now)
+        spent = used_today(own, account.alias, now)
         expected = expected_requests(streams_of(vendor.name), windows, own)
-        if said := warning(limit, used, expected):
-            yield said
+        if message := warning(limit, spent, expected):
+            yield message
 
 
-def settled(plan: WorkPlan, raw: Path) -> int:
-    """Return how many of the calls that were waited for wait for nothing any more."""
+def no_longer_pending(work: WorkPlan, raw: Path) -> int:
+    """Return how many of the pending calls of a work plan are final by now."""
     still = {
         (stream.table, day.account, one)
-        for stream, span in plan.spans
+        for stream, span in work.spans
         for day in pending(raw, stream, span)
         for one in day.ids
     }
-    return len(plan.waiting - still)
+    return len(work.waiting - still)

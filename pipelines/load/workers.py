@@ -22,8 +22,8 @@ from pipelines.config.model import Config, Vendor
 from pipelines.load.backfill import backfill
 from pipelines.load.failure import failure_of
 from pipelines.load.loader import Progress, load
-from pipelines.load.result import Outcome
 from pipelines.planning.planner import BackfillRequest, ClockError
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.locks import LockedError
 from pipelines.warehouse.opening import RAW_FILE, FileError, is_present, refuse_damaged
 from transforms.runner.memory import machine
@@ -42,7 +42,7 @@ def load_vendors(
     request: BackfillRequest | None = None,
     *,
     audit: bool = True,
-) -> list[Outcome]:
+) -> list[LoadResult]:
     """Load vendors side by side and return what became of each, in their order.
 
     All at once, where there is memory for it. Without a ``request``, what a run asks
@@ -53,12 +53,12 @@ def load_vendors(
     context = get_context("forkserver")
     context.set_forkserver_preload(["pipelines.load.workers", "dlt"])
     open_ends: dict[Any, tuple[str, Any]] = {}
-    outcomes: dict[str, Outcome] = {}
+    results: dict[str, LoadResult] = {}
     at_once = max(1, (machine() - THE_REST) // ONE_LOAD)
     try:
         for vendor in vendors:
             while len(open_ends) >= at_once:
-                _listen(open_ends, outcomes, progress)
+                _listen(open_ends, results, progress)
             receiving, sending = context.Pipe(duplex=False)
             child = context.Process(
                 target=_load_one,
@@ -70,19 +70,19 @@ def load_vendors(
             sending.close()
             open_ends[receiving] = vendor.name, child
         while open_ends:
-            _listen(open_ends, outcomes, progress)
+            _listen(open_ends, results, progress)
     except BaseException:
         # A load is as safe from this as from a power cut, and dlt would hear
         # nothing gentler before its step is done.
         for started in active_children():
             started.kill()
         raise
-    return [outcomes[vendor.name] for vendor in vendors]
+    return [results[vendor.name] for vendor in vendors]
 
 
 def _listen(
     open_ends: dict[Any, tuple[str, Any]],
-    outcomes: dict[str, Outcome],
+    results: dict[str, LoadResult],
     progress: Progress,
 ) -> None:
     """Wait until a child says something, and add what became of those that ended."""
@@ -93,20 +93,20 @@ def _listen(
         except EOFError:
             child.join()
             del open_ends[end]
-            outcomes.setdefault(name, _died(name, child.exitcode))
+            results.setdefault(name, _died(name, child.exitcode))
             continue
-        if isinstance(message, Outcome):
-            outcomes[name] = message
+        if isinstance(message, LoadResult):
+            results[name] = message
         else:
             progress(*message)
 
 
-def _died(vendor: str, exitcode: int | None) -> Outcome:
+def _died(vendor: str, exitcode: int | None) -> LoadResult:
     sentence = (
         f"the process that loaded {vendor} died (exit code {exitcode}); "
         "what it had stored stays, the next run goes on from there"
     )
-    return Outcome(vendor, errors=(sentence,))
+    return LoadResult(vendor, errors=(sentence,))
 
 
 def _load_one(
@@ -127,21 +127,21 @@ def _load_one(
 
     try:
         if request is None:
-            outcome = load(vendor, config, now, progress, audit=audit)
+            result = load(vendor, config, now, progress, audit=audit)
         else:
-            outcome = backfill(vendor, config, now, request, progress)
+            result = backfill(vendor, config, now, request, progress)
     except (LockedError, ClockError, FileError) as error:
-        outcome = Outcome(vendor.name, errors=(str(error),))
-    except Exception as error:  # noqa: BLE001 - becomes this vendor's outcome
+        result = LoadResult(vendor.name, errors=(str(error),))
+    except Exception as error:  # noqa: BLE001 - becomes this vendor's result
         if damage := _damage(vendor, config):
-            sending.send(Outcome(vendor.name, errors=(damage,)))
+            sending.send(LoadResult(vendor.name, errors=(damage,)))
             return
         failure = failure_of(error)
         sentence = f"{vendor.name}: {failure.sentence}"
-        outcome = Outcome(
+        result = LoadResult(
             vendor.name, errors=(sentence,), is_blocked=failure.is_of_system
         )
-    sending.send(outcome)
+    sending.send(result)
 
 
 def _damage(vendor: Vendor, config: Config) -> str:

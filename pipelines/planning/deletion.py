@@ -125,7 +125,7 @@ def most_at_once(stored: int) -> int:
 
 
 def is_confirmed(one: Missing, confirmed: Interval | None) -> bool:
-    """Return True if an operator has said that missing records of then are deleted."""
+    """Return True if an operator confirmed that missing records of then are deleted."""
     return confirmed is not None and confirmed[0] <= one.event_at < confirmed[1]
 
 
@@ -174,8 +174,8 @@ def doubt_of(
 ) -> Doubt:
     """Return why what a run is missing is not believed, or "".
 
-    Records that an earlier run missed believably do not count again: else a few each
-    night would add up to many, and none would ever be proven.
+    Records that an earlier run missed believably do not count again: else a few in
+    each run would add up to many, and none would ever be proven.
     """
     believed = {key for key, one in suspicions.items() if one.is_believed}
     new = sum(one.record_id not in believed for one in missing)

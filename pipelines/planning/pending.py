@@ -1,8 +1,8 @@
 """Which old calls to read again: what is still pending after its lookback. Pure.
 
 The rule is the lookback's with a longer time: a day is final by one complete read that
-began a settle horizon after its end. Until then its pending calls, and only they, are
-asked for again every night: by their ids where that takes no more requests than
+began a finality horizon after its end. Until then its pending calls, and only they, are
+asked for again in every run: by their ids where that takes no more requests than
 reading the day, else by reading the day.
 """
 

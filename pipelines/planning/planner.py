@@ -1,12 +1,12 @@
 """What to fetch: from the clock and the ledger to windows with a purpose. Pure.
 
-One rule makes nightly, catch-up, retry and lookback: a window is settled by one
+One rule makes nightly, catch-up, retry and lookback: a window is closed by one
 complete read that began a lookback after its end. Whatever of the asked history is
-not settled is read in the next run. So a missed week, a failed window and a killed
+not closed is read in the next run. So a missed week, a failed window and a killed
 run need no case of their own, and a lookback counts from the last success by itself.
 
-A backfill is the same rule over another range. A night reads again what a backfill
-read too early to be settled, and otherwise keeps to its own history: a range that
+A backfill is the same rule over another range. A run reads again what a backfill
+read too early to be closed, and otherwise keeps to its own history: a range that
 was backfilled in part is a backfill's to finish.
 """
 
@@ -68,12 +68,12 @@ class PastRead:
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """The UTC range that a backfill was asked for, and how to read it."""
+    """A backfill as it was asked for: a range, and in which way to read it."""
 
     start: datetime
     end: datetime
     is_forced: bool = False
-    """Read also what is settled, and what its vendor no longer served."""
+    """Read also what is closed, and what its vendor no longer served."""
     newest_first: bool = True
     confirms_deletions: bool = False
     """Its operator knows that what the vendor does not list of it is deleted."""
@@ -85,7 +85,7 @@ class _Known:
 
     covered: list[Interval]
     """Read to the end, whenever that was."""
-    settled: list[Interval]
+    closed: list[Interval]
     """Read to the end a lookback after it, or no longer served: nothing to ask for."""
     fresh: list[Interval]
     """Read to the end within the last day."""
@@ -98,9 +98,9 @@ def history_start(
 ) -> datetime:
     """Return where the history begins: as configured, or where it once began.
 
-    Without a configured start the first night decides, and later nights keep to it,
+    Without a configured start the first run decides, and later runs keep to it,
     so that an outage longer than ``days`` leaves no hole. Outside of their history
-    nights only look back, so a lookback does not tell where it began.
+    runs only look back, so a lookback does not tell where it began.
     """
     if configured is not None:
         return pendulum.datetime(configured.year, configured.month, configured.day)
@@ -155,7 +155,7 @@ def plan(
     windows = [
         Window(*part, stream.name, _purpose(part, known), 1 + known.attempts[part[0]])
         for whole in [*before, (start, until)]
-        for gap in subtract(whole, _touching(known.settled, whole))
+        for gap in subtract(whole, _touching(known.closed, whole))
         for part in split(gap)
     ]
     planned = [(window.start, window.end) for window in windows]
@@ -183,19 +183,19 @@ def plan_backfill(
 ) -> list[Window]:
     """Return the windows of a range to read now, of one account's stream.
 
-    None of it that is settled, or was read within the last day; all of it, where the
+    None of it that is closed, or was read within the last day; all of it, where the
     request is forced. Each is a UTC day or what of it has come by ``now``.
     """
     known = _known(stream, now, reads, lookback)
-    done = [] if request.is_forced else merge([*known.settled, *known.fresh])
+    known_parts = [] if request.is_forced else merge([*known.closed, *known.fresh])
     if stream.is_reference:
         whole = _whole(stream, now, known, BACKFILL)
         today = (whole.start, whole.start + timedelta(minutes=1))
-        return [] if _covers(done, today) else [whole]
+        return [] if _covers(known_parts, today) else [whole]
     windows = [
         Window(*part, stream.name, BACKFILL, 1 + known.attempts[part[0]])
         for part in days_of(stream, request, now)
-        if not _covers(done, part)
+        if not _covers(known_parts, part)
     ]
     return windows[::-1] if request.newest_first else windows
 
@@ -235,22 +235,22 @@ def _known(
     own = [read for read in own if read.purpose not in NO_READINGS]
     again = stream.lookback_or(lookback)
     complete = [read for read in own if read.state == "complete"]
-    settled = [
+    closed = [
         read.interval
         for read in complete
         if read.started_at >= read.interval[1] + again
     ]
     return _Known(
         covered=merge(read.interval for read in complete),
-        settled=merge([*settled, *_gone(stream, own)]),
+        closed=merge([*closed, *_expired(stream, own)]),
         fresh=merge(r.interval for r in complete if now - r.started_at < FRESH),
         open=merge(read.interval for read in own if read.state != "complete"),
         attempts=Counter(read.interval[0] for read in own),
     )
 
 
-def _gone(stream: Stream, own: Sequence[PastRead]) -> list[Interval]:
-    """Return the windows that the vendor no longer serves, by its last word on each.
+def _expired(stream: Stream, own: Sequence[PastRead]) -> list[Interval]:
+    """Return the windows that the vendor no longer serves, by the last read of each.
 
     An optional stream is asked for again: it may be granted by now.
     """

@@ -46,7 +46,7 @@ def expected_requests(
             and read.purpose != SETTLE
         ]
         seen = {read.state for read in reads if read.stream == stream.name}
-        # One that is not granted is asked once a night, whether it is by now.
+        # One that is not granted is asked once a run, whether it is by now.
         whole = min(len(own), 1) if seen == {"unreachable"} else len(own) - len(by_id)
         mean = sum(past) / len(past) if past else 1.0
         expected += sum(by_id) + max(whole, round(whole * mean))

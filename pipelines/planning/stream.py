@@ -32,7 +32,7 @@ class Stream:
     """Windows end this long before now: the newest records may not be listed yet."""
     lists_all_for: timedelta = timedelta.max
     """So long after its end a complete reading of a window has every record whose own
-    time lies in it: one that is stored and does not come then is no more."""
+    time lies in it: one that is stored and does not come then is deleted."""
     total_is_exact: bool = True
     """Whether the vendor's total is a count; else an estimate, which may be more than
     it ever lists."""
@@ -42,10 +42,10 @@ class Stream:
     whole_months: bool = False
     """The history begins with a month: a price depends on the month's other calls."""
     is_reference: bool = False
-    """A few records without a time of their own, read whole every night."""
+    """A few records without a time of their own, read whole in every run."""
     is_optional: bool = False
-    """A setting of its name turns it off, and an account without the right to it is
-    told so and complete without it."""
+    """A setting of its name turns it off. An account without the right to it gets a
+    note, and is complete without it."""
     calls: str = "from latest"
     """SQL that finds the calls among ``latest``, the newest version of each record
     that is listed (``warehouse/queries/latest.sql``); "": none of them is one."""

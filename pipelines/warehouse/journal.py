@@ -5,9 +5,10 @@ next build that succeeds shows it to analysts as ``ops.runs``.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -31,22 +32,24 @@ _FIELDS: dict[str, pa.DataType] = {
 SCHEMA = pa.schema(_FIELDS)
 
 
-class Run(msgspec.Struct, frozen=True):
+class LoadResult(msgspec.Struct, frozen=True):
     """What one command did for one vendor, or for the build, whose vendor is ""."""
 
-    started_at: datetime
-    command: str
     vendor: str
-    outcome: str
-    """complete, incomplete or failed."""
     windows: int = 0
+    """Windows read to their end."""
     planned: int = 0
     records: int = 0
+    """Distinct records in those windows."""
     changed: int = 0
+    """Of them new or different from what was stored."""
     quarantined: int = 0
+    unreadable: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """Records that are new in quarantine, by the reason."""
     pending: int = 0
     """Calls that were read again because their end or price was pending."""
     settled: int = 0
+    """Of them those that wait for nothing any more."""
     deleted: int = 0
     """Calls newly marked deleted."""
     restored: int = 0
@@ -54,18 +57,75 @@ class Run(msgspec.Struct, frozen=True):
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
+    errors: tuple[str, ...] = ()
+    is_blocked: bool = False
+    """The system refused: a full disk, a missing permission."""
+    notes: tuple[str, ...] = ()
+    """What an operator should know, and need not act upon."""
+
+    @property
+    def has_all_windows(self) -> bool:
+        """Return True if every planned window was read to its end."""
+        return not self.errors and self.windows == self.planned
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True if all that was planned is in, and all of it could be read."""
+        return self.has_all_windows and not self.unreadable
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return a sentence for each thing that somebody should act upon."""
+        if not self.unreadable:
+            return self.errors
+        reasons = "; ".join(
+            f"{reason} ({count:,})" for reason, count in sorted(self.unreadable.items())
+        )
+        count = sum(self.unreadable.values())
+        sentence = (
+            f"{count:,} new in quarantine, as they could not be read: {reasons}; "
+            "see: callhouse quarantine list"
+        )
+        return (*self.errors, sentence)
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """What a line of the journal has beside the counts of a `LoadResult`."""
+
+    started_at: datetime
+    command: str
+    outcome: str
+    """complete, incomplete or failed."""
     error: str | None = None
     note: str | None = None
 
 
-def write_runs(warehouse: Warehouse, runs: Iterable[Run]) -> None:
-    """Append lines to the journal and flush them to the disk."""
+def write_runs(
+    warehouse: Warehouse,
+    started_at: datetime,
+    command: str,
+    results: Iterable[LoadResult],
+    *,
+    has_failed: bool = False,
+) -> None:
+    """Append a line for each result to the journal, and flush them to the disk.
+
+    ``has_failed`` says that the command ended in an error.
+    """
     warehouse.root.mkdir(parents=True, exist_ok=True)
-    lines = [
+    lines = []
+    for one in results:
+        outcome = "complete" if one.is_complete else "incomplete"
+        line = _Line(
+            started_at,
+            command,
+            "failed" if has_failed else outcome,
+            "; ".join(one.problems) or None,
+            "; ".join(one.notes) or None,
+        )
+        row = _row(one, line) | {"seconds": round(one.seconds, 3)}
         # A date library's own time is one as well, and is not encoded by itself.
-        msgspec.json.encode(run, enc_hook=datetime.isoformat) + b"\n"
-        for run in runs
-    ]
+        lines.append(msgspec.json.encode(row, enc_hook=datetime.isoformat) + b"\n")
     with _locked(warehouse), _opened(warehouse, os.O_RDWR | os.O_APPEND) as journal:
         os.fchmod(journal, 0o600)  # older versions made it as the umask had it
         size = os.fstat(journal).st_size
@@ -78,9 +138,9 @@ def write_runs(warehouse: Warehouse, runs: Iterable[Run]) -> None:
 def read_runs(warehouse: Warehouse) -> pa.Table:
     """Return the journal as a table of `SCHEMA`, without lines that cannot be read."""
     rows = [
-        {"run_no": number, **msgspec.structs.asdict(run)}
+        {"run_no": number, **row}
         for number, line in enumerate(_lines(warehouse), start=1)
-        if (run := _run(line)) is not None
+        if (row := _read(line)) is not None
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
@@ -92,7 +152,7 @@ def mend_journal(warehouse: Warehouse) -> str:
     """
     with _locked(warehouse):
         lines = _lines(warehouse)
-        bad = [line for line in lines if line.strip() and _run(line) is None]
+        bad = [line for line in lines if line.strip() and _read(line) is None]
         if not bad:
             return ""
         journal = warehouse.journal
@@ -102,7 +162,7 @@ def mend_journal(warehouse: Warehouse) -> str:
         with private():
             with aside.open("ab") as file:
                 file.writelines(line + b"\n" for line in bad)
-            left = (b"" if _run(line) is None else line for line in lines)
+            left = (b"" if _read(line) is None else line for line in lines)
             incoming.write_bytes(b"\n".join(left) + b"\n")
         incoming.replace(journal)
     count = len(bad)
@@ -112,7 +172,7 @@ def mend_journal(warehouse: Warehouse) -> str:
 
 def unreadable_lines(warehouse: Warehouse) -> int:
     """Return how many lines of the journal cannot be read."""
-    return sum(bool(line.strip()) and _run(line) is None for line in _lines(warehouse))
+    return sum(bool(line.strip()) and _read(line) is None for line in _lines(warehouse))
 
 
 def _lines(warehouse: Warehouse) -> list[bytes]:
@@ -122,11 +182,19 @@ def _lines(warehouse: Warehouse) -> list[bytes]:
         return os.read(journal, os.fstat(journal).st_size).split(b"\n")
 
 
-def _run(line: bytes) -> Run | None:
+def _read(line: bytes) -> dict[str, Any] | None:
+    """Return what a line says; None if it cannot be read."""
     try:
-        return msgspec.json.decode(line, type=Run)
+        result = msgspec.json.decode(line, type=LoadResult)
+        return _row(result, msgspec.json.decode(line, type=_Line))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _row(result: LoadResult, line: _Line) -> dict[str, Any]:
+    """Return a line's columns, without its number."""
+    found = {**msgspec.structs.asdict(line), **msgspec.structs.asdict(result)}
+    return {name: found[name] for name in SCHEMA.names if name in found}
 
 
 def _locked(warehouse: Warehouse) -> AbstractContextManager[None]:

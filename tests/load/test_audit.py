@@ -15,12 +15,13 @@ from conftest import FEW, TABLES, stamp
 from pipelines.config.loader import read_config
 from pipelines.config.model import Config
 from pipelines.load.audit import differences, due
-from pipelines.load.loader import load
-from pipelines.load.result import Outcome
+from pipelines.load.loader import ask, clock_from, load
+from pipelines.load.work_plan import WorkPlan
 from pipelines.planning.planner import AUDIT, PastRead
 from pipelines.planning.windows import DAY, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import streams_of
+from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.ledger import StoredWindow
 
 NOW = read_time("2026-11-17T03:00:00Z")
@@ -52,7 +53,9 @@ def a_call_of(sandbox: Sandbox, vendor: str, day: datetime) -> str:
     return str(min(call["vendor_call_id"] for call in calls))
 
 
-def night(sandbox: Sandbox, config: Config, now: datetime, *, audit: bool) -> Outcome:
+def night(
+    sandbox: Sandbox, config: Config, now: datetime, *, audit: bool
+) -> LoadResult:
     control(sandbox, "clock", now=stamp(now))
     (vendor,) = config.vendors
     return load(vendor, config, now, lambda *_: None, audit=audit)
@@ -102,7 +105,31 @@ def test_a_call_listed_after_its_lookback_is_found_within_a_week(
         counted = file.execute(
             "select count(*) from raw.load_windows where state = 'counted'"
         ).fetchall()
+        alone = file.execute(
+            "select _dlt_load_id from raw.load_windows group by all "
+            "having bool_and(state = 'counted')"
+        ).fetchall()
     assert counted[0][0] > 0
+    assert alone == [], "counts are stored with the run's other windows"
+
+
+def test_counts_are_stored_and_acted_upon_when_nothing_else_is_due(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    now = NOW + 90 * DAY
+    control(sandbox, "clock", now=stamp(now))
+    day = now.replace(hour=0) - 8 * DAY
+    late = a_call_of(sandbox, "whippy", day)
+    control(sandbox, "late", vendor="whippy", ids=[late], days=9)
+    config = configured(sandbox, "whippy", tmp_path)
+    (vendor,) = config.vendors
+    assert night(sandbox, config, now, audit=True).is_complete
+    now += 7 * DAY
+    control(sandbox, "clock", now=stamp(now))
+    arguments = vendor, config.warehouse, WorkPlan(()), clock_from(now)
+    result = ask(*arguments, lambda *_: None, audit=True)
+    assert (result.planned, result.is_complete) == (1, True), result.errors
+    assert stored(tmp_path, "whippy", late) == 1
 
 
 @pytest.mark.parametrize("vendor", FEW)

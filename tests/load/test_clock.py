@@ -20,11 +20,11 @@ from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.load.loader import load
-from pipelines.load.result import Outcome
 from pipelines.planning.reasons import CLOCK
 from pipelines.planning.windows import DAY, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import streams_of
+from pipelines.warehouse.journal import LoadResult
 
 NOW = read_time("2026-11-17T03:00:00Z")
 MINUTE = timedelta(minutes=1)
@@ -52,7 +52,7 @@ def configured(sandbox: Sandbox, vendor: str, folder: Path, **more: str) -> Conf
     return replace(config, vendors=tuple(v for v in config.vendors if v.name == vendor))
 
 
-def night(config: Config, now: datetime) -> Outcome:
+def night(config: Config, now: datetime) -> LoadResult:
     (vendor,) = config.vendors
     return load(vendor, config, now, lambda *_: None, audit=False)
 

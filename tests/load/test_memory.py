@@ -87,7 +87,7 @@ import os
 import signal
 from pipelines.load import loader
 
-store, packages = loader._store, []
+store, packages = loader.store, []
 
 def killed(*given):
     packages.append(given)
@@ -95,7 +95,7 @@ def killed(*given):
         os.kill(os.getpid(), signal.SIGKILL)
     store(*given)
 
-loader._store = killed
+loader.store = killed
 """
 
 

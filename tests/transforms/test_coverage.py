@@ -21,7 +21,7 @@ from pipelines.config.model import Account, Config, Vendor
 from pipelines.planning.windows import DAY, covers, read_time
 from pipelines.sources import settings_of
 from pipelines.warehouse import paths
-from pipelines.warehouse.journal import Run, write_runs
+from pipelines.warehouse.journal import LoadResult, write_runs
 
 NOW = datetime(2026, 4, 1, 10, tzinfo=UTC)
 TODAY = "04-01 09:55"
@@ -491,8 +491,8 @@ def test_a_build_that_failed_since_is_told(tmp_path: Path) -> None:
     last.build()
     assert json.loads(last.status("--json").stdout)["build_error"] is None
     night = datetime(2026, 4, 2, 3, tzinfo=UTC)
-    failed = Run(night, "build", "", "failed", error="CheckFailed: 2 rows")
-    write_runs(last.config.warehouse, [failed])
+    failed = LoadResult("", errors=("CheckFailed: 2 rows",))
+    write_runs(last.config.warehouse, night, "build", [failed], has_failed=True)
     shown = last.status("--now", stamp(NOW + DAY))
     assert "The last build failed CheckFailed: 2 rows" in shown.stdout
     assert shown.returncode == 0, "no window is open"

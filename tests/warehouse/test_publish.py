@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from pipelines.cli.app import app
 from pipelines.commands import run as night
 from pipelines.planning.windows import read_time
-from pipelines.warehouse.journal import Run, read_runs, write_runs
+from pipelines.warehouse.journal import LoadResult, read_runs, write_runs
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import PublishError, publish
 from pipelines.warehouse.published import rows_of_sql
@@ -222,8 +222,7 @@ def test_a_run_is_in_the_journal_whatever_kind_of_time_it_began_at(
     tmp_path: Path,
 ) -> None:
     began = read_time("2026-11-17T03:00:00Z")
-    write_runs(
-        Warehouse(tmp_path), [Run(began, "build", "", "failed", error="a check failed")]
-    )
+    failed = LoadResult("", errors=("a check failed",))
+    write_runs(Warehouse(tmp_path), began, "build", [failed], has_failed=True)
     (row,) = read_runs(Warehouse(tmp_path)).to_pylist()
     assert (row["started_at"], row["error"]) == (began, "a check failed")
