@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import Answer, ScriptedVendor, scripted_vendor
+from vendor_server import Answer, VendorServer, vendor_server
 
 from pipelines.planning.windows import read_time
 
@@ -55,8 +55,8 @@ def at(call: dict[str, Any]) -> datetime:
 
 
 @pytest.fixture
-def vendor() -> Iterator[ScriptedVendor]:
-    with scripted_vendor() as scripted:
+def vendor() -> Iterator[VendorServer]:
+    with vendor_server() as scripted:
         scripted.always = answer
         yield scripted
 
@@ -103,7 +103,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_a_vendor_of_the_guide_is_loaded_and_told_of_everywhere(
-    checkout: Path, vendor: ScriptedVendor
+    checkout: Path, vendor: VendorServer
 ) -> None:
     callhouse(checkout, vendor.url, "run", "--now", NOW, "--vendor", "acme")
     (found,) = query(
@@ -135,7 +135,7 @@ def sum_of_prices() -> Decimal:
 
 
 def test_a_part_that_a_source_lacks_is_named_in_a_sentence(
-    checkout: Path, vendor: ScriptedVendor
+    checkout: Path, vendor: VendorServer
 ) -> None:
     source = checkout / "pipelines/sources/acme.py"
     source.write_text(source.read_text().replace("def connect(", "def connected("))

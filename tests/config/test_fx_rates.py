@@ -7,9 +7,9 @@ from pathlib import Path
 from string import ascii_uppercase
 
 import pytest
-from conftest import ScriptedVendor
 from rated import Rated, whippy_call
 from typer.testing import CliRunner
+from vendor_server import VendorServer
 
 from pipelines.cli.app import app
 from pipelines.config.fx_rates import FX_RATES, FxRate, rates_of, read_fx_rates
@@ -315,7 +315,7 @@ def test_status_says_which_currencies_have_no_rate(
 
 
 def test_a_wrong_rate_ends_a_run_before_it_loads_and_no_command_that_reads(
-    tmp_path: Path, scripted: ScriptedVendor, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scripted: VendorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = Rated(tmp_path, cards=(card(),))
     house.load("whippy", [whippy_call("a", DAY)])

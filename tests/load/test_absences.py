@@ -9,7 +9,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import LAG, VENDORS, House, differences, open_house, stamp
+from conftest import LAG, VENDORS, House, differences, open_house
+from sandbox_control import stamp
 
 from pipelines.planning.windows import DAY, read_time
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from conftest import VENDORS, House, differences, open_house, stamp
+from conftest import VENDORS, House, differences, open_house
+from sandbox_control import asked_of, stamp
 
 from pipelines.commands.pace import duration, pace
 from pipelines.config.model import Account
@@ -61,13 +61,10 @@ def order(*arguments: str, since: str = FROM, now: str = stamp(NOW)) -> list[str
 
 def asked(house: House, vendor: str) -> int:
     """Return the requests that a vendor has got for its lists."""
-    seen = requests.get(f"{house.sandbox.url}/_sandbox/requests", timeout=10).json()
     twin = house.environment["CALLHOUSE__SOURCES__TWIN__PATH"]
     place = {"twin": twin, "zoom": "/contact_center/voice_calls"}[vendor]
     return sum(
-        sum(statuses.values())
-        for path, statuses in seen["paths"].items()
-        if path.endswith(place)
+        count for path, count in asked_of(house.sandbox).items() if path.endswith(place)
     )
 
 

@@ -16,7 +16,8 @@ from random import Random
 import duckdb
 import pytest
 from clients import client
-from conftest import House, exact, open_house, stamp
+from conftest import House, exact, open_house
+from sandbox_control import stamp
 
 from pipelines.planning.windows import DAY, read_time
 from pipelines.warehouse.paths import Warehouse

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import duckdb
 import msgspec
 import pytest
-from conftest import CALLHOUSE, House, open_house, stamp
+from conftest import CALLHOUSE, House, open_house
+from sandbox_control import stamp
 
 from pipelines.cli.calendar_strip import strips
 from pipelines.commands.run import build_and_publish

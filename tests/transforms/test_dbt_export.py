@@ -14,9 +14,10 @@ import duckdb
 import jinja2
 import pyarrow as pa
 import pytest
-from conftest import House, open_house, stamp
+from conftest import House, open_house
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sandbox_control import stamp
 
 from pipelines.commands.run import MODELS
 from pipelines.planning.windows import DAY, read_time

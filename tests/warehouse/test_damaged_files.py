@@ -20,7 +20,8 @@ from typing import Any
 import duckdb
 import pytest
 from click.testing import Result
-from conftest import House, open_house, stamp
+from conftest import House, open_house
+from sandbox_control import stamp
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app

@@ -15,7 +15,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import VENDORS, House, differences, open_house, stamp
+from conftest import VENDORS, House, differences, open_house
+from sandbox_control import stamp
 
 from pipelines.planning.windows import DAY, read_time
 from pipelines.warehouse.migration import LAYOUT, migrate
