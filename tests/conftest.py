@@ -1,21 +1,27 @@
 """What several test modules share: fixtures, and warehouses fed by the sandbox."""
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 import pytest
 from hypothesis import settings
+from patience import PATIENCE
 from sandbox_control import control, post, stamp, truth, undo
+from typer.testing import CliRunner
 from vendor_server import VendorServer, vendor_server
 
+from pipelines.cli.app import app
 from pipelines.planning.windows import read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 
@@ -110,23 +116,25 @@ class House:
 
     def start(self, *arguments: str, **changed: str) -> subprocess.Popen[str]:
         """Start a command, with ``changed`` variables; an empty one is left out."""
-        environment = {
-            name: value
-            for name, value in {**self.environment, **changed}.items()
-            if value
-        }
         return subprocess.Popen(
             [CALLHOUSE, *arguments],
             cwd=self.folder,
-            env=environment,
+            env=filled({**self.environment, **changed}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     def run(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in this process, which has imported all it needs."""
+        return callhouse(self.folder, {**self.environment, **changed}, *arguments)
+
+    def run_apart(
+        self, *arguments: str, **changed: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in a process of its own: all that it and its children print."""
         process = self.start(*arguments, **changed)
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=PATIENCE)
         return subprocess.CompletedProcess(
             process.args, process.returncode, output, errors
         )
@@ -139,7 +147,7 @@ class House:
             env={**self.environment, "RUNTIME__DLTHUB_TELEMETRY": "false"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -167,6 +175,33 @@ class House:
         with duckdb.connect(str(self.published), read_only=True) as connection:
             connection.execute("set TimeZone = 'UTC'")
             return connection.execute(sql).fetchall()
+
+
+def copy_of(house: House, folder: Path) -> House:
+    """Copy a warehouse to another folder; it goes on with the same sandbox."""
+    shutil.copytree(house.folder / "warehouse", folder / "warehouse", symlinks=True)
+    return replace(house, folder=folder, environment={**house.environment})
+
+
+def callhouse(
+    folder: Path, environment: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder and with this environment alone."""
+    alone = patch.dict(os.environ, filled(environment), clear=True)
+    umask = os.umask(0o022)  # some commands narrow it
+    try:
+        with chdir(folder), alone:
+            done = CliRunner().invoke(app, arguments, prog_name="callhouse")
+    finally:
+        os.umask(umask)
+    return subprocess.CompletedProcess(
+        arguments, done.exit_code, done.stdout, done.stderr
+    )
+
+
+def filled(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what is empty."""
+    return {name: value for name, value in environment.items() if value}
 
 
 @contextmanager

@@ -6,11 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import requests
+from patience import PATIENCE
 
 from pipelines.sandbox.process import Sandbox
-
-PATIENCE = 300
-"""Seconds that a busy machine may take for an answer."""
 
 
 def stamp(moment: datetime) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from patience import PATIENCE
 from vendor_server import Answer, VendorServer, vendor_server
 
 from pipelines.planning.windows import read_time
@@ -76,7 +77,7 @@ def callhouse(folder: Path, url: str, *command: str) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

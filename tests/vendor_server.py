@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+from patience import PATIENCE
 
-LONGEST = 300.0
-"""Seconds that `dripping` goes on at most: a client that hangs ends then."""
 outlasted: list[bytes] = []
 """What was dripped to a client that listened to the end."""
 
@@ -84,7 +83,7 @@ def dripping(part: bytes, first: bytes = b"") -> Iterator[bytes]:
     """Give a few bytes again and again, slowly, until nobody listens any more."""
     yield first
     began = time.monotonic()
-    while time.monotonic() - began < LONGEST:
+    while time.monotonic() - began < PATIENCE:
         time.sleep(0.02)
         yield part
     outlasted.append(part)

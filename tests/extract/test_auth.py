@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from patience import PATIENCE
 from vendor_server import Answer, VendorServer
 
 from pipelines.extract import client as http
@@ -125,7 +126,7 @@ def test_threads_that_are_refused_together_sign_in_once(
 ) -> None:
     """A token that was renewed meanwhile is not the one that was refused."""
     issued: list[str] = []
-    together = threading.Barrier(threads, timeout=30)
+    together = threading.Barrier(threads, timeout=PATIENCE)
 
     def issue() -> tuple[str, float]:
         issued.append(f"t{len(issued) + 1}")

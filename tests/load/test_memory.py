@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import duckdb
 import pytest
 from conftest import CALLHOUSE
+from patience import PATIENCE
 from vendor_server import Answer, VendorServer, vendor_server
 
 from pipelines.planning.windows import DAY, read_time
@@ -174,7 +175,7 @@ def load(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -215,7 +216,7 @@ def test_512_mib_are_enough_for_a_first_run(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -17,6 +17,7 @@ import pytest
 from conftest import House, open_house
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE
 from sandbox_control import stamp
 
 from pipelines.commands.run import MODELS
@@ -104,7 +105,7 @@ def built(house: House) -> Built:
             env={"PATH": "/usr/bin:/bin", "HOME": str(house.folder), **proxies},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE,
             check=False,
         )
         proxy.setblocking(False)  # noqa: FBT003 - its only parameter

@@ -45,8 +45,8 @@ def test_a_date_parameter_that_twin_ignores_stops_the_account(sandbox: Sandbox) 
 
 
 def test_a_twin_token_that_ends_in_mid_run_is_taken_again(world: Sandbox) -> None:
-    control(world, "token_life", vendor="twin", seconds=0.2)
-    slow = {"vendor": "twin", "kind": "slow", "seconds": 0.3, "after": 1}
+    control(world, "token_life", vendor="twin", seconds=2)
+    slow = {"vendor": "twin", "kind": "slow", "seconds": 3, "after": 1}
     control(world, "faults", **slow)
     reading = read(dict(world.environment), "twin", days("twin", *MONDAY))
     assert reading.states == {"complete"}

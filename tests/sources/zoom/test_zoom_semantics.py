@@ -34,10 +34,10 @@ from pipelines.sandbox.process import Sandbox
 def test_a_zoom_token_that_ends_in_mid_run_is_renewed_and_nothing_is_lost(
     world: Sandbox,
 ) -> None:
-    """The vendor says 3,600 seconds and then keeps a token for a fifth of one."""
-    control(world, "token_life", vendor="zoom", seconds=0.2)
+    """The vendor says 3,600 seconds and then keeps a token for two."""
+    control(world, "token_life", vendor="zoom", seconds=2)
     for after in (1, 4):
-        slow = {"vendor": "zoom", "kind": "slow", "seconds": 0.3, "after": after}
+        slow = {"vendor": "zoom", "kind": "slow", "seconds": 3, "after": after}
         control(world, "faults", **slow)
     before = asked_of(world)["/zoom/oauth/token"]
     ends = ("2026-11-10", "2026-11-17")
