@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 import pytest
 from conftest import FEW
-from rated import Rated, whippy_call
+from raw_files import RawFiles, whippy_call
 from sandbox_control import control, stamp
 from vendor_server import Answer, VendorServer, vendor_server
 
@@ -174,7 +174,7 @@ HISTORY = (60, 90, None, 120, None)
 def test_the_last_load_decides_whatever_its_clock_said(
     tmp_path: Path, pace: timedelta
 ) -> None:
-    house = Rated(tmp_path, pace=pace)
+    house = RawFiles(tmp_path, pace=pace)
     began = house.now - 9 * DAY
     for seconds in HISTORY:
         account, name, at, payload = whippy_call("one", began, seconds)
