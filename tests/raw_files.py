@@ -14,6 +14,7 @@ from pipelines.commands.run import build_and_publish
 from pipelines.config.fx_rates import FxRate
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
+from pipelines.planning.windows import DAY
 from pipelines.warehouse.paths import Warehouse
 from transforms.runner.build import BuildResult
 
@@ -51,7 +52,7 @@ class RawFiles:
     pace: timedelta = timedelta(minutes=1)
     """How far the clock goes on, or back, from load to load."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """Those of a vendor's accounts; a vendor that is not in it has none."""
+    """Those of a vendor's accounts, where they are not the defaults."""
 
     def load(self, vendor: str, records: Sequence[Record], table: str = "") -> None:
         """Write records as one load, later than all before."""
@@ -84,13 +85,12 @@ class RawFiles:
 
     @property
     def config(self) -> Config:
+        def account(vendor: str, alias: str) -> Account:
+            own = [self.settings[vendor]] if vendor in self.settings else []
+            return Account(vendor, alias, *own)
+
         vendors = tuple(
-            Vendor(
-                name,
-                tuple(Account(name, one, self.settings.get(name)) for one in aliases),
-                None,
-                timedelta(days=7),
-            )
+            Vendor(name, tuple(account(name, one) for one in aliases), None, 7 * DAY)
             for name, aliases in self.accounts.items()
         )
         return Config(
