@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from patience import PATIENCE
+
 CLIENT = """
 import sys
 import duckdb
@@ -42,11 +44,11 @@ class Client:
 
     def close(self) -> None:
         """Close the connection as a program does that ends."""
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=PATIENCE)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=PATIENCE)
 
 
 @contextmanager

@@ -1,22 +1,27 @@
-"""What several test modules share: a scripted vendor and the sandbox."""
+"""What several test modules share: fixtures, and warehouses fed by the sandbox."""
 
+import os
+import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 import pytest
-import requests
 from hypothesis import settings
+from patience import PATIENCE
+from sandbox_control import control, post, stamp, truth, undo
+from typer.testing import CliRunner
+from vendor_server import VendorServer, vendor_server
 
+from pipelines.cli.app import app
 from pipelines.planning.windows import read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 
@@ -26,7 +31,7 @@ settings.load_profile("untimed")
 
 LONGEST = [
     *("absences", "dbt_export", "verify", "backfill", "refusals", "old_warehouses"),
-    *("run", "quarantine", "memory", "deletion_histories", "pending", "semantics"),
+    *("run", "quarantine", "memory", "deletion_histories", "pending"),
     *("interleavings", "audit", "zoom_engagements", "kills", "opening", "clock"),
     *(
         "explain",
@@ -65,6 +70,7 @@ TABLES = {
 }
 """Where a vendor's calls lie in its raw file."""
 LAG = timedelta(minutes=5)
+TUESDAY = read_time("2026-11-17T03:00:00Z")
 Row = dict[str, Any]
 
 
@@ -73,68 +79,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
-@dataclass
-class Answer:
-    """One scripted answer."""
-
-    body: bytes = b"{}"
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    cut: int = 0
-    """How many promised bytes never come."""
+@pytest.fixture
+def scripted() -> Iterator[VendorServer]:
+    with vendor_server() as vendor:
+        yield vendor
 
 
-@dataclass
-class ScriptedVendor:
-    """A vendor on loopback that gives its answers in turn, and keeps what it got."""
-
-    url: str
-    answers: list[Answer]
-    got: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
-    always: Callable[[str, bytes], Answer] | None = None
-    """From path and body to the answer, instead of answers in turn."""
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Give the sandbox as it is; a test that changes it asks for ``world``."""
+    with running_sandbox(TUESDAY, volume=130) as running:
+        yield running
 
 
 @pytest.fixture
-def scripted() -> Iterator[ScriptedVendor]:
-    with scripted_vendor() as vendor:
-        yield vendor
-
-
-@contextmanager
-def scripted_vendor() -> Iterator[ScriptedVendor]:
-    vendor = ScriptedVendor("", [])
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            headers = {key.lower(): value for key, value in self.headers.items()}
-            got = (self.command, self.path, headers, self.rfile.read(length))
-            vendor.got.append(got)
-            always = vendor.always
-            answer = always(self.path, got[3]) if always else vendor.answers.pop(0)
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body) + answer.cut))
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-        do_GET = do_POST = answer  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    vendor.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield vendor
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def world(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """Give the sandbox, and leave its clock, its faults and its tokens as they were."""
+    yield sandbox
+    undo(sandbox, "faults")
+    control(sandbox, "clock", now=stamp(TUESDAY))
+    for vendor in ("zoom", "twin", "evovoice"):
+        control(sandbox, "token_life", vendor=vendor, seconds=3600)
 
 
 @dataclass(frozen=True)
@@ -151,23 +116,25 @@ class House:
 
     def start(self, *arguments: str, **changed: str) -> subprocess.Popen[str]:
         """Start a command, with ``changed`` variables; an empty one is left out."""
-        environment = {
-            name: value
-            for name, value in {**self.environment, **changed}.items()
-            if value
-        }
         return subprocess.Popen(
             [CALLHOUSE, *arguments],
             cwd=self.folder,
-            env=environment,
+            env=filled({**self.environment, **changed}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     def run(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in this process, which has imported all it needs."""
+        return callhouse(self.folder, {**self.environment, **changed}, *arguments)
+
+    def run_apart(
+        self, *arguments: str, **changed: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in a process of its own: all that it and its children print."""
         process = self.start(*arguments, **changed)
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=PATIENCE)
         return subprocess.CompletedProcess(
             process.args, process.returncode, output, errors
         )
@@ -180,7 +147,7 @@ class House:
             env={**self.environment, "RUNTIME__DLTHUB_TELEMETRY": "false"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -190,29 +157,19 @@ class House:
         return self.run("run", "--now", stamp(now), *arguments)
 
     def post(self, path: str, body: dict[str, object]) -> None:
-        answer = requests.post(
-            f"{self.sandbox.url}/_sandbox/{path}", json=body, timeout=10
-        )
-        answer.raise_for_status()
+        post(self.sandbox, path, body)
 
     def disarm(self) -> None:
         """Take back every fault."""
-        requests.delete(f"{self.sandbox.url}/_sandbox/faults", timeout=10)
+        undo(self.sandbox, "faults")
 
     def undo(self) -> None:
         """Undo every change of calls and vendors."""
-        requests.delete(f"{self.sandbox.url}/_sandbox/changes", timeout=10)
+        undo(self.sandbox, "changes")
 
     def truth(self, vendor: str, since: datetime, until: datetime) -> list[Row]:
         """Return every call that the vendor would report now."""
-        answer = requests.get(
-            f"{self.sandbox.url}/_sandbox/truth",
-            params={"vendor": vendor, "since": stamp(since), "until": stamp(until)},
-            timeout=60,
-        )
-        answer.raise_for_status()
-        calls: list[Row] = answer.json()
-        return calls
+        return truth(self.sandbox, vendor, since, until)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.published), read_only=True) as connection:
@@ -220,8 +177,31 @@ class House:
             return connection.execute(sql).fetchall()
 
 
-def stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def copy_of(house: House, folder: Path) -> House:
+    """Copy a warehouse to another folder; it goes on with the same sandbox."""
+    shutil.copytree(house.folder / "warehouse", folder / "warehouse", symlinks=True)
+    return replace(house, folder=folder, environment={**house.environment})
+
+
+def callhouse(
+    folder: Path, environment: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder and with this environment alone."""
+    alone = patch.dict(os.environ, filled(environment), clear=True)
+    umask = os.umask(0o022)  # some commands narrow it
+    try:
+        with chdir(folder), alone:
+            done = CliRunner().invoke(app, arguments, prog_name="callhouse")
+    finally:
+        os.umask(umask)
+    return subprocess.CompletedProcess(
+        arguments, done.exit_code, done.stdout, done.stderr
+    )
+
+
+def filled(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what is empty."""
+    return {name: value for name, value in environment.items() if value}
 
 
 @contextmanager

@@ -1,21 +1,16 @@
 """A vendor that sends exactly these records, and their real way to the facts."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import duckdb
 import msgspec
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from reading import private_key
+from vendor_server import by_path, vendor_server
 
 from pipelines.commands.run import build_and_publish
 from pipelines.config.model import Account, Config, Vendor
@@ -49,19 +44,6 @@ class Wire:
     settings: Mapping[str, Json]
     others: Mapping[str, Json] = field(default_factory=dict)
     """Answers to whatever else it is asked, by path."""
-
-
-@cache
-def _private_key() -> str:
-    return (
-        rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        .private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        .decode()
-    )
 
 
 PRICES = {
@@ -153,35 +135,6 @@ def example(vendor: str, name: str) -> Json:
     return json.loads((FOLDER / vendor / f"{name}.json").read_text("utf-8"))
 
 
-@contextmanager
-def serving(answers: Mapping[str, bytes]) -> Iterator[str]:
-    """Answer each path with its bytes, whatever the rest of the question is."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            body = answers.get(urlsplit(self.path).path)
-            self.send_response(404 if body is None else 200)
-            self.send_header("Content-Length", str(len(body or b"")))
-            self.end_headers()
-            self.wfile.write(body or b"")
-
-        do_GET = do_POST = answer  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def page(vendor: str, records: Sequence[bytes], wire: Wire | None = None) -> bytes:
     """Return the answer that has these records, byte for byte."""
     wire = wire or WIRES[vendor]
@@ -202,7 +155,7 @@ def settings(vendor: str, url: str, others: Mapping[str, Json]) -> SourceSetting
     if vendor == "twin":
         given["login_url"] = f"{url}/login"
     if vendor == "voximplant":
-        given["private_key"] = _private_key()
+        given["private_key"] = private_key()
     if vendor == "evovoice":
         owners = [path.rpartition("/")[2] for path in others]
         given["account_ids"] = ",".join([OWNER, *owners])
@@ -235,8 +188,9 @@ class Warehouse:
         answers = {path: json.dumps(said).encode() for path, said in given.items()}
         self.loads += 1
         moment = NOW + timedelta(hours=self.loads)
-        with serving({**answers, wire.path: body}) as url:
-            account = Account(vendor, alias, settings(vendor, url, others))
+        with vendor_server() as server:
+            server.always = by_path({**answers, wire.path: body})
+            account = Account(vendor, alias, settings(vendor, server.url, others))
             configured = Vendor(vendor, (account,), None, timedelta(days=7))
             (window,) = day_windows(wire.stream, wire.day, _next(wire.day))
             asked = [(account, window)]

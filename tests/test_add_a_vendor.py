@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import Answer, ScriptedVendor, scripted_vendor
+from patience import PATIENCE
+from vendor_server import Answer, VendorServer, vendor_server
 
 from pipelines.planning.windows import read_time
 
@@ -55,8 +56,8 @@ def at(call: dict[str, Any]) -> datetime:
 
 
 @pytest.fixture
-def vendor() -> Iterator[ScriptedVendor]:
-    with scripted_vendor() as scripted:
+def vendor() -> Iterator[VendorServer]:
+    with vendor_server() as scripted:
         scripted.always = answer
         yield scripted
 
@@ -76,7 +77,7 @@ def callhouse(folder: Path, url: str, *command: str) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -103,7 +104,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_a_vendor_of_the_guide_is_loaded_and_told_of_everywhere(
-    checkout: Path, vendor: ScriptedVendor
+    checkout: Path, vendor: VendorServer
 ) -> None:
     callhouse(checkout, vendor.url, "run", "--now", NOW, "--vendor", "acme")
     (found,) = query(
@@ -135,7 +136,7 @@ def sum_of_prices() -> Decimal:
 
 
 def test_a_part_that_a_source_lacks_is_named_in_a_sentence(
-    checkout: Path, vendor: ScriptedVendor
+    checkout: Path, vendor: VendorServer
 ) -> None:
     source = checkout / "pipelines/sources/acme.py"
     source.write_text(source.read_text().replace("def connect(", "def connected("))

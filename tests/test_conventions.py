@@ -28,7 +28,7 @@ PRIVATE = re.compile(
 )
 PRIVATE_IN_CLEAN = re.compile(
     r"\b(?:told|said|held|tonight|agenda|nights?(?<!every night)|foresight|pile"
-    r"|carded|HeldWindow|held_windows|rows_held|Refusal|Allowance|SpentError)\b"
+    r"|carded|StoredWindow|stored_windows|rows_stored|ApiError|Allowance|SpentError)\b"
 )
 """Words that are gone from `CLEAN` altogether."""
 CLEAN = ["pipelines/cli", "pipelines/commands", "pipelines/extract", "README.md"]

@@ -1,5 +1,6 @@
 """The sandbox's own endpoints below /_sandbox: clock, truth, faults, requests seen."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ class Sandbox:
     answers: dict[str, Answer]
     truths: dict[str, TruthOf]
     faults: list[Fault] = field(default_factory=list)
+    disarmed: threading.Condition = field(default_factory=threading.Condition)
+    """Notified when the faults are taken back: what is slow by one of them goes on."""
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     answered: dict[tuple[str, str], dict[Question, Response]] = field(
         default_factory=dict
@@ -126,6 +129,8 @@ def _arm(sandbox: Sandbox, request: Request) -> Response:
 
 def _disarm(sandbox: Sandbox, _: Request) -> Response:
     sandbox.faults.clear()
+    with sandbox.disarmed:
+        sandbox.disarmed.notify_all()
     return reply({"armed": 0})
 
 

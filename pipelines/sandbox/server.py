@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 from dataclasses import replace
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,7 +36,8 @@ def respond(sandbox: Sandbox, lock: threading.Lock, request: Request) -> Respons
             return _dated(sandbox.world, "", nobody)
         fault = faults.take(sandbox.faults, vendor, request)
     if fault is not None and fault.kind == "slow":
-        time.sleep(fault.seconds)
+        with sandbox.disarmed:
+            sandbox.disarmed.wait(fault.seconds)
     with lock:
         response = _ask(sandbox, vendor, request, fault)
         sandbox.requests[vendor, request.path, response.status] += 1

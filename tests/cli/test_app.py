@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import CALLHOUSE
+from patience import PATIENCE
 from typer.testing import CliRunner
 
 from pipelines.cli import tables
@@ -48,7 +49,7 @@ def call(folder: Path, *words: str, **changed: str) -> subprocess.CompletedProce
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder), **changed},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -290,7 +291,7 @@ def test_make_says_that_it_is_the_network(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **away},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode != 0

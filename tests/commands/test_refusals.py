@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import FEW, VENDORS, House, open_house
+from patience import PATIENCE
 
 from pipelines.extract.client import ATTEMPTS
 from pipelines.planning.windows import read_time
@@ -185,7 +186,9 @@ def test_a_page_token_that_ends_is_absorbed(
 def test_a_second_run_says_who_is_running_and_leaves(
     house: House, nights: Iterator[datetime]
 ) -> None:
-    house.post("faults", {"vendor": "zoom", "kind": "slow", "seconds": 5, "times": 1})
+    house.post(
+        "faults", {"vendor": "zoom", "kind": "slow", "seconds": PATIENCE, "times": 1}
+    )
     now = next(nights).strftime("%Y-%m-%dT%H:%M:%SZ")
     house.post("clock", {"now": now})
     first = house.start("run", "--now", now)
@@ -193,7 +196,8 @@ def test_a_second_run_says_who_is_running_and_leaves(
     for _ in range(2):  # where it works, and then how far it is
         next(first.stderr)
     second = house.run("run", "--now", now)
-    _, said = first.communicate()
+    house.disarm()
+    _, said = first.communicate(timeout=PATIENCE)
     assert second.returncode == 2
     assert f"a run is already going on (process {first.pid}" in second.stderr
     assert first.returncode == 0, said
@@ -236,7 +240,7 @@ def test_no_secret_and_no_number_is_in_what_a_failing_run_says(
         fault = {"vendor": vendor, "kind": "error200", "times": ATTEMPTS}
         house.post("faults", fault)
     now = next(nights).strftime("%Y-%m-%dT%H:%M:%SZ")
-    night = house.run("run", "--now", now, RUNTIME__LOG_LEVEL="DEBUG")
+    night = house.run_apart("run", "--now", now, RUNTIME__LOG_LEVEL="DEBUG")
     assert night.returncode == 1
     secrets = [
         value

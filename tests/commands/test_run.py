@@ -10,7 +10,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import VENDORS, House, differences, open_house, stamp
+from conftest import VENDORS, House, differences, open_house
+from sandbox_control import stamp
 
 from pipelines.planning.windows import read_time
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from string import ascii_uppercase
 
 import pytest
-from conftest import ScriptedVendor
-from rated import Rated, whippy_call
+from raw_files import RawFiles, whippy_call
 from typer.testing import CliRunner
+from vendor_server import VendorServer
 
 from pipelines.cli.app import app
 from pipelines.config.fx_rates import FX_RATES, FxRate, rates_of, read_fx_rates
@@ -210,7 +210,7 @@ WAYS: list[tuple[list[tuple[int, str, str, str]], str | None]] = [
 def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Decimal | None]:
     """Give the rate of each way's call; each way has its own two currencies."""
     aliases = [f"way{number}" for number in range(len(WAYS))]
-    house = Rated(tmp_path_factory.mktemp("ways"), accounts={"whippy": aliases})
+    house = RawFiles(tmp_path_factory.mktemp("ways"), accounts={"whippy": aliases})
     for alias, letter, (rates, _) in zip(aliases, ascii_uppercase, WAYS, strict=False):
         own = {"CUR": f"CU{letter}", "VIA": f"VI{letter}"}
         house.rates += tuple(
@@ -235,7 +235,7 @@ def test_a_call_has_the_last_rate_of_its_week(
 def test_a_converted_cost_is_exact_and_rounded_half_up(tmp_path: Path) -> None:
     # 0.123457 * 1.0865 = 0.1341360305; 0.000001 * 0.5 = 0.0000005
     small = replace(card("GBP", Decimal("0.000001")), account="second")
-    house = Rated(
+    house = RawFiles(
         tmp_path,
         accounts={"whippy": ("main", "second")},
         cards=(card(), small),
@@ -250,7 +250,7 @@ def test_a_converted_cost_is_exact_and_rounded_half_up(tmp_path: Path) -> None:
 
 def test_rates_of_a_billion_and_of_nearly_nothing_fit(tmp_path: Path) -> None:
     big, small = "999999999.9999999999", "0.0000000001"
-    house = Rated(
+    house = RawFiles(
         tmp_path,
         cards=(card("AAA"),),
         rates=tuple(
@@ -275,7 +275,7 @@ def test_rates_of_a_billion_and_of_nearly_nothing_fit(tmp_path: Path) -> None:
 def test_new_rates_compute_again_the_calls_whose_rate_they_change(
     tmp_path: Path,
 ) -> None:
-    house = Rated(tmp_path, cards=(card(),))
+    house = RawFiles(tmp_path, cards=(card(),))
     days = [DAY + timedelta(days=number) for number in range(12)]
     house.load("whippy", [whippy_call(f"{at:%d}", at) for at in days])
     house.build()
@@ -302,7 +302,7 @@ def test_new_rates_compute_again_the_calls_whose_rate_they_change(
 def test_status_says_which_currencies_have_no_rate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = Rated(tmp_path, cards=(card(),))
+    house = RawFiles(tmp_path, cards=(card(),))
     house.load("whippy", [whippy_call("a", DAY), whippy_call("b", DAY)])
     house.build()
     monkeypatch.setenv("CALLHOUSE__WAREHOUSE", str(tmp_path))
@@ -315,9 +315,9 @@ def test_status_says_which_currencies_have_no_rate(
 
 
 def test_a_wrong_rate_ends_a_run_before_it_loads_and_no_command_that_reads(
-    tmp_path: Path, scripted: ScriptedVendor, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scripted: VendorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = Rated(tmp_path, cards=(card(),))
+    house = RawFiles(tmp_path, cards=(card(),))
     house.load("whippy", [whippy_call("a", DAY)])
     house.build()
     (tmp_path / FX_RATES).write_text(HEADER + "2026-03-04,EUR,USD,none,ours\n")

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import Answer, ScriptedVendor
+from patience import PATIENCE
+from vendor_server import Answer, VendorServer
 
 from pipelines.extract import client as http
 from pipelines.extract.auth import BearerToken
@@ -34,7 +35,7 @@ SIGN_IN = {"zoom": "/oauth/token", "twin": "/login", "evovoice": "/auth/credenti
 
 
 def read(
-    scripted: ScriptedVendor, vendor: str, days: int = 1, **more: object
+    scripted: VendorServer, vendor: str, days: int = 1, **more: object
 ) -> dict[str, list[dict[str, Any]]]:
     """Read some days of a vendor's first stream, and return the rows by table."""
     settings = {
@@ -61,7 +62,7 @@ def read(
     return rows
 
 
-def asked(scripted: ScriptedVendor) -> dict[str, int]:
+def asked(scripted: VendorServer) -> dict[str, int]:
     """Count the requests by path."""
     paths = [urlsplit(path).path for _, path, _, _ in scripted.got]
     return {path: paths.count(path) for path in paths}
@@ -71,7 +72,7 @@ def asked(scripted: ScriptedVendor) -> dict[str, int]:
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_sign_in_that_is_down_has_the_attempts_of_one_request_and_ends_its_account(
-    scripted: ScriptedVendor, vendor: str, concurrency: int, status: int
+    scripted: VendorServer, vendor: str, concurrency: int, status: int
 ) -> None:
     scripted.always = lambda *_: Answer(b"", status, AT_ONCE)
     rows = read(scripted, vendor, days=7, concurrency=concurrency)
@@ -87,7 +88,7 @@ def test_a_sign_in_that_is_down_has_the_attempts_of_one_request_and_ends_its_acc
 
 @pytest.mark.parametrize("vendor", SETTINGS)
 def test_a_sign_in_that_asks_for_more_patience_than_it_gets_is_given_up_at_once(
-    scripted: ScriptedVendor, vendor: str
+    scripted: VendorServer, vendor: str
 ) -> None:
     longer = {"Retry-After": str(http.SIGN_IN_SECONDS + 1)}
     scripted.always = lambda *_: Answer(b"", 429, longer)
@@ -99,7 +100,7 @@ def test_a_sign_in_that_asks_for_more_patience_than_it_gets_is_given_up_at_once(
 @pytest.mark.parametrize("vendor", SETTINGS)
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"<html>", b"\xff\xfe", b'{"a": 1'])
 def test_a_sign_in_that_answers_anything_else_ends_its_account(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
     vendor: str,
     body: bytes,
     monkeypatch: pytest.MonkeyPatch,
@@ -111,7 +112,7 @@ def test_a_sign_in_that_answers_anything_else_ends_its_account(
     assert [row["state"] for row in rows["load_windows"]] == ["failed"]
 
 
-def test_a_sign_in_that_recovers_is_no_error(scripted: ScriptedVendor) -> None:
+def test_a_sign_in_that_recovers_is_no_error(scripted: VendorServer) -> None:
     scripted.answers += [Answer(b"", 503, AT_ONCE)] * (http.ATTEMPTS - 1)
     scripted.answers += [Answer(b'{"token": "t"}')]
     scripted.answers += [Answer(b'{"items": [], "count": 0}')]
@@ -121,11 +122,11 @@ def test_a_sign_in_that_recovers_is_no_error(scripted: ScriptedVendor) -> None:
 
 @pytest.mark.parametrize("threads", [2, 8])
 def test_threads_that_are_refused_together_sign_in_once(
-    scripted: ScriptedVendor, threads: int
+    scripted: VendorServer, threads: int
 ) -> None:
     """A token that was renewed meanwhile is not the one that was refused."""
     issued: list[str] = []
-    together = threading.Barrier(threads, timeout=30)
+    together = threading.Barrier(threads, timeout=PATIENCE)
 
     def issue() -> tuple[str, float]:
         issued.append(f"t{len(issued) + 1}")
@@ -151,7 +152,7 @@ def test_threads_that_are_refused_together_sign_in_once(
 
 
 def test_a_token_that_is_refused_as_soon_as_it_is_issued_is_anothers_doing(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     def answer(path: str, _: bytes) -> Answer:
         if path.startswith(SIGN_IN["zoom"]):
@@ -166,7 +167,7 @@ def test_a_token_that_is_refused_as_soon_as_it_is_issued_is_anothers_doing(
 
 @pytest.mark.parametrize(("losses", "warned"), [(1, False), (2, True), (5, True)])
 def test_a_token_that_is_lost_again_and_again_is_warned_of(
-    scripted: ScriptedVendor, losses: int, *, warned: bool
+    scripted: VendorServer, losses: int, *, warned: bool
 ) -> None:
     """Each request is answered after all, so that there is no other error."""
     scripted.answers += [Answer(b"", 401), Answer(b'{"n": 1}')] * losses
@@ -199,7 +200,7 @@ EXPIRED = [
 @pytest.mark.parametrize("ends_on", [2, 3])
 @pytest.mark.parametrize("times", [1, RESTARTS, RESTARTS + 1])
 def test_a_page_token_that_ends_starts_the_window_over(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
     status: int,
     body: dict[str, Any],
     ends_on: int,
@@ -236,7 +237,7 @@ def test_a_page_token_that_ends_starts_the_window_over(
 
 
 def test_a_first_page_that_is_refused_is_not_asked_for_again(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     def answer(path: str, _: bytes) -> Answer:
         if path.startswith(SIGN_IN["zoom"]):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from conftest import Answer, ScriptedVendor
+from vendor_server import Answer, VendorServer
 
 from pipelines.extract import client as http
 from pipelines.extract.auth import BearerToken, HeaderKey
@@ -34,7 +34,7 @@ AT_ONCE = {"Retry-After": "0"}
 
 
 def ask(
-    vendor: ScriptedVendor, *answers: Answer, client: Client | None = None
+    vendor: VendorServer, *answers: Answer, client: Client | None = None
 ) -> dict[str, int]:
     vendor.answers += answers
     client = client or Client("acme", vendor.url, requests_per_second=1000)
@@ -42,7 +42,7 @@ def ask(
 
 
 def failure(
-    vendor: ScriptedVendor, *answers: Answer, client: Client | None = None
+    vendor: VendorServer, *answers: Answer, client: Client | None = None
 ) -> str:
     with pytest.raises(VendorError) as error:
         ask(vendor, *answers, client=client)
@@ -76,7 +76,7 @@ def test_every_form_of_come_back_later_is_understood(
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_passing_error_is_tried_again(scripted: ScriptedVendor, status: int) -> None:
+def test_a_passing_error_is_tried_again(scripted: VendorServer, status: int) -> None:
     client = Client("acme", scripted.url, requests_per_second=1000)
     answer = ask(
         scripted, Answer(b"", status, AT_ONCE), Answer(b'{"n": 1}'), client=client
@@ -87,7 +87,7 @@ def test_a_passing_error_is_tried_again(scripted: ScriptedVendor, status: int) -
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_vendor_is_never_asked_ahead_of_the_pace(
-    scripted: ScriptedVendor, threads: int
+    scripted: VendorServer, threads: int
 ) -> None:
     """Only too early is wrong: an arrival may be late, not a client's fault."""
     arrived: list[float] = []
@@ -109,13 +109,13 @@ def test_a_vendor_is_never_asked_ahead_of_the_pace(
     assert (len(arrived), early) == (8, [])
 
 
-def test_a_cut_body_and_broken_json_are_tried_again(scripted: ScriptedVendor) -> None:
+def test_a_cut_body_and_broken_json_are_tried_again(scripted: VendorServer) -> None:
     whole = Answer(b'{"n": 1}', headers=AT_ONCE)
     assert ask(scripted, Answer(b'{"n"', cut=10), Answer(b'{"n": 1'), whole) == {"n": 1}
 
 
 def test_a_vendor_that_never_recovers_is_given_up_in_one_sentence(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     answers = [Answer(b"", 503, AT_ONCE)] * http.ATTEMPTS
     assert "keeps answering HTTP 503" in failure(scripted, *answers)
@@ -123,13 +123,13 @@ def test_a_vendor_that_never_recovers_is_given_up_in_one_sentence(
 
 
 @pytest.mark.parametrize("wait", ["1" + "0" * 400, "9999-12-31T23:59:59-23:59"])
-def test_a_wait_without_end_is_not_begun(scripted: ScriptedVendor, wait: str) -> None:
+def test_a_wait_without_end_is_not_begun(scripted: VendorServer, wait: str) -> None:
     sentence = failure(scripted, Answer(b"", 429, {"Retry-After": wait}))
     assert "asks to wait over a month" in sentence
     assert len(scripted.got) == 1
 
 
-def test_a_quota_that_ends_tomorrow_is_not_waited_for(scripted: ScriptedVendor) -> None:
+def test_a_quota_that_ends_tomorrow_is_not_waited_for(scripted: VendorServer) -> None:
     tomorrow = Answer(b"", 429, {"Retry-After": "86400"})
     assert "asks to wait 1440 minutes" in failure(scripted, tomorrow)
     assert len(scripted.got) == 1
@@ -150,7 +150,7 @@ def test_a_quota_that_ends_tomorrow_is_not_waited_for(scripted: ScriptedVendor) 
     ],
 )
 def test_an_answer_that_cannot_be_loaded_is_an_error_at_once(
-    scripted: ScriptedVendor, answer: Answer, expected: str
+    scripted: VendorServer, answer: Answer, expected: str
 ) -> None:
     assert expected in failure(scripted, answer)
     assert len(scripted.got) == 1
@@ -171,7 +171,7 @@ def test_an_unreachable_host_is_named() -> None:
 
 
 def test_a_token_is_renewed_once_and_the_same_request_repeated(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     issued = iter(["first", "second"])
     token = BearerToken(lambda: (next(issued), 3600.0))
@@ -184,13 +184,13 @@ def test_a_token_is_renewed_once_and_the_same_request_repeated(
     assert sent[0][0] == sent[1][0]
 
 
-def test_a_token_refused_twice_is_an_error(scripted: ScriptedVendor) -> None:
+def test_a_token_refused_twice_is_an_error(scripted: VendorServer) -> None:
     client = Client("acme", scripted.url, BearerToken(lambda: ("t", 3600.0)))
     sentence = failure(scripted, Answer(b"", 401), Answer(b"", 401), client=client)
     assert "refused the credentials" in sentence
 
 
-def test_a_token_is_taken_again_before_it_ends(scripted: ScriptedVendor) -> None:
+def test_a_token_is_taken_again_before_it_ends(scripted: VendorServer) -> None:
     issued = iter(["first", "second"])
     client = Client("acme", scripted.url, BearerToken(lambda: (next(issued), 0.0)))
     ask(scripted, Answer(), client=client)
@@ -202,7 +202,7 @@ def test_a_token_is_taken_again_before_it_ends(scripted: ScriptedVendor) -> None
 
 
 def test_a_vendors_own_error_body_is_read_before_its_status(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     def classify_error(_: int, body: bytes) -> ApiError | None:
         if b"error" not in body:
@@ -220,7 +220,7 @@ def test_a_vendors_own_error_body_is_read_before_its_status(
 
 
 def test_a_compressed_bomb_is_stopped(
-    scripted: ScriptedVendor, monkeypatch: pytest.MonkeyPatch
+    scripted: VendorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "BODY_BYTES", 1 << 20)
     bomb = gzip.compress(b" " * (64 << 20))
@@ -234,7 +234,7 @@ def test_a_log_line_has_no_number_no_key_and_no_escape() -> None:
 
 
 def listed(
-    vendor: ScriptedVendor, listing: Listing, paging: Paging, *bodies: bytes
+    vendor: VendorServer, listing: Listing, paging: Paging, *bodies: bytes
 ) -> list[Page]:
     vendor.answers += [Answer(body) for body in bodies]
     client = Client("acme", vendor.url, requests_per_second=1000)
@@ -245,7 +245,7 @@ CALLS = Listing("/calls", records="items", total="total")
 
 
 def test_an_offset_goes_on_from_what_came_not_from_what_was_asked(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     bodies = (
         b'{"items": [{"a": 1}, {"a" : 2}], "total": 3}',
@@ -272,7 +272,7 @@ def test_bounds_are_written_as_the_listing_says_where_its_filters_are() -> None:
 
 
 def test_more_records_than_the_pages_reach_are_too_much(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     scripted.answers = [Answer(b'{"items": [1], "total": 3}')]
     client = Client("acme", scripted.url)
@@ -286,7 +286,7 @@ def test_more_records_than_the_pages_reach_are_too_much(
 
 @pytest.mark.parametrize("kind", [None, ExpiredPageError, ResultTooLargeError])
 def test_a_refused_later_page_is_what_the_listing_says(
-    scripted: ScriptedVendor, kind: type[VendorError] | None
+    scripted: VendorServer, kind: type[VendorError] | None
 ) -> None:
     scripted.answers = [Answer(b'{"items": [1], "total": 3}'), Answer(b"{}", 400)]
     client = Client(
@@ -302,14 +302,14 @@ def test_a_refused_later_page_is_what_the_listing_says(
     assert error.value.is_bad_request == (kind is None)
 
 
-def test_form_fields_move_in_the_form(scripted: ScriptedVendor) -> None:
+def test_form_fields_move_in_the_form(scripted: VendorServer) -> None:
     listing = Listing("/calls", "items", "POST", "total", data={"count": 1})
     bodies = (b'{"items": [1], "total": 2}', b'{"items": [2], "total": 2}')
     listed(scripted, listing, by_offset("offset", 1), *bodies)
     assert [body for *_, body in scripted.got] == [b"count=1", b"count=1&offset=1"]
 
 
-def test_a_token_is_followed_until_it_is_empty(scripted: ScriptedVendor) -> None:
+def test_a_token_is_followed_until_it_is_empty(scripted: VendorServer) -> None:
     bodies = (
         b'{"items": [1], "total": 2, "next": "t1"}',
         b'{"items": [], "total": 2, "next": "t2"}',
@@ -320,7 +320,7 @@ def test_a_token_is_followed_until_it_is_empty(scripted: ScriptedVendor) -> None
     assert [path for _, path, _, _ in scripted.got][-1] == "/calls?page=t2"
 
 
-def test_pages_are_counted_while_there_are_more(scripted: ScriptedVendor) -> None:
+def test_pages_are_counted_while_there_are_more(scripted: VendorServer) -> None:
     bodies = (
         b'{"items": [1], "total": 2, "more": true}',
         b'{"items": [2], "total": 2, "more": false}',
@@ -345,7 +345,7 @@ def test_pages_are_counted_while_there_are_more(scripted: ScriptedVendor) -> Non
     ],
 )
 def test_an_envelope_that_changed_or_a_page_that_repeats_is_an_error(
-    scripted: ScriptedVendor, bodies: tuple[bytes, ...]
+    scripted: VendorServer, bodies: tuple[bytes, ...]
 ) -> None:
     with pytest.raises(VendorError, match="acme /calls"):
         listed(scripted, CALLS, by_token("page", "next"), *bodies)

@@ -17,8 +17,8 @@ import msgspec
 import pytest
 import trustme
 from dlt.pipeline.exceptions import PipelineStepFailed
-from raw_wire import RawServer, dripping, outlasted, raw_server
 from requests.auth import HTTPBasicAuth
+from vendor_server import VendorServer, dripping, outlasted, vendor_server
 
 from pipelines.extract import client as http
 from pipelines.extract.auth import BearerToken, HeaderKey
@@ -66,13 +66,13 @@ def raw(
     authority: trustme.CA,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[tuple[RawServer, Client]]:
+) -> Iterator[tuple[VendorServer, Client]]:
     """Give a server and a client of it, with and without TLS."""
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     is_secure = request.param == "https"
     tls = secure(authority.issue_cert("localhost")) if is_secure else None
-    with raw_server(tls) as server:
+    with vendor_server(tls) as server:
         yield server, Client("acme", f"{request.param}://localhost:{server.port}")
 
 
@@ -99,7 +99,7 @@ DRIPS: dict[str, Callable[[], Iterable[bytes]]] = {
 
 @pytest.mark.parametrize("drip", DRIPS)
 def test_an_exchange_ends_however_slowly_it_goes_on(
-    raw: tuple[RawServer, Client], drip: str, monkeypatch: pytest.MonkeyPatch
+    raw: tuple[VendorServer, Client], drip: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "DEADLINE_SECONDS", 0.4)
     monkeypatch.setattr(http, "ATTEMPTS", 1)
@@ -113,7 +113,7 @@ def test_an_exchange_ends_however_slowly_it_goes_on(
 def test_a_proxy_that_drips_ends_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "DEADLINE_SECONDS", 0.4)
     monkeypatch.setattr(http, "ATTEMPTS", 1)
-    with raw_server() as server:
+    with vendor_server() as server:
         server.send = DRIPS["header"]
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.port}")
         client = Client("acme", "https://vendor.invalid")
@@ -124,7 +124,7 @@ def test_a_proxy_that_drips_ends_as_well(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_connection_that_a_deadline_ended_serves_nobody_else(
-    raw: tuple[RawServer, Client], monkeypatch: pytest.MonkeyPatch
+    raw: tuple[VendorServer, Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "DEADLINE_SECONDS", 3.0)
     monkeypatch.setattr(http, "LONGEST_BACKOFF", 0.0)
@@ -141,7 +141,7 @@ def test_a_connection_that_a_deadline_ended_serves_nobody_else(
 def test_a_run_waits_for_a_vendor_only_so_long_in_all() -> None:
     """Each single wait is short enough; the sentence says which setting ends them."""
     later = b"HTTP/1.1 429 x\r\nRetry-After: 0.5\r\nContent-Length: 0\r\n\r\n"
-    with raw_server() as server:
+    with vendor_server() as server:
         server.send = lambda: [later]
         url = f"http://localhost:{server.port}"
         run = VendorRun()
@@ -196,7 +196,7 @@ def test_a_wrong_certificate_is_told_as_that_and_gets_no_credential(
 ) -> None:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    with raw_server(secure(CERTIFICATES[words](authority))) as server:
+    with vendor_server(secure(CERTIFICATES[words](authority))) as server:
         url = f"https://localhost:{server.port}"
         client = Client("acme", url, HeaderKey("X-Key", CANARY))
         with pytest.raises(VendorError, match=f"TLS certificate that {words}") as error:
@@ -210,7 +210,7 @@ def test_a_server_that_speaks_no_tls_is_told_as_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(http, "ATTEMPTS", 1)
-    with raw_server() as server:
+    with vendor_server() as server:
         server.send = lambda: [OK + b"\r\n"]
         client = Client("acme", f"https://localhost:{server.port}")
         with pytest.raises(VendorError, match="does not agree on TLS"):
@@ -218,7 +218,7 @@ def test_a_server_that_speaks_no_tls_is_told_as_that(
 
 
 def test_no_proxy_stands_between_this_machine_and_itself(
-    raw: tuple[RawServer, Client], monkeypatch: pytest.MonkeyPatch
+    raw: tuple[VendorServer, Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, client = raw
     server.send = lambda: [OK + b'Content-Length: 8\r\n\r\n{"n": 1}']
@@ -397,7 +397,7 @@ def test_a_client_raises_nothing_but_its_own_error(
     monkeypatch.setattr(http, "BODY_BYTES", 1 << 20)
     monkeypatch.setattr(http, "DEADLINE_SECONDS", 5.0)
     seen: Counter[str] = Counter()
-    with raw_server() as server:
+    with vendor_server() as server:
         for seed in range(2000):
             random = Random(seed)  # noqa: S311 - repeatable, not secret
             sent = response(random)
@@ -435,7 +435,7 @@ def test_a_client_raises_nothing_but_its_own_error(
 @pytest.mark.parametrize("total", ["-1", "1.5", "1e30", "true", "null", '"many"', "[]"])
 @pytest.mark.parametrize("beside", ['"error": "partial"', '"errors": [{"x": 1}]'])
 def test_a_part_of_an_answer_is_no_answer(
-    raw: tuple[RawServer, Client], total: str, beside: str
+    raw: tuple[VendorServer, Client], total: str, beside: str
 ) -> None:
     server, client = raw
     bodies = [
@@ -487,7 +487,7 @@ def test_a_repeated_time_that_was_not_asked_for_is_of_another_question(
     records = {"voice_calls": [], "engagements": []}
     body = {"next_page_token": "", "total_records": 0, **records, **echo}
     sent = json.dumps(body).encode()
-    with raw_server() as server:
+    with vendor_server() as server:
         server.send = lambda: [
             OK + PLAIN + b"Content-Length: %d\r\n\r\n" % len(sent) + sent
         ]
@@ -505,7 +505,7 @@ def test_no_key_is_left_in_what_the_loader_writes_of_a_failure(
     tmp_path: Path, key: str
 ) -> None:
     """dlt keeps the error of a run, with its texts, in trace.pickle."""
-    with raw_server() as server:
+    with vendor_server() as server:
         server.send = lambda: [b"HTTP/1.1 401 x\r\nContent-Length: 2\r\n\r\n{}"]
         windows = day_windows("calls", "2026-03-01", "2026-03-02")
         address = f"http://127.0.0.1:{server.port}"

@@ -5,12 +5,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
-import requests
-from conftest import FEW, TABLES, stamp
+from conftest import FEW, TABLES
+from sandbox_control import control, stamp, truth
 
 from pipelines.config.loader import read_config
 from pipelines.config.model import Config
@@ -35,21 +34,12 @@ def sandbox() -> Iterator[Sandbox]:
         yield found
 
 
-def control(sandbox: Sandbox, path: str, **said: object) -> dict[str, Any]:
-    url = f"{sandbox.url}/_sandbox/{path}"
-    answer = requests.post(url, json=said, timeout=60)
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
-    return found
-
-
 def a_call_of(sandbox: Sandbox, vendor: str, day: datetime) -> str:
-    answer = requests.get(
-        f"{sandbox.url}/_sandbox/truth",
-        params={"vendor": vendor, "since": stamp(day), "until": stamp(day + DAY)},
-        timeout=60,
-    )
-    calls = [one for one in answer.json() if one["event_at"][:10] == f"{day:%Y-%m-%d}"]
+    calls = [
+        one
+        for one in truth(sandbox, vendor, day, day + DAY)
+        if one["event_at"][:10] == f"{day:%Y-%m-%d}"
+    ]
     return str(min(call["vendor_call_id"] for call in calls))
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from conftest import VENDORS, House, differences, open_house, stamp
+from conftest import VENDORS, House, differences, open_house
+from patience import PATIENCE
+from sandbox_control import asked_of, stamp
 
 from pipelines.commands.pace import duration, pace
 from pipelines.config.model import Account
@@ -28,6 +29,12 @@ FACTS = (
     "select * exclude (first_loaded_at, last_loaded_at, load_id) "
     "from fact_calls order by call_key"
 )
+UNTIL_DISARMED: dict[str, object] = {
+    "vendor": "zoom",
+    "kind": "slow",
+    "seconds": PATIENCE,
+    "times": 1,
+}
 Rows = list[tuple[Any, ...]]
 
 
@@ -61,13 +68,10 @@ def order(*arguments: str, since: str = FROM, now: str = stamp(NOW)) -> list[str
 
 def asked(house: House, vendor: str) -> int:
     """Return the requests that a vendor has got for its lists."""
-    seen = requests.get(f"{house.sandbox.url}/_sandbox/requests", timeout=10).json()
     twin = house.environment["CALLHOUSE__SOURCES__TWIN__PATH"]
     place = {"twin": twin, "zoom": "/contact_center/voice_calls"}[vendor]
     return sum(
-        sum(statuses.values())
-        for path, statuses in seen["paths"].items()
-        if path.endswith(place)
+        count for path, count in asked_of(house.sandbox).items() if path.endswith(place)
     )
 
 
@@ -108,7 +112,7 @@ def test_beside_a_night_it_gives_what_the_nights_give(
     wait_for(backfill, r": \d+ of \d+ windows")
     night = empty.run("run", "--now", stamp(NOW))
     assert night.returncode == 0, night.stderr
-    _, said = backfill.communicate(timeout=120)
+    _, said = backfill.communicate(timeout=PATIENCE)
     assert backfill.returncode == 0, said
     assert empty.query(FACTS) == facts
     journal = (empty.folder / "warehouse" / "runs.jsonl").read_text().splitlines()
@@ -129,7 +133,7 @@ def test_an_interrupted_one_goes_on_and_asks_at_most_a_batch_again(
     backfill = empty.start(*command)
     wait_for(backfill, f"twin: {BATCH_WINDOWS} of")
     backfill.send_signal(stop)
-    _, said = backfill.communicate(timeout=30)
+    _, said = backfill.communicate(timeout=PATIENCE)
     if stop is not signal.SIGKILL:
         assert backfill.returncode == 128 + stop
         assert "Traceback" not in said
@@ -155,7 +159,7 @@ def test_a_night_too_ends_when_told_to_and_is_made_good_by_the_next(
     night = empty.start("run", "--now", stamp(NOW))
     wait_for(night, ": 0 of")
     night.terminate()
-    _, said = night.communicate(timeout=30)
+    _, said = night.communicate(timeout=PATIENCE)
     assert night.returncode == 143
     assert "Traceback" not in said
     assert "interrupted; what is in stays" in said.splitlines()[-1]
@@ -215,16 +219,17 @@ def test_force_reads_again_what_is_held(house: House, facts: Rows) -> None:
 
 
 def test_a_night_waits_for_a_batch_and_goes_before_the_next(empty: House) -> None:
-    empty.post("faults", {"vendor": "zoom", "kind": "slow", "seconds": 4, "times": 1})
+    empty.post("faults", UNTIL_DISARMED)
     engagements = {"CALLHOUSE__SOURCES__ZOOM__ENGAGEMENTS": "false"}
     command = order("--vendor", "zoom", since="2026-10-10")
     backfill = empty.start(*command, **engagements)
     wait_for(backfill, "zoom: 0 of 39")
-    night = empty.run("run", "--vendor", "zoom", "--now", stamp(NOW), **engagements)
-    assert night.returncode == 0, night.stderr
-    waiting = "waits until a batch of a backfill is in (process"
-    assert waiting in unwrapped(night.stderr)
-    _, said = backfill.communicate(timeout=120)
+    night = empty.start("run", "--vendor", "zoom", "--now", stamp(NOW), **engagements)
+    wait_for(night, r"waits until a batch of a backfill is in \(process")
+    empty.disarm()
+    _, said = night.communicate(timeout=PATIENCE)
+    assert night.returncode == 0, said
+    _, said = backfill.communicate(timeout=PATIENCE)
     assert backfill.returncode == 0, said
     assert "waits until the run that loads zoom ends (process" in unwrapped(said)
     orders = empty.query(
@@ -238,14 +243,15 @@ def test_a_night_waits_for_a_batch_and_goes_before_the_next(empty: House) -> Non
 
 
 def test_a_second_one_says_who_is_at_it_and_leaves(empty: House) -> None:
-    empty.post("faults", {"vendor": "zoom", "kind": "slow", "seconds": 5, "times": 1})
+    empty.post("faults", UNTIL_DISARMED)
     first = empty.start(*order("--vendor", "zoom"))
     wait_for(first, "zoom: 0 of")
     second = empty.run(*order("--vendor", "zoom"))
     assert second.returncode == 1
     expected = f"a backfill of zoom is already going on (process {first.pid}"
     assert expected in unwrapped(second.stderr)
-    first.communicate(timeout=60)
+    empty.disarm()
+    first.communicate(timeout=PATIENCE)
     assert first.returncode == 0
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import duckdb
 import msgspec
 import pytest
-import requests
-from conftest import FEW, Answer, ScriptedVendor, stamp
-from rated import Rated, whippy_call
-from raw_wire import raw_server
+from conftest import FEW
+from raw_files import RawFiles, whippy_call
+from sandbox_control import control, stamp
+from vendor_server import Answer, VendorServer, vendor_server
 
 from pipelines.config.loader import read_config
 from pipelines.config.model import Config
@@ -34,11 +34,6 @@ MINUTE = timedelta(minutes=1)
 def sandbox() -> Iterator[Sandbox]:
     with running_sandbox(NOW, volume=6) as found:
         yield found
-
-
-def control(sandbox: Sandbox, path: str, **said: object) -> None:
-    url = f"{sandbox.url}/_sandbox/{path}"
-    requests.post(url, json=said, timeout=60).raise_for_status()
 
 
 def configured(sandbox: Sandbox, vendor: str, folder: Path, **more: str) -> Config:
@@ -116,7 +111,7 @@ def test_the_first_answer_of_any_kind_shows_whether_the_clocks_agree(
     date = format_datetime(datetime.fromisoformat(stamp(NOW)))
     head = f"HTTP/1.1 {status} x\r\nDate: {date}\r\n"
     run = VendorRun(lambda: ours, ours if is_as_of else None)
-    with raw_server() as server:
+    with vendor_server() as server:
         server.send = lambda: [head.encode() + b"Content-Length: 2\r\n\r\n{}"]
         url = f"http://localhost:{server.port}"
         client = Client("acme", url, run=run, patience_seconds=0.1)
@@ -146,7 +141,7 @@ def test_no_date_a_strange_one_and_one_out_of_a_cache_prove_nothing(
     headers: str,
 ) -> None:
     run = VendorRun(lambda: NOW)
-    with raw_server() as server:
+    with vendor_server() as server:
         server.send = lambda: [
             f"HTTP/1.1 200 OK\r\n{headers}Content-Length: 2\r\n\r\n{{}}".encode()
         ]
@@ -179,7 +174,7 @@ HISTORY = (60, 90, None, 120, None)
 def test_the_last_load_decides_whatever_its_clock_said(
     tmp_path: Path, pace: timedelta
 ) -> None:
-    house = Rated(tmp_path, pace=pace)
+    house = RawFiles(tmp_path, pace=pace)
     began = house.now - 9 * DAY
     for seconds in HISTORY:
         account, name, at, payload = whippy_call("one", began, seconds)
@@ -199,7 +194,7 @@ def test_the_last_load_decides_whatever_its_clock_said(
 
 
 def test_what_is_read_with_a_clock_set_back_is_newer_all_the_same(
-    tmp_path: Path, scripted: ScriptedVendor
+    tmp_path: Path, scripted: VendorServer
 ) -> None:
     """A correction, in a night that begins minutes before the one before it."""
     records = [{"id": "one", "created_at": stamp(NOW - DAY), "duration": 1000}]

@@ -19,8 +19,8 @@ from typing import Any
 
 import duckdb
 import pytest
-import requests
-from conftest import LAG, VENDORS, exact, stamp
+from conftest import LAG, VENDORS, exact
+from sandbox_control import post, stamp, truth, undo
 
 from pipelines.commands.run import build_and_publish
 from pipelines.config.loader import read_config
@@ -83,8 +83,7 @@ class History:
     """What was published after the last night: whether it is deleted, and its fact."""
 
     def control(self, path: str, **said: object) -> None:
-        url = f"{self.sandbox.url}/_sandbox/{path}"
-        requests.post(url, json=said, timeout=60).raise_for_status()
+        post(self.sandbox, path, said)
 
     def say(self, text: str) -> None:
         self.events.append(f"{stamp(self.now)} {text}")
@@ -95,17 +94,8 @@ class History:
         Some of those before the loaded range are stored as well: the days beside a
         missing call are read too, and a day's list may have calls of the days beside.
         """
-        answer = requests.get(
-            f"{self.sandbox.url}/_sandbox/truth",
-            params={
-                "vendor": vendor,
-                "since": stamp(START - 7 * DAY),
-                "until": stamp(self.now - LAG),
-            },
-            timeout=60,
-        )
-        answer.raise_for_status()
-        return {(vendor, call["vendor_call_id"]): call for call in answer.json()}
+        calls = truth(self.sandbox, vendor, START - 7 * DAY, self.now - LAG)
+        return {(vendor, call["vendor_call_id"]): call for call in calls}
 
     # --- what happens between two nights ----------------------------------------------
 
@@ -191,7 +181,7 @@ class History:
 
     def heal(self) -> None:
         self.control("blank", vendors=VENDORS, blank=False)
-        requests.delete(f"{self.sandbox.url}/_sandbox/faults", timeout=10)
+        undo(self.sandbox, "faults")
 
     # --- nights -----------------------------------------------------------------------
 
@@ -288,8 +278,7 @@ def open_history(sandbox: Sandbox, tmp_path: Path) -> Callable[[int], History]:
         }
         config = read_config(Path("none"), environment)
         history = History(sandbox, config, Random(number))  # noqa: S311
-        for name in ("faults", "changes"):
-            requests.delete(f"{sandbox.url}/_sandbox/{name}", timeout=10)
+        undo(sandbox, "faults", "changes")
         history.control("clock", now=stamp(BEGIN))
         return history
 

@@ -16,8 +16,7 @@ from typing import Any
 
 import duckdb
 import pytest
-import requests
-from conftest import VENDORS, stamp
+from conftest import VENDORS
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -27,6 +26,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sandbox_control import post, stamp, truth, undo
 
 from pipelines.commands.run import build_and_publish
 from pipelines.config.loader import read_config
@@ -86,8 +86,7 @@ class Histories(RuleBasedStateMachine):
     def begin(self, vendor: str) -> None:
         self.vendor = vendor
         self.config = self.configured("lived")
-        for name in ("faults", "changes"):
-            requests.delete(f"{self.sandbox.url}/_sandbox/{name}", timeout=10)
+        undo(self.sandbox, "faults", "changes")
         self.tick(timedelta())
 
     def configured(self, name: str) -> Config:
@@ -99,8 +98,7 @@ class Histories(RuleBasedStateMachine):
         return read_config(Path("none"), environment)
 
     def control(self, path: str, **said: object) -> None:
-        url = f"{self.sandbox.url}/_sandbox/{path}"
-        requests.post(url, json=said, timeout=10).raise_for_status()
+        post(self.sandbox, path, said)
 
     def tick(self, later: timedelta) -> None:
         self.now += later
@@ -175,7 +173,7 @@ class Histories(RuleBasedStateMachine):
     def night_of_failures(self, fault: dict[str, object], after: int) -> None:
         self.control("faults", vendor=self.vendor, after=after, times=3, **fault)
         self.ask(self.config, lambda *_: None)
-        requests.delete(f"{self.sandbox.url}/_sandbox/faults", timeout=10)
+        undo(self.sandbox, "faults")
 
     @rule(
         first=st.integers(-6, 9),
@@ -207,20 +205,11 @@ class Histories(RuleBasedStateMachine):
 
     def living(self) -> dict[str, datetime]:
         """Return the times of calls that are over and that a night still reads."""
-        answer = requests.get(
-            f"{self.sandbox.url}/_sandbox/truth",
-            params={
-                "vendor": self.vendor,
-                "since": stamp(START),
-                "until": stamp(self.now - DAY / 8),
-            },
-            timeout=60,
-        )
-        answer.raise_for_status()
+        until = self.now - DAY / 8
         found = {
             call["vendor_call_id"]: read_time(call["event_at"])
-            for call in answer.json()
-            if call["ended_at"] and read_time(call["ended_at"]) < self.now - DAY / 8
+            for call in truth(self.sandbox, self.vendor, START, until)
+            if call["ended_at"] and read_time(call["ended_at"]) < until
         }
         return {name: at for name, at in found.items() if self.is_read_again(at)}
 

@@ -16,7 +16,9 @@ from random import Random
 import duckdb
 import pytest
 from clients import client
-from conftest import House, exact, open_house, stamp
+from conftest import House, exact, open_house
+from patience import PATIENCE
+from sandbox_control import stamp
 
 from pipelines.planning.windows import DAY, read_time
 from pipelines.warehouse.paths import Warehouse
@@ -70,7 +72,7 @@ def load(house: House, kill_at: int) -> subprocess.CompletedProcess[str]:
         env={**house.environment, "CALLHOUSE__WAREHOUSE": str(warehouse(house))},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 

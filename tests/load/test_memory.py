@@ -14,7 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import duckdb
 import pytest
-from conftest import CALLHOUSE, Answer, ScriptedVendor, scripted_vendor
+from conftest import CALLHOUSE
+from patience import PATIENCE
+from vendor_server import Answer, VendorServer, vendor_server
 
 from pipelines.planning.windows import DAY, read_time
 from pipelines.sources import streams_of
@@ -100,8 +102,8 @@ loader.store = killed
 
 
 @pytest.fixture
-def vendor() -> Iterator[ScriptedVendor]:
-    with scripted_vendor() as scripted:
+def vendor() -> Iterator[VendorServer]:
+    with vendor_server() as scripted:
         yield scripted
 
 
@@ -113,7 +115,7 @@ def vendor() -> Iterator[ScriptedVendor]:
     ],
 )
 def test_loading_stays_within_its_memory(
-    vendor: ScriptedVendor, tmp_path: Path, name: str
+    vendor: VendorServer, tmp_path: Path, name: str
 ) -> None:
     sent = SENT[name]
     done = load(vendor, sent, tmp_path, LOAD)
@@ -129,7 +131,7 @@ def test_loading_stays_within_its_memory(
 
 
 def test_a_window_of_several_packages_survives_a_kill(
-    vendor: ScriptedVendor, tmp_path: Path
+    vendor: VendorServer, tmp_path: Path
 ) -> None:
     """What a killed run stored of a window is not the window: it is read again."""
     sent = Sent(16, 1_001, 4 * KIB)
@@ -153,7 +155,7 @@ def test_a_window_of_several_packages_survives_a_kill(
 
 
 def load(
-    vendor: ScriptedVendor, sent: Sent, folder: Path, program: str
+    vendor: VendorServer, sent: Sent, folder: Path, program: str
 ) -> subprocess.CompletedProcess[str]:
     """Return the end of a process that loads what a vendor sends."""
     vendor.always = sent.answer
@@ -173,7 +175,7 @@ def load(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -214,7 +216,7 @@ def test_512_mib_are_enough_for_a_first_run(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

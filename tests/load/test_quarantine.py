@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from conftest import House, Row, open_house
+from conftest import House, Row, copy_of, open_house
+from sandbox_control import stamp
 
 from pipelines.planning.windows import read_time
 
@@ -22,11 +25,27 @@ MALFORMED: dict[str, object] = {
 LINEAGE = "first_loaded_at, last_loaded_at, load_id"
 
 
-@pytest.fixture
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give a sandbox, and a night without any fault, to be copied."""
     folder = tmp_path_factory.mktemp("quarantine")
-    with open_house(folder, NOW, days=2, volume=8) as house:
-        yield house
+    with open_house(folder, NOW, days=2, volume=8) as first:
+        assert first.night(NOW, *ONLY).returncode == 0
+        yield first
+
+
+@pytest.fixture
+def house(first: House, tmp_path: Path) -> Iterator[House]:
+    """Give an empty warehouse, and leave the sandbox as it was."""
+    first.post("clock", {"now": stamp(NOW)})
+    yield replace(first, folder=tmp_path, environment={**first.environment})
+    first.disarm()
+
+
+@pytest.fixture
+def loaded(house: House, first: House) -> None:
+    """Copy the first night into the warehouse."""
+    copy_of(first, house.folder)
 
 
 def listed(house: House) -> list[Row]:
@@ -127,8 +146,8 @@ def put_aside(house: House, vendor: str, table: str, stream: str) -> str:
     return str(record)
 
 
+@pytest.mark.usefixtures("loaded")
 def test_what_can_be_read_now_becomes_a_call_as_if_it_always_had(house: House) -> None:
-    assert house.night(NOW, *ONLY).returncode == 0
     facts = f"select * exclude ({LINEAGE}) from fact_calls order by call_key"
     ledger = "select * exclude (load_id) from ops.load_windows order by all"
     before = house.query(facts), house.query(ledger)
@@ -170,10 +189,10 @@ def aside(house: House, number: int, record: str, change: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("loaded")
 def test_an_older_version_replaces_no_newer_one_and_brings_nothing_erased_back(
     house: House,
 ) -> None:
-    assert house.night(NOW, *ONLY).returncode == 0
     records = raw(house, "twin", "select record_id from raw.calls order by 1 limit 2")
     (plain,), (erased,) = records
     facts = (
@@ -215,8 +234,8 @@ def test_an_older_version_replaces_no_newer_one_and_brings_nothing_erased_back(
     assert found == [(0,)]
 
 
+@pytest.mark.usefixtures("loaded")
 def test_what_still_cannot_be_read_stays_and_steers_no_terminal(house: House) -> None:
-    assert house.night(NOW, *ONLY).returncode == 0
     odd = {"call": "{\x1b[31m\u202e red", "lost": '{"callId": "c\ufffd1"}'}
     for number, payload in enumerate(odd.values()):
         raw(

@@ -10,15 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import (
-    VENDORS,
-    Answer,
-    House,
-    ScriptedVendor,
-    differences,
-    open_house,
-)
+from conftest import VENDORS, House, differences, open_house
 from msgspec import Raw
+from vendor_server import Answer, VendorServer
 
 from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
@@ -211,12 +205,12 @@ def test_ids_are_sent_where_they_take_no_more_requests_than_the_day(
 DAY_WINDOW = partial(Window, at("03-02T00:00:00"), at("03-03T00:00:00"))
 
 
-def client(scripted: ScriptedVendor, **answers: dict[str, object]) -> Client:
+def client(scripted: VendorServer, **answers: dict[str, object]) -> Client:
     scripted.answers = [Answer(json.dumps(body).encode()) for body in answers.values()]
     return Client("vendor", scripted.url, requests_per_second=1000)
 
 
-def queries(scripted: ScriptedVendor) -> list[dict[str, str]]:
+def queries(scripted: VendorServer) -> list[dict[str, str]]:
     asked = [
         parse_qs(urlsplit(path).query or body.decode())
         for _, path, _, body in scripted.got
@@ -224,7 +218,7 @@ def queries(scripted: ScriptedVendor) -> list[dict[str, str]]:
     return [{name: values[0] for name, values in one.items()} for one in asked]
 
 
-def test_zoom_is_asked_for_one_engagement_a_request(scripted: ScriptedVendor) -> None:
+def test_zoom_is_asked_for_one_engagement_a_request(scripted: VendorServer) -> None:
     page: dict[str, object] = {
         "voice_calls": [{}],
         "next_page_token": "",
@@ -240,7 +234,7 @@ def test_zoom_is_asked_for_one_engagement_a_request(scripted: ScriptedVendor) ->
 
 
 def test_voximplant_is_asked_for_a_thousand_sessions_a_request(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     page: dict[str, object] = {"result": [{}], "total_count": 1, "timezone": "Etc/GMT"}
     window = DAY_WINDOW("call_sessions", ids=tuple(map(str, range(1001))))
@@ -255,7 +249,7 @@ def test_voximplant_is_asked_for_a_thousand_sessions_a_request(
 
 @pytest.mark.parametrize("archived", [False, True])
 def test_evovoice_is_asked_for_sessions_in_the_collection_of_the_stream(
-    scripted: ScriptedVendor, *, archived: bool
+    scripted: VendorServer, *, archived: bool
 ) -> None:
     page: dict[str, object] = {"items": [], "totalCount": 0, "hasMorePages": False}
     window = DAY_WINDOW("sessions", ids=("a", "b"))
@@ -267,7 +261,7 @@ def test_evovoice_is_asked_for_sessions_in_the_collection_of_the_stream(
     assert (asked["StartDate"], asked["EndDate"]) == ("2026-03-01", "2026-03-03")
 
 
-def twin_pages(scripted: ScriptedVendor, *found: str) -> list[Page]:
+def twin_pages(scripted: VendorServer, *found: str) -> list[Page]:
     page: dict[str, object] = {
         "items": [{"callId": one} for one in found],
         "count": len(found),
@@ -281,7 +275,7 @@ def twin_pages(scripted: ScriptedVendor, *found: str) -> list[Page]:
 
 
 def test_twin_is_asked_for_one_call_under_the_configured_name(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     (page,) = twin_pages(scripted, "a")
     assert len(page.records) == 1
@@ -290,7 +284,7 @@ def test_twin_is_asked_for_one_call_under_the_configured_name(
 
 @pytest.mark.parametrize("found", [("a", "b"), ("b",)])
 def test_twin_that_ignores_the_parameter_is_an_error(
-    scripted: ScriptedVendor, found: tuple[str, ...]
+    scripted: VendorServer, found: tuple[str, ...]
 ) -> None:
     with pytest.raises(VendorError, match="did not understand 'callRef'; set id_param"):
         twin_pages(scripted, *found)
@@ -298,7 +292,7 @@ def test_twin_that_ignores_the_parameter_is_an_error(
 
 @pytest.mark.parametrize(("found", "state"), [("a", "complete"), ("b", "failed")])
 def test_another_record_than_those_asked_for_fails_the_question(
-    scripted: ScriptedVendor, found: str, state: str
+    scripted: VendorServer, found: str, state: str
 ) -> None:
     record = json.dumps({"id": found, "at": "2026-03-02T10:00:00Z"}).encode()
     page = Page([Raw(record)], total=5)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from conftest import Answer, House, ScriptedVendor, open_house
+from conftest import House, open_house
+from vendor_server import Answer, VendorServer
 
 from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
@@ -56,7 +57,7 @@ def test_a_plan_that_needs_more_than_is_left_is_warned_of(
 
 
 def test_a_client_asks_no_more_than_the_quota_and_says_when_it_resets(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     scripted.answers = [Answer(status=500), Answer(), Answer()]
     client = Client(

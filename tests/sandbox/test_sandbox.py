@@ -14,6 +14,7 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from patience import PATIENCE
 
 NOW = "2026-03-24T03:00:00+00:00"
 DAY = "2026-03-19"
@@ -204,7 +205,7 @@ def _stopped(process: subprocess.Popen[str], client: Client) -> int:
     assert process.stdout is not None
     process.stdin.close()
     process.stdout.close()
-    return process.wait(10)
+    return process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rated import Rated, Record
+from raw_files import RawFiles, Record
 
 from pipelines.config.rate_cards import read_rate_cards
 from pipelines.planning.windows import read_time
@@ -47,13 +47,13 @@ def loads(folder: Path) -> Iterator[tuple[int, str, str, Record]]:
 
 
 @pytest.fixture(scope="module")
-def rated(tmp_path_factory: pytest.TempPathFactory) -> Rated:
+def rated(tmp_path_factory: pytest.TempPathFactory) -> RawFiles:
     """Give all cases after their last night."""
     names = Counter(folder.name for folder in FOLDERS)
     assert names.total() == len(names), "two cases would share an account"
     accounts: dict[str, list[str]] = defaultdict(list)
     nights: dict[int, dict[tuple[str, str], list[Record]]] = defaultdict(dict)
-    house = Rated(tmp_path_factory.mktemp("cases"), accounts=accounts)
+    house = RawFiles(tmp_path_factory.mktemp("cases"), accounts=accounts)
     for folder in FOLDERS:
         if (cards := folder / "rate_cards.toml").exists():
             house.cards += read_rate_cards(cards, {})
@@ -93,7 +93,7 @@ def seed(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def metric(rated: Rated, account: str, row: list[Any]) -> Decimal | None:
+def metric(rated: RawFiles, account: str, row: list[Any]) -> Decimal | None:
     """Return a metric of all calls of an account, to the sixth digit."""
     factor, numerator, denominator = row
     of_account = f"from daily_calls where account = '{account}'"
@@ -109,7 +109,7 @@ def metric(rated: Rated, account: str, row: list[Any]) -> Decimal | None:
 @pytest.mark.parametrize(
     "expected", [path for path in EXPECTED if path.name != METRICS], ids=str
 )
-def test_a_case_comes_out_as_worked_by_hand(rated: Rated, expected: Path) -> None:
+def test_a_case_comes_out_as_worked_by_hand(rated: RawFiles, expected: Path) -> None:
     header, rows = read_expected(expected)
     table, case = expected.name.removesuffix(".csv"), expected.parent.name
     account = "split_part(call_key, ':', 2)" if table in OF_CALLS else "account"
@@ -123,7 +123,7 @@ def test_a_case_comes_out_as_worked_by_hand(rated: Rated, expected: Path) -> Non
     "expected", [path for path in EXPECTED if path.name == METRICS], ids=str
 )
 def test_metrics_of_a_case_are_those_worked_by_hand(
-    rated: Rated, expected: Path
+    rated: RawFiles, expected: Path
 ) -> None:
     _, rows = read_expected(expected)
     metrics = rated.query(
@@ -136,7 +136,7 @@ def test_metrics_of_a_case_are_those_worked_by_hand(
     assert sorted(found) == rows
 
 
-def test_every_mapped_word_is_in_a_case(rated: Rated) -> None:
+def test_every_mapped_word_is_in_a_case(rated: RawFiles) -> None:
     words = rated.query(
         "select vendor, vendor_outcome from fact_calls"
         " union select split_part(call_key, ':', 1), end_code from fact_call_legs"
@@ -155,7 +155,7 @@ def test_every_mapped_word_is_in_a_case(rated: Rated) -> None:
         ), row
 
 
-def test_cases_come_out_the_same_from_nothing(rated: Rated) -> None:
+def test_cases_come_out_the_same_from_nothing(rated: RawFiles) -> None:
     nightly = rated.tables()
     rated.build(full=True)
     assert rated.tables() == nightly

@@ -18,9 +18,9 @@ from contract import (
     Warehouse,
     example,
     page,
-    serving,
     settings,
 )
+from vendor_server import by_path, vendor_server
 
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import ReadOptions
@@ -226,10 +226,11 @@ def read(vendor: str, body: bytes) -> tuple[Row, int]:
     """Read one window; return the line of the ledger and the number of records."""
     wire = WIRES[vendor]
     answers = {path: json.dumps(said).encode() for path, said in wire.others.items()}
-    with serving({**answers, wire.path: body}) as url:
+    with vendor_server() as server:
+        server.always = by_path({**answers, wire.path: body})
         options = ReadOptions(lambda: NOW, keep_going=True)
         windows = day_windows(wire.stream, wire.day, "2026-03-03")[:1]
-        given = settings(vendor, url, {})
+        given = settings(vendor, server.url, {})
         source = connect(vendor, given, options)
         resources = dlt_source("main", windows, source, options).resources
         tables: dict[str, list[Row]] = {}

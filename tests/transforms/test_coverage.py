@@ -10,34 +10,20 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import duckdb
 import msgspec
 import pytest
-from conftest import CALLHOUSE, House, open_house, stamp
+from conftest import House, callhouse, open_house
+from raw_files import LEDGER, RECORDS, RawFiles
+from sandbox_control import stamp
 
 from pipelines.cli.calendar_view import calendar_lines
-from pipelines.commands.run import build_and_publish
-from pipelines.config.model import Account, Config, Vendor
 from pipelines.planning.windows import DAY, covers, read_time
 from pipelines.sources import settings_of
-from pipelines.warehouse import paths
 from pipelines.warehouse.journal import LoadResult, write_runs
 
 NOW = datetime(2026, 4, 1, 10, tzinfo=UTC)
 TODAY = "04-01 09:55"
 LETTERS = {"missing": "M", "partial": "P", "unreachable": "U", "in_future": "F"}
-LEDGER = (
-    "account varchar, stream varchar, window_start timestamptz, window_end timestamptz,"
-    " purpose varchar, state varchar, rows_distinct bigint, rows_quarantined bigint,"
-    " requests bigint, started_at timestamptz, error varchar, split_of varchar,"
-    " finished_at timestamptz,"
-    " _dlt_load_id varchar, load_no bigint"
-)
-LOADS = "load_id varchar, status bigint, inserted_at timestamptz"
-RECORDS = (
-    "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"
-    " fetched_at timestamptz, payload varchar, _dlt_load_id varchar, load_no bigint"
-)
 
 
 @dataclass(frozen=True)
@@ -232,44 +218,18 @@ def moment(text: str) -> datetime:
     return read_time(f"2026-{day}T{hour or '00:00'}:00Z")
 
 
-class Warehouse:
-    """A warehouse whose raw files are written by hand, without any vendor."""
+class Warehouse(RawFiles):
+    """A warehouse of ledgers, without any vendor."""
 
     def __init__(self, root: Path) -> None:
+        super().__init__(root / "warehouse", {}, time_zone="Europe/Berlin", now=NOW)
         self.root = root
-        self.vendors: dict[str, Vendor] = {}
-        self.loads = 0
-
-    @property
-    def config(self) -> Config:
-        return Config(
-            warehouse=paths.Warehouse(self.root / "warehouse"),
-            vendors=tuple(self.vendors.values()),
-            reporting_time_zone="Europe/Berlin",
-        )
 
     def configure(self, vendor: str, *aliases: str, **settings: int) -> None:
         fields = msgspec.structs.fields(settings_of(vendor))
         needed = {one.name: "any" for one in fields if one.required}
-        given = settings_of(vendor)(**needed, **settings)
-        accounts = tuple(Account(vendor, alias, given) for alias in aliases)
-        self.vendors[vendor] = Vendor(vendor, accounts, None, timedelta(days=7))
-
-    def _write(self, vendor: str, table: str, shape: str, rows: list[Any]) -> None:
-        """Write rows as one load, complete."""
-        self.loads += 1
-        path = self.config.warehouse.raw(vendor)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect(str(path)) as raw:
-            raw.execute("create schema if not exists raw")
-            raw.execute(f"create table if not exists raw._dlt_loads ({LOADS})")
-            raw.execute(f"create table if not exists raw.{table} ({shape})")
-            load = f"load {self.loads}"
-            raw.execute("insert into raw._dlt_loads values (?, 0, ?)", [load, NOW])
-            names = ", ".join(column.split()[0] for column in shape.split(", "))
-            marks = ", ".join("?" * (shape.count(",") + 1))
-            rows = [(*row, load, self.loads) for row in rows]
-            raw.executemany(f"insert into raw.{table} ({names}) values ({marks})", rows)
+        self.settings[vendor] = settings_of(vendor)(**needed, **settings)
+        self.accounts = {**self.accounts, vendor: aliases}
 
     def read(self, vendor: str, *accounts: tuple[str, Sequence[Reading]]) -> None:
         """Write what was read of some accounts."""
@@ -284,7 +244,7 @@ class Warehouse:
             for account, readings in accounts
             for one in readings
         ]
-        self._write(vendor, "load_windows", LEDGER, rows)
+        self.write(vendor, "load_windows", LEDGER, rows)
 
     def hold(self, account: str, end: str, **versions: str) -> None:
         """Hold the versions of a TWIN call that ended; a billed one is final."""
@@ -297,16 +257,7 @@ class Warehouse:
             call |= {"billedAt": stamp(moment(fetched))} if state == "billed" else {}
             at = ended - DAY / 24
             rows.append((account, end, at, at, moment(fetched), json.dumps(call)))
-        self._write("twin", "calls", RECORDS, rows)
-
-    def build(self, *, full: bool = False) -> None:
-        build_and_publish(self.config, NOW, full=full)
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        path = self.config.warehouse.published
-        with duckdb.connect(str(path), read_only=True) as published:
-            published.execute("set TimeZone = 'UTC'")
-            return published.execute(sql).fetchall()
+        self.write("twin", "calls", RECORDS, rows)
 
     def strip(self, vendor: str, account: str) -> str:
         rows = self.query(
@@ -325,15 +276,7 @@ class Warehouse:
         return [records for (records,) in rows]
 
     def status(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [CALLHOUSE, "status", "--now", stamp(NOW), *arguments],
-            cwd=self.root,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(self.root)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return callhouse(self.root, {}, "status", "--now", stamp(NOW), *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,11 @@ import duckdb
 import jinja2
 import pyarrow as pa
 import pytest
-from conftest import House, open_house, stamp
+from conftest import House, open_house
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE
+from sandbox_control import stamp
 
 from pipelines.commands.run import MODELS
 from pipelines.planning.windows import DAY, read_time
@@ -103,7 +105,7 @@ def built(house: House) -> Built:
             env={"PATH": "/usr/bin:/bin", "HOME": str(house.folder), **proxies},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE,
             check=False,
         )
         proxy.setblocking(False)  # noqa: FBT003 - its only parameter

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from rated import NOW, Rated, Record, whippy_call
+from raw_files import NOW, RawFiles, Record, whippy_call
 
 from pipelines.config.rate_cards import RateCard
 
@@ -27,7 +27,7 @@ def test_a_call_that_time_leaves_without_a_price_moves_those_of_later_calls(
         allowance=Decimal(1),
         overrides=True,
     )
-    house = Rated(tmp_path, accounts={"zoom": ("main",)}, cards=(card,))
+    house = RawFiles(tmp_path, accounts={"zoom": ("main",)}, cards=(card,))
     at = NOW - timedelta(days=2)
     later = zoom_call("b", at + timedelta(hours=1), 1, "$9")
     house.load("zoom", [zoom_call("a", at, 1, None), later])
@@ -90,8 +90,8 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Record]]:
                     name, at, minutes, timedelta(minutes=draw(st.sampled_from([0, 5])))
                 ),
             }[vendor]
-            is_gone = draw(st.integers(0, 4)) == 0
-            found.append((vendor, (*record[:3], None) if is_gone else record))
+            is_expired = draw(st.integers(0, 4)) == 0
+            found.append((vendor, (*record[:3], None) if is_expired else record))
     return found
 
 
@@ -107,7 +107,7 @@ def test_late_calls_end_as_a_build_from_nothing(
     tmp_path_factory: pytest.TempPathFactory, nights: list[list[tuple[str, Record]]]
 ) -> None:
     vendors = ("whippy", "zoom", "twin")
-    house = Rated(
+    house = RawFiles(
         tmp_path_factory.mktemp("history"),
         accounts=dict.fromkeys(vendors, ("main",)),
         cards=tuple(

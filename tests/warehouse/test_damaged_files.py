@@ -8,7 +8,6 @@ import csv
 import json
 import os
 import shlex
-import shutil
 import signal
 import stat
 import subprocess
@@ -20,7 +19,9 @@ from typing import Any
 import duckdb
 import pytest
 from click.testing import Result
-from conftest import House, open_house, stamp
+from conftest import House, copy_of, open_house
+from patience import PATIENCE
+from sandbox_control import stamp
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
@@ -82,7 +83,9 @@ def leave_log(file: Path) -> None:
         "connection.execute('create table main.of_a_killed_program as select 1')\n"
         "os._exit(1)"
     )
-    subprocess.run([sys.executable, "-c", script, str(file)], check=False, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", script, str(file)], check=False, timeout=PATIENCE
+    )
     log = file.with_name(f"{file.name}.wal")
     whole = log.read_bytes()
     log.write_bytes(whole[:20] + bytes([whole[20] ^ 255]) + whole[21:])
@@ -123,9 +126,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture
 def house(sound: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    shutil.copytree(sound.folder / "warehouse", tmp_path / "warehouse", symlinks=True)
     monkeypatch.chdir(tmp_path)
-    return House(tmp_path, sound.sandbox, sound.environment)
+    return copy_of(sound, tmp_path)
 
 
 def run(house: House, *command: str) -> Result:
@@ -366,7 +368,7 @@ def stopped(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
         yield path, process
     finally:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("wait", [in_turn, only_one])

@@ -15,7 +15,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import VENDORS, House, differences, open_house, stamp
+from conftest import VENDORS, House, differences, open_house
+from patience import PATIENCE
+from sandbox_control import stamp
 
 from pipelines.planning.windows import DAY, read_time
 from pipelines.warehouse.migration import LAYOUT, migrate
@@ -274,7 +276,7 @@ def test_a_migration_killed_at_any_line_has_happened_whole_or_not_at_all(
         raw = tmp_path / f"{kill_at}.duckdb"
         shutil.copyfile(old, raw)
         command = [sys.executable, str(script), str(raw), str(lock), str(kill_at)]
-        if not subprocess.run(command, check=False, timeout=60).returncode:
+        if not subprocess.run(command, check=False, timeout=PATIENCE).returncode:
             break
         killed += 1
         is_done = ("callhouse", "layout") in names(raw)

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 from click.testing import Result
 from clients import client
-from conftest import House, open_house, stamp
+from conftest import House, open_house
+from sandbox_control import stamp
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 
 import jwt
 import pytest
-from conftest import Answer, ScriptedVendor
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from vendor_server import Answer, VendorServer
 
 from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
@@ -39,7 +39,7 @@ def history(total: int, *ids: int, zone: str = "Etc/GMT") -> Answer:
     return Answer(json.dumps(body).encode())
 
 
-def read(scripted: ScriptedVendor, window: Window, *answers: Answer) -> list[Page]:
+def read(scripted: VendorServer, window: Window, *answers: Answer) -> list[Page]:
     scripted.answers = list(answers)
     client = Client(
         "voximplant",
@@ -50,7 +50,7 @@ def read(scripted: ScriptedVendor, window: Window, *answers: Answer) -> list[Pag
     return list(vendor.call_sessions(client, 1000, window))
 
 
-def asked(scripted: ScriptedVendor) -> list[tuple[str, str, str]]:
+def asked(scripted: VendorServer) -> list[tuple[str, str, str]]:
     forms = [parse_qs(body.decode()) for _, _, _, body in scripted.got]
     return [
         (form["from_date"][0][11:], form["to_date"][0][11:], form["offset"][0])
@@ -62,7 +62,7 @@ def window(**length: int) -> Window:
     return Window(NOON, NOON + timedelta(**length), "call_sessions")
 
 
-def test_nothing_that_is_asked_stands_in_the_address(scripted: ScriptedVendor) -> None:
+def test_nothing_that_is_asked_stands_in_the_address(scripted: VendorServer) -> None:
     read(scripted, window(hours=1), history(1, 7))
     method, path, _, body = scripted.got[0]
     form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
@@ -73,14 +73,14 @@ def test_nothing_that_is_asked_stands_in_the_address(scripted: ScriptedVendor) -
     }
 
 
-def test_pages_go_on_from_as_many_records_as_came(scripted: ScriptedVendor) -> None:
+def test_pages_go_on_from_as_many_records_as_came(scripted: VendorServer) -> None:
     pages = read(scripted, window(hours=1), history(3, 1, 2), history(3, 3))
     assert [offset for _, _, offset in asked(scripted)] == ["0", "2"]
     assert [page.total for page in pages] == [3, 3]
 
 
 def test_a_window_beyond_reach_is_halved_and_keeps_its_total(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     pages = read(
         scripted, window(seconds=4), history(10_001, 1), history(1, 1), history(1, 2)
@@ -94,14 +94,14 @@ def test_a_window_beyond_reach_is_halved_and_keeps_its_total(
 
 
 def test_a_second_beyond_reach_is_an_error_that_names_it(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     with pytest.raises(VendorError, match="12:00:00 and 12:00:01Z"):
         read(scripted, window(seconds=1), history(10_001, 1))
 
 
 def test_the_second_in_which_a_window_ends_is_asked_for_whole(
-    scripted: ScriptedVendor,
+    scripted: VendorServer,
 ) -> None:
     read(scripted, window(seconds=3, microseconds=1), history(0))
     assert asked(scripted) == [("11:59:59", "12:00:04", "0")]
@@ -120,7 +120,7 @@ WARNING = "Required 'from_date' parameter isn't set."
     ],
 )
 def test_a_warning_of_what_was_asked_leaves_the_window_open(
-    scripted: ScriptedVendor, warnings: object, ignored: str
+    scripted: VendorServer, warnings: object, ignored: str
 ) -> None:
     answer = warned(history(1, 7), warnings)
     with pytest.raises(VendorError, match=f"did not heed {ignored},"):
@@ -138,7 +138,7 @@ def test_a_warning_of_what_was_asked_leaves_the_window_open(
     ],
 )
 def test_any_other_warning_is_told_and_the_window_is_read(
-    scripted: ScriptedVendor, warnings: object, told: int
+    scripted: VendorServer, warnings: object, told: int
 ) -> None:
     scripted.answers = [warned(history(1, 7), warnings)]
     client = Client("voximplant", scripted.url)
@@ -151,7 +151,7 @@ def warned(answer: Answer, warnings: object) -> Answer:
     return Answer(json.dumps(body).encode())
 
 
-def test_an_answer_in_another_zone_is_an_error(scripted: ScriptedVendor) -> None:
+def test_an_answer_in_another_zone_is_an_error(scripted: VendorServer) -> None:
     answer = history(1, 7, zone="America/Los_Angeles")
     with pytest.raises(VendorError, match="America/Los_Angeles"):
         read(scripted, window(hours=1), answer)
@@ -168,7 +168,7 @@ def test_an_answer_in_another_zone_is_an_error(scripted: ScriptedVendor) -> None
     ],
 )
 def test_an_error_in_an_answer_is_never_an_empty_window(
-    scripted: ScriptedVendor, error: object, *, stops_account: bool, words: str
+    scripted: VendorServer, error: object, *, stops_account: bool, words: str
 ) -> None:
     answer = Answer(json.dumps({"error": error, "result": []}).encode())
     with pytest.raises(VendorError, match=words) as raised:
@@ -176,7 +176,7 @@ def test_an_error_in_an_answer_is_never_an_empty_window(
     assert raised.value.stops_account is stops_account
 
 
-def test_a_word_error_in_a_record_is_no_error(scripted: ScriptedVendor) -> None:
+def test_a_word_error_in_a_record_is_no_error(scripted: VendorServer) -> None:
     body = {"result": [{"error": 1}], "total_count": 1, "timezone": "Etc/GMT"}
     (page,) = read(scripted, window(hours=1), Answer(json.dumps(body).encode()))
     assert len(page.records) == 1

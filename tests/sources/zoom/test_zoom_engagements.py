@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import House, open_house, stamp
+from conftest import House, open_house
+from sandbox_control import stamp
 
 from pipelines.planning.windows import DAY, read_time
 

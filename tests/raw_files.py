@@ -1,4 +1,4 @@
-"""Records as vendors send them, in real raw files, through the real models."""
+"""Raw files that a test writes by hand, and the real models on top of them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,29 @@ from pipelines.commands.run import build_and_publish
 from pipelines.config.fx_rates import FxRate, as_table
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
+from pipelines.planning.windows import DAY
 from pipelines.warehouse.paths import Warehouse
 from transforms.runner.build import BuildResult
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)
-COLUMNS = (
+RECORDS = (
     "account varchar, record_id varchar, event_at timestamptz, window_from timestamptz,"
     " fetched_at timestamptz, payload varchar, _dlt_load_id varchar, load_no bigint"
 )
+LEDGER = (
+    "account varchar, stream varchar, window_start timestamptz, window_end timestamptz,"
+    " purpose varchar, state varchar, rows_distinct bigint, rows_quarantined bigint,"
+    " requests bigint, started_at timestamptz, error varchar, split_of varchar,"
+    " finished_at timestamptz,"
+    " _dlt_load_id varchar, load_no bigint"
+)
+LOADS = "load_id varchar, status bigint, inserted_at timestamptz"
 Record: TypeAlias = tuple[str, str, datetime, Mapping[str, Any] | None]
 """Account, id, time, and the payload; None: its vendor no longer lists it."""
 
 
 @dataclass
-class Rated:
+class RawFiles:
     """A warehouse whose raw files are written by hand, a load at a time."""
 
     folder: Path
@@ -37,51 +46,65 @@ class Rated:
     cards: tuple[RateCard, ...] = ()
     rates: tuple[FxRate, ...] = ()
     currency: str = "USD"
+    time_zone: str = "UTC"
     now: datetime = NOW
     loads: int = 0
     pace: timedelta = timedelta(minutes=1)
     """How far the clock goes on, or back, from load to load."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Those of a vendor's accounts, where they are not the defaults."""
 
     def load(self, vendor: str, records: Sequence[Record], table: str = "") -> None:
-        """Land records as one load, later than all before."""
-        self.loads += 1
-        fetched = NOW - timedelta(days=2) + self.pace * self.loads
-        raw = Warehouse(self.folder).raw(vendor)
-        raw.parent.mkdir(parents=True, exist_ok=True)
-        table = table or TABLES[vendor]
+        """Write records as one load, later than all before."""
+        fetched = NOW - timedelta(days=2) + self.pace * (self.loads + 1)
         rows = [
             (account, name, at, at, fetched, payload and json.dumps(payload))
             for account, name, at, payload in records
         ]
+        self.write(vendor, table or TABLES[vendor], RECORDS, rows)
+
+    def write(
+        self, vendor: str, table: str, shape: str, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Write rows as one load, complete."""
+        self.loads += 1
+        raw = Warehouse(self.folder).raw(vendor)
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        names = [column.split()[0] for column in shape.split(", ")]
+        places = f"({', '.join(names)}) values ({', '.join('?' * len(names))})"
+        load = str(self.loads)
         with duckdb.connect(str(raw)) as file:
             file.execute("set timezone = 'UTC'; create schema if not exists raw")
-            file.execute(f"create table if not exists raw.{table} ({COLUMNS})")
-            insert = (
-                f"insert into raw.{table}"
-                f" values (?, ?, ?, ?, ?, ?, '{self.loads}', {self.loads})"
+            for name, columns in (("_dlt_loads", LOADS), (table, shape)):
+                file.execute(f"create table if not exists raw.{name} ({columns})")
+            file.execute("insert into raw._dlt_loads values (?, 0, ?)", [load, NOW])
+            file.executemany(
+                f"insert into raw.{table} {places}",
+                [(*row, load, self.loads) for row in rows],
             )
-            for row in rows:
-                file.execute(insert, row)
 
-    def build(self, *, full: bool = False) -> BuildResult:
-        """Build and publish, every check included."""
+    @property
+    def config(self) -> Config:
+        def account(vendor: str, alias: str) -> Account:
+            own = [self.settings[vendor]] if vendor in self.settings else []
+            return Account(vendor, alias, *own)
+
         vendors = tuple(
-            Vendor(
-                name,
-                tuple(Account(name, alias) for alias in aliases),
-                None,
-                timedelta(days=7),
-            )
+            Vendor(name, tuple(account(name, one) for one in aliases), None, 7 * DAY)
             for name, aliases in self.accounts.items()
         )
-        config = Config(
+        return Config(
             warehouse=Warehouse(self.folder),
             vendors=vendors,
             reporting_currency=self.currency,
+            reporting_time_zone=self.time_zone,
             rate_cards=self.cards,
             fx_rates=as_table(self.rates),
         )
-        return build_and_publish(config, self.now, full=full)[0]
+
+    def build(self, *, full: bool = False) -> BuildResult:
+        """Build and publish, every check included."""
+        return build_and_publish(self.config, self.now, full=full)[0]
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Query the published file."""
