@@ -55,7 +55,7 @@ class Stream:
     ids_per_request: int = 0
     """How many records one request can ask for by id; 0: the vendor cannot be asked."""
     personal: tuple[str, ...] = ()
-    """Keys of a record that say who called or what was said: blank in a later
+    """Keys of a record that say who called or what was spoken: blank in a later
     version, they are blanked in all of them."""
     erased_mark: str = ""
     """The key that is true once the vendor has depersonalised a record."""

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 
 from pipelines.cli import tables
 from pipelines.cli.app import app
+from pipelines.commands import query
 from pipelines.config.loader import config_folder
 from pipelines.extract.errors import clean, escaped
 from pipelines.load.failure import failure_of
-from pipelines.warehouse import published
 from transforms.runner.build_state import LAYOUT, PROGRAM
 
 ROOT = Path(__file__).parents[2]
@@ -201,7 +201,7 @@ def test_an_unexpected_error_is_one_line_and_a_report(
         raise LookupError(f"no {NUMBER} with token=abc")
 
     monkeypatch.chdir(warehouse)
-    monkeypatch.setattr(published, "rows_of_sql", broken)
+    monkeypatch.setattr(query, "rows_of_sql", broken)
     done = CliRunner().invoke(app, ["query", "select 1"])
     assert done.exit_code == 70
     (file,) = reports.iterdir()
