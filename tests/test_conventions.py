@@ -24,7 +24,8 @@ MODELS = ROOT / "transforms/models"
 PRIVATE = re.compile(
     r"\b(?:told|said|held|tonight|agenda|foresight|pile|carded|Refusal|Allowance)\b"
     r"|(?<!every )(?<!at )\bnights?\b|\b[Tt]ell whether\b"
-    r"|(?<![Tt]here )(?<![Ww]here )\bis no (?:JSON|date|rate|currency|number|amount|call)\b",
+    r"|(?<![Tt]here )(?<![Ww]here )\bis no "
+    r"(?:JSON|date|rate|currency|number|amount|call)\b"
 )
 """Words that a data engineer would have to learn here, and the field has a word for."""
 PRODUCT = ("pipelines", "transforms", "config", "docs", "README.md", "CONTRIBUTING.md")

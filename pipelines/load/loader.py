@@ -33,7 +33,13 @@ from pipelines.load.change_detection import Tally, watch
 from pipelines.load.package import memory_for, store, take_load_no
 from pipelines.load.result import Asked, added, key, key_of, lost
 from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
-from pipelines.planning.planner import BACKFILL, PastRead, history_start, refuse_earlier
+from pipelines.planning.planner import (
+    BACKFILL,
+    SETTLE,
+    PastRead,
+    history_start,
+    refuse_earlier,
+)
 from pipelines.planning.request_budget import used_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
@@ -239,10 +245,14 @@ class _Run:
     ) -> Audit:
         """Return an audit of the windows that are chosen of each account.
 
-        What is just being read is not counted as well.
+        A window that is just being read is not counted as well.
         """
         tables = {one.name: one.table for one in streams_of(self.vendor.name)}
-        read = {(one.alias, tables[w.stream], w.start) for one, w in batch}
+        read = {
+            (account.alias, tables[window.stream], window.start)
+            for account, window in batch
+            if window.purpose != SETTLE
+        }
         stored = self._stored_windows()
         chosen = {}
         for account in self.vendor.accounts:

@@ -34,7 +34,10 @@ def opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     Views go into an empty database ``views``, and both are closed in the end.
     """
     idle = _IDLE.setdefault(raw_file, [])
-    database = idle.pop() if idle else _database(raw_file)
+    try:
+        database = idle.pop()  # at once: windows are read side by side
+    except IndexError:
+        database = _database(raw_file)
     try:
         with database.cursor() as connection:
             connection.execute("set TimeZone = 'UTC'")
