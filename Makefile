@@ -31,7 +31,7 @@ run: setup ## load what is missing, build, publish (nothing configured: the sand
 	@$(BIN)/callhouse run --sandbox-if-unconfigured $(ARGS)
 
 check: setup ## format, lint, types, import contracts, SQL
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/layouts
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/migrations
 
 dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
 

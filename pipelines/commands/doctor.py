@@ -225,7 +225,7 @@ def _published_reads(published: Path, name: str) -> list[PastRead]:
         with read(published, PUBLISHED_FILE) as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("set variable vendor = $1", [name])
-            rows = connection.execute(query("published_reads")).fetchall()
+            rows = connection.execute(query("published/load_reads")).fetchall()
     except FileError:
         return []
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]

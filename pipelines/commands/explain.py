@@ -91,8 +91,8 @@ def explain(config: Config, call_key: str) -> CallHistory:
             for who in ("agents", "queues")
         )
         changes = _rows(_own(tables, "ops.call_changes", call_key).order("field"))
-        (horizon,) = _rows(tables.sql(query("horizon")))
-        (local_times,) = _rows(tables.sql(query("local_times")))
+        (horizon,) = _rows(tables.sql(query("published/horizon")))
+        (local_times,) = _rows(tables.sql(query("published/local_times")))
     raw = config.warehouse.raw(call["vendor"])
     has_raw = os.access(raw, os.R_OK)
     stored = _stored(config.warehouse, call) if has_raw else {}
@@ -147,7 +147,7 @@ def _unknown(
     tables: duckdb.DuckDBPyConnection, warehouse: Warehouse, call_key: str
 ) -> str:
     """Return in one sentence what is wrong with a key, and the nearest keys."""
-    near = [key for (key,) in tables.sql(query("near_keys")).fetchall()]
+    near = [key for (key,) in tables.sql(query("published/near_keys")).fetchall()]
     meant = f"; did you mean {' or '.join(near)}?" if near else ""
     parts = call_key.split(":", PARTS - 1)
     if len(parts) < PARTS or not all(parts):

@@ -178,15 +178,15 @@ def _store(
     """Move records out of the quarantine, as one more load of the raw file."""
     load_id = str(time.time())  # as dlt makes them
     file.execute("set variable load_id = $1", [load_id])
-    file.execute(query("quarantine_load"))
+    file.execute(query("raw/quarantine_load"))
     for table in {stream.table for stream in streams_of(vendor)}:
         streams = {s.name: s for s in streams_of(vendor) if s.table == table}
         own = [one for one in readable if one.stream in streams]
         if own:
             _store_table(file, streams[own[0].stream], own, load_id)
     file.register("readable", _keys_of(readable))
-    file.execute(query("quarantine_recount"))
-    file.execute(query("quarantine_remove"))
+    file.execute(query("raw/quarantine_recount"))
+    file.execute(query("raw/quarantine_remove"))
 
 
 def _store_table(
@@ -199,7 +199,7 @@ def _store_table(
     name = f"raw.{stream.table}"
     file.register("wanted", _keys_of(readable))
     file.table(name).create_view("records", replace=True)
-    stored = file.sql(query("stored_versions")).to_arrow_table().cast(RECORDS)
+    stored = file.sql(query("raw/stored_versions")).to_arrow_table().cast(RECORDS)
     found = [row | {"is_stored": True} for row in stored.to_pylist()]
     found += [
         {
@@ -277,7 +277,7 @@ def _records(
             *_read(streams.get(stream), payload, sightings[0]["fetched_at"]),
         )
         for account, stream, payload, reason, is_open, sightings in file.execute(
-            query("quarantine")
+            query("raw/quarantine")
         ).fetchall()
         if not wanted or account in wanted
     ]

@@ -32,7 +32,8 @@ class Stream:
     """Windows end this long before now: the newest records may not be listed yet."""
     lists_all_for: timedelta = timedelta.max
     """So long after its end a complete reading of a window has every record whose own
-    time lies in it: one that is stored and does not come then is deleted."""
+    time lies in it. A stored one that does not come is missing; whether it is
+    deleted, `planning.deletion` decides."""
     total_is_exact: bool = True
     """Whether the vendor's total is a count; else an estimate, which may be more than
     it ever lists."""
@@ -48,7 +49,7 @@ class Stream:
     note, and is complete without it."""
     calls: str = "from latest"
     """SQL that finds the calls among ``latest``, the newest version of each record
-    that is listed (``warehouse/queries/latest.sql``); "": none of them is one."""
+    that is listed (``warehouse/queries/raw/latest.sql``); "": none of them is one."""
     pending: str = ""
     """SQL that finds the records of ``latest`` whose end or price is still to come;
     "": no one waits for this stream's records."""

@@ -33,7 +33,7 @@ def next_load(raw_file: Path) -> int:
     The ids of dlt's loads are times of a clock, which can go back.
     """
     with writing(raw_file) as file:
-        (number,) = file.execute(query("next_load")).fetchall()[0]
+        (number,) = file.execute(query("raw/next_load")).fetchall()[0]
         return int(number)
 
 
@@ -43,7 +43,7 @@ def past_reads(raw_file: Path) -> list[PastRead]:
         if "load_windows" not in raw_files.tables(warehouse):
             return []
         with refusing(raw_file, RAW_FILE):
-            rows = warehouse.execute(query("past_reads")).fetchall()
+            rows = warehouse.execute(query("raw/past_reads")).fetchall()
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
@@ -53,8 +53,8 @@ def stored_windows(raw_file: Path, stream: Stream) -> list[StoredWindow]:
         if not {stream.table, "load_windows"} <= raw_files.tables(warehouse):
             return []
         warehouse.table(f"raw_file.raw.{stream.table}").create_view("records")
-        warehouse.execute(query("newest"))
-        warehouse.sql(query("latest")).create_view("latest")
+        warehouse.execute(query("raw/newest"))
+        warehouse.sql(query("raw/latest")).create_view("latest")
         windows = warehouse.table("raw_file.raw.load_windows")
         windows.filter(raw_files.equals("stream", stream.name)).create_view("windows")
         found = raw_files.rows(warehouse, "stored_windows")
@@ -67,5 +67,6 @@ def suspicions(raw_file: Path) -> list[Suspicion]:
         if "absences" not in raw_files.tables(warehouse):
             return []
         return [
-            Suspicion(*row) for row in warehouse.execute(query("suspicions")).fetchall()
+            Suspicion(*row)
+            for row in warehouse.execute(query("raw/suspicions")).fetchall()
         ]

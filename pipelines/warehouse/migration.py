@@ -1,8 +1,8 @@
 """Migrate raw files of an older version, and refuse files of a newer one.
 
 A raw file cannot be made again, so each change of its tables is a SQL file in
-``warehouse/layouts``, and the raw file has the number of those that were applied: its
-layout. To add a column, add a file there. A new table needs none: the loader makes it.
+``warehouse/migrations``, and the raw file has the number of those that were applied:
+its layout. To add a column, add a file there. A new table needs none: the loader makes it.
 Built files have a layout as well, and are built again if it is another.
 """
 
@@ -30,7 +30,7 @@ from transforms.runner.build_state import PROGRAM, Stamp
 
 STEPS = sorted(
     one.name
-    for one in files("pipelines.warehouse.layouts").iterdir()
+    for one in files("pipelines.warehouse.migrations").iterdir()
     if one.name[:1].isdigit()
 )
 LAYOUT = len(STEPS)
@@ -76,7 +76,7 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
             # Another process may have been quicker.
             _take_steps(connection, _stamp_in(connection) or UNSTAMPED)
             if lacks := _lacking(connection):
-                connection.execute(_sql("mend.sql"))
+                connection.execute(_sql("helpers/mend.sql"))
                 tell(
                     f"{raw_file} lacks {lacks}; it is made anew, and its "
                     "windows are read again: callhouse status names the days"
@@ -108,7 +108,7 @@ def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
             connection.execute(_sql(step))
     connection.execute("set variable layout = $1", [LAYOUT])
     connection.execute("set variable program = $1", [PROGRAM])
-    connection.execute(_sql("stamp.sql"))
+    connection.execute(_sql("helpers/stamp.sql"))
     connection.commit()
 
 
@@ -134,19 +134,19 @@ def _lacking(connection: duckdb.DuckDBPyConnection) -> str:
         return "raw._dlt_loads"
     if not _has(connection, "raw", "_dlt_version"):
         return ""  # the loader makes this one by itself, and then all others
-    rows = connection.execute(_sql("lacking.sql")).fetchall()
+    rows = connection.execute(_sql("helpers/lacking.sql")).fetchall()
     return ", ".join(f"raw.{name}" for (name,) in rows)
 
 
 def _stamp_in(connection: duckdb.DuckDBPyConnection) -> Stamp | None:
     if not _has(connection, "callhouse", "layout"):
         return None
-    row = connection.execute(_sql("found.sql")).fetchone()
+    row = connection.execute(_sql("helpers/found.sql")).fetchone()
     return None if row is None else Stamp(*row)
 
 
 def _has(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    found = connection.execute(_sql("has.sql"), [schema, table]).fetchone()
+    found = connection.execute(_sql("helpers/has.sql"), [schema, table]).fetchone()
     return found is not None
 
 
@@ -164,4 +164,4 @@ def _newer(file: Path, found: Stamp, ours: int) -> str:
 
 
 def _sql(name: str) -> str:
-    return files("pipelines.warehouse.layouts").joinpath(name).read_text("utf-8")
+    return files("pipelines.warehouse.migrations").joinpath(name).read_text("utf-8")

@@ -15,13 +15,13 @@ Row = dict[str, Any]
 
 
 def rows_of(published: Path, name: str, now: datetime | None = None) -> list[Row]:
-    """Return the rows of a query in ``queries/`` over a published file.
+    """Return the rows of a query in ``queries/published`` over a published file.
 
     ``now`` is its variable of that name. Raises `FileError` for a file that cannot be
     opened or read.
     """
     with read(published, PUBLISHED_FILE) as connection:
-        return _rows(connection, query(name), now)
+        return _rows(connection, query(f"published/{name}"), now)
 
 
 def rows_of_sql(published: Path, sql: str, now: datetime | None = None) -> list[Row]:

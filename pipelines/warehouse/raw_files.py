@@ -16,10 +16,12 @@ MEMORY = (96, 144, 216, 324)
 
 
 def query(name: str) -> str:
-    """Return the text of ``pipelines/warehouse/queries/<name>.sql``."""
-    return (
-        files("pipelines.warehouse.queries").joinpath(f"{name}.sql").read_text("utf-8")
-    )
+    """Return the text of ``pipelines/warehouse/queries/<name>.sql``.
+
+    The folder in a name says which file the query reads: ``raw/`` or ``published/``.
+    """
+    folder = files("pipelines.warehouse.queries")
+    return folder.joinpath(f"{name}.sql").read_text("utf-8")
 
 
 _IDLE: dict[Path, list[duckdb.DuckDBPyConnection]] = {}
@@ -67,8 +69,8 @@ def _database(raw_file: Path) -> duckdb.DuckDBPyConnection:
 
 
 def rows(warehouse: duckdb.DuckDBPyConnection, name: str) -> list[Any]:
-    """Return all rows of a query in ``queries/``, within the limits of `MEMORY`."""
-    return fetched(warehouse, query(name), lambda found: found.fetchall())
+    """Return all rows of a query in ``queries/raw``, within the limits of `MEMORY`."""
+    return fetched(warehouse, query(f"raw/{name}"), lambda found: found.fetchall())
 
 
 def fetched(

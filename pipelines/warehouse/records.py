@@ -65,7 +65,7 @@ def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
         warehouse.register("fresh", numbered)
         _select(warehouse, table, "from fresh")
         found = raw_files.fetched(
-            warehouse, query("changed"), lambda rows: rows.fetchnumpy()
+            warehouse, query("raw/changed"), lambda rows: rows.fetchnumpy()
         )
     is_same, was_deleted = found["is_same"], found["was_deleted"]
     return Compared(
@@ -103,7 +103,7 @@ def missing_of(
         warehouse.register("spans", pa.table(wanted))
         warehouse.register("seen", pa.table({"key": seen}))
         warehouse.execute("set variable since = $1", [since])
-        _select(warehouse, stream.table, query("unseen"))
+        _select(warehouse, stream.table, query("raw/unseen"))
         rows = raw_files.rows(warehouse, "missing")
     return [
         MissingRecord(account, Missing(key, at), here)
@@ -200,12 +200,12 @@ def _select(warehouse: duckdb.DuckDBPyConnection, table: str, wanted: str) -> No
     """
     warehouse.table(f"raw_file.raw.{table}").create_view("stored")
     warehouse.sql(wanted).create_view("wanted_here")
-    warehouse.execute(query("wanted"))
-    low, high = warehouse.execute(query("wanted_span")).fetchall()[0]
+    warehouse.execute(query("raw/wanted"))
+    low, high = warehouse.execute(query("raw/wanted_span")).fetchall()[0]
     bounds = "false" if low is None else f"event_at between '{low}' and '{high}'"
     warehouse.table("stored").filter(bounds).create_view("bounded")
-    warehouse.execute(query("records"))
-    warehouse.execute(query("newest"))
+    warehouse.execute(query("raw/records"))
+    warehouse.execute(query("raw/newest"))
 
 
 def stored_records(
@@ -232,8 +232,8 @@ def unbuilt(
         if stream.table not in raw_files.tables(warehouse):
             return []
         warehouse.table(f"raw_file.raw.{stream.table}").create_view("records")
-        warehouse.execute(query("newest"))
-        warehouse.sql(query("latest")).create_view("latest")
+        warehouse.execute(query("raw/newest"))
+        warehouse.sql(query("raw/latest")).create_view("latest")
         warehouse.sql(stream.calls).create_view("calls")
         with attached(warehouse, published, "published", PUBLISHED_FILE):
             facts = warehouse.table("published.main.fact_calls")
@@ -250,7 +250,7 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
         stored = warehouse.table(f"raw_file.raw.{stream.table}")
         stored.filter(bounds).create_view("inside")
         _select(warehouse, stream.table, "select account, record_id from inside")
-        warehouse.sql(query("latest")).filter(bounds).create_view("latest")
+        warehouse.sql(query("raw/latest")).filter(bounds).create_view("latest")
         # Apart from the next query, so that only one of them has payloads in memory.
         found = raw_files.fetched(
             warehouse, stream.pending, lambda found: found.to_arrow_table()
@@ -273,6 +273,6 @@ def versions(
         stored = warehouse.table(f"raw_file.raw.{table}")
         own = stored.filter(raw_files.equals("account", account))
         own.filter(raw_files.equals("record_id", record_id)).create_view("records")
-        found = warehouse.execute(query("versions"))
+        found = warehouse.execute(query("raw/versions"))
         names = [name for name, *_ in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -1,1 +1,1 @@
-"""The queries that the loader asks of a raw file."""
+"""Queries over raw files (``raw``) and over the published file (``published``)."""
