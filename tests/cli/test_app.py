@@ -210,7 +210,7 @@ def test_an_unexpected_error_is_one_line_and_a_report(
     assert str(file) in done.stderr
     assert file.stat().st_mode & 0o777 == 0o600
     written = file.read_text("utf-8")
-    assert re.search(r"test_commands\.py:\d+ in broken", written)
+    assert re.search(r"test_app\.py:\d+ in broken", written)
     for private in ("555", "abc"):
         assert private not in written + done.stderr
 
