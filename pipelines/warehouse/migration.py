@@ -2,8 +2,8 @@
 
 A raw file cannot be made again, so each change of its tables is a SQL file in
 ``warehouse/migrations``, and the raw file has the number of those that were applied:
-its layout. To add a column, add a file there. A new table needs none: the loader makes it.
-Built files have a layout as well, and are built again if it is another.
+its layout. To add a column, add a file there. A new table needs none: the loader makes
+it. Built files have a layout as well, and are built again if it is another.
 """
 
 import os

@@ -187,7 +187,7 @@ def _of_fresh(
         _select(warehouse, stream.table, "select account, record_id from fresh")
         warehouse.register("wanted", wanted)
         found: pa.Table = raw_files.fetched(
-            warehouse, query(name), lambda rows: rows.to_arrow_table()
+            warehouse, query(f"raw/{name}"), lambda rows: rows.to_arrow_table()
         )
         return found
 

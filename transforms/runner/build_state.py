@@ -20,7 +20,7 @@ TABLES = frozenset({"ops.built_loads", "ops.build_state", "ops.kept_vendors"})
 build kept as they were, without their raw file."""
 LAYOUT = 2
 """Of the built tables, for whoever reads them: raise it when a table or column that
-``pipelines/warehouse/queries`` asks for is new, or means something else."""
+``pipelines/warehouse/queries/published`` asks for is new, or means something else."""
 PROGRAM = f"callhouse {version('callhouse')}"
 
 
