@@ -6,7 +6,7 @@ from itertools import groupby
 
 from rich.text import Text
 
-from pipelines.warehouse.published import Row
+from pipelines.warehouse.published_queries import Row
 
 MARKS = {
     "complete": ("█", "green"),

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import typer
 
 from pipelines.commands.doctor import Finding
-from pipelines.warehouse.published import Row
+from pipelines.warehouse.published_queries import Row
 
 
 def as_json(found: Sequence[Finding]) -> list[Row]:

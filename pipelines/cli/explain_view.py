@@ -16,7 +16,7 @@ from rich.text import Text
 from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
 from pipelines.commands.explain import CallHistory, Version
 from pipelines.extract.errors import escaped
-from pipelines.warehouse.published import Row
+from pipelines.warehouse.published_queries import Row
 
 PARTS_OF_TIME = (
     *("ring", "ivr", "queue", "talk", "hold", "wrap"),

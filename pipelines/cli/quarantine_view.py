@@ -6,7 +6,7 @@ import typer
 
 from pipelines.cli.tables import show_rows
 from pipelines.commands.quarantine import Retried, left_by_reason
-from pipelines.warehouse.published import Row
+from pipelines.warehouse.published_queries import Row
 
 
 def show_counts(rows: list[Row]) -> None:

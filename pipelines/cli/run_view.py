@@ -15,7 +15,7 @@ from rich.table import Table
 from pipelines.cli.tables import compact_table, plain_rows, stderr
 from pipelines.commands.run import RunResult
 from pipelines.warehouse.journal import LoadResult
-from pipelines.warehouse.published import Row, rows_of
+from pipelines.warehouse.published_queries import Row, rows_of
 from transforms.runner.build import BuildResult
 
 FIRST_QUERY = (

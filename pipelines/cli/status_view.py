@@ -12,7 +12,7 @@ from pipelines.cli.run_view import show_missing_rates
 from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
 from pipelines.commands.status import AccountStatus, Status
 from pipelines.planning.windows import DAY
-from pipelines.warehouse.published import Row
+from pipelines.warehouse.published_queries import Row
 
 WIDE = 120
 """Columns of a file or a pipe: some months of days, and every table."""

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.extract.errors import escaped
-from pipelines.warehouse.published import Row
+from pipelines.warehouse.published_queries import Row
 
 PERSONAL = frozenset(
     {"customer_number", "business_number", "from_party", "to_party", "party_name"}

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from pipelines.cli.tables import plain_rows, show_rows, stderr
 from pipelines.commands.verify import Verdict
-from pipelines.warehouse.published import Row
+from pipelines.warehouse.published_queries import Row
 
 
 def as_json(verdicts: Sequence[Verdict]) -> list[Row]:

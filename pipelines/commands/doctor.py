@@ -28,7 +28,7 @@ from pipelines.warehouse.opening import (
     PUBLISHED_FILE,
     RAW_FILE,
     FileError,
-    Purpose,
+    FileKind,
     is_present,
     log_of,
     read,
@@ -161,7 +161,7 @@ def _mended_later(name: str, lacks: str, short: int) -> tuple[str, str]:
     return problem, f"callhouse verify --vendor {name} says what mends them"
 
 
-def _tables(file: Path, purpose: Purpose) -> Finding:
+def _tables(file: Path, file_kind: FileKind) -> Finding:
     """Return the state of a built file; the remedy of any problem is a build."""
     if not is_present(file):
         if not file.exists() and not log_of(file).exists():
@@ -169,7 +169,7 @@ def _tables(file: Path, purpose: Purpose) -> Finding:
         remedy = "run: callhouse transform"
         return Finding(str(file), EMPTY, problem="it has nothing in it", remedy=remedy)
     try:
-        refuse_damaged(file, purpose)
+        refuse_damaged(file, file_kind)
         stamp = build_state.read_stamp(file)
     except FileError as error:
         remedy = (
@@ -231,13 +231,13 @@ def _published_reads(published: Path, name: str) -> list[PastRead]:
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
-def _built_loads(file: Path, purpose: Purpose) -> dict[str, set[str]]:
+def _built_loads(file: Path, file_kind: FileKind) -> dict[str, set[str]]:
     """Return the ids of the loads in a built file, by vendor."""
     found: dict[str, set[str]] = {}
     # An error here is reported by that file's own finding.
     with suppress(FileError):
         if is_present(file):
-            with read(file, purpose) as connection:
+            with read(file, file_kind) as connection:
                 for vendor, load in build_state.built_loads(connection):
                     found.setdefault(vendor, set()).add(load)
     return found

@@ -20,7 +20,7 @@ from pipelines.load.loader import reading
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.opening import PUBLISHED_FILE, read
 from pipelines.warehouse.paths import Warehouse
-from pipelines.warehouse.published import Row
+from pipelines.warehouse.published_queries import Row
 from pipelines.warehouse.raw_files import query
 from pipelines.warehouse.records import versions
 

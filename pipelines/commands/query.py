@@ -4,7 +4,7 @@ import duckdb
 
 from pipelines.config.toml_file import ConfigError
 from pipelines.warehouse.paths import Warehouse
-from pipelines.warehouse.published import Row, rows_of_sql
+from pipelines.warehouse.published_queries import Row, rows_of_sql
 
 
 def rows_of_query(warehouse: Warehouse, sql: str) -> list[Row]:

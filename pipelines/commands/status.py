@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pipelines.warehouse.journal import read_runs
 from pipelines.warehouse.paths import Warehouse
-from pipelines.warehouse.published import Row, rows_of
+from pipelines.warehouse.published_queries import Row, rows_of
 
 
 @dataclass(frozen=True)

@@ -294,7 +294,7 @@ def _ledger_rows(
         "window_start": window.start,
         "window_end": window.end,
         "rows_fetched": records.fetched,
-        "rows_distinct": len(records.kept),
+        "rows_distinct": len(records.last_read),
         "rows_inside": _inside(reader.stream, window, records),
         "rows_quarantined": len(records.unreadable),
         "rows_vanished": len(records.missing),
@@ -389,7 +389,7 @@ def _state_of(records: WindowRecords, reader: Reader) -> tuple[str, str | None]:
         return "partial", SHORT
     if records.counts_more:
         return "complete", COUNTS_MORE
-    if not records.is_steady:
+    if not records.reads_agree:
         return "complete", UNSTEADY
     if records.missing:  # until the whole run says what became of the records
         return "partial", MISSING
@@ -398,7 +398,7 @@ def _state_of(records: WindowRecords, reader: Reader) -> tuple[str, str | None]:
 
 def _newest_of(records: WindowRecords) -> Versions:
     """Return what is stored of a window that was read."""
-    return records.seen or records.kept
+    return records.all_reads or records.last_read
 
 
 def _records(
@@ -454,7 +454,9 @@ def _inside(stream: Stream, window: Window, records: WindowRecords) -> int | Non
     """Count the records whose event time lies in the window; None: it has none."""
     if not stream.is_by_own_time or window.ids:
         return None
-    return sum(window.start <= at < window.end for at, _, _ in records.kept.values())
+    return sum(
+        window.start <= at < window.end for at, _, _ in records.last_read.values()
+    )
 
 
 def _is_not_granted(stream: Stream, error: VendorError) -> bool:

@@ -131,13 +131,13 @@ class WindowRecords:
     total: int | None = None
     """The vendor's total on the last page; None: it gives none."""
     pages: int = 0
-    moved: bool = False
+    total_changed: bool = False
     """The vendor's total changed between two pages, so records may be missing."""
     is_bounded: bool = False
     """At least one record has the field that the window filters by."""
-    kept: Versions = field(default_factory=dict)
+    last_read: Versions = field(default_factory=dict)
     """The records of the last read, by record id."""
-    seen: Versions = field(default_factory=dict)
+    all_reads: Versions = field(default_factory=dict)
     """The records of all reads, if none of them can be trusted; else empty."""
     unreadable: list[tuple[int, str, Location]] = field(default_factory=list)
     """Number, reason and location of each record that goes into quarantine."""
@@ -147,15 +147,15 @@ class WindowRecords:
     """Event times, by record id, of the stored records that did not come."""
     known: int = 0
     """How many of the stored records came again."""
-    is_steady: bool = True
-    """False: no two reads agreed, and `seen` has the records of all of them."""
+    reads_agree: bool = True
+    """False: no two reads agreed, and `all_reads` has the records of all of them."""
     counts_more: bool = False
     """The vendor's total is more than it lists, even in the smallest parts."""
 
     @property
     def distinct(self) -> int:
         """How many different records came, readable or not."""
-        return len(self.kept) + len(self.unreadable)
+        return len(self.last_read) + len(self.unreadable)
 
     @property
     def is_short(self) -> bool:
@@ -166,7 +166,7 @@ class WindowRecords:
     @property
     def agrees(self) -> bool:
         """Return True if the total did not change, and as many records came."""
-        return not self.moved and self.total in {None, self.distinct}
+        return not self.total_changed and self.total in {None, self.distinct}
 
 
 @dataclass(frozen=True)
@@ -189,23 +189,25 @@ class Reader:
         spool = Spool(self.options.folder)
         reads: list[WindowRecords] = []
         for _ in range(READS):
-            records = self._drain(window, now, spool)
+            records = self._read_pages(window, now, spool)
             _compare(records, stored)
-            calm = not self._may_shift(window, records, now)
-            if records.agrees and calm and not records.missing:
+            is_stable = not self._may_shift(window, records, now)
+            if records.agrees and is_stable and not records.missing:
                 return records
-            is_repeated = reads and reads[-1].kept.keys() == records.kept.keys()
+            is_repeated = (
+                reads and reads[-1].last_read.keys() == records.last_read.keys()
+            )
             if is_repeated and not records.is_short:
                 return records
             reads.append(records)
-        records.seen = _newest(one.kept for one in reads)
-        records.is_steady = False
+        records.all_reads = _newest(one.last_read for one in reads)
+        records.reads_agree = False
         if records.is_short and not self.stream.total_is_exact and not window.ids:
-            records = self._divided(window, records, now, spool)
+            records = self._read_in_parts(window, records, now, spool)
         _compare(records, stored)
         return records
 
-    def _divided(
+    def _read_in_parts(
         self, window: Window, records: WindowRecords, now: datetime, spool: Spool
     ) -> WindowRecords:
         """Read a window in smaller and smaller parts, until they add no record.
@@ -213,14 +215,14 @@ class Reader:
         If fewer records come than the total says, either the list is cut short or the
         total is an estimate. Parts that add no record prove that it is the total.
         """
-        found = records.seen
+        found = records.all_reads
         for count in DIVISIONS:
             before = len(found)
             for part in _parts(window, count):
-                one = self._drain(part, now, spool)
+                one = self._read_pages(part, now, spool)
                 records.fetched += one.fetched
-                found = _newest([found, one.kept])
-            records.kept = records.seen = found
+                found = _newest([found, one.last_read])
+            records.last_read = records.all_reads = found
             if not records.is_short:
                 break
             if len(found) == before:
@@ -247,14 +249,14 @@ class Reader:
             return {}
         return self.options.stored(self.stream, self.account, window)
 
-    def _drain(self, window: Window, now: datetime, spool: Spool) -> WindowRecords:
+    def _read_pages(self, window: Window, now: datetime, spool: Spool) -> WindowRecords:
         records = WindowRecords(spool)
         for page in self.fetch(window):
             if page.starts_over:
                 records = WindowRecords(spool)
             # For records asked for by id the total is that of one request.
             total = None if window.ids else page.total
-            records.moved |= records.pages > 0 and total != records.total
+            records.total_changed |= records.pages > 0 and total != records.total
             records.total = total
             records.pages += 1
             if page.part is not None:
@@ -264,7 +266,7 @@ class Reader:
                 self._add(records, spool, bytes(record), window, now)
         if (
             self.stream.bounded_by
-            and records.kept
+            and records.last_read
             and not (records.is_bounded or window.ids)
         ):
             raise VendorError(
@@ -308,7 +310,7 @@ class Reader:
             )
         version = self._time(keys, self.stream.version)
         found = (event_at, version, spool.add(record))
-        records.kept[record_id] = _newer(records.kept.get(record_id), found)
+        records.last_read[record_id] = _newer(records.last_read.get(record_id), found)
 
     def _time(self, keys: Mapping[str, msgspec.Raw], name: str) -> datetime | None:
         """Return an optional time; None: absent or no time, which the models report."""
@@ -341,7 +343,7 @@ def _compare(records: WindowRecords, stored: Mapping[str, datetime]) -> None:
 
     A record that cannot be read may be any of them, so then none is missing.
     """
-    known = records.seen or records.kept
+    known = records.all_reads or records.last_read
     records.missing = {} if records.unreadable else _without(stored, known)
     records.known = sum(one in known for one in stored)
 
@@ -351,7 +353,7 @@ def _check_times(window: Window, records: WindowRecords) -> None:
 
     Some may: a vendor can filter in another time zone, or by another field.
     """
-    times = [at for at, _, _ in records.kept.values()]
+    times = [at for at, _, _ in records.last_read.values()]
     outside = [at for at in times if _distance(window, at) > timedelta(seconds=1)]
     far = sum(_distance(window, at) > ANY_ZONE for at in outside)
     most = len(times) // 2
@@ -425,8 +427,8 @@ def reason_of(error: Exception) -> str:
 
 def _newest(reads: Iterable[Versions]) -> Versions:
     union: Versions = {}
-    for kept in reads:
-        for record_id, found in kept.items():
+    for last_read in reads:
+        for record_id, found in last_read.items():
             union[record_id] = _newer(union.get(record_id), found)
     return union
 

@@ -50,7 +50,7 @@ class InUseError(FileError):
 
 
 @dataclass(frozen=True)
-class Purpose:
+class FileKind:
     """The kind of a file, and the remedies for one that cannot be opened."""
 
     name: str
@@ -59,19 +59,19 @@ class Purpose:
     when_newer: str
 
 
-PUBLISHED_FILE = Purpose(
+PUBLISHED_FILE = FileKind(
     "the published file",
     when_in_use="close it there, or open it there read-only, as the README shows",
     when_damaged="publish it again with: callhouse transform",
     when_newer="use the Callhouse that published it, or run: callhouse transform",
 )
-RAW_FILE = Purpose(
+RAW_FILE = FileKind(
     "a vendor's raw file",
     when_in_use="close it there; the next run goes on",
     when_damaged="it is left where it is; callhouse doctor says what to do",
     when_newer="use the Callhouse that loaded it; see: callhouse doctor",
 )
-BUILD_FILE = Purpose(
+BUILD_FILE = FileKind(
     "the work file of the build",
     when_in_use="close it there, and run: callhouse transform",
     when_damaged="callhouse transform makes it anew",
@@ -111,7 +111,7 @@ def private() -> Iterator[None]:
 
 
 def refuse_cut(
-    connection: duckdb.DuckDBPyConnection, path: Path, purpose: Purpose
+    connection: duckdb.DuckDBPyConnection, path: Path, file_kind: FileKind
 ) -> None:
     """Raise `FileError` for an open file that was cut short.
 
@@ -121,13 +121,13 @@ def refuse_cut(
     blocks = sizes.project("block_size * total_blocks").fetchall()
     if path.stat().st_size < _HEADERS + max(size for (size,) in blocks):
         # Blocks that were never used may be missing: only reading them all tells.
-        with refusing(path, purpose):
+        with refusing(path, file_kind):
             _read_all(connection)
 
 
-def refuse_damaged(path: Path, purpose: Purpose) -> None:
+def refuse_damaged(path: Path, file_kind: FileKind) -> None:
     """Read a file completely, and raise `FileError` if a part cannot be read."""
-    with refusing(path, purpose), duckdb.connect(str(path), read_only=True) as file:
+    with refusing(path, file_kind), duckdb.connect(str(path), read_only=True) as file:
         _read_all(file)
 
 
@@ -141,44 +141,44 @@ def _read_all(file: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def opened(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(path: Path, file_kind: FileKind) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a file read-only, without the log that another program left beside it.
 
     Raises `InUseError` for a file that another process has open for writing, and
     `FileError` for one that cannot be opened for another reason.
     """
     with _without_log(path) as place:
-        with refusing(path, purpose):
+        with refusing(path, file_kind):
             connection = duckdb.connect(str(place), read_only=True)
         with connection:
             yield connection
 
 
 @contextmanager
-def read(path: Path, purpose: Purpose) -> Iterator[duckdb.DuckDBPyConnection]:
+def read(path: Path, file_kind: FileKind) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a file as `opened` does, for our own queries.
 
     If such a query fails the file is wrong, so that is a `FileError`, too.
     """
-    with opened(path, purpose) as connection, refusing(path, purpose):
+    with opened(path, file_kind) as connection, refusing(path, file_kind):
         yield connection
 
 
 def attach(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, purpose: Purpose
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, file_kind: FileKind
 ) -> None:
     """Attach a file read-only; raises as `opened` does."""
-    with refusing(path, purpose):
+    with refusing(path, file_kind):
         connection.execute(f"attach {quoted(str(path))} as {name} (read_only)")
 
 
 @contextmanager
 def attached(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, purpose: Purpose
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, file_kind: FileKind
 ) -> Iterator[None]:
     """Attach a file read-only, without a log beside it; raises as `opened` does."""
     with _without_log(path) as place:
-        with refusing(path, purpose):
+        with refusing(path, file_kind):
             connection.execute(f"attach {quoted(str(place))} as {name} (read_only)")
         yield
         connection.execute(f"detach {name}")
@@ -206,10 +206,10 @@ def writing(
         yield connection
 
 
-def refuse_in_use(path: Path, purpose: Purpose) -> None:
+def refuse_in_use(path: Path, file_kind: FileKind) -> None:
     """Raise `InUseError` if another process has a file open, if only to read it."""
     if (who := _holder(path, fcntl.F_WRLCK)) is not None:
-        raise InUseError(_in_use(path, purpose, who))
+        raise InUseError(_in_use(path, file_kind, who))
 
 
 @contextmanager
@@ -234,58 +234,58 @@ def _without_log(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def refusing(path: Path, purpose: Purpose) -> Iterator[None]:
+def refusing(path: Path, file_kind: FileKind) -> Iterator[None]:
     """Raise an error of DuckDB as a `FileError` that names the file and the remedy."""
     try:
         yield
     except duckdb.Error as error:
-        raise _refusal(path, purpose, error) from None
+        raise _refusal(path, file_kind, error) from None
 
 
-def _refusal(path: Path, purpose: Purpose, error: duckdb.Error) -> FileError:
+def _refusal(path: Path, file_kind: FileKind, error: duckdb.Error) -> FileError:
     # A reader in another process prevents writing.
     for kind_of_lock in (fcntl.F_RDLCK, fcntl.F_WRLCK):
         if (who := _holder(path, kind_of_lock)) is not None:
-            return InUseError(_in_use(path, purpose, who))
+            return InUseError(_in_use(path, file_kind, who))
     kind = type(error).__name__
     if isinstance(error, duckdb.ProgrammingError):
         found = (
             f"lacks what is read of it ({kind}), so another version wrote it; "
-            f"{purpose.when_damaged}"
+            f"{file_kind.when_damaged}"
         )
     else:
-        found = _look_at(path, purpose, kind)
-    return FileError(f"{path}, {purpose.name}, {found}")
+        found = _look_at(path, file_kind, kind)
+    return FileError(f"{path}, {file_kind.name}, {found}")
 
 
-def _look_at(path: Path, purpose: Purpose, kind: str) -> str:
+def _look_at(path: Path, file_kind: FileKind, kind: str) -> str:
     """Return what is wrong with a file that DuckDB does not open, and the remedy."""
     if path.is_dir():
-        return f"is a folder, where a file must be; {purpose.when_damaged}"
+        return f"is a folder, where a file must be; {file_kind.when_damaged}"
     try:
         with path.open("rb") as file:
             start = file.read(_HEADERS)
     except OSError as error:
         return f"cannot be opened: {error.strerror}"
     if not start:
-        return f"is empty; {purpose.when_damaged}"
+        return f"is empty; {file_kind.when_damaged}"
     place, mark = _MAGIC
     if start[place] != mark or len(start) < _VERSION.stop:
-        return f"is not a DuckDB file; {purpose.when_damaged}"
+        return f"is not a DuckDB file; {file_kind.when_damaged}"
     if _version(start) > _newest_version():
         return (
             f"was written by a newer DuckDB than the {duckdb.__version__} here; "
-            f"{purpose.when_newer}"
+            f"{file_kind.when_newer}"
         )
     beside = f" or {log_of(path).name} beside it" if log_of(path).exists() else ""
     return (
         f"cannot be read ({kind}), so it{beside} is damaged, or its disk fails; "
-        f"{purpose.when_damaged}"
+        f"{file_kind.when_damaged}"
     )
 
 
-def _in_use(path: Path, purpose: Purpose, who: str) -> str:
-    return f"{path}, {purpose.name}, is open in {who}; {purpose.when_in_use}"
+def _in_use(path: Path, file_kind: FileKind, who: str) -> str:
+    return f"{path}, {file_kind.name}, is open in {who}; {file_kind.when_in_use}"
 
 
 def _holder(path: Path, kind: int) -> str | None:

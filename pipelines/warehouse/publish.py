@@ -23,8 +23,8 @@ from secrets import token_hex
 from pipelines.warehouse.opening import (
     BUILD_FILE,
     PUBLISHED_FILE,
+    FileKind,
     InUseError,
-    Purpose,
     opened,
 )
 from pipelines.warehouse.paths import Warehouse
@@ -101,9 +101,9 @@ def _copy(build_file: Path, incoming: Path, mode: int) -> None:
         _flush(path)
 
 
-def _contents(path: Path, purpose: Purpose) -> dict[str, int]:
+def _contents(path: Path, file_kind: FileKind) -> dict[str, int]:
     """Return the number of rows by table."""
-    with opened(path, purpose) as connection:
+    with opened(path, file_kind) as connection:
         tables = connection.execute(
             "select schema_name || '.' || table_name from duckdb_tables()"
         ).fetchall()

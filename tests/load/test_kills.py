@@ -23,7 +23,7 @@ from sandbox_control import stamp
 from pipelines.planning.windows import DAY, read_time
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.published import rows_of_sql
+from pipelines.warehouse.published_queries import rows_of_sql
 
 NOW = read_time("2026-11-17T03:00:00Z")
 HOOKED = """

@@ -18,7 +18,7 @@ from pipelines.planning.windows import read_time
 from pipelines.warehouse.journal import LoadResult, read_runs, write_runs
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import PublishError, publish
-from pipelines.warehouse.published import rows_of_sql
+from pipelines.warehouse.published_queries import rows_of_sql
 
 NOW = read_time("2026-11-17T03:00:00Z")
 OLDEST_STORAGE = 64
