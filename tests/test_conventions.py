@@ -29,6 +29,8 @@ PRIVATE = re.compile(
 )
 """Words that a data engineer would have to learn here, and the field has a word for."""
 PRODUCT = ("pipelines", "transforms", "config", "docs", "README.md", "CONTRIBUTING.md")
+LONGEST_SOURCE = 150
+"""In lines: a source says what is special about its vendor, and nothing else."""
 NOTES = [
     "What the API is",
     "Endpoints and parameters",
@@ -155,6 +157,7 @@ def test_every_source_has_the_same_parts_in_the_same_order(vendor: str) -> None:
     parts.append("def _classify_error(")
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
+    assert text.count("\n") <= LONGEST_SOURCE
 
 
 def test_the_model_that_the_page_of_the_runner_shows_is_one(tmp_path: Path) -> None:

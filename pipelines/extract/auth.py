@@ -5,14 +5,26 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
 import requests
-from requests.auth import AuthBase
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from pipelines.extract.errors import AuthError, RetryableError, VendorError
 
 SHARED_SECONDS = 600.0
 """A token rejected twice within so many seconds was ended by another program."""
+
+IssueToken: TypeAlias = Callable[[], tuple[str, float]]
+"""Signs in, and returns the token and its life in seconds."""
+
+
+def basic_auth(username: str, password: str) -> HTTPBasicAuth:
+    """Return HTTP basic authentication, in UTF-8.
+
+    They are given as bytes: `requests` would write text as Latin-1, or fail to.
+    """
+    return HTTPBasicAuth(username.encode(), password.encode())
 
 
 class HeaderKey(AuthBase):
@@ -32,15 +44,14 @@ class HeaderKey(AuthBase):
 class BearerToken(AuthBase):
     """Sends a token that expires; it is renewed before its end and when rejected.
 
-    ``issue`` signs in, and returns the token and its life in seconds. A session cookie
-    is such a token in another ``header``, without a ``scheme``. If another program can
-    end the token by signing in, ``shared`` names what both use, such as "app". Threads
-    may share a token.
+    ``issue`` signs in (`pipelines.extract.sign_in`). A session cookie is such a token
+    in another ``header``, without a ``scheme``. If another program can end the token by
+    signing in, ``shared`` names what both use, such as "app". Threads may share it.
     """
 
     def __init__(
         self,
-        issue: Callable[[], tuple[str, float]],
+        issue: IssueToken,
         header: str = "Authorization",
         scheme: str = "Bearer ",
         shared: str = "",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -119,6 +119,25 @@ def decoded(body: bytes, shape: type[_Shape]) -> _Shape | None:
         return msgspec.json.decode(body, type=shape, strict=False)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+
+
+def text_in(body: bytes, *keys: str) -> str:
+    """Return the text under ``keys``, one in the other, of an error body; "": none."""
+    value: Any = decoded(body, dict[str, Any])
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def meaning_of(
+    meanings: Mapping[int, ApiError],
+    code: int,
+    message: str,
+    otherwise: ApiError | None = None,
+) -> ApiError | None:
+    """Return what a vendor's table says of a code, with its message before it."""
+    meaning = meanings.get(code, otherwise)
+    return meaning.of(message) if meaning else None
 
 
 _JOINERS = "\u200c\u200d"

@@ -5,12 +5,15 @@ empty page before the total, and they skip records if a vendor makes its pages s
 than asked for (tried with dlt 1.31). Here each of these is an error.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 
@@ -21,7 +24,7 @@ from pipelines.extract.errors import (
     VendorError,
     clean,
 )
-from pipelines.planning.windows import SECOND, read_time
+from pipelines.planning.windows import read_time
 
 Envelope: TypeAlias = dict[str, msgspec.Raw]
 """A JSON object of a vendor, its values not decoded yet."""
@@ -32,8 +35,6 @@ MOST_RECORDS = 2**53
 ERRORS = frozenset({"error", "errors"})
 RESTARTS = 3
 """So often a window is read from its first page again because a page token expired."""
-ROUND = 1000
-"""A list with a multiple of so many records may have been cut short by its vendor."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Listing:
     total: str | None = None
     """Key of the vendor's total; None: it gives none."""
     total_is_promised: bool = True
+    is_one_record: bool = False
+    """True: under the key is one record, not a list of them."""
     params: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     """Form fields; if there are any, the page's parameter is one of them."""
@@ -87,8 +90,11 @@ class Listing:
     paging: Paging = one_page
     reach: int | None = None
     """How many records its pages can reach; if there are more, it is too large."""
-    check: Callable[["Listing", Envelope, Page], None] | None = None
-    """Raises `VendorError` if a page answers another request."""
+    repeats: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Keys of every answer and the texts allowed there, such as a time zone."""
+    warnings: str | None = None
+    """Key of what the vendor warns of; None: it never does."""
+    check: "Check | None" = None
     later_error: type[VendorError] | None = None
     """The error for a rejected later page: only its page token can be at fault."""
 
@@ -109,6 +115,10 @@ class Listing:
         if self.data:
             return replace(self, data={**self.data, **step})
         return replace(self, params={**self.params, **step})
+
+
+Check: TypeAlias = Callable[[Page, str], None]
+"""From (page, the list's name in errors); raises `VendorError` for another answer."""
 
 
 def checked(envelope: Envelope, place: str) -> Envelope:
@@ -154,19 +164,19 @@ def _keys(envelope: Envelope) -> list[str]:
     return [clean(key) for key in sorted(envelope)[:8]]
 
 
-def by_offset(parameter: str, limit: int) -> Paging:
+def by_offset(parameter: str, limit: int, *, total_may_be_low: bool = False) -> Paging:
     """Continue at the number of records that came, until the total is reached.
 
     The page size is not used, because a vendor may send smaller pages than asked for.
-    Without a total, a page with fewer than ``limit`` records is the last.
+    Without a total, or with one that may be too low, a page with fewer than ``limit``
+    records is the last, unless the total promises more.
     """
 
     def turn(_: Envelope, page: Page, so_far: int) -> Mapping[str, Any] | None:
-        if page.total is not None:
-            more = so_far < page.total and bool(page.records)
-        else:
-            more = len(page.records) >= limit
-        return {parameter: so_far} if more else None
+        more = page.total is not None and so_far < page.total
+        if page.total is None or total_may_be_low:
+            more = more or len(page.records) >= limit
+        return {parameter: so_far} if more and page.records else None
 
     return lambda _: turn
 
@@ -228,10 +238,7 @@ def pages(client: Client, listing: Listing) -> Iterator[Page]:
                 raise listing.later_error(str(error)) from None
             raise
         page = _page(checked(envelope, place), listing, place)
-        if listing.repeats_bounds:
-            _check_echo(envelope, listing, place)
-        if listing.check:
-            listing.check(listing, envelope, page)
+        _check(client, listing, envelope, page, place)
         digest = _digest(page)
         if page.records and digest == before:
             raise VendorError(f"{place} sent the same page twice; the window is open")
@@ -259,6 +266,24 @@ def _digest(page: Page) -> bytes:
     return digest.digest()
 
 
+def _check(
+    client: Client, listing: Listing, envelope: Envelope, page: Page, place: str
+) -> None:
+    """Raise `VendorError` if a page is the answer to another request."""
+    if listing.repeats_bounds:
+        _check_echo(envelope, listing, place)
+    for key, allowed in listing.repeats.items():
+        if (repeated := promised(envelope, key, str, place)) not in allowed:
+            raise VendorError(
+                f"{place} answered with {key} {repeated!r}, so this is the answer to "
+                "another request; the window is open"
+            )
+    if listing.warnings:
+        _heed_warnings(client, listing, envelope)
+    if listing.check:
+        listing.check(page, place)
+
+
 def _check_echo(envelope: Envelope, listing: Listing, place: str) -> None:
     """Raise `VendorError` if the times that a response repeats are not those asked for.
 
@@ -282,6 +307,32 @@ def _check_echo(envelope: Envelope, listing: Listing, place: str) -> None:
         )
 
 
+@dataclass
+class Fields:
+    """The fields that are asked for: ``fewer`` once the vendor has refused ``names``.
+
+    With ``fewer`` "" the refusal is an error. Windows of one account share it.
+    """
+
+    names: str
+    fewer: str = ""
+    parameter: str = "fields"
+
+    def pages(self, client: Client, listing: Listing) -> Iterator[Page]:
+        """Yield all pages of a list, as `pages` does, with these fields."""
+        names = self.names  # another thread may exchange them meanwhile
+        try:
+            yield from pages(client, listing.moved({self.parameter: names}))
+        except VendorError as error:
+            if not error.is_bad_request or not self.fewer or names == self.fewer:
+                raise
+        else:
+            return
+        for page in pages(client, listing.moved({self.parameter: self.fewer})):
+            self.names = self.fewer
+            yield page
+
+
 def restarted(read: Callable[[], Iterator[Page]]) -> Iterator[Page]:
     """Yield the pages of a window; start again from the first if a token expires.
 
@@ -299,79 +350,72 @@ def restarted(read: Callable[[], Iterator[Page]]) -> Iterator[Page]:
     raise VendorError(sentence)
 
 
-Span: TypeAlias = Callable[[datetime, datetime], Iterator[Page]]
-"""Reads ``[start, end)``; raises `ResultTooLargeError` where that is too much."""
-
-
-def span_of(client: Client, listing: Listing) -> Span:
-    """Return the function that reads a span of a list, each from a second earlier.
-
-    A vendor may leave out the start; a record that then comes twice is stored once.
-    """
-
-    def read(start: datetime, end: datetime) -> Iterator[Page]:
-        return pages(client, listing.between(start - SECOND, end))
-
-    return read
-
-
-def in_halves(
-    read: Span,
-    start: datetime,
-    end: datetime,
-    shortest: timedelta = SECOND,
+def only(
+    key: str,
+    wanted: Collection[str],
+    parameter: str,
+    advice: str,
     *,
-    may_be_capped: bool = False,
-) -> Iterator[Page]:
-    """Yield the pages of a span, or of both its halves if it is too large for one list.
-
-    With ``may_be_capped`` the halves are also read if the list has a round number of
-    records, because the vendor may have cut it short. Some records come twice then.
-    Every page has the total of the whole span, because the totals of overlapping
-    halves cannot be added.
-    """
-    middle = (start + (end - start) / 2).replace(microsecond=0)
-    can_be_halved = end - start > shortest and start < middle
-    whole, so_far = None, 0
-    try:
-        for page in read(start, end):
-            whole = page.total
-            so_far += len(page.records)
-            yield page
-    except ResultTooLargeError as error:
-        if not can_be_halved:
-            raise ResultTooLargeError(
-                f"{error}, between {start:%Y-%m-%d %H:%M:%S} and {end:%H:%M:%S}Z"
-            ) from None
-    else:
-        is_round = so_far > 0 and so_far % ROUND == 0
-        if not (may_be_capped and is_round and can_be_halved):
-            return
-    for part in ((start, middle), (middle, end)):
-        for page in in_halves(read, *part, shortest, may_be_capped=may_be_capped):
-            yield replace(page, total=whole, part=page.part or part)
-
-
-def refuse_others(
-    page: Page, key: str, wanted: Collection[str], sentence: str, *, stops_account: bool
-) -> None:
-    """Raise `VendorError` for a record whose ``key`` has a value not in ``wanted``.
+    stops_account: bool = False,
+) -> Check:
+    """Return a check that no record's ``key`` has a value that is not in ``wanted``.
 
     A record without the key, or of another shape, goes into the quarantine.
+    ``parameter`` is where the wanted values are sent.
     """
     shape: Any = msgspec.defstruct(
         "Record", [("value", str, "")], rename={"value": key}
     )
-    for record in page.records:
-        try:
-            value = msgspec.json.decode(record, type=shape).value
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+
+    def check(page: Page, place: str) -> None:
+        for record in page.records:
+            try:
+                value = msgspec.json.decode(record, type=shape).value
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+            if value and value not in wanted:
+                raise VendorError(
+                    f"{place} sent a record whose {key} was not asked for, so it did "
+                    f"not understand {parameter!r}; {advice}",
+                    stops_account=stops_account,
+                )
+
+    return check
+
+
+def _heed_warnings(client: Client, listing: Listing, envelope: Envelope) -> None:
+    """Pass on what an answer warns of to the operator.
+
+    Raises `VendorError` if a warning names a parameter that was sent: the vendor
+    ignored it, so this is the answer to another request.
+    """
+    key = listing.warnings or ""
+    warnings: Any = msgspec.json.decode(envelope.get(key, b"[]"))
+    sent = {*listing.params, *listing.data}
+    for warning in warnings if isinstance(warnings, list) else [warnings]:
+        if not warning:
             continue
-        if value and value not in wanted:
-            raise VendorError(sentence, stops_account=stops_account)
+        text = clean(str(warning))
+        if ignored := sorted(sent & {*re.findall(r"\w+", str(warning))}):
+            raise VendorError(
+                f"{client.vendor} did not heed {', '.join(ignored)}, so that its "
+                f"answer may lack records; the window is open (it warns: {text})"
+            )
+        client.warn(f"{client.vendor} warns: {text}")
+
+
+def record_of(client: Client, path: str, record_id: str) -> Page:
+    """Return a page of one record, which is the whole body of its answer."""
+    record = client.ask("GET", f"{path}/{quote(record_id, safe='')}", msgspec.Raw)
+    with suppress(msgspec.ValidationError):  # no object at all: for the quarantine
+        checked(msgspec.json.decode(record, type=Envelope), f"{client.vendor} {path}")
+    return Page([record])
 
 
 def _page(envelope: Envelope, listing: Listing, place: str) -> Page:
+    if listing.is_one_record:
+        promised(envelope, listing.records, Envelope, place)
+        return Page([envelope[listing.records]])
     records = promised(envelope, listing.records, list[msgspec.Raw], place)
     if listing.total is None:
         return Page(records)

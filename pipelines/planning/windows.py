@@ -4,6 +4,7 @@ Every load is a question about a window ``[start, end)``. The planner covers, cu
 and subtracts them; the sources only ever see the result.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -74,6 +75,18 @@ def read_time(text: str, zone: str | None = None) -> datetime:
     means that such a time is an error.
     """
     return utc(times.read_time(text, zone))
+
+
+def read_dotnet_time(text: str) -> datetime:
+    """Return the moment, in UTC, of a time as .NET writes it or of any other form.
+
+    The offset in ``/Date(1772454600000+0100)/`` means nothing. A time without one is
+    in UTC.
+    """
+    if ticks := re.fullmatch(r"/Date\((-?\d{1,14})([+-]\d{4})?\)/", text):
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        return epoch + timedelta(milliseconds=int(ticks[1]))
+    return read_time(text, "UTC")
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:

@@ -4,27 +4,17 @@ Three streams list the same calls by different dates, two of which are null at f
 (twin.md, section 6). `twin.md` has what is known, and how surely.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
-from typing import Any
 
-import msgspec
-
-from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ResultTooLargeError, VendorError, decoded
-from pipelines.extract.pagination import (
-    Envelope,
-    Listing,
-    Page,
-    Turn,
-    in_halves,
-    pages,
-    refuse_others,
-)
+from pipelines.extract.errors import ApiError, ResultTooLargeError, meaning_of, text_in
+from pipelines.extract.pagination import Fields, Listing, Page, by_offset, only
+from pipelines.extract.sign_in import login_token
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
+from pipelines.extract.spans import in_halves, span_of, without_doubtful_totals
 from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, SECOND, Window, read_time
@@ -67,63 +57,61 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     requests_per_second: float = 2.0
 
 
-def _stream(name: str, bounded_by: str, **more: Any) -> Stream:  # noqa: ANN401
-    return Stream(
-        name=name,
-        table="calls",
-        record_id="callId",
-        event_at="createdAt",
-        read_time=partial(read_time, zone="UTC"),
-        version="updatedAt",
-        bounded_by=bounded_by,
-        lookback=DAY,
-        personal=(
-            "callingNumber",
-            "regionName",
-            "gender",
-            "messagesAsString",
-            "resultsString",
-            "allResults",
-            "additional",
-            "recordPath",
-        ),
-        erased_mark="depersonalized",
-        **more,
-    )
-
-
-CREATED_CALLS = _stream(
-    "created_calls", "createdAt", pending=query("twin_pending"), ids_per_request=1
+CREATED_CALLS = Stream(
+    name="created_calls",
+    table="calls",
+    record_id="callId",
+    event_at="createdAt",
+    read_time=partial(read_time, zone="UTC"),
+    version="updatedAt",
+    bounded_by="createdAt",
+    lookback=DAY,
+    pending=query("twin_pending"),
+    ids_per_request=1,
+    personal=(
+        "callingNumber",
+        "regionName",
+        "gender",
+        "messagesAsString",
+        "resultsString",
+        "allResults",
+        "additional",
+        "recordPath",
+    ),
+    erased_mark="depersonalized",
 )
-# A call leaves a window on a time that changes, and is no less a call.
-UPDATED_CALLS = _stream("updated_calls", "updatedAt", lists_all_for=timedelta())
-BILLED_CALLS = _stream("billed_calls", "billedAt", lists_all_for=timedelta())
+UPDATED_CALLS = replace(
+    CREATED_CALLS,
+    name="updated_calls",
+    bounded_by="updatedAt",
+    lists_all_for=timedelta(),  # a call leaves a window on a time that changes
+    pending="",
+    ids_per_request=0,
+)
+BILLED_CALLS = replace(UPDATED_CALLS, name="billed_calls", bounded_by="billedAt")
 STREAMS = (CREATED_CALLS, UPDATED_CALLS, BILLED_CALLS)
 
 
 def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's incoming calls."""
-    sign_in = Client("twin", settings.login_url, is_sign_in=True)
-    token = partial(_token, sign_in, settings.email, settings.password)
-    auth = BearerToken(token, shared="login")
+    login = {"email": settings.email, "password": settings.password}
+    asked, keys = {**login, "ttl": TOKEN_SECONDS}, ["token", "authToken"]
+    auth = login_token("twin", settings.login_url, asked, keys, TOKEN_SECONDS)
     client = client_of("twin", settings, options, auth, _classify_error)
     companies = [part.strip() for part in settings.company_ids.split(",") if part]
+    size = settings.page_size
+    first = {"limit": size, "offset": 0}
     listing = Listing(
         settings.path,
         records="items",
         total="count",
-        params={
-            "companyIds[]": companies,
-            "sort": "+startedAt",
-            "limit": settings.page_size,
-            "offset": 0,
-        },
-        paging=partial(_onwards, settings.page_size),
-        reach=DEEPEST - settings.page_size,
+        params={"companyIds[]": companies, "sort": "+startedAt", **first},
+        paging=by_offset("offset", size, total_may_be_low=True),
+        reach=DEEPEST - size,
         later_error=ResultTooLargeError,  # only its offset is new
     )
-    wanted = Fields(settings.fields)
-    fetch = partial(calls, client, wanted, settings.id_parameter)
+    fields = Fields(settings.fields, FEWER_FIELDS if settings.fields == FIELDS else "")
+    fetch = partial(calls, client, fields, settings.id_parameter)
     date_field = settings.date_field_parameter
     endpoints = [
         Endpoint(stream, partial(fetch, listing.moved({date_field: stream.bounded_by})))
@@ -132,103 +120,31 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
     return Source(client, endpoints, settings.concurrency)
 
 
-@dataclass
-class Fields:
-    """Which fields are asked for: fewer once the vendor has refused some."""
-
-    names: str
-
-
 def calls(
     client: Client, fields: Fields, id_parameter: str, listing: Listing, window: Window
 ) -> Iterator[Page]:
     """Yield the calls whose date lies in a window, or those of them that it names."""
     if not window.ids:
-        span = partial(_span, client, listing, fields)
-        yield from in_halves(span, window.start, window.end, may_be_capped=True)
+        span = span_of(client, listing, fields.pages)
+        sure = without_doubtful_totals(span, DEEPEST)
+        yield from in_halves(sure, window.start, window.end, may_be_capped=True)
     listing = listing.between(window.start - SECOND, window.end)
     for call_id in window.ids:
-        for page in _pages(client, listing.moved({id_parameter: call_id}), fields):
-            refuse_others(
-                page,
-                "callId",
-                {call_id},
-                "twin was asked for one call and sent others, so it did not understand "
-                f"{id_parameter!r}; set id_parameter from the developer portal",
-                stops_account=False,
-            )
-            yield page
-
-
-def _span(
-    client: Client, listing: Listing, fields: Fields, start: datetime, end: datetime
-) -> Iterator[Page]:
-    """Read a list to its end; its count may be the length of a page, not a total."""
-    so_far, is_total = 0, False
-    for page in _pages(client, listing.between(start - SECOND, end), fields):
-        so_far += len(page.records)
-        is_total = is_total or page.total != len(page.records)
-        total = page.total if is_total or so_far == len(page.records) else None
-        # A count of exactly this many may be where the vendor stopped to count.
-        yield replace(page, total=None if total == DEEPEST else total)
-
-
-def _pages(client: Client, listing: Listing, fields: Fields) -> Iterator[Page]:
-    """Read a list, without the fields of our own adding where they are refused."""
-    names = fields.names
-    try:
-        yield from pages(client, listing.moved({"fields": names}))
-    except VendorError as error:
-        # Another thread may have exchanged them meanwhile.
-        if not error.is_bad_request or names != FIELDS:
-            raise
-    else:
-        return
-    for page in _pages(client, listing, Fields(FEWER_FIELDS)):
-        fields.names = FEWER_FIELDS
-        yield page
-
-
-def _onwards(limit: int, _: str) -> Turn:
-    """Go on after a full page, and after any while the count promises more."""
-
-    def turn(_: Envelope, page: Page, so_far: int) -> Mapping[str, Any] | None:
-        more = len(page.records) >= limit or so_far < (page.total or 0)
-        return {"offset": so_far} if page.records and more else None
-
-    return turn
-
-
-def _token(sign_in: Client, email: str, password: str) -> tuple[str, float]:
-    class Answer(msgspec.Struct, rename="camel"):
-        token: str = ""
-        auth_token: str = ""
-
-    wanted = {"email": email, "password": password, "ttl": TOKEN_SECONDS}
-    answer = sign_in.ask("POST", "", Answer, json=wanted)
-    if not (token := answer.token or answer.auth_token):
-        raise VendorError("twin signed in without a token", stops_account=True)
-    return token, TOKEN_SECONDS
+        advice = "set id_parameter from the developer portal"
+        check = only("callId", {call_id}, id_parameter, advice)
+        one = replace(listing.moved({id_parameter: call_id}), check=check)
+        yield from fields.pages(client, one)
 
 
 MEANINGS = {
     400: ApiError("bad_request", "; check fields and page_size"),
-    403: ApiError(
-        "stop_account", "; check company_ids and the permissions of the login"
-    ),
-    404: ApiError(
-        "stop_account", "; set path, and base_url, from the developer portal"
-    ),
+    403: ApiError("stop_account", "; check company_ids and the login's permissions"),
+    404: ApiError("stop_account", "; set path and base_url from the developer portal"),
 }
 """What an HTTP status means, and what to do about it (twin.md, section 9)."""
 
 
 def _classify_error(status: int, body: bytes) -> ApiError | None:
     """Read the status, and show a ``message`` if there is one (twin.md, section 9)."""
-
-    class Trouble(msgspec.Struct):
-        message: str = ""
-
-    message = (decoded(body, Trouble) or Trouble()).message
-    meaning = MEANINGS.get(status)
-    return meaning.of(f"answered HTTP {status} {message}") if meaning else None
+    message = text_in(body, "message")
+    return meaning_of(MEANINGS, status, f"answered HTTP {status} {message}")

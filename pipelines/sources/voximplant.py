@@ -3,34 +3,20 @@
 `voximplant.md` has what is known of the API, and how surely.
 """
 
-import re
-import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
-import jwt
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, VendorError, clean, decoded
-from pipelines.extract.pagination import (
-    Envelope,
-    Listing,
-    Page,
-    by_offset,
-    in_halves,
-    pages,
-    promised,
-    span_of,
-)
+from pipelines.extract.errors import ApiError, decoded, meaning_of
+from pipelines.extract.pagination import Listing, Page, by_offset, pages
+from pipelines.extract.sign_in import signed_jwt
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
+from pipelines.extract.spans import in_halves, span_of
 from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, SECOND, Window, read_time
@@ -40,12 +26,6 @@ REACH = 10_000
 """Records of one question that paging is sure to get: the highest offset allowed."""
 ZONE = "Etc/GMT"
 SAME_ZONE = frozenset({ZONE, "Etc/UTC", "GMT", "UTC"})
-TOKEN_SECONDS = 300
-"""Far below the hour allowed: a token that leaks is soon worth nothing."""
-CLOCK_SKEW = 5
-"""The vendor's own libraries date a token back this far."""
-ANSWER_SECONDS = 150.0
-"""A page of 1,000 sessions with all their parts is slow."""
 
 
 class Settings(SourceSettings, frozen=True, kw_only=True):
@@ -93,25 +73,25 @@ HISTORY = Listing(
     bounds=("from_date", "to_date"),
     time_form="%Y-%m-%d %H:%M:%S",
     reach=REACH,
+    repeats={"timezone": SAME_ZONE},
+    warnings="warnings",
+)
+ACCOUNT = Listing(
+    "/GetAccountInfo", "result", "POST", is_one_record=True, warnings="warnings"
 )
 
 
 def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's call history."""
-    auth = BearerToken(
-        partial(_token, settings.account_id, settings.key_id, settings.private_key)
-    )
+    key = (settings.account_id, settings.key_id, settings.private_key)
+    auth = BearerToken(partial(signed_jwt, "voximplant", *key))
+    # A page of 1,000 sessions with all their parts is slow.
     client = client_of(
-        "voximplant",
-        settings,
-        options,
-        auth,
-        _classify_error,
-        read_seconds=ANSWER_SECONDS,
+        "voximplant", settings, options, auth, _classify_error, read_seconds=150.0
     )
     endpoints = [
         Endpoint(CALL_SESSIONS, partial(call_sessions, client, settings.page_size)),
-        Endpoint(ACCOUNT_INFO, partial(account_info, client)),
+        Endpoint(ACCOUNT_INFO, lambda _: pages(client, ACCOUNT)),
     ]
     return Source(client, endpoints, settings.concurrency)
 
@@ -121,11 +101,8 @@ def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Pa
 
     Some come twice. Dates that surely span them have to be sent with ids as well.
     """
-    listing = replace(
-        HISTORY.moved({"count": page_size}),
-        paging=by_offset("offset", page_size),
-        check=partial(_check, client),
-    )
+    paging = by_offset("offset", page_size)
+    listing = replace(HISTORY.moved({"count": page_size}), paging=paging)
     if window.ids:
         listing = listing.between(window.start - DAY, window.end + DAY)
         size = CALL_SESSIONS.ids_per_request
@@ -135,63 +112,6 @@ def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Pa
     start = window.start.replace(microsecond=0)
     end = (window.end + SECOND - timedelta.resolution).replace(microsecond=0)
     yield from in_halves(span_of(client, listing), start, end)
-
-
-def account_info(client: Client, _: Window) -> Iterator[Page]:
-    """Yield the account as it is now: its currency stands nowhere else."""
-    envelope = client.ask("POST", "/GetAccountInfo", Envelope)
-    promised(envelope, "result", Envelope, "voximplant /GetAccountInfo")
-    _heed(client, (), envelope)
-    yield Page([envelope["result"]])
-
-
-def _check(client: Client, listing: Listing, envelope: Envelope, _: Page) -> None:
-    """Refuse an answer to another question, in another time zone for example."""
-    place = f"voximplant {listing.path}"
-    zone = promised(envelope, "timezone", str, place)
-    if zone not in SAME_ZONE:
-        raise VendorError(f"{place} answered in time zone {zone!r}, not in {ZONE}")
-    _heed(client, listing.data.keys(), envelope)
-
-
-def _heed(client: Client, sent: Collection[str], envelope: Envelope) -> None:
-    """Read ``warnings``: what the vendor ignored of a question that it answered.
-
-    One that names a parameter that was sent is of an answer to another question.
-    """
-    warnings: Any = msgspec.json.decode(envelope.get("warnings", b"[]"))
-    for warning in warnings if isinstance(warnings, list) else [warnings]:
-        if not warning:
-            continue
-        text = clean(str(warning))
-        if ignored := sorted({*sent} & {*re.findall(r"\w+", str(warning))}):
-            raise VendorError(
-                f"voximplant did not heed {', '.join(ignored)}, so that its answer may "
-                f"lack records; the window is open (it warns: {text})"
-            )
-        client.warn(f"voximplant warns: {text}")
-
-
-def _token(account_id: str, key_id: str, private_key: str) -> tuple[str, float]:
-    issued = int(time.time()) - CLOCK_SKEW
-    claims = {"iss": account_id, "iat": issued, "exp": issued + TOKEN_SECONDS}
-    token = jwt.encode(claims, _key(private_key), "RS256", headers={"kid": key_id})
-    return token, float(TOKEN_SECONDS - CLOCK_SKEW)
-
-
-def _key(pem: str) -> RSAPrivateKey:
-    r"""Read the key; an environment variable may hold its line ends as ``\n``."""
-    try:
-        key = load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if isinstance(key, RSAPrivateKey):
-        return key
-    raise VendorError(
-        "voximplant: private_key is not an RSA private key in PEM form; copy the whole "
-        "private_key out of the service account's credentials.json",
-        stops_account=True,
-    )
 
 
 MEANINGS = {
@@ -223,6 +143,6 @@ def _classify_error(_: int, body: bytes) -> ApiError | None:
         another = ApiError("stop_window", "sent an error in another shape")
         return another if decoded(body, msgspec.Raw) is not None else None
     for trouble in filter(None, (answer.error, *answer.errors)):
-        meaning = MEANINGS.get(trouble.code, ApiError("stop_window", ""))
-        return meaning.of(f"refused with code {trouble.code}: {trouble.msg or ''}")
+        message = f"refused with code {trouble.code}: {trouble.msg or ''}"
+        return meaning_of(MEANINGS, trouble.code, message, ApiError("stop_window", ""))
     return None

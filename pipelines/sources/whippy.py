@@ -13,16 +13,10 @@ import msgspec
 
 from pipelines.extract.auth import HeaderKey
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ResultTooLargeError, decoded
-from pipelines.extract.pagination import (
-    Envelope,
-    Listing,
-    Page,
-    Turn,
-    in_halves,
-    span_of,
-)
+from pipelines.extract.errors import ApiError, ResultTooLargeError, decoded, meaning_of
+from pipelines.extract.pagination import Envelope, Listing, Page, Turn
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
+from pipelines.extract.spans import in_halves, span_of
 from pipelines.extract.window_reader import ReadOptions
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
@@ -140,5 +134,4 @@ def _classify_error(status: int, body: bytes) -> ApiError | None:
     # documents names a status for it (whippy.md, section 9).
     if status in {408, 504} or (status in {422, 500} and TIMED_OUT.search(text)):
         return TOOK_TOO_LONG.of(message)
-    meaning = MEANINGS.get(status)
-    return meaning.of(message) if meaning else None
+    return meaning_of(MEANINGS, status, message)

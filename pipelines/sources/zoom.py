@@ -10,12 +10,11 @@ from datetime import timedelta
 from functools import partial
 
 import msgspec
-from requests.auth import HTTPBasicAuth
 
-from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ExpiredPageError, decoded
+from pipelines.extract.errors import ApiError, ExpiredPageError, decoded, meaning_of
 from pipelines.extract.pagination import Listing, Page, by_token, pages, restarted
+from pipelines.extract.sign_in import oauth_token
 from pipelines.extract.source import (
     Endpoint,
     Source,
@@ -93,27 +92,21 @@ LISTINGS = {VOICE_CALLS: VOICE_CALL_LIST, ENGAGEMENTS: ENGAGEMENT_LIST}
 
 def connect(settings: Settings, options: ReadOptions) -> Source:
     """Return the source of one account's call log."""
-    key = HTTPBasicAuth(settings.client_id.encode(), settings.client_secret.encode())
-    sign_in = Client(
-        "zoom",
-        settings.token_url,
-        key,
-        classify_error=_classify_sign_in_error,
-        is_sign_in=True,
-    )
-    auth = BearerToken(partial(_token, sign_in, settings.account_id), shared="app")
+    app = (settings.client_id, settings.client_secret)
+    grant = {"grant_type": "account_credentials", "account_id": settings.account_id}
+    check = "account_id, client_id and client_secret"
+    auth = oauth_token("zoom", settings.token_url, app, grant, check)
     client = client_of("zoom", settings, options, auth, _classify_error)
+    size = {"page_size": settings.page_size}
     endpoints = [
-        Endpoint(stream, partial(read, client, listing, settings.page_size))
+        Endpoint(stream, partial(read, client, listing.moved(size)))
         for stream, listing in LISTINGS.items()
         if stream is not ENGAGEMENTS or settings.engagements
     ]
     return Source(client, endpoints, settings.concurrency)
 
 
-def read(
-    client: Client, listing: Listing, page_size: int, window: Window
-) -> Iterator[Page]:
+def read(client: Client, listing: Listing, window: Window) -> Iterator[Page]:
     """Yield the engagements that started in a window, or those it names.
 
     They are read again from the first where a page token ends before its pages.
@@ -122,42 +115,12 @@ def read(
     before, after = (DAY, DAY) if window.ids else (SECOND, timedelta())
     listing = listing.between(window.start - before, window.end + after)
     for named in window.named("engagement_id", VOICE_CALLS.ids_per_request):
-        asked = listing.moved({"page_size": page_size, **named})
-        yield from restarted(partial(pages, client, asked))
+        yield from restarted(partial(pages, client, listing.moved(named)))
 
 
-def _token(sign_in: Client, account_id: str) -> tuple[str, float]:
-    class Answer(msgspec.Struct):
-        access_token: str
-        expires_in: float
-
-    form = {"grant_type": "account_credentials", "account_id": account_id}
-    answer = sign_in.ask("POST", "", Answer, data=form)
-    return answer.access_token, answer.expires_in
-
-
-def _classify_sign_in_error(status: int, body: bytes) -> ApiError | None:
-    """Read the token endpoint's own ``{"reason", "error"}`` (zoom.md, section 3)."""
-
-    class Trouble(msgspec.Struct):
-        error: str
-        reason: str = ""
-
-    trouble = decoded(body, Trouble)
-    if trouble is None or status not in {400, 401, 403}:
-        return None
-    return ApiError(
-        "stop_account",
-        f"refused the credentials ({trouble.error} {trouble.reason}); check "
-        "account_id, client_id and client_secret",
-    )
-
-
-NO_SCOPE = ApiError("no_scope", "; grant the app this scope")
 MEANINGS = {
     124: ApiError("auth", "; check the credentials"),
-    4700: NO_SCOPE,
-    4711: NO_SCOPE,
+    **dict.fromkeys((4700, 4711), ApiError("no_scope", "; grant the app this scope")),
 }
 """What an error code means, and what to do about it (zoom.md, section 9)."""
 TOO_OLD = re.compile(r"within the (last|past) \w+ (day|month|year)s?", re.IGNORECASE)
@@ -174,8 +137,8 @@ def _classify_error(status: int, body: bytes) -> ApiError | None:
     if trouble is None:
         return None
     message = f"refused with code {trouble.code}: {trouble.message}"
-    if trouble.code in MEANINGS:
-        return MEANINGS[trouble.code].of(message)
+    if meaning := meaning_of(MEANINGS, trouble.code, message):
+        return meaning
     # Only the text distinguishes an expired day from a wrong one, and the limit of a
     # day from that of a second (zoom.md, section 9).
     if trouble.code == 300 and TOO_OLD.search(trouble.message):  # noqa: PLR2004

@@ -16,7 +16,7 @@ from vendor_server import Answer, VendorServer
 
 from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
-from pipelines.extract.pagination import Listing, Page
+from pipelines.extract.pagination import Fields, Listing, Page
 from pipelines.extract.resources import resources_of
 from pipelines.extract.source import Endpoint, Source
 from pipelines.extract.window_reader import ReadOptions
@@ -226,7 +226,7 @@ def test_zoom_is_asked_for_one_engagement_a_request(scripted: VendorServer) -> N
     }
     asking = client(scripted, first=page, second=page)
     window = DAY_WINDOW("voice_calls", ids=("a", "b"))
-    assert len(list(zoom.read(asking, zoom.VOICE_CALL_LIST, 100, window))) == 2
+    assert len(list(zoom.read(asking, zoom.VOICE_CALL_LIST, window))) == 2
     first, second = queries(scripted)
     assert [first["engagement_id"], second["engagement_id"]] == ["a", "b"]
     assert first["from"] == "2026-03-01T00:00:00+00:00"
@@ -270,7 +270,7 @@ def twin_pages(scripted: VendorServer, *found: str) -> list[Page]:
     window = DAY_WINDOW("created_calls", ids=("a",))
     asking = client(scripted, only=page)
     listing = Listing("/calls", records="items", total="count", params=params)
-    fields = twin.Fields(twin.FIELDS)
+    fields = Fields(twin.FIELDS)
     return list(twin.calls(asking, fields, "callRef", listing, window))
 
 

@@ -19,7 +19,8 @@ from reading import (
 from vendor_server import VendorServer
 
 from pipelines.extract.errors import ResultTooLargeError
-from pipelines.extract.pagination import Page, in_halves
+from pipelines.extract.pagination import Page
+from pipelines.extract.spans import in_halves
 from pipelines.planning.windows import DAY, read_time
 from pipelines.sandbox.process import Sandbox
 

@@ -1,14 +1,10 @@
-"""Voximplant's source against scripted answers: its halving, its key, its errors."""
+"""Voximplant's source against scripted answers: halving, warnings and errors."""
 
 import json
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from urllib.parse import parse_qs
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from vendor_server import Answer, VendorServer
 
 from pipelines.extract.client import Client
@@ -18,19 +14,6 @@ from pipelines.planning.windows import Window
 from pipelines.sources import voximplant as vendor
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@cache
-def private_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
 
 
 def history(total: int, *ids: int, zone: str = "Etc/GMT") -> Answer:
@@ -180,30 +163,3 @@ def test_a_word_error_in_a_record_is_no_error(scripted: VendorServer) -> None:
     body = {"result": [{"error": 1}], "total_count": 1, "timezone": "Etc/GMT"}
     (page,) = read(scripted, window(hours=1), Answer(json.dumps(body).encode()))
     assert len(page.records) == 1
-
-
-@pytest.mark.parametrize("line_end", ["\n", "\\n", "\r\n"])
-def test_a_key_is_read_with_any_line_ends(line_end: str) -> None:
-    text = pem(private_key()).replace("\n", line_end)
-    token, seconds = vendor._token("1000001", "key-1", text)  # noqa: SLF001
-    claims = jwt.decode(token, private_key().public_key(), ["RS256"])
-    assert jwt.get_unverified_header(token)["kid"] == "key-1"
-    assert claims["iss"] == "1000001"
-    assert claims["exp"] - claims["iat"] > seconds > 60
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "no-key-at-all",
-        "",
-        pem(ec.generate_private_key(ec.SECP256R1())),
-        pem(private_key())[:200],
-    ],
-    ids=["words", "empty", "elliptic", "cut"],
-)
-def test_what_is_no_key_is_refused_without_being_shown(text: str) -> None:
-    with pytest.raises(VendorError) as raised:
-        vendor._token("1000001", "key-1", text)  # noqa: SLF001
-    assert raised.value.stops_account
-    assert (text[:10] or "\n") not in str(raised.value)
