@@ -60,34 +60,35 @@ calls as (
     from staging.voximplant__call_sessions as sessions
     left join legs
         on sessions.account = legs.account and sessions.record_id = legs.vendor_call_id
+),
+
+judged as (
+    select
+        calls.*,
+        case
+            when calls.is_answered then ['answered', 'connected']
+            when calls.is_inbound_connected and calls.leg_count = 1 then ['contained', 'ivr']
+            when words.outcome is not null then [words.outcome, words.outcome_stage]
+            when calls.leg_count > 0 and calls.end_reason is not null then ['failed', 'ring']
+            else ['unknown', 'none']
+        end as outcome_and_stage
+    from calls
+    left join seeds.outcomes as words
+        on words.vendor = 'voximplant' and calls.end_reason = words.vendor_outcome
 )
 
 select
-    calls.account,
-    calls.record_id as vendor_call_id,
-    coalesce(calls.direction, 'unknown') as direction,
-    calls.customer_number,
-    calls.business_number,
-    case
-        when calls.is_answered then 'answered'
-        when calls.is_inbound_connected and calls.leg_count = 1 then 'contained'
-        when words.outcome is not null then words.outcome
-        when calls.leg_count > 0 and calls.end_reason is not null then 'failed'
-        else 'unknown'
-    end as outcome,
-    case
-        when calls.is_answered then 'connected'
-        when calls.is_inbound_connected and calls.leg_count = 1 then 'ivr'
-        when words.outcome is not null then words.outcome_stage
-        when calls.leg_count > 0 and calls.end_reason is not null then 'ring'
-        else 'none'
-    end as outcome_stage,
-    calls.talk_seconds::decimal(12, 3) as talk_seconds,
-    calls.transfer_seconds::decimal(12, 3) as transfer_seconds,
-    calls.leg_count::integer as leg_count,
-    calls.agent_count::integer as agent_count,
-    calls.is_transferred,
-    calls.agent_name
-from calls
-left join seeds.outcomes as words
-    on words.vendor = 'voximplant' and calls.end_reason = words.vendor_outcome
+    account,
+    record_id as vendor_call_id,
+    coalesce(direction, 'unknown') as direction,
+    customer_number,
+    business_number,
+    outcome_and_stage[1] as outcome,
+    outcome_and_stage[2] as outcome_stage,
+    talk_seconds::decimal(12, 3) as talk_seconds,
+    transfer_seconds::decimal(12, 3) as transfer_seconds,
+    leg_count::integer as leg_count,
+    agent_count::integer as agent_count,
+    is_transferred,
+    agent_name
+from judged
