@@ -26,13 +26,14 @@ class Stream:
     understand the question, and are an error."""
     lookback: timedelta = 3 * DAY
     """A window is read again until a read began this long after its end."""
-    lookback_is_least: bool = False
-    """Records come so late by the vendor's rules: a setting can only lengthen it."""
+    min_lookback: timedelta = timedelta(0)
+    """No setting makes the lookback shorter: by the vendor's rules, records come so
+    late."""
     lag: timedelta = timedelta(minutes=5)
     """Windows end this long before now: the newest records may not be listed yet."""
-    lists_all_for: timedelta = timedelta.max
-    """So long after its end a complete reading of a window has every record whose own
-    time lies in it: one that is stored and does not come then is deleted."""
+    complete_for: timedelta = timedelta.max
+    """A complete read of a window has all its records until this long after its end:
+    a record that is stored and does not come then is deleted."""
     total_is_exact: bool = True
     """Whether the vendor's total is a count; else an estimate, which may be more than
     it ever lists."""
@@ -64,17 +65,17 @@ class Stream:
         """Return the lookback where a vendor's setting, if any, asks for another."""
         if configured is None:
             return self.lookback
-        return max(configured, self.lookback) if self.lookback_is_least else configured
+        return max(configured, self.min_lookback)
 
     def lists_all(self, window: Window, now: datetime) -> bool:
-        """Return True if a complete reading of a window has every record in it."""
-        is_recent = now - window.end <= self.lists_all_for
+        """Return True if a complete read of a window has every record in it."""
+        is_recent = now - window.end <= self.complete_for
         return self.is_by_own_time and is_recent and not window.ids
 
     @property
     def proves_absence(self) -> bool:
-        """Return True if a reading can show that a record is no longer there."""
-        return self.is_by_own_time and self.lists_all_for > timedelta()
+        """Return True if a read can show that a record is no longer there."""
+        return self.is_by_own_time and self.complete_for > timedelta()
 
     @property
     def is_by_own_time(self) -> bool:

@@ -68,15 +68,15 @@ SESSIONS = Stream(
     calls=query("evovoice_calls"),
     pending=query("evovoice_pending"),
     ids_per_request=100,  # 24 characters each, in an address of some 8,000
-    lists_all_for=12 * DAY,
+    complete_for=12 * DAY,
 )
 ARCHIVED_SESSIONS = replace(
     SESSIONS,
     name="archived_sessions",
     lag=13 * DAY,
     lookback=17 * DAY,
-    lookback_is_least=True,  # a session moves in at about 15 days
-    lists_all_for=timedelta(),
+    min_lookback=17 * DAY,  # a session moves in at about 15 days
+    complete_for=timedelta(),
 )
 ACCOUNTS = Stream(
     name="accounts", table="accounts", record_id="id", event_at="", is_reference=True

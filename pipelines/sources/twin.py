@@ -96,8 +96,8 @@ CREATED_CALLS = _stream(
     "created_calls", "createdAt", pending=query("twin_pending"), ids_per_request=1
 )
 # A call leaves a window on a time that changes, and is no less a call.
-UPDATED_CALLS = _stream("updated_calls", "updatedAt", lists_all_for=timedelta())
-BILLED_CALLS = _stream("billed_calls", "billedAt", lists_all_for=timedelta())
+UPDATED_CALLS = _stream("updated_calls", "updatedAt", complete_for=timedelta())
+BILLED_CALLS = _stream("billed_calls", "billedAt", complete_for=timedelta())
 STREAMS = (CREATED_CALLS, UPDATED_CALLS, BILLED_CALLS)
 
 

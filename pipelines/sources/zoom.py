@@ -67,7 +67,7 @@ ENGAGEMENTS = Stream(
     is_optional=True,
     calls="",
     shifts=False,
-    lists_all_for=timedelta(),
+    complete_for=timedelta(),
 )
 STREAMS = (VOICE_CALLS, ENGAGEMENTS)
 VOICE_CALL_LIST = Listing(

@@ -75,8 +75,8 @@ def test_a_configured_lookback_holds_unless_the_stream_needs_a_longer_one() -> N
     for stream, configured, first in (
         (CALLS, timedelta(0), "10"),
         (CALLS, 5 * DAY, "05"),
-        (replace(CALLS, lookback_is_least=True), timedelta(0), "07"),
-        (replace(CALLS, lookback_is_least=True), 5 * DAY, "05"),
+        (replace(CALLS, min_lookback=CALLS.lookback), timedelta(0), "07"),
+        (replace(CALLS, min_lookback=CALLS.lookback), 5 * DAY, "05"),
     ):
         reads = [
             read(window, at("03-10T03:00:00"))
