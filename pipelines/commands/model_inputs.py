@@ -123,7 +123,7 @@ def _streams(known: Sequence[_Known]) -> pa.Table:
             "is_reference": stream.is_reference,
             "is_by_event_time": stream.is_by_own_time,
             "lookback": stream.lookback_or(one.vendor.lookback),
-            "lag": stream.lag,
+            "lag": stream.availability_delay,
             "settle_after": one.vendor.settle_after,
             "daily_requests": one.account.settings.daily_requests or None,
         }

@@ -92,8 +92,8 @@ def _horizons(stream: Stream) -> tuple[str, str]:
     if stream.is_reference:
         return "every run", "-"
     again = _days(stream.lookback)
-    if stream.lag >= DAY:
-        again = f"{again}, from {_days(stream.lag)} on"
+    if stream.availability_delay >= DAY:
+        again = f"{again}, from {_days(stream.availability_delay)} on"
     return again, _days(SETTLE_AFTER)
 
 

@@ -55,7 +55,7 @@ def days_in_doubt(
         return []
     begin = min(read.interval[0] for read in complete)
     again = stream.lookback_or(lookback)
-    end = _midnight(now - max(again, stream.lag))
+    end = _midnight(now - max(again, stream.availability_delay))
     known = [
         read.interval
         for read in complete

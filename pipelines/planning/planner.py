@@ -210,7 +210,11 @@ def days_of(
 
 def reach(stream: Stream, now: datetime) -> pendulum.DateTime:
     """Return until when a stream can be asked for, a whole minute."""
-    return pendulum.instance(now - stream.lag).in_timezone("UTC").start_of("minute")
+    return (
+        pendulum.instance(now - stream.availability_delay)
+        .in_timezone("UTC")
+        .start_of("minute")
+    )
 
 
 def _beginning(stream: Stream, start: datetime) -> datetime:

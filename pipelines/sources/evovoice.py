@@ -60,10 +60,10 @@ def _read_time(text: str) -> datetime:
 SESSIONS = Stream(
     name="sessions",
     table="sessions",
-    record_id="id",
-    event_at="dateCreated",
+    primary_key="id",
+    event_time_field="dateCreated",
     read_time=_read_time,
-    version="dateLastModified",
+    updated_at_field="dateLastModified",
     whole_months=True,  # a month's calls share its allowance
     calls=query("evovoice_calls"),
     pending=query("evovoice_pending"),
@@ -73,13 +73,17 @@ SESSIONS = Stream(
 ARCHIVED_SESSIONS = replace(
     SESSIONS,
     name="archived_sessions",
-    lag=13 * DAY,
+    availability_delay=13 * DAY,
     lookback=17 * DAY,
     min_lookback=17 * DAY,  # a session moves in at about 15 days
     complete_for=timedelta(),
 )
 ACCOUNTS = Stream(
-    name="accounts", table="accounts", record_id="id", event_at="", is_reference=True
+    name="accounts",
+    table="accounts",
+    primary_key="id",
+    event_time_field="",
+    is_reference=True,
 )
 STREAMS = (SESSIONS, ARCHIVED_SESSIONS, ACCOUNTS)
 SESSION_LIST = Listing(

@@ -67,15 +67,15 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     requests_per_second: float = 2.0
 
 
-def _stream(name: str, bounded_by: str, **more: Any) -> Stream:  # noqa: ANN401
+def _stream(name: str, filter_field: str, **more: Any) -> Stream:  # noqa: ANN401
     return Stream(
         name=name,
         table="calls",
-        record_id="callId",
-        event_at="createdAt",
+        primary_key="callId",
+        event_time_field="createdAt",
         read_time=partial(read_time, zone="UTC"),
-        version="updatedAt",
-        bounded_by=bounded_by,
+        updated_at_field="updatedAt",
+        filter_field=filter_field,
         lookback=DAY,
         personal=(
             "callingNumber",
@@ -126,7 +126,9 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
     fetch = partial(calls, client, wanted, settings.id_parameter)
     date_field = settings.date_field_parameter
     endpoints = [
-        Endpoint(stream, partial(fetch, listing.moved({date_field: stream.bounded_by})))
+        Endpoint(
+            stream, partial(fetch, listing.moved({date_field: stream.filter_field}))
+        )
         for stream in STREAMS
     ]
     return Source(client, endpoints, settings.concurrency)

@@ -183,7 +183,7 @@ def test_a_question_about_pending_calls_covers_no_window() -> None:
 def test_an_archive_is_asked_for_no_day_that_has_not_moved_there() -> None:
     past = reads("03-01", 20, "03-21T03:00:00")
     short = replace(CALLS, lookback=DAY)
-    archive = replace(short, lag=13 * DAY)
+    archive = replace(short, availability_delay=13 * DAY)
     assert doubts("03-22T03:00:00", past, short)[-1] == "03-19"
     assert doubts("03-22T03:00:00", past, archive) == []
 

@@ -29,7 +29,9 @@ from pipelines.planning.windows import (
 
 START = read_time("2026-03-01T00:00:00Z")
 CALLS = Stream("calls", "calls", "id", "created_at")
-ARCHIVE = Stream("archive", "calls", "id", "at", lookback=17 * DAY, lag=13 * DAY)
+ARCHIVE = Stream(
+    "archive", "calls", "id", "at", lookback=17 * DAY, availability_delay=13 * DAY
+)
 
 
 def at(text: str) -> datetime:
@@ -159,7 +161,7 @@ def test_after_any_nights_all_is_covered_and_each_window_read_once_it_is_old(
         night(reads, now, fails=frozenset(fails))
     now += timedelta(days=1)
     windows = night(reads, now)
-    until = now - CALLS.lag
+    until = now - CALLS.availability_delay
     complete = [one.interval for one in reads if one.state == "complete"]
     assert covers(complete, (START, until))
     old = [
@@ -356,7 +358,7 @@ def test_after_any_nights_and_backfills_one_good_night_makes_all_good(
     windows = plan(life.stream, life.start, life.now, life.reads)
     asked = [(window.start, window.end) for window in windows]
     life.ask(windows, frozenset(), len(windows))
-    until = life.now - life.stream.lag
+    until = life.now - life.stream.availability_delay
     if life.begin < until:
         everything = [*life.held(settled=False), *life.gone()]
         assert covers(everything, (life.begin, until.replace(second=0, microsecond=0)))
