@@ -16,7 +16,7 @@ import duckdb
 
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
-from pipelines.load.loader import reading
+from pipelines.load.loader import locked_raw_file
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.opening import PUBLISHED_FILE, read
 from pipelines.warehouse.paths import Warehouse
@@ -176,7 +176,7 @@ def _stored(warehouse: Warehouse, call: Row) -> dict[str, list[dict[str, Any]]]:
     for stream in streams_of(vendor):
         if not stream.is_reference:
             names.setdefault(stream.table, set()).add(stream.name)
-    with reading(warehouse, vendor) as raw:
+    with locked_raw_file(warehouse, vendor) as raw:
         found = {
             table: versions(raw, table, call["account"], call["vendor_call_id"])
             for table in names

@@ -16,7 +16,7 @@ from pipelines.commands.model_inputs import model_inputs
 from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
-from pipelines.load.loader import Progress, clock_from, reading
+from pipelines.load.loader import Progress, clock_from, locked_raw_file
 from pipelines.load.workers import load_vendors
 from pipelines.planning.planner import BackfillRequest
 from pipelines.sources import vendors as all_vendors
@@ -242,7 +242,7 @@ def open_model_inputs(
             if name in unreadable or not is_present(warehouse.raw(name)):
                 continue
             try:
-                raw[name] = turns.enter_context(reading(warehouse, name))
+                raw[name] = turns.enter_context(locked_raw_file(warehouse, name))
                 past_reads(raw[name])  # a ledger of another shape is found here
             except (FileError, LockedError) as error:
                 raw.pop(name, None)

@@ -71,10 +71,11 @@ Where nothing is planned, only the note is shown.
 
 
 @contextmanager
-def reading(warehouse: Warehouse, vendor: str) -> Iterator[Path]:
-    """Give a vendor's raw file in our layout, while nobody writes it.
+def locked_raw_file(warehouse: Warehouse, vendor: str) -> Iterator[Path]:
+    """Wait for a vendor's raw file and yield it; nobody writes it meanwhile.
 
-    Raises `pipelines.warehouse.migration.LayoutError` for a file of a newer program.
+    It has the layout of this program. Raises
+    `pipelines.warehouse.migration.LayoutError` for a file of a newer program.
     """
     raw, lock = warehouse.raw(vendor), warehouse.raw_lock(vendor)
     migrate(raw, lock)
@@ -103,11 +104,11 @@ def load(
         reads = known_reads(warehouse, vendor.name)
         refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
-        with reading(warehouse, vendor.name):
+        with locked_raw_file(warehouse, vendor.name):
             work = nightly_work(vendor, raw, since, now, reads)
         as_of = now if config.is_as_of else None
         result = ask(vendor, warehouse, work, clock, progress, audit=audit, as_of=as_of)
-        with reading(warehouse, vendor.name):
+        with locked_raw_file(warehouse, vendor.name):
             result = replace(result, settled=no_longer_pending(work, raw))
     return replace(result, seconds=time.monotonic() - began)
 
@@ -120,7 +121,7 @@ def clock_from(now: datetime) -> Callable[[], datetime]:
 
 def known_reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
     """Return the ledger of a vendor, waiting for who is writing it."""
-    with reading(warehouse, vendor) as raw:
+    with locked_raw_file(warehouse, vendor) as raw:
         return past_reads(raw)
 
 
@@ -266,7 +267,7 @@ class _Run:
         return Audit(self.vendor, self.reads.since, chosen, past, self.blocked)
 
     def _stored_windows(self) -> list[StoredWindow]:
-        with reading(self.warehouse, self.vendor.name) as raw:
+        with locked_raw_file(self.warehouse, self.vendor.name) as raw:
             return [
                 window
                 for stream in streams_of(self.vendor.name)
