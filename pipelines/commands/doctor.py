@@ -114,7 +114,7 @@ def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
     else:
         try:
             with in_turn(
-                config.warehouse.raw_lock(name), shared=True, patience=A_MOMENT
+                config.warehouse.raw_lock(name), shared=True, timeout=A_MOMENT
             ):
                 refuse_damaged(raw, RAW_FILE)
                 stamp, lacks = inspect(raw)

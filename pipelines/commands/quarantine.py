@@ -148,7 +148,7 @@ def retry(
     with ExitStack() as locks:
         for vendor in chosen:
             lock, what = warehouse.vendor_lock(vendor), f"loading {vendor}"
-            locks.enter_context(only_one(lock, what, patience=LAST_BREATH))
+            locks.enter_context(only_one(lock, what, timeout=LAST_BREATH))
         return [_retry(warehouse, vendor, accounts) for vendor in chosen]
 
 

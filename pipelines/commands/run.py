@@ -195,7 +195,7 @@ def build_and_publish(
     warehouse = config.warehouse
     build_file = warehouse.build
     with ExitStack() as locks:
-        locks.enter_context(in_turn(warehouse.build_lock, patience=A_BUILD))
+        locks.enter_context(in_turn(warehouse.build_lock, timeout=A_BUILD))
         locks.enter_context(private())
         with _written_down(config, now):
             result = _build(config, now, build_file, full=full, forget=forget_history)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from pipelines.config.model import Account, Vendor
 from pipelines.extract.raw_schema import ABSENCES, LEDGER, RECORDS
 from pipelines.load.change_detection import Tally
-from pipelines.load.result import Asked, key, key_of
+from pipelines.load.result import AccountWindow, key, key_of
 from pipelines.planning.deletion import (
     Judgment,
     Missing,
@@ -151,10 +151,10 @@ def still_to_read(
     run: RunReads,
     now: datetime,
     confirmed: Interval | None,
-) -> list[Asked]:
+) -> list[AccountWindow]:
     """Return the windows that a run must read as well before it can judge."""
     read = {key_of(row) for row in run.rows if row["purpose"] != SETTLE}
-    asked: list[Asked] = []
+    asked: list[AccountWindow] = []
     for place, own, reads, missing in _missing(raw, places, run, now, confirmed):
         account, stream = place
         if not missing and not reads.is_silent:

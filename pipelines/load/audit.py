@@ -19,7 +19,7 @@ from pipelines.config.model import Account, Vendor
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import ReadOptions
-from pipelines.load.result import Asked
+from pipelines.load.result import AccountWindow
 from pipelines.planning.planner import AUDIT, RECHECK, PastRead
 from pipelines.planning.request_budget import used_today
 from pipelines.planning.windows import DAY, Window
@@ -109,7 +109,7 @@ class Audit:
                 self.failed.add(alias)
         return rows
 
-    def to_read_again(self, stored: Sequence[StoredWindow]) -> list[Asked]:
+    def to_read_again(self, stored: Sequence[StoredWindow]) -> list[AccountWindow]:
         """Return the windows that the vendor counts otherwise than is stored now."""
         return [
             asked
@@ -281,7 +281,7 @@ def to_read_again(
     stored: Sequence[StoredWindow],
     windows: Sequence[StoredWindow],
     totals: Totals,
-) -> list[Asked]:
+) -> list[AccountWindow]:
     """Return the windows that the vendor counts otherwise, to be read again.
 
     Where it counts fewer, the days beside are read too: a call at the edge of its day

@@ -69,7 +69,7 @@ def _batch_turn(
     with only_one(
         warehouse.vendor_lock(vendor.name),
         f"loading {vendor.name}",
-        patience=A_RUN,
+        timeout=A_RUN,
         on_wait=show,
         purpose=BACKFILL,
     ):

@@ -31,7 +31,7 @@ from pipelines.load.absences import (
 from pipelines.load.audit import Audit, around, comparable, due
 from pipelines.load.change_detection import Tally, watch
 from pipelines.load.package import memory_for, store, take_load_no
-from pipelines.load.result import Asked, added, key, key_of, lost
+from pipelines.load.result import AccountWindow, added, key, key_of, lost
 from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
 from pipelines.planning.planner import (
     BACKFILL,
@@ -135,7 +135,7 @@ def _run_turn(
     batch at once would always be quicker.
     """
 
-    def patience(holder: Holder) -> float:
+    def timeout(holder: Holder) -> float:
         return A_BATCH if holder.purpose == BACKFILL else LAST_BREATH
 
     def show(holder: Holder) -> None:
@@ -146,9 +146,9 @@ def _run_turn(
     what = f"loading {vendor.name}"
     with ExitStack() as locks:
         next_one = warehouse.queue_lock(vendor.name)
-        with only_one(next_one, what, patience=LAST_BREATH):
+        with only_one(next_one, what, timeout=LAST_BREATH):
             lock = warehouse.vendor_lock(vendor.name)
-            locks.enter_context(only_one(lock, what, patience=patience, on_wait=show))
+            locks.enter_context(only_one(lock, what, timeout=timeout, on_wait=show))
         yield
 
 
@@ -164,15 +164,19 @@ class _Run:
     """Each batch is asked within a turn."""
     result: LoadResult
     reads: RunReads
-    patience: VendorRun
-    """How long the run has waited for the vendor, over all batches."""
+    vendor_run: VendorRun
+    """The waits and clocks of the run, over all batches."""
     begun: dict[str, list[Read]] = field(default_factory=dict)
     """By account, windows that were read and are not wholly stored."""
     blocked: set[str] = field(default_factory=set)
     """Accounts that are not asked any more, since that is pointless in this run."""
 
     def ask(
-        self, asked: Sequence[Asked], note: str = "", *, choose: Choice | None = None
+        self,
+        asked: Sequence[AccountWindow],
+        note: str = "",
+        *,
+        choose: Choice | None = None,
     ) -> None:
         """Ask in batches, but nothing more of who refused.
 
@@ -199,7 +203,7 @@ class _Run:
                 if key(one) not in out_of_reach and one[0].alias not in self.blocked
             ]
             self.result = added(self.result, tally, len(out_of_reach), before)
-            self._add_notes(self.patience.warnings)
+            self._add_notes(self.vendor_run.warnings)
             self._show("")
         if choose and audit and audit.is_done:
             self._compare(audit)
@@ -207,7 +211,10 @@ class _Run:
             self.audit(choose)
 
     def _load(
-        self, batch: Sequence[Asked], before: Sequence[PastRead], audit: Audit | None
+        self,
+        batch: Sequence[AccountWindow],
+        before: Sequence[PastRead],
+        audit: Audit | None,
     ) -> tuple[Tally, Package]:
         spent = {
             account.alias: used_today(before, account.alias, self.clock())
@@ -219,7 +226,7 @@ class _Run:
             batch,
             self.clock,
             spent,
-            run=self.patience,
+            run=self.vendor_run,
             begun=self.begun,
             audit=audit,
         )
@@ -233,7 +240,7 @@ class _Run:
             audit = self._chosen(choose, known_reads(self.warehouse, self.vendor.name))
 
             def counted(load_no: int) -> list[Any]:
-                rows = audit.rows(load_no, self.patience)
+                rows = audit.rows(load_no, self.vendor_run)
                 return [ledger_rows(lambda: rows)]
 
             if any(audit.chosen.values()):
@@ -242,7 +249,7 @@ class _Run:
         return audit.failed
 
     def _chosen(
-        self, choose: Choice, past: Reads, batch: Sequence[Asked] = ()
+        self, choose: Choice, past: Reads, batch: Sequence[AccountWindow] = ()
     ) -> Audit:
         """Return an audit of the windows that are chosen of each account.
 
@@ -357,8 +364,8 @@ def ask(
     """
     result = LoadResult(vendor.name, pending=len(work.waiting), notes=work.warnings)
     reads = RunReads(clock(), take_load_no(vendor, warehouse))
-    patience = VendorRun(clock, as_of)
-    run = _Run(vendor, warehouse, clock, progress, turn, result, reads, patience)
+    vendor_run = VendorRun(clock, as_of)
+    run = _Run(vendor, warehouse, clock, progress, turn, result, reads, vendor_run)
 
     def choose(_: Account, windows: Windows, past: Reads) -> Windows:
         return due(windows, past, reads.since)
@@ -372,7 +379,7 @@ def ask(
 def load_batch(
     vendor: Vendor,
     warehouse: Warehouse,
-    asked: Sequence[Asked],
+    asked: Sequence[AccountWindow],
     clock: Callable[[], datetime],
     spent: Mapping[str, int],
     *,
@@ -420,13 +427,15 @@ def load_batch(
     return tally, package
 
 
-def _unasked(batch: Sequence[Asked], tally: Tally) -> list[Asked]:
+def _unasked(batch: Sequence[AccountWindow], tally: Tally) -> list[AccountWindow]:
     """Return the windows that a package did not take."""
     taken = {(*key_of(row), row["purpose"]) for row in tally.ledger}
     return [one for one in batch if (*key(one), one[1].purpose) not in taken]
 
 
-def _given_up(batch: Sequence[Asked], tally: Tally, package: Package) -> set[str]:
+def _given_up(
+    batch: Sequence[AccountWindow], tally: Tally, package: Package
+) -> set[str]:
     """Return the accounts that a package has shown to be pointless to ask."""
     if package.is_full:
         return package.gave_up

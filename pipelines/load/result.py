@@ -14,7 +14,7 @@ from pipelines.planning.reasons import COUNTS_MORE, EXPIRED, MISSING
 from pipelines.planning.windows import Window
 from pipelines.warehouse.journal import LoadResult
 
-Asked: TypeAlias = tuple[Account, Window]
+AccountWindow: TypeAlias = tuple[Account, Window]
 Key: TypeAlias = tuple[str, str, datetime]
 """Account, stream and start of a window."""
 
@@ -78,7 +78,7 @@ def _is_expired(row: Mapping[str, Any]) -> bool:
     return bool(row["reason"] == EXPIRED)
 
 
-def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
+def lost(left: Iterable[AccountWindow], tally: Tally) -> set[Key]:
     """Return which of the windows that were left before a package cannot be had.
 
     A stream that is not granted takes its account's other windows along, in whatever
@@ -95,7 +95,7 @@ def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
     return {one for one in keys - answered if one in expired or one[:2] in refused}
 
 
-def key(asked: Asked) -> Key:
+def key(asked: AccountWindow) -> Key:
     """Return what tells a window of a run from all others."""
     account, window = asked
     return account.alias, window.stream, window.start.astimezone(UTC)

@@ -71,18 +71,18 @@ def only_one(
     path: Path,
     what: str,
     *,
-    patience: float | Callable[[Holder], float] = 0.0,
+    timeout: float | Callable[[Holder], float] = 0.0,
     on_wait: Callable[[Holder], None] | None = None,
     purpose: str = "",
 ) -> Iterator[None]:
     """Hold a lock until the work is done; raise `LockedError` if another holds it.
 
-    ``patience`` is how many seconds to wait for the holder, or a function that returns
+    ``timeout`` is how many seconds to wait for the holder, or a function that returns
     them. ``on_wait`` is called once with the holder; without it, a line on stderr names
     the holder after `SILENCE` seconds. ``purpose`` is written into the lock file.
     """
     with _opened(path) as handle:
-        _take(handle, what, fcntl.LOCK_EX, patience, on_wait)
+        _take(handle, what, fcntl.LOCK_EX, timeout, on_wait)
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z"
         text = msgspec.json.encode(Holder(os.getpid(), since, purpose))
         os.ftruncate(handle, 0)
@@ -92,9 +92,9 @@ def only_one(
 
 @contextmanager
 def in_turn(
-    path: Path, *, shared: bool = False, patience: float = A_TURN
+    path: Path, *, shared: bool = False, timeout: float = A_TURN
 ) -> Iterator[None]:
-    """Wait up to ``patience`` seconds for a lock, and hold it for a short work.
+    """Wait up to ``timeout`` seconds for a lock, and hold it for a short work.
 
     ``shared`` lets others hold it shared at the same time. Raises `LockedError` when
     the time is over.
@@ -102,7 +102,7 @@ def in_turn(
     with _opened(path) as handle:
         what = f"work that needs {path}"
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        _take(handle, what, kind, patience, None)
+        _take(handle, what, kind, timeout, None)
         yield
 
 
@@ -110,7 +110,7 @@ def _take(
     handle: int,
     what: str,
     kind: int,
-    patience: float | Callable[[Holder], float],
+    timeout: float | Callable[[Holder], float],
     on_wait: Callable[[Holder], None] | None,
 ) -> None:
     began, stopped, is_reported = time.monotonic(), 0.0, False
@@ -123,7 +123,7 @@ def _take(
             return
         now = time.monotonic()
         stopped = (stopped or now) if holder.is_stopped else 0.0
-        enough = patience(holder) if callable(patience) else patience
+        enough = timeout(holder) if callable(timeout) else timeout
         is_hopeless = stopped and now - stopped >= min(enough, STOPPED)
         if now - began >= enough or is_hopeless:
             raise LockedError(
