@@ -38,7 +38,7 @@ def as_json(history: CallHistory) -> Row:
     return {
         "as_of": plain(history.as_of),
         "call": plain_row(history.call),
-        "unsettled": list(history.unsettled),
+        "unsettled": list(history.why_not_final),
         "legs": plain_rows(history.legs),
         "costs": plain_rows(history.costs),
         "agents": plain_rows(history.agents),
@@ -143,7 +143,7 @@ def _ends(history: CallHistory) -> Iterator[tuple[str, str]]:
     yield "cost", _cost(call)
     yield (
         "final",
-        "no: " + "; ".join(history.unsettled) if history.unsettled else "yes",
+        "no: " + "; ".join(history.why_not_final) if history.why_not_final else "yes",
     )
     if call["is_deleted"]:
         seen = _time(call["last_loaded_at"])

@@ -38,7 +38,7 @@ def as_json(status: Status) -> Row:
         "accounts": [
             {
                 **plain_row(one.facts),
-                "newest_settled_day": plain(one.newest_settled),
+                "newest_settled_day": plain(one.newest_closed),
                 **{f"days_{s}": len(one.lacking(s)) for s in ("missing", "partial")},
                 "days": [
                     {key: plain(row[key]) for key in ("day", "state", "records")}
@@ -113,7 +113,7 @@ def _accounts(status: Status) -> Table:
         limit = facts["daily_requests"]
         table.add_row(
             escape(one.name) + ("" if facts["is_configured"] else " (not configured)"),
-            str(one.newest_settled or "-"),
+            str(one.newest_closed or "-"),
             f"[bold red]{missing}[/]" if missing else "0",
             f"[yellow]{partial}[/]" if partial else "0",
             f"[yellow]{aside:,}[/]" if (aside := facts["quarantined"]) else "0",

@@ -17,7 +17,7 @@ from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
 from pipelines.load.work_plan import backfill_work, streams_for
 from pipelines.planning.planner import (
-    SETTLE,
+    PENDING_READ,
     BackfillRequest,
     ClockError,
     PastRead,
@@ -164,7 +164,8 @@ def _past(stream: str, reads: Iterable[PastRead]) -> list[PastRead]:
     own = [
         read
         for read in reads
-        if (read.stream, read.state) == (stream, "complete") and read.purpose != SETTLE
+        if (read.stream, read.state) == (stream, "complete")
+        and read.purpose != PENDING_READ
     ]
     return [read for read in own if read.interval[1] - read.interval[0] >= DAY] or own
 

@@ -63,7 +63,7 @@ class CallHistory:
     """The reporting time zone, which decides ``call_date``."""
     local_times: Row
     """The times of ``call`` in that zone, computed by DuckDB as ``call_date`` is."""
-    unsettled: Sequence[str]
+    why_not_final: Sequence[str]
     """Why the call is not final; empty if it is."""
     versions: Sequence[Version]
     """The oldest first."""
@@ -109,7 +109,9 @@ def explain(config: Config, call_key: str) -> CallHistory:
         as_of=horizon["as_of"],
         time_zone=zone,
         local_times=local_times,
-        unsettled=tuple(_open(call, horizon["settle_after"], horizon["as_of"])),
+        why_not_final=tuple(
+            _why_not_final(call, horizon["settle_after"], horizon["as_of"])
+        ),
         versions=sorted(steps, key=lambda one: (one.load_no, one.fetched_at)),
         records={table: text for table, text in newest.items() if text is not None},
         has_raw=has_raw,
@@ -218,7 +220,9 @@ def _steps(
         event = "restored" if event == "deleted" else "changed"
 
 
-def _open(call: Row, settle_after: timedelta | None, as_of: datetime) -> Iterator[str]:
+def _why_not_final(
+    call: Row, settle_after: timedelta | None, as_of: datetime
+) -> Iterator[str]:
     """Yield why a call is not final, by the same rule as ``fact_calls.is_settled``."""
     if call["is_settled"]:
         return

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.commands.run import MODELS, open_model_inputs
-from pipelines.config.model import SETTLE_AFTER, Config
+from pipelines.config.model import FINALITY_HORIZON, Config
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
@@ -94,7 +94,7 @@ def _horizons(stream: Stream) -> tuple[str, str]:
     again = _days(stream.lookback)
     if stream.availability_delay >= DAY:
         again = f"{again}, from {_days(stream.availability_delay)} on"
-    return again, _days(SETTLE_AFTER)
+    return again, _days(FINALITY_HORIZON)
 
 
 def _days(length: timedelta) -> str:

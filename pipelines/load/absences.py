@@ -32,7 +32,7 @@ from pipelines.planning.deletion import (
     judge,
     most_at_once,
 )
-from pipelines.planning.planner import RECHECK, SETTLE, reach
+from pipelines.planning.planner import PENDING_READ, RECHECK, reach
 from pipelines.planning.reasons import EXPIRED, MISSING, SILENT
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window, subtract
@@ -153,7 +153,7 @@ def still_to_read(
     confirmed: Interval | None,
 ) -> list[AccountWindow]:
     """Return the windows that a run must read as well before it can judge."""
-    read = {key_of(row) for row in run.rows if row["purpose"] != SETTLE}
+    read = {key_of(row) for row in run.rows if row["purpose"] != PENDING_READ}
     asked: list[AccountWindow] = []
     for place, own, reads, missing in _missing(raw, places, run, now, confirmed):
         account, stream = place
@@ -401,7 +401,7 @@ def _states(
         if inside:
             opened = {"state": "partial", "reason": MISSING}
             opened["error"] = _doubted_window(row, len(inside), judgment)
-            if row["purpose"] == SETTLE:  # an open window, now
+            if row["purpose"] == PENDING_READ:  # an open window, now
                 opened["purpose"] = RECHECK
             yield row, row | opened
         elif is_silent and _is_empty(row):
@@ -413,7 +413,7 @@ def _states(
 
 def _is_empty(row: Row) -> bool:
     """Return True if a whole window was read and nothing came."""
-    is_window = bool(row["state"] == "complete" and row["purpose"] != SETTLE)
+    is_window = bool(row["state"] == "complete" and row["purpose"] != PENDING_READ)
     return is_window and not row["rows_fetched"]
 
 

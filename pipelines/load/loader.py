@@ -35,7 +35,7 @@ from pipelines.load.result import AccountWindow, added, key, key_of, lost
 from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
 from pipelines.planning.planner import (
     BACKFILL,
-    SETTLE,
+    PENDING_READ,
     PastRead,
     history_start,
     refuse_earlier,
@@ -259,7 +259,7 @@ class _Run:
         read = {
             (account.alias, tables[window.stream], window.start)
             for account, window in batch
-            if window.purpose != SETTLE
+            if window.purpose != PENDING_READ
         }
         stored = self._stored_windows()
         chosen = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.config.model import Account, Vendor
 from pipelines.planning.deletion import Suspicion
-from pipelines.planning.pending import days_in_doubt, settle_windows
+from pipelines.planning.pending import days_in_doubt, pending_windows
 from pipelines.planning.planner import BackfillRequest, PastRead, plan, plan_backfill
 from pipelines.planning.request_budget import expected_requests, used_today, warning
 from pipelines.planning.stream import Stream
@@ -69,7 +69,7 @@ def nightly_work(
                 own,
                 windows,
                 lookback=vendor.lookback,
-                horizon=vendor.settle_after,
+                horizon=vendor.finality_horizon,
             )
             if not days:
                 continue
@@ -82,7 +82,7 @@ def nightly_work(
             waiting |= {
                 (stream.table, account.alias, one) for day in found for one in day.ids
             }
-            again = settle_windows(stream, found, own, account.settings.page_size)
+            again = pending_windows(stream, found, own, account.settings.page_size)
             late += [(account, window) for window in again]
     asked = (*planned, *late)
     warnings = tuple(_quota_warnings(vendor, asked, now, reads))

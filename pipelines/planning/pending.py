@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import pendulum
 
-from pipelines.planning.planner import SETTLE, PastRead
+from pipelines.planning.planner import PENDING_READ, PastRead
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window, split, subtract
 
@@ -69,7 +69,7 @@ def days_in_doubt(
     return [(day, day + DAY) for day in days]
 
 
-def settle_windows(
+def pending_windows(
     stream: Stream,
     pending: Iterable[PendingDay],
     reads: Iterable[PastRead],
@@ -79,14 +79,14 @@ def settle_windows(
     asked = [
         read.interval[0]
         for read in reads
-        if (read.stream, read.purpose) == (stream.name, SETTLE)
+        if (read.stream, read.purpose) == (stream.name, PENDING_READ)
     ]
     return [
         Window(
             day.start,
             day.end,
             stream.name,
-            SETTLE,
+            PENDING_READ,
             1 + asked.count(day.start),
             day.ids if _is_cheaper_by_id(stream, day, page_size) else (),
         )

@@ -30,12 +30,13 @@ from pipelines.planning.windows import (
     subtract,
 )
 
-SETTLE = "settle"
-"""The purpose of a question about a day's pending calls: it covers no window."""
+PENDING_READ = "settle"
+"""The purpose of a read of a day's pending calls alone: it does not close a window."""
 BACKFILL = "backfill"
 AUDIT = "audit"
-"""The purpose of a question for a window's total alone."""
-NO_READINGS = frozenset({SETTLE, AUDIT})
+"""The purpose of a request for a window's total alone."""
+NOT_WHOLE = frozenset({PENDING_READ, AUDIT})
+"""The purposes that do not read the whole of a window."""
 RECHECK = "recheck"
 """The purpose of a window that is read because stored records of it were missing."""
 FRESH = DAY
@@ -155,7 +156,7 @@ def plan(
     windows = [
         Window(*part, stream.name, _purpose(part, known), 1 + known.attempts[part[0]])
         for whole in [*before, (start, until)]
-        for gap in subtract(whole, _touching(known.closed, whole))
+        for gap in subtract(whole, _overlapping(known.closed, whole))
         for part in split(gap)
     ]
     planned = [(window.start, window.end) for window in windows]
@@ -236,7 +237,7 @@ def _known(
     stream: Stream, now: datetime, reads: Sequence[PastRead], lookback: timedelta | None
 ) -> _Known:
     own = [read for read in reads if read.stream == stream.name]
-    own = [read for read in own if read.purpose not in NO_READINGS]
+    own = [read for read in own if read.purpose not in NOT_WHOLE]
     again = stream.lookback_or(lookback)
     complete = [read for read in own if read.state == "complete"]
     closed = [
@@ -270,7 +271,7 @@ def _expired(stream: Stream, own: Sequence[PastRead]) -> list[Interval]:
 def _purpose(part: Interval, known: _Known) -> str:
     if _covers(known.covered, part):
         return "lookback"
-    return "retry" if _touching(known.open, part) else "nightly"
+    return "retry" if _overlapping(known.open, part) else "nightly"
 
 
 def _covers(merged: Sequence[Interval], part: Interval) -> bool:
@@ -279,7 +280,7 @@ def _covers(merged: Sequence[Interval], part: Interval) -> bool:
     return at > 0 and merged[at - 1][1] >= part[1]
 
 
-def _touching(merged: Sequence[Interval], part: Interval) -> Sequence[Interval]:
+def _overlapping(merged: Sequence[Interval], part: Interval) -> Sequence[Interval]:
     """Return those of the merged intervals that share an instant with a part."""
     first = bisect_right(merged, part[0], key=lambda interval: interval[1])
     last = bisect_right(merged, part[1], key=lambda interval: interval[0])

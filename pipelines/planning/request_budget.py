@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pendulum
 
-from pipelines.planning.planner import SETTLE, PastRead
+from pipelines.planning.planner import PENDING_READ, PastRead
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Window
 
@@ -43,7 +43,7 @@ def expected_requests(
             for read in reads
             if read.stream == stream.name
             and read.state == "complete"
-            and read.purpose != SETTLE
+            and read.purpose != PENDING_READ
         ]
         seen = {read.state for read in reads if read.stream == stream.name}
         # One that is not granted is asked once a run, whether it is by now.
