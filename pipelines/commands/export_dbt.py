@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.commands.run import MODELS, open_model_inputs
+from pipelines.commands.build import MODELS, open_model_inputs
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
 from transforms.export.dbt import ProjectInputs, project

@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.commands.run import MODELS, open_model_inputs
+from pipelines.commands.build import MODELS, open_model_inputs
 from pipelines.config.model import FINALITY_HORIZON, Config
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
