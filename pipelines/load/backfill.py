@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from pipelines.config.model import Config, Vendor
 from pipelines.load.loader import (
     Progress,
-    ask,
     clock_from,
     known_reads,
+    load_plan,
 )
 from pipelines.load.work_plan import backfill_work
 from pipelines.planning.planner import BACKFILL, BackfillRequest, refuse_earlier
@@ -49,7 +49,7 @@ def backfill(
     refuse_earlier(clock(), reads, vendor.name)
     work = backfill_work(vendor, request, now, reads)
     as_of = now if config.is_as_of else None
-    result = ask(vendor, warehouse, work, clock, progress, turn=turn, as_of=as_of)
+    result = load_plan(vendor, warehouse, work, clock, progress, turn=turn, as_of=as_of)
     return replace(result, seconds=time.monotonic() - began)
 
 
