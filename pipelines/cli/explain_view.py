@@ -1,7 +1,7 @@
-"""``callhouse explain``: one call's history on a terminal, or for a machine.
+"""Print ``callhouse explain``: the history of one call, or JSON.
 
-Numbers and names stand in it on purpose, for who asks for one call wants to know them;
-they go to stdout and nowhere else.
+It has phone numbers and names on purpose: who looks up one call needs them. They go to
+stdout and nowhere else.
 """
 
 from collections.abc import Iterator
@@ -213,7 +213,7 @@ def _costs(history: CallHistory) -> Table:
 
 
 def _filled(title: str, rows: list[Row], right: tuple[str, ...]) -> Table:
-    """Return a table without the columns in which no row has anything."""
+    """Return a table without the columns that are empty in all rows."""
     names = [name for name in rows[0] if any(row.get(name) for row in rows)]
     table = compact_table(title, *names, right=right)
     for row in rows:
@@ -269,10 +269,10 @@ def _money(amount: Decimal | None, currency: str | None) -> str:
 
 
 def _amount(amount: Decimal | None) -> str:
-    """Return it without the zeros of its type."""
+    """Return an amount without the trailing zeros of its type."""
     return "" if amount is None else f"{amount.normalize():f}"
 
 
 def _seen(value: object, style: str = "") -> Text:
-    """Return a text of a vendor's with what would steer the terminal spelled out."""
+    """Return a text of a vendor with control characters escaped."""
     return Text("" if value is None else escaped(str(value)), style)
