@@ -138,7 +138,7 @@ def test_an_interrupted_one_goes_on_and_asks_at_most_a_batch_again(
         assert backfill.returncode == 128 + stop
         assert "Traceback" not in said
         last = said.splitlines()[-1]
-        assert "interrupted; what is in stays" in last
+        assert "interrupted; what is loaded stays" in last
         assert "the same command continues from there" in last
     assert not empty.published.exists()
     done = empty.run(*command, "--json")
@@ -162,7 +162,7 @@ def test_a_night_too_ends_when_told_to_and_is_made_good_by_the_next(
     _, said = night.communicate(timeout=PATIENCE)
     assert night.returncode == 143
     assert "Traceback" not in said
-    assert "interrupted; what is in stays" in said.splitlines()[-1]
+    assert "interrupted; what is loaded stays" in said.splitlines()[-1]
     assert empty.run("load", "--now", stamp(NOW), "--vendor", "zoom").returncode == 0
 
 
