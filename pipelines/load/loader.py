@@ -364,7 +364,7 @@ def load_plan(
     ``audit`` also requests the vendor's counts of older windows. ``as_of`` is the time
     of --now; None without it.
     """
-    result = LoadResult(vendor.name, pending=len(work.waiting), notes=work.warnings)
+    result = LoadResult(vendor.name, pending=len(work.pending), notes=work.warnings)
     reads = RunReads(clock(), take_load_no(vendor, warehouse))
     vendor_run = VendorRun(clock, as_of)
     run = _Run(vendor, warehouse, clock, progress, turn, result, reads, vendor_run)

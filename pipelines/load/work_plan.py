@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.config.model import Account, Vendor
 from pipelines.planning.deletion import Suspicion
-from pipelines.planning.pending import days_in_doubt, pending_windows
+from pipelines.planning.pending import PendingDay, days_in_doubt, pending_windows
 from pipelines.planning.planner import BackfillRequest, PastRead, plan, plan_backfill
 from pipelines.planning.request_budget import expected_requests, used_today, warning
 from pipelines.planning.stream import Stream
@@ -28,7 +28,7 @@ class WorkPlan:
     """What one run reads from a vendor, in this order."""
 
     windows: tuple[tuple[Account, Window], ...]
-    waiting: frozenset[_Call] = frozenset()
+    pending: frozenset[_Call] = frozenset()
     """The calls that are read again because they are pending."""
     spans: tuple[tuple[Stream, Interval], ...] = ()
     """The stream and the range of time of these calls."""
@@ -42,16 +42,15 @@ def nightly_work(
 ) -> WorkPlan:
     """Return the work plan of a run that begins ``now``."""
     planned: list[tuple[Account, Window]] = []
-    late: list[tuple[Account, Window]] = []
-    waiting: set[_Call] = set()
+    again: list[tuple[Account, Window]] = []
+    calls: set[_Call] = set()
     spans: list[tuple[Stream, Interval]] = []
     suspected = suspicions(raw)
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
-        streams = streams_for(account)
         windows = [
             window
-            for stream in streams
+            for stream in streams_for(account)
             for window in plan(
                 stream,
                 since,
@@ -62,31 +61,49 @@ def nightly_work(
             )
         ]
         planned += [(account, window) for window in windows]
-        for stream in streams:
-            days = days_in_doubt(
-                stream,
-                now,
-                own,
-                windows,
-                lookback=vendor.lookback,
-                horizon=vendor.finality_horizon,
-            )
-            if not days:
-                continue
-            spans.append((stream, (days[0][0], days[-1][1])))
+        found = _pending(vendor, account, raw, now, reads=own, windows=windows)
+        for stream, span, days in found:
+            spans.append((stream, span))
+            calls |= {
+                (stream.table, account.alias, one) for day in days for one in day.ids
+            }
+            late = pending_windows(stream, days, own, account.settings.page_size)
+            again += [(account, window) for window in late]
+    all_windows = (*planned, *again)
+    warnings = tuple(_quota_warnings(vendor, all_windows, now, reads))
+    return WorkPlan(all_windows, frozenset(calls), tuple(spans), warnings)
+
+
+def _pending(
+    vendor: Vendor,
+    account: Account,
+    raw: Path,
+    now: datetime,
+    *,
+    reads: Sequence[PastRead],
+    windows: Sequence[Window],
+) -> Iterator[tuple[Stream, Interval, list[PendingDay]]]:
+    """Yield each stream with old pending calls, the span of its days, and these days.
+
+    ``reads`` and ``windows``, those of the run, are the account's.
+    """
+    for stream in streams_for(account):
+        days = days_in_doubt(
+            stream,
+            now,
+            reads,
+            windows,
+            lookback=vendor.lookback,
+            horizon=vendor.finality_horizon,
+        )
+        if days:
+            span = days[0][0], days[-1][1]
             found = [
                 day
-                for day in pending(raw, *spans[-1])
+                for day in pending(raw, stream, span)
                 if day.account == account.alias and (day.start, day.end) in days
             ]
-            waiting |= {
-                (stream.table, account.alias, one) for day in found for one in day.ids
-            }
-            again = pending_windows(stream, found, own, account.settings.page_size)
-            late += [(account, window) for window in again]
-    all_windows = (*planned, *late)
-    warnings = tuple(_quota_warnings(vendor, all_windows, now, reads))
-    return WorkPlan(all_windows, frozenset(waiting), tuple(spans), warnings)
+            yield stream, span, found
 
 
 def _times(
@@ -166,4 +183,4 @@ def no_longer_pending(work: WorkPlan, raw: Path) -> int:
         for day in pending(raw, stream, span)
         for one in day.ids
     }
-    return len(work.waiting - still)
+    return len(work.pending - still)
