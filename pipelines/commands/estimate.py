@@ -176,7 +176,7 @@ def _probes(
     """Yield the first, the middle and the last day of each stream never read before."""
     for stream in streams_for(account):
         own = [window for window in todo if window.stream == stream.name]
-        if own and not stream.is_reference and not _past(stream.name, reads):
+        if own and not stream.is_full_refresh and not _past(stream.name, reads):
             yield from dict.fromkeys((own[0], own[len(own) // 2], own[-1]))
 
 

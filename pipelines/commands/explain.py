@@ -176,7 +176,7 @@ def _stored(warehouse: Warehouse, call: Row) -> dict[str, list[dict[str, Any]]]:
     vendor = call["vendor"]
     names: dict[str, set[str]] = {}
     for stream in streams_of(vendor):
-        if not stream.is_reference:
+        if not stream.is_full_refresh:
             names.setdefault(stream.table, set()).add(stream.name)
     with locked_raw_file(warehouse, vendor) as raw:
         found = {

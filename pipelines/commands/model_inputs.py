@@ -120,7 +120,7 @@ def _streams(known: Sequence[_Known]) -> pa.Table:
             "stream": stream.name,
             "is_configured": one.is_configured,
             "is_optional": stream.is_optional,
-            "is_reference": stream.is_reference,
+            "is_reference": stream.is_full_refresh,
             "is_by_event_time": stream.is_by_own_time,
             "lookback": stream.lookback_or(one.vendor.lookback),
             "lag": stream.availability_delay,

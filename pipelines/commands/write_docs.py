@@ -89,7 +89,7 @@ def renewed(readme: str) -> str:
 
 def _horizons(stream: Stream) -> tuple[str, str]:
     """Return how long a stream's windows are read again, and when a call is final."""
-    if stream.is_reference:
+    if stream.is_full_refresh:
         return "every run", "-"
     again = _days(stream.lookback)
     if stream.availability_delay >= DAY:

@@ -145,7 +145,7 @@ def plan(
     their days are read again, after the others.
     """
     known = _known(stream, now, reads, lookback)
-    if stream.is_reference:
+    if stream.is_full_refresh:
         return [_whole(stream, now, known, "nightly")]
     until = reach(stream, now)
     start = _beginning(stream, start)
@@ -190,7 +190,7 @@ def plan_backfill(
     """
     known = _known(stream, now, reads, lookback)
     known_parts = [] if request.is_forced else merge([*known.closed, *known.fresh])
-    if stream.is_reference:
+    if stream.is_full_refresh:
         whole = _whole(stream, now, known, BACKFILL)
         today = (whole.start, whole.start + timedelta(minutes=1))
         return [] if _covers(known_parts, today) else [whole]

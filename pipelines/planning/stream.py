@@ -45,7 +45,7 @@ class Stream:
     between two pages, others move from one page to the next, or are skipped."""
     whole_months: bool = False
     """The history begins with a month: a price depends on the month's other calls."""
-    is_reference: bool = False
+    is_full_refresh: bool = False
     """A few records without a time of their own, all of which are read in every run."""
     is_optional: bool = False
     """A setting of its name turns it off. An account without the right to it gets a
@@ -83,7 +83,7 @@ class Stream:
     @property
     def is_by_own_time(self) -> bool:
         """Return True if its windows go by the record's own time."""
-        return not self.is_reference and self.filter_field in {
+        return not self.is_full_refresh and self.filter_field in {
             "",
             self.event_time_field,
         }

@@ -83,7 +83,7 @@ ACCOUNTS = Stream(
     table="accounts",
     primary_key="id",
     event_time_field="",
-    is_reference=True,
+    is_full_refresh=True,
 )
 STREAMS = (SESSIONS, ARCHIVED_SESSIONS, ACCOUNTS)
 SESSION_LIST = Listing(

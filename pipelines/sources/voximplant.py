@@ -73,7 +73,7 @@ ACCOUNT_INFO = Stream(
     table="account_info",
     primary_key="account_id",
     event_time_field="",
-    is_reference=True,
+    is_full_refresh=True,
 )
 STREAMS = (CALL_SESSIONS, ACCOUNT_INFO)
 HISTORY = Listing(

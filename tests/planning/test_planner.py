@@ -247,7 +247,7 @@ def test_what_is_no_longer_served_is_asked_for_by_force_only() -> None:
 
 
 def test_a_reference_is_read_once_a_day_by_backfills() -> None:
-    rates = Stream("rates", "rates", "id", "", is_reference=True)
+    rates = Stream("rates", "rates", "id", "", is_full_refresh=True)
     now, order = at("03-30T03:00:00"), days("03-01", "03-05")
     (window,) = plan_backfill(rates, order, now, [])
     done = [read(window, now)]
