@@ -1,8 +1,8 @@
-"""Advisory locks: one loads, one builds, and an error names who holds the lock.
+"""Advisory locks: one process loads, one builds; errors name the holder of a lock.
 
-The kernel frees a lock when its process dies, however it dies, so no lock is ever
-stale; the text in the file only names the holder. A process that is stopped keeps its
-locks, so every wait names the process, and ends after some time.
+The kernel frees a lock when its process ends in any way, so no lock is ever stale. The
+text in the lock file only names the holder. A process that is stopped keeps its locks,
+so every wait names the process, and has a timeout.
 """
 
 import fcntl
@@ -17,15 +17,15 @@ from pathlib import Path
 import msgspec
 
 A_TURN = 1800.0
-"""Seconds to wait for a file's turn: a full build reads the raw files for minutes."""
+"""Seconds to wait for a file: a full build reads the raw files for minutes."""
 A_BUILD = 3600.0
 """Seconds to wait for another build and its publish."""
 A_RUN = 6 * 3600.0
-"""Seconds that a backfill waits for a run of its vendor, which may be a first one."""
+"""Seconds that a backfill waits for a run of its vendor; a first run takes hours."""
 STOPPED = 30.0
-"""Seconds to wait for a process that is stopped: it may have been for a moment only."""
+"""Seconds to wait for a stopped process: it may go on in a moment."""
 SILENCE = 5.0
-"""Seconds of a wait before a line on stderr says whom it is for."""
+"""Seconds of a wait before a line on stderr names the holder."""
 
 
 class LockedError(Exception):
@@ -44,7 +44,7 @@ class Holder(msgspec.Struct, frozen=True):
     """A purpose of the planner, such as backfill; "": a run."""
 
     def __str__(self) -> str:
-        """Show it for a sentence."""
+        """Return the process, since when and what for, as part of a sentence."""
         if not self.process:
             return "by another process"
         since = f", since {self.since}" if self.since else ""
@@ -54,12 +54,12 @@ class Holder(msgspec.Struct, frozen=True):
 
     @property
     def is_stopped(self) -> bool:
-        """Return True if it will not go on by itself."""
+        """Return True if the process is stopped, and will not go on by itself."""
         return bool(self.process) and _is_stopped(self.process)
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """What the operator can do about it."""
         if self.is_stopped:
             n = self.process
             return f"let it go on with: kill -CONT {n}, or end it with: kill -KILL {n}"
@@ -94,7 +94,7 @@ def only_one(
 def in_turn(
     path: Path, *, shared: bool = False, timeout: float = A_TURN
 ) -> Iterator[None]:
-    """Wait up to ``timeout`` seconds for a lock, and hold it for a short work.
+    """Wait up to ``timeout`` seconds for a lock, and hold it for a short time.
 
     ``shared`` lets others hold it shared at the same time. Raises `LockedError` when
     the time is over.
@@ -146,9 +146,9 @@ def _tell(holder: Holder) -> None:
 
 
 def _holder(handle: int) -> Holder:
-    """Return who holds a lock: as the file says it, or as the system does.
+    """Return the holder of a lock, from the lock file or from the system.
 
-    One that was just taken may not be described yet, and a turn never is.
+    The file does not name a holder that has just taken the lock, nor one of `in_turn`.
     """
     try:
         holder = msgspec.json.decode(os.pread(handle, 400, 0), type=Holder)
@@ -157,12 +157,12 @@ def _holder(handle: int) -> Holder:
     owners = _owners(handle)
     if holder.process in owners or not owners:
         return holder
-    # One that is stopped is the one that will not end by itself.
+    # Prefer a stopped process: it will not end by itself.
     return Holder(next(filter(_is_stopped, owners), owners[0]))
 
 
 def _owners(handle: int) -> list[int]:
-    """Return the processes that hold a lock, as far as the system tells."""
+    """Return the processes that hold a lock, as far as the system shows them."""
     status = os.fstat(handle)
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
     file = f"{device}:{status.st_ino}"
@@ -174,7 +174,7 @@ def _owners(handle: int) -> list[int]:
     return [
         int(row[4])
         for row in rows
-        # A line of who waits has an arrow before the kind.
+        # The line of a process that waits has an arrow before the kind.
         if row[1] == "FLOCK" and row[5] == file and int(row[4]) > 0
     ]
 
@@ -193,7 +193,7 @@ def _is_stopped(process: int) -> bool:
 def _opened(path: Path) -> Iterator[int]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A link would have us write over what it leads to.
+        # Through a link the file that it leads to would be overwritten.
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
         handle = os.open(path, flags, 0o600)
     except OSError as error:
