@@ -18,7 +18,7 @@ from pipelines.load.loader import locked_raw_file
 from pipelines.sources import vendors as all_vendors
 from pipelines.warehouse.journal import LoadResult, read_runs, write_runs
 from pipelines.warehouse.ledger import past_reads
-from pipelines.warehouse.locks import A_BUILD, LockedError, in_turn, tell
+from pipelines.warehouse.locks import BUILD_TIMEOUT, LockedError, in_turn, tell
 from pipelines.warehouse.opening import (
     BUILD_FILE,
     PUBLISHED_FILE,
@@ -65,7 +65,7 @@ def build_and_publish(
     warehouse = config.warehouse
     build_file = warehouse.build
     with ExitStack() as locks:
-        locks.enter_context(in_turn(warehouse.build_lock, timeout=A_BUILD))
+        locks.enter_context(in_turn(warehouse.build_lock, timeout=BUILD_TIMEOUT))
         locks.enter_context(private())
         with _written_down(config, now):
             result = _build(config, now, build_file, full=full, forget=forget_history)

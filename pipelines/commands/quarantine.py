@@ -21,7 +21,7 @@ from pipelines.extract.errors import escaped
 from pipelines.extract.raw_schema import RECORDS
 from pipelines.extract.window_reader import UNREADABLE, read_keys, reason_of
 from pipelines.load.erasure import Erased, blanked, marked
-from pipelines.load.loader import LAST_BREATH
+from pipelines.load.loader import EXIT_TIMEOUT
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.locks import in_turn, only_one
@@ -148,7 +148,7 @@ def retry(
     with ExitStack() as locks:
         for vendor in chosen:
             lock, what = warehouse.vendor_lock(vendor), f"loading {vendor}"
-            locks.enter_context(only_one(lock, what, timeout=LAST_BREATH))
+            locks.enter_context(only_one(lock, what, timeout=EXIT_TIMEOUT))
         return [_retry(warehouse, vendor, accounts) for vendor in chosen]
 
 

@@ -22,7 +22,7 @@ from pipelines.load.loader import (
 from pipelines.load.work_plan import backfill_work
 from pipelines.planning.planner import BACKFILL, BackfillRequest, refuse_earlier
 from pipelines.warehouse.journal import LoadResult
-from pipelines.warehouse.locks import A_RUN, Holder, in_turn, only_one
+from pipelines.warehouse.locks import RUN_TIMEOUT, Holder, in_turn, only_one
 from pipelines.warehouse.paths import Warehouse
 
 
@@ -69,7 +69,7 @@ def _batch_turn(
     with only_one(
         warehouse.vendor_lock(vendor.name),
         f"loading {vendor.name}",
-        timeout=A_RUN,
+        timeout=RUN_TIMEOUT,
         on_wait=show,
         purpose=BACKFILL,
     ):

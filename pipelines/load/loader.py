@@ -53,10 +53,10 @@ from pipelines.warehouse.records import stored_records
 BATCH_WINDOWS = 16
 """Windows of one load package. A kill can lose one batch; each takes about a second."""
 
-LAST_BREATH = 20.0
+EXIT_TIMEOUT = 20.0
 """Seconds that the children of a killed run may take to end."""
 
-A_BATCH = 900.0
+BATCH_TIMEOUT = 900.0
 """Seconds that a run waits for a batch of a backfill: far more than one takes."""
 
 Windows: TypeAlias = Sequence[StoredWindow]
@@ -138,7 +138,7 @@ def _run_turn(
     """
 
     def timeout(holder: Holder) -> float:
-        return A_BATCH if holder.purpose == BACKFILL else LAST_BREATH
+        return BATCH_TIMEOUT if holder.purpose == BACKFILL else EXIT_TIMEOUT
 
     def show(holder: Holder) -> None:
         if holder.purpose == BACKFILL:
@@ -148,7 +148,7 @@ def _run_turn(
     what = f"loading {vendor.name}"
     with ExitStack() as locks:
         next_one = warehouse.queue_lock(vendor.name)
-        with only_one(next_one, what, timeout=LAST_BREATH):
+        with only_one(next_one, what, timeout=EXIT_TIMEOUT):
             lock = warehouse.vendor_lock(vendor.name)
             locks.enter_context(only_one(lock, what, timeout=timeout, on_wait=show))
         yield

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import msgspec
 
-A_TURN = 1800.0
+FILE_TIMEOUT = 1800.0
 """Seconds to wait for a file: a full build reads the raw files for minutes."""
-A_BUILD = 3600.0
+BUILD_TIMEOUT = 3600.0
 """Seconds to wait for another build and its publish."""
-A_RUN = 6 * 3600.0
+RUN_TIMEOUT = 6 * 3600.0
 """Seconds that a backfill waits for a run of its vendor; a first run takes hours."""
-STOPPED = 30.0
+STOPPED_TIMEOUT = 30.0
 """Seconds to wait for a stopped process: it may go on in a moment."""
-SILENCE = 5.0
+REPORT_AFTER = 5.0
 """Seconds of a wait before a line on stderr names the holder."""
 
 
@@ -79,7 +79,7 @@ def only_one(
 
     ``timeout`` is how many seconds to wait for the holder, or a function that returns
     them. ``on_wait`` is called once with the holder; without it, a line on stderr names
-    the holder after `SILENCE` seconds. ``purpose`` is written into the lock file.
+    the holder after `REPORT_AFTER` seconds. ``purpose`` is written into the lock file.
     """
     with _opened(path) as handle:
         _take(handle, what, fcntl.LOCK_EX, timeout, on_wait)
@@ -92,7 +92,7 @@ def only_one(
 
 @contextmanager
 def in_turn(
-    path: Path, *, shared: bool = False, timeout: float = A_TURN
+    path: Path, *, shared: bool = False, timeout: float = FILE_TIMEOUT
 ) -> Iterator[None]:
     """Wait up to ``timeout`` seconds for a lock, and hold it for a short time.
 
@@ -124,12 +124,12 @@ def _take(
         now = time.monotonic()
         stopped = (stopped or now) if holder.is_stopped else 0.0
         enough = timeout(holder) if callable(timeout) else timeout
-        is_hopeless = stopped and now - stopped >= min(enough, STOPPED)
+        is_hopeless = stopped and now - stopped >= min(enough, STOPPED_TIMEOUT)
         if now - began >= enough or is_hopeless:
             raise LockedError(
                 f"{what} is already going on ({holder}); {holder.remedy}"
             ) from None
-        if not is_reported and (on_wait or now - began >= SILENCE):
+        if not is_reported and (on_wait or now - began >= REPORT_AFTER):
             (on_wait or _tell)(holder)
             is_reported = True
         time.sleep(0.1)
