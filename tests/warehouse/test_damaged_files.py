@@ -379,7 +379,7 @@ def test_a_wait_for_a_stopped_process_is_told_and_ends(
     wait: Any,  # noqa: ANN401 - the two of them take other arguments
 ) -> None:
     path, process = stopped
-    monkeypatch.setattr(locks, "SILENCE", 0.1)
+    monkeypatch.setattr(locks, "REPORT_AFTER", 0.1)
     monkeypatch.setattr(locks, "STOPPED_TIMEOUT", 0.5)
     what = () if wait is in_turn else ("a run",)
     go_on = f"kill -CONT {process.pid}"
