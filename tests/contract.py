@@ -12,7 +12,7 @@ import msgspec
 from reading import private_key
 from vendor_server import by_path, vendor_server
 
-from pipelines.commands.run import build_and_publish
+from pipelines.commands.build import build_and_publish
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.source import SourceSettings
 from pipelines.load.loader import load_batch

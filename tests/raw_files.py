@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import duckdb
 from conftest import TABLES
 
-from pipelines.commands.run import build_and_publish
+from pipelines.commands.build import build_and_publish
 from pipelines.config.fx_rates import FxRate, as_table
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard

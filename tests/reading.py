@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sandbox_control import truth
 from vendor_server import Answer, VendorServer, vendor_server
 
-from pipelines.commands.run import build_and_publish
+from pipelines.commands.build import build_and_publish
 from pipelines.config.loader import read_config
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import ReadOptions

@@ -364,7 +364,7 @@ def test_only_the_table_of_the_calls_is_judged_for_what_vanished(vendor: str) ->
     judged = [
         stream
         for stream in streams_of(vendor)
-        if not stream.is_reference and stream.lists_all_for
+        if not stream.is_full_refresh and stream.complete_for
     ]
     assert len({stream.table for stream in judged}) == 1
     assert all(stream.calls and stream.is_by_own_time for stream in judged)

@@ -194,7 +194,7 @@ def transform(
 ) -> None:
     """Build, check and publish, without loading."""
     from pipelines.cli.run_view import built_as_json, show_built
-    from pipelines.commands.run import build_and_publish
+    from pipelines.commands.build import build_and_publish
     from pipelines.config.loader import read_config
     from pipelines.config.toml_file import ConfigError
 

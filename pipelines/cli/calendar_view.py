@@ -1,4 +1,4 @@
-"""A calendar strip: one sign a day, so that a hole is seen at once."""
+"""A calendar of one sign per day, which shows at once where a day is missing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ MARKS = {
 }
 """A day's sign and colour; empty is a complete day without records."""
 PLAIN = str.maketrans("█▁▄·", "#_+.")
-"""The signs where the output has no other characters than a typewriter's."""
+"""The signs in ASCII, for an output that has no others."""
 
 
 def calendar_lines(
@@ -30,8 +30,8 @@ def calendar_lines(
 ) -> Iterator[Text]:
     """Yield an axis of days, a line per account and the legend.
 
-    An account has rows of day, state and records. What does not fit into ``width``
-    columns is the oldest. ``is_plain``: with signs that any encoding has.
+    An account has rows of day, state and records. If they do not fit into ``width``
+    columns, the oldest days are left out. ``is_plain``: use ASCII signs.
     """
     signs = PLAIN if is_plain else {}
     label = max(map(len, accounts), default=0) + 2
@@ -56,7 +56,7 @@ def calendar_lines(
 
 
 def _axis(days: Sequence[date]) -> str:
-    """Name months where they begin, and the 11th and 21st, where there is room."""
+    """Return an axis with the names of months, and 11 and 21 if there is room."""
     axis = ""
     for at, day in enumerate(days):
         if day.day == 1 or at == 0:

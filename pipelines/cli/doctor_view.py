@@ -1,4 +1,4 @@
-"""What ``callhouse doctor`` found of each file: a line each, and what to do."""
+"""Print ``callhouse doctor``: per file what is wrong and what to do; or JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,12 +10,12 @@ from pipelines.warehouse.published_queries import Row
 
 
 def as_json(found: Sequence[Finding]) -> list[Row]:
-    """Return the findings for a machine."""
+    """Return the findings as JSON values."""
     return [asdict(one) for one in found]
 
 
 def show_findings(found: Sequence[Finding]) -> None:
-    """Print a line for each file, and below it what is wrong and what mends it."""
+    """Print a line for each file; below it what is wrong, and the remedy."""
     for one in found:
         made = f", layout {one.layout}, {one.program}" if one.program else ""
         typer.echo(f"{one.state:<7} {one.file}{made}")

@@ -24,10 +24,10 @@ REFUSED, CHECK_FAILED, INTERRUPTED, NOBODY_READS = 2, 3, 130, 141
 
 
 class Commands(TyperGroup):
-    """All commands: none of them ends in a traceback, whatever happens."""
+    """The commands; no error of any of them ends in a traceback."""
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as typer's
-        """Run a command as typer does, and print what it could not foresee."""
+        """Run a command as typer does, and print unexpected errors."""
         _prepare_output()
         with _failures():
             return super().main(*args, **extra)
@@ -92,7 +92,7 @@ def _failures() -> Iterator[None]:
 
 
 def _write_out() -> None:
-    """Write what was printed, so that a full disk is an error of the command."""
+    """Flush what was printed, so that a full disk is an error of the command."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -103,7 +103,7 @@ def _write_out() -> None:
 
 
 def _write_nowhere(*streams: TextIO) -> None:
-    """Give up what is still to be written, which Python would try again at its end."""
+    """Discard what is not written yet; Python would try to write it at its end."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in streams:
         os.dup2(nothing, stream.fileno())
@@ -111,7 +111,7 @@ def _write_nowhere(*streams: TextIO) -> None:
 
 
 def _prepare_output() -> None:
-    """Spell out what a terminal's encoding lacks; write nowhere if output is closed."""
+    """Escape characters that the encoding lacks; write nowhere if output is closed."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -121,7 +121,7 @@ def _prepare_output() -> None:
 
 
 def say(sentence: object) -> None:
-    """Print a sentence in which nothing can steer the terminal, line ends kept."""
+    """Print a sentence with control characters escaped, except line ends."""
     from pipelines.extract.errors import escaped
 
     lines = map(escaped, str(sentence).split("\n"))

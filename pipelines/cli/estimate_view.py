@@ -1,4 +1,4 @@
-"""What a dry run tells: the estimates as a table for people, or for a machine."""
+"""Print the estimate of ``callhouse backfill --dry-run``: a table, or JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from pipelines.commands.pace import duration
 
 
 def as_json(estimates: Sequence[Estimate]) -> dict[str, Any]:
-    """Return the estimates for a machine; vendors run side by side."""
+    """Return the estimates as JSON values; vendors load at the same time."""
     return {
         "seconds": max((round(one.seconds, 1) for one in estimates), default=0.0),
         "requests": sum(a.requests for one in estimates for a in one.accounts),
@@ -21,7 +21,7 @@ def as_json(estimates: Sequence[Estimate]) -> dict[str, Any]:
 
 
 def show_estimates(estimates: Sequence[Estimate]) -> None:
-    """Print a line per stream on stdout, and what it all takes on stderr."""
+    """Print a line per stream on stdout, and the total on stderr."""
     show_rows([asdict(stream) for one in estimates for stream in one.streams])
     console = stderr()
     for one in estimates:

@@ -1,7 +1,7 @@
-"""``callhouse explain``: one call's history on a terminal, or for a machine.
+"""Print ``callhouse explain``: the history of one call, or JSON.
 
-Numbers and names stand in it on purpose, for who asks for one call wants to know them;
-they go to stdout and nowhere else.
+It has phone numbers and names on purpose: who looks up one call needs them. They go to
+stdout and nowhere else.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def as_json(history: CallHistory) -> Row:
     return {
         "as_of": plain(history.as_of),
         "call": plain_row(history.call),
-        "unsettled": list(history.unsettled),
+        "unsettled": list(history.why_not_final),
         "legs": plain_rows(history.legs),
         "costs": plain_rows(history.costs),
         "agents": plain_rows(history.agents),
@@ -143,7 +143,7 @@ def _ends(history: CallHistory) -> Iterator[tuple[str, str]]:
     yield "cost", _cost(call)
     yield (
         "final",
-        "no: " + "; ".join(history.unsettled) if history.unsettled else "yes",
+        "no: " + "; ".join(history.why_not_final) if history.why_not_final else "yes",
     )
     if call["is_deleted"]:
         seen = _time(call["last_loaded_at"])
@@ -213,7 +213,7 @@ def _costs(history: CallHistory) -> Table:
 
 
 def _filled(title: str, rows: list[Row], right: tuple[str, ...]) -> Table:
-    """Return a table without the columns in which no row has anything."""
+    """Return a table without the columns that are empty in all rows."""
     names = [name for name in rows[0] if any(row.get(name) for row in rows)]
     table = compact_table(title, *names, right=right)
     for row in rows:
@@ -269,10 +269,10 @@ def _money(amount: Decimal | None, currency: str | None) -> str:
 
 
 def _amount(amount: Decimal | None) -> str:
-    """Return it without the zeros of its type."""
+    """Return an amount without the trailing zeros of its type."""
     return "" if amount is None else f"{amount.normalize():f}"
 
 
 def _seen(value: object, style: str = "") -> Text:
-    """Return a text of a vendor's with what would steer the terminal spelled out."""
+    """Return a text of a vendor with control characters escaped."""
     return Text("" if value is None else escaped(str(value)), style)

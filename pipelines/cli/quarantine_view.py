@@ -1,4 +1,4 @@
-"""What is in quarantine, and what another try did: on a terminal."""
+"""Print what is in quarantine, and the result of a retry."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def show_counts(rows: list[Row]) -> None:
 
 
 def show_records(lines: Sequence[str]) -> None:
-    """Print records as they came, after a word of warning."""
+    """Print records as they came, after a warning."""
     typer.echo(
         "These are records as they came: they may hold phone numbers and names."
         if lines
@@ -30,7 +30,7 @@ def show_records(lines: Sequence[str]) -> None:
 
 
 def show_retried(done: Sequence[Retried]) -> None:
-    """Print how many records were stored, and why others were not."""
+    """Print how many records were stored, and why the others were not."""
     for one in done:
         if one.stored:
             typer.echo(f"{one.vendor}: {one.stored:,} can be read now and are stored")

@@ -77,7 +77,7 @@ def built_as_json(built: tuple[BuildResult, Path]) -> Row:
         "full": result.is_full,
         "reason": result.reason,
         "kept": dict(result.kept),
-        "touched": dict(result.touched),
+        "touched": dict(result.rebuilt),
         "rows": dict(result.rows),
         "warehouse": str(published),
     }
@@ -86,9 +86,9 @@ def built_as_json(built: tuple[BuildResult, Path]) -> Row:
 def show_built(built: tuple[BuildResult, Path]) -> None:
     """Print a line on the build, and on stderr each vendor that was not built."""
     result, published = built
-    touched = ", ".join(f"{name} {count}" for name, count in result.touched.items())
+    rebuilt = ", ".join(f"{name} {count}" for name, count in result.rebuilt.items())
     how = f"full: {result.reason}" if result.is_full else "what changed"
-    typer.echo(f"built ({how}): {touched or 'nothing new'}; published {published}")
+    typer.echo(f"built ({how}): {rebuilt or 'nothing new'}; published {published}")
     for sentence in result.kept.values():
         typer.echo(f"callhouse: {sentence}", err=True)
 

@@ -10,7 +10,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """Somebody wants the command to end; ``exit_code`` is what a shell expects."""
+    """A signal asks the command to end; ``exit_code`` is what a shell expects."""
 
     def __init__(self, number: int) -> None:
         """Keep the signal's number."""
@@ -20,16 +20,16 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise `Interrupted`, and nothing else, at the first signal that asks to end.
+    """Raise `Interrupted` at the first Ctrl-C or SIGTERM, and no other error.
 
-    A library that the signal finds at work may turn it into an error of its own. One
-    that was ignored before, as a shell has it for jobs in the background, still is.
+    Else a library could turn the signal into an error of its own. A signal that
+    was ignored before stays ignored, as in a shell's background jobs.
     """
     heard: list[int] = []
 
     def stop(number: int, _: FrameType | None) -> NoReturn:
         heard.append(number)
-        for one in SIGNALS:  # a second signal must not tear the end of the first
+        for one in SIGNALS:  # a second signal must not interrupt the cleanup
             signal.signal(one, signal.SIG_IGN)
         raise Interrupted(number)
 

@@ -15,11 +15,11 @@ from pipelines.planning.windows import DAY
 from pipelines.warehouse.published_queries import Row
 
 WIDE = 120
-"""Columns of a file or a pipe: some months of days, and every table."""
+"""Width for a file or a pipe: some months of days, and every table, fit in."""
 STALE = timedelta(hours=36)
 """A nightly build is older only when one was missed."""
 GAPS = 8
-"""So many ranges of lacking days are named of an account, the newest first."""
+"""How many ranges of missing days are named for an account, the newest first."""
 PENDING = {
     "<1 d": "pending_under_1_day",
     "1-7 d": "pending_1_to_7_days",
@@ -38,7 +38,7 @@ def as_json(status: Status) -> Row:
         "accounts": [
             {
                 **plain_row(one.facts),
-                "newest_settled_day": plain(one.newest_settled),
+                "newest_settled_day": plain(one.newest_closed),
                 **{f"days_{s}": len(one.lacking(s)) for s in ("missing", "partial")},
                 "days": [
                     {key: plain(row[key]) for key in ("day", "state", "records")}
@@ -81,7 +81,7 @@ def show_status(status: Status) -> None:
 
 
 def _gaps(one: AccountStatus) -> str:
-    """Name the ranges of days that are missing or partial, the newest first."""
+    """Return the ranges of days that are not complete, the newest first."""
     ranges = [
         f"{_range([day for _, day in run])} ({state})"
         for state in ("missing", "partial", "unreachable")
@@ -113,7 +113,7 @@ def _accounts(status: Status) -> Table:
         limit = facts["daily_requests"]
         table.add_row(
             escape(one.name) + ("" if facts["is_configured"] else " (not configured)"),
-            str(one.newest_settled or "-"),
+            str(one.newest_closed or "-"),
             f"[bold red]{missing}[/]" if missing else "0",
             f"[yellow]{partial}[/]" if partial else "0",
             f"[yellow]{aside:,}[/]" if (aside := facts["quarantined"]) else "0",
@@ -174,5 +174,5 @@ def _time(moment: datetime | None, shown: str = "%m-%d %H:%M") -> str:
 
 
 def _since(moment: datetime | None) -> str:
-    """Say since when all windows of the last 90 days were read or counted."""
+    """Return since when all windows of the last 90 days were read or counted."""
     return "-" if moment is None else f"since {_time(moment)}"

@@ -1,4 +1,4 @@
-"""Consoles, tables, and values as JSON has them: what all views are made of."""
+"""Consoles, tables and JSON values, for all views."""
 
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,11 +20,11 @@ PERSONAL = frozenset(
     | {"agent_name", "payload"}
 )
 WIDE = 250
-"""Columns of a table that goes into a file or a pipe."""
+"""Width of a table that goes into a file or a pipe, in characters."""
 
 
 def plain(value: object) -> object:
-    """Make a value fit for JSON without changing what it says."""
+    """Return a value as JSON can have it, without loss."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, date | Decimal):
@@ -39,12 +39,12 @@ def plain(value: object) -> object:
 
 
 def plain_row(row: Row) -> Row:
-    """Make the values of a row fit for JSON."""
+    """Return a row with values as JSON can have them."""
     return {name: plain(value) for name, value in row.items()}
 
 
 def plain_rows(rows: Iterable[Row]) -> list[Row]:
-    """Make the values of rows fit for JSON."""
+    """Return rows with values as JSON can have them."""
     return [plain_row(row) for row in rows]
 
 
@@ -71,7 +71,7 @@ def compact_table(title: str, *columns: str, right: Collection[str]) -> Table:
 
 
 def show_rows(rows: list[Row]) -> None:
-    """Print the rows of a query as a table, on stdout, no cell cut short."""
+    """Print the rows of a query as a table on stdout; no cell is truncated."""
     table = Table()
     for name in rows[0] if rows else ():
         right = isinstance(rows[0][name], int | Decimal | float)
@@ -84,17 +84,17 @@ def show_rows(rows: list[Row]) -> None:
 
 
 def show_bad_rows(rows: Sequence[Row]) -> None:
-    """Print the rows that broke a check, without what is personal in them."""
+    """Print the rows that broke a check, without personal columns."""
     show_rows([{k: v for k, v in row.items() if k not in PERSONAL} for row in rows])
 
 
 class _Terminal(Console):
-    """A console on which no text of a vendor can steer the terminal."""
+    """A console that escapes control characters in the texts of vendors."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render, with what would steer the terminal spelled out."""
+        """Render, with control characters escaped."""
         for part in super().render(renderable, options):
             if part.control or part.text.isprintable():
                 yield part
@@ -103,17 +103,17 @@ class _Terminal(Console):
                 yield Segment("\n".join(map(escaped, lines)), part.style)
 
     def on_broken_pipe(self) -> None:
-        """Leave it to the command, which knows its exit code."""
+        """Raise the error again: the command knows its exit code."""
         raise  # noqa: PLE0704 - rich calls this where it handles the error
 
 
 def stdout(wide: int = WIDE) -> Console:
-    """Return the console for results; ``wide``: columns where it is not a terminal."""
+    """Return the console for results; ``wide`` is its width where it is no terminal."""
     width = None if sys.stdout.isatty() else wide
     return _Terminal(width=width, highlight=False, emoji=False)
 
 
 def stderr() -> Console:
-    """Return the console for narration; stdout is kept for results."""
+    """Return the console for messages; stdout is for results only."""
     width = None if sys.stderr.isatty() else 120
     return _Terminal(stderr=True, width=width, emoji=False)

@@ -1,4 +1,4 @@
-"""What ``callhouse verify`` found: findings on stdout, what was compared on stderr."""
+"""Print ``callhouse verify``: findings on stdout, the total on stderr; or JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from pipelines.warehouse.published_queries import Row
 
 
 def as_json(verdicts: Sequence[Verdict]) -> list[Row]:
-    """Return what was compared, and what does not agree, for a machine."""
+    """Return what was compared, and the differences, as JSON values."""
     return [
         {**asdict(one), "findings": plain_rows(map(asdict, one.findings))}
         for one in verdicts
@@ -17,7 +17,7 @@ def as_json(verdicts: Sequence[Verdict]) -> list[Row]:
 
 
 def show_verdicts(verdicts: Sequence[Verdict]) -> None:
-    """Print what does not agree on stdout, and how much was compared on stderr."""
+    """Print the differences on stdout, and how much was compared on stderr."""
     findings = [finding for one in verdicts for finding in one.findings]
     if findings:
         show_rows([asdict(finding) for finding in findings])

@@ -42,7 +42,7 @@ from transforms.runner import build_state
 GOOD, ABSENT, EMPTY, IN_USE, WRONG = "good", "absent", "empty", "in use", "wrong"
 LISTED = ("_dlt_loads", "load_id")
 """The table and column in which dlt lists its loads."""
-A_MOMENT = 10.0
+FILE_TIMEOUT = 10.0
 """Seconds to wait for a process that uses a file, before it is reported as in use."""
 
 
@@ -114,7 +114,7 @@ def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
     else:
         try:
             with in_turn(
-                config.warehouse.raw_lock(name), shared=True, patience=A_MOMENT
+                config.warehouse.raw_lock(name), shared=True, timeout=FILE_TIMEOUT
             ):
                 refuse_damaged(raw, RAW_FILE)
                 stamp, lacks = inspect(raw)

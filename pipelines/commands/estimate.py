@@ -17,7 +17,7 @@ from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
 from pipelines.load.work_plan import backfill_work, streams_for
 from pipelines.planning.planner import (
-    SETTLE,
+    PENDING_READ,
     BackfillRequest,
     ClockError,
     PastRead,
@@ -164,7 +164,8 @@ def _past(stream: str, reads: Iterable[PastRead]) -> list[PastRead]:
     own = [
         read
         for read in reads
-        if (read.stream, read.state) == (stream, "complete") and read.purpose != SETTLE
+        if (read.stream, read.state) == (stream, "complete")
+        and read.purpose != PENDING_READ
     ]
     return [read for read in own if read.interval[1] - read.interval[0] >= DAY] or own
 
@@ -175,7 +176,7 @@ def _probes(
     """Yield the first, the middle and the last day of each stream never read before."""
     for stream in streams_for(account):
         own = [window for window in todo if window.stream == stream.name]
-        if own and not stream.is_reference and not _past(stream.name, reads):
+        if own and not stream.is_full_refresh and not _past(stream.name, reads):
             yield from dict.fromkeys((own[0], own[len(own) // 2], own[-1]))
 
 

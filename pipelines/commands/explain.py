@@ -16,7 +16,7 @@ import duckdb
 
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
-from pipelines.load.loader import reading
+from pipelines.load.loader import locked_raw_file
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.opening import PUBLISHED_FILE, read
 from pipelines.warehouse.paths import Warehouse
@@ -63,7 +63,7 @@ class CallHistory:
     """The reporting time zone, which decides ``call_date``."""
     local_times: Row
     """The times of ``call`` in that zone, computed by DuckDB as ``call_date`` is."""
-    unsettled: Sequence[str]
+    why_not_final: Sequence[str]
     """Why the call is not final; empty if it is."""
     versions: Sequence[Version]
     """The oldest first."""
@@ -109,7 +109,9 @@ def explain(config: Config, call_key: str) -> CallHistory:
         as_of=horizon["as_of"],
         time_zone=zone,
         local_times=local_times,
-        unsettled=tuple(_open(call, horizon["settle_after"], horizon["as_of"])),
+        why_not_final=tuple(
+            _why_not_final(call, horizon["settle_after"], horizon["as_of"])
+        ),
         versions=sorted(steps, key=lambda one: (one.load_no, one.fetched_at)),
         records={table: text for table, text in newest.items() if text is not None},
         has_raw=has_raw,
@@ -174,9 +176,9 @@ def _stored(warehouse: Warehouse, call: Row) -> dict[str, list[dict[str, Any]]]:
     vendor = call["vendor"]
     names: dict[str, set[str]] = {}
     for stream in streams_of(vendor):
-        if not stream.is_reference:
+        if not stream.is_full_refresh:
             names.setdefault(stream.table, set()).add(stream.name)
-    with reading(warehouse, vendor) as raw:
+    with locked_raw_file(warehouse, vendor) as raw:
         found = {
             table: versions(raw, table, call["account"], call["vendor_call_id"])
             for table in names
@@ -218,7 +220,9 @@ def _steps(
         event = "restored" if event == "deleted" else "changed"
 
 
-def _open(call: Row, settle_after: timedelta | None, as_of: datetime) -> Iterator[str]:
+def _why_not_final(
+    call: Row, settle_after: timedelta | None, as_of: datetime
+) -> Iterator[str]:
     """Yield why a call is not final, by the same rule as ``fact_calls.is_settled``."""
     if call["is_settled"]:
         return

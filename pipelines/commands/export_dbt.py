@@ -1,4 +1,4 @@
-"""A folder that another tool goes on with: the models as a dbt project."""
+"""Write the models as a dbt project."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.commands.run import MODELS, open_model_inputs
+from pipelines.commands.build import MODELS, open_model_inputs
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
 from transforms.export.dbt import ProjectInputs, project
@@ -16,14 +16,14 @@ from transforms.runner.graph import read_graph
 from transforms.runner.inputs import attach
 
 MARK = ".callhouse-export"
-"""Lists the files of an export, which the next one may overwrite or delete."""
+"""The file that lists an export's files; the next export may replace or delete them."""
 
 
 def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
     """Write a dbt project into ``folder``; return how many files it has.
 
-    Raises ConfigError, and writes nothing, when ``folder`` holds anything but an
-    earlier export, or when nothing has been loaded yet.
+    Raises `ConfigError` and writes nothing if ``folder`` has files that are not of an
+    earlier export, or if nothing is loaded yet.
     """
     _refuse_occupied(folder)
     with open_model_inputs(config, now) as inputs:
@@ -59,12 +59,12 @@ def _refuse_occupied(folder: Path) -> None:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files and delete those of the last export that are no more."""
-    # What dbt builds here has calls in it, and it asks for no mode.
+    """Write the files, and delete those of the last export that are not among them."""
+    # dbt builds a database with calls here, and sets no permissions for it.
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     mark = folder / MARK
     before = set(mark.read_text("utf-8").splitlines()) if mark.exists() else set()
-    # Whatever happens from here on, the next export knows all that may be there.
+    # If this is interrupted, the next export still knows every file of it.
     mark.write_text("\n".join(sorted(before | files.keys())) + "\n", "utf-8")
     for name in sorted(before - files.keys()):
         (folder / name).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.config.fx_rates import rates_of
-from pipelines.config.model import SETTLE_AFTER, Account, Config, Vendor
+from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
 from pipelines.sources import streams_of
 from pipelines.warehouse.ledger import past_reads
@@ -51,7 +51,7 @@ def _known(config: Config, raw: Mapping[str, Path]) -> list[_Known]:
     configured = {(one.vendor.name, one.account.alias) for one in known}
     known += [
         _Known(
-            Vendor(name, (), lookback=None, settle_after=SETTLE_AFTER),
+            Vendor(name, (), lookback=None, finality_horizon=FINALITY_HORIZON),
             Account(name, alias),
             is_configured=False,
         )
@@ -96,7 +96,7 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
             "time_zone": one.account.time_zone,
             "region": one.account.region,
             "decimal_separator": one.account.decimal_separator,
-            "settle_after": one.vendor.settle_after,
+            "settle_after": one.vendor.finality_horizon,
         }
         for one in known
     ]
@@ -120,11 +120,11 @@ def _streams(known: Sequence[_Known]) -> pa.Table:
             "stream": stream.name,
             "is_configured": one.is_configured,
             "is_optional": stream.is_optional,
-            "is_reference": stream.is_reference,
+            "is_reference": stream.is_full_refresh,
             "is_by_event_time": stream.is_by_own_time,
             "lookback": stream.lookback_or(one.vendor.lookback),
-            "lag": stream.lag,
-            "settle_after": one.vendor.settle_after,
+            "lag": stream.availability_delay,
+            "settle_after": one.vendor.finality_horizon,
             "daily_requests": one.account.settings.daily_requests or None,
         }
         for one in known

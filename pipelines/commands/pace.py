@@ -1,10 +1,10 @@
-"""How fast a load goes, and how long it will still take, in words."""
+"""The speed of a load, and the time it still needs, in words."""
 
 from humanize import precisedelta
 
 
 def pace(seconds: float, done: int, planned: int, records: int) -> str:
-    """Return the records a second so far and what is left; "" while nothing is known.
+    """Return the speed so far and the time left; "" before the first window is done.
 
     >>> pace(30.0, 32, 365, 12_345)
     '412 records/s, about 5 minutes left'
@@ -18,7 +18,7 @@ def pace(seconds: float, done: int, planned: int, records: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time to wait for: seconds below a minute, hours above a day.
+    """Return a duration in words: seconds below a minute, days and hours above a day.
 
     >>> [duration(one) for one in (0.2, 59, 60, 5_400, 100_000)]
     ['1 second', '59 seconds', '1 minute', '1 hour and 30 minutes', '1 day and 4 hours']

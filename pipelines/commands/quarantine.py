@@ -1,7 +1,7 @@
-"""Records that could not be read: what there is, and another try with the present code.
+"""Records that could not be read: list them, and try again with the present code.
 
-A record in quarantine is known by its bytes: the same bytes of the same account and
-stream are one record, however often they came.
+A record in quarantine is identified by its bytes: the same bytes of the same account
+and stream are one record, however often they came.
 """
 
 import time
@@ -21,7 +21,7 @@ from pipelines.extract.errors import escaped
 from pipelines.extract.raw_schema import RECORDS
 from pipelines.extract.window_reader import UNREADABLE, read_keys, reason_of
 from pipelines.load.erasure import Erased, blanked, marked
-from pipelines.load.loader import LAST_BREATH
+from pipelines.load.loader import EXIT_TIMEOUT
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.locks import in_turn, only_one
@@ -31,19 +31,19 @@ from pipelines.warehouse.raw_files import query
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
 REPLACEMENT = "\ufffd"
-"""Stands for bytes that were not UTF-8, and cannot be restored."""
+"""Replaces bytes that are not UTF-8; they cannot be restored."""
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """One record in quarantine, and what the present code makes of it."""
+    """One record in quarantine, and whether the present code can read it."""
 
     vendor: str
     account: str
     stream: str
     payload: str
     first_reason: str
-    """Why it could not be read when it came last."""
+    """Why it could not be read when it last came."""
     is_open: bool
     """The last complete read of its window still had it."""
     sightings: Sequence[Mapping[str, Any]]
@@ -80,10 +80,10 @@ class Retried:
 def unreadable(
     warehouse: Warehouse, names: Iterable[str] | None, accounts: Iterable[str] | None
 ) -> list[Unreadable]:
-    """Return what is in quarantine, the oldest first.
+    """Return the records in quarantine, the oldest first.
 
-    Without names, of every vendor and account. Raises `ConfigError` for a vendor that
-    there is not.
+    ``names`` are vendors; without names, all vendors and accounts. Raises `ConfigError`
+    for an unknown vendor.
     """
     found: list[Unreadable] = []
     for vendor in _vendors(names):
@@ -115,9 +115,9 @@ def by_reason(found: Iterable[Unreadable]) -> list[dict[str, Any]]:
 
 
 def shown(found: Sequence[Unreadable], numbers: Iterable[int]) -> Iterator[str]:
-    """Yield records with their bytes, ready for a terminal; without numbers, all.
+    """Yield the lines that show records as they came; without ``numbers``, all.
 
-    Raises `ConfigError` for a number that none has.
+    Raises `ConfigError` for a number that no record has.
     """
     wanted = set(numbers)
     if unknown := wanted - set(range(1, len(found) + 1)):
@@ -139,16 +139,16 @@ def shown(found: Sequence[Unreadable], numbers: Iterable[int]) -> Iterator[str]:
 def retry(
     warehouse: Warehouse, names: Iterable[str] | None, accounts: Iterable[str] | None
 ) -> list[Retried]:
-    """Store what the present code can read, as it was when it came.
+    """Store the records that the present code can read, dated as they came.
 
-    All of a vendor's records move in one transaction. Raises `LockedError`, before
-    anything is done, while a vendor is being loaded.
+    All records of a vendor move in one transaction. Raises `LockedError` if a vendor is
+    being loaded, before any record is moved.
     """
     chosen = [one for one in _vendors(names) if is_present(warehouse.raw(one))]
     with ExitStack() as locks:
         for vendor in chosen:
             lock, what = warehouse.vendor_lock(vendor), f"loading {vendor}"
-            locks.enter_context(only_one(lock, what, patience=LAST_BREATH))
+            locks.enter_context(only_one(lock, what, timeout=EXIT_TIMEOUT))
         return [_retry(warehouse, vendor, accounts) for vendor in chosen]
 
 
@@ -175,7 +175,7 @@ def _retry(
 def _store(
     file: duckdb.DuckDBPyConnection, vendor: str, readable: Sequence[Unreadable]
 ) -> None:
-    """Move records out of the quarantine, as one more load of the raw file."""
+    """Move records from the quarantine to their tables, as one more load."""
     load_id = str(time.time())  # as dlt makes them
     file.execute("set variable load_id = $1", [load_id])
     file.execute(query("raw/quarantine_load"))
@@ -195,7 +195,7 @@ def _store_table(
     readable: Sequence[Unreadable],
     load_id: str,
 ) -> None:
-    """Store versions of records, and erase in all what the vendor has erased."""
+    """Store versions of records, without what the vendor has erased in any of them."""
     name = f"raw.{stream.table}"
     file.register("wanted", _keys_of(readable))
     file.table(name).create_view("records", replace=True)
@@ -223,7 +223,7 @@ def _store_table(
         stream, frozenset(marked(stream, versions)), blanked(stream, last)
     ).applied(versions)
     before: dict[tuple[str, str], str | None] = {}
-    news = []
+    changes = []
     for row, payload in zip(found, erased["payload"].to_pylist(), strict=True):
         known = row["account"], row["record_id"]
         if row["is_stored"] and payload != row["payload"]:
@@ -231,16 +231,16 @@ def _store_table(
                 {"payload": duckdb.ConstantExpression(payload)}, condition=_is(row)
             )
         elif not row["is_stored"] and before.get(known, "") != payload:
-            news.append(row | {"payload": payload, "_dlt_load_id": load_id})
+            changes.append(row | {"payload": payload, "_dlt_load_id": load_id})
         before[known] = payload
     schema = RECORDS.append(pa.field("_dlt_load_id", pa.string()))
     columns = file.table(name).columns
-    fresh = file.from_arrow(pa.Table.from_pylist(news, schema=schema))
+    fresh = file.from_arrow(pa.Table.from_pylist(changes, schema=schema))
     fresh.select(*columns).insert_into(name)
 
 
 def _is(row: Mapping[str, Any]) -> duckdb.Expression:
-    """Return the condition that a stored version is this one."""
+    """Return the condition that selects this stored version."""
     condition = duckdb.ConstantExpression(value=True)
     for name in ("account", "record_id", "event_at", "fetched_at"):
         condition &= duckdb.ColumnExpression(name) == duckdb.ConstantExpression(
@@ -259,7 +259,7 @@ def _keys_of(readable: Iterable[Unreadable]) -> pa.Table:
 def _records(
     file: duckdb.DuckDBPyConnection, vendor: str, accounts: Iterable[str] | None
 ) -> list[Unreadable]:
-    """Read the quarantine of a raw file, and each of its records once more."""
+    """Return the quarantine of a raw file; each record is read once more."""
     tables = _tables(file)
     if not {"quarantine", "load_windows", "_dlt_loads"} <= tables:
         return []

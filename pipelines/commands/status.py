@@ -29,7 +29,7 @@ class AccountStatus:
         return [row["day"] for row in past if row["state"] == state]
 
     @property
-    def newest_settled(self) -> date | None:
+    def newest_closed(self) -> date | None:
         """The newest day that will not be read again; None: there is none."""
         return max((row["day"] for row in self.days if row["is_settled"]), default=None)
 

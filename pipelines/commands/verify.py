@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipelines.config.model import Config, Vendor
 from pipelines.load.audit import Counted, comparable, count, differences
-from pipelines.load.loader import reading
+from pipelines.load.loader import locked_raw_file
 from pipelines.planning.request_budget import used_today
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, overlaps
@@ -65,7 +65,7 @@ def verify(
     streams = [one for one in streams_of(vendor.name) if one.is_by_own_time]
     with (
         only_one(lock, f"loading {vendor.name}"),
-        reading(config.warehouse, vendor.name) as raw,
+        locked_raw_file(config.warehouse, vendor.name) as raw,
     ):
         stored = [
             window

@@ -1,7 +1,7 @@
-"""What is written from the code itself: the README's part on the vendors, the schema.
+"""Write the README's tables of vendors, and the schema page, from code and notes.
 
-``make docs`` puts the one between two marks, and writes the other beside
-the models; a test compares, so that what they say is what the sources and models do.
+``make docs`` puts the tables between two marks of the README, and the page beside the
+models. A test fails when they are out of date.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.commands.run import MODELS, open_model_inputs
-from pipelines.config.model import SETTLE_AFTER, Config
+from pipelines.commands.build import MODELS, open_model_inputs
+from pipelines.config.model import FINALITY_HORIZON, Config
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
@@ -40,7 +40,7 @@ HEADS = (
 
 
 class DocsError(Exception):
-    """The README has no place for the vendors."""
+    """The README lacks the two marks."""
 
 
 def notes(vendor: str) -> str:
@@ -49,23 +49,23 @@ def notes(vendor: str) -> str:
 
 
 def listed(vendor: str) -> list[Mapping[str, str]]:
-    """Return a page's first table, one row a stream: its cells by column."""
+    """Return the first table of a vendor's notes: a row per stream, cells by column."""
     return _rows(notes(vendor))
 
 
 def limits(vendor: str) -> str:
-    """Return the paragraph below that table that begins with "Limits:", as one line."""
+    """Return the paragraph of the notes that begins with "Limits:", as one line."""
     paragraph = notes(vendor).partition("\nLimits: ")[2].partition("\n\n")[0]
     return " ".join(paragraph.split())
 
 
 def questions(vendor: str) -> list[str]:
-    """Return what is open: the first column of the table in a page's last section."""
+    """Return the open questions: column one of the table in the notes' last section."""
     return [row["question"] for row in _rows(notes(vendor).rpartition("\n## ")[2])]
 
 
 def section() -> str:
-    """Return the part on the vendors: one row a stream, then one row a vendor."""
+    """Return the two tables: one with a row per stream, one with a row per vendor."""
     streams = [
         [vendor, stream.name, row["grain"], row["windows on"], *_horizons(stream)]
         for vendor in vendors()
@@ -79,7 +79,7 @@ def section() -> str:
 
 
 def renewed(readme: str) -> str:
-    """Return a README with the part between the marks written anew."""
+    """Return a README with new tables between the marks."""
     start, end = MARKS
     if not 0 <= readme.find(start) < readme.find(end):
         raise DocsError(f"{README} lacks the lines {start} and {end}, in this order")
@@ -88,13 +88,13 @@ def renewed(readme: str) -> str:
 
 
 def _horizons(stream: Stream) -> tuple[str, str]:
-    """Return how long windows of a stream are read again, and when a cost is final."""
-    if stream.is_reference:
+    """Return how long a stream's windows are read again, and when a call is final."""
+    if stream.is_full_refresh:
         return "every run", "-"
     again = _days(stream.lookback)
-    if stream.lag >= DAY:
-        again = f"{again}, from {_days(stream.lag)} on"
-    return again, _days(SETTLE_AFTER)
+    if stream.availability_delay >= DAY:
+        again = f"{again}, from {_days(stream.availability_delay)} on"
+    return again, _days(FINALITY_HORIZON)
 
 
 def _days(length: timedelta) -> str:
@@ -118,7 +118,7 @@ def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
 
 
 def schema() -> str:
-    """Return the schema page, from an empty warehouse."""
+    """Return the schema page; an empty warehouse is built for the types of columns."""
     with TemporaryDirectory() as folder:
         empty = Config(Warehouse(Path(folder)), vendors=())
         with open_model_inputs(empty, datetime.now(UTC)) as inputs:
@@ -129,7 +129,7 @@ def schema() -> str:
 
 
 def main() -> None:
-    """Rewrite them in the folder one is in."""
+    """Write both files in the working folder."""
     README.write_text(renewed(README.read_text("utf-8")), "utf-8")
     SCHEMA.write_text(schema(), "utf-8")
 

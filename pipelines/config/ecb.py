@@ -1,9 +1,9 @@
-"""The reference rates of the European Central Bank, as its CSV files have them.
+"""Read the CSV files with the reference rates of the European Central Bank.
 
-``eurofxref-hist.csv`` has a row a day, the newest first, with dates like 2026-11-20;
-``eurofxref.csv`` has the last day only, with a date like 20 November 2026 and a blank
-after each comma. Both say what one euro cost, ``N/A`` where they do not know, and end
-each line in a comma.
+``eurofxref-hist.csv`` has a row per day, the newest first, with dates like 2026-11-20.
+``eurofxref.csv`` has only the last day, with a date like 20 November 2026 and a blank
+after each comma. Both have the price of one euro, or ``N/A``, and end each line with a
+comma.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,9 +23,9 @@ MONTHS = [
 
 
 def read_ecb(path: Path, since: date | None = None) -> tuple[FxRate, ...]:
-    """Read a file of the bank's, from ``since`` on.
+    """Return the rates of a file of the bank, from ``since`` on.
 
-    Raises `ConfigError` with the line for what is not as the bank writes it.
+    Raises `ConfigError` with the line that does not have the bank's format.
     """
     lines = read_lines(path)
     number, header = next(lines, (1, []))

@@ -1,7 +1,7 @@
-"""The exchange rates of ``fx_rates.csv``: a dated table that a hand may correct.
+"""Read and write ``fx_rates.csv``: exchange rates by day, which can be edited by hand.
 
-One row is what one unit of ``from_currency`` cost in ``to_currency`` on a day, and who
-says so. What the models make of it is in ``dims/dim_fx_rates.sql``.
+A row is the price of one unit of ``from_currency`` in ``to_currency`` on a day, and its
+source. The models use it in ``dims/dim_fx_rates.sql``.
 """
 
 import csv
@@ -21,17 +21,17 @@ from pyarrow import compute
 from pipelines.config.toml_file import ConfigError
 
 FX_RATES = "fx_rates.csv"
-"""In the folder of the configuration."""
+"""Name of the file in the configuration folder."""
 COLUMNS = ("date", "from_currency", "to_currency", "rate", "source")
 CURRENCY = re.compile("[A-Z]{3}")
 RATE = re.compile(r"\d{1,9}(\.\d{1,10})?")
-"""What arithmetic in whole numbers has room for."""
+"""How large a rate can be for the arithmetic in whole numbers."""
 NOT_A_RATE = (
     "{!r} is not a rate; write one above 0 like 1.0865, with ten decimals at most"
 )
 NOT_A_CURRENCY = "{!r} is not a currency; write its ISO 4217 code, such as 'USD'"
 SHOWN = 10
-"""So many replaced rates are listed one by one."""
+"""How many replaced rates are listed one by one."""
 _TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(COLUMNS, pa.string()),
     "date": pa.date32(),
@@ -46,9 +46,9 @@ Day: TypeAlias = tuple[date, str, str]
 
 
 class FxRate(NamedTuple):
-    """What one unit of a currency cost in another on a day.
+    """The price of one unit of a currency in another on a day.
 
-    A tuple, for the history of one bank is a quarter of a million of them.
+    A tuple, since the history of one bank has 250,000 of them.
     """
 
     date: date
@@ -60,21 +60,21 @@ class FxRate(NamedTuple):
 
     @property
     def key(self) -> Day:
-        """What there is one rate of."""
+        """The key: the table has one rate for it."""
         return self[:3]
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What became of rates that were put into a table."""
+    """The result of putting rates into the table."""
 
     given: tuple[FxRate, ...]
     replaced: tuple[tuple[FxRate, FxRate], ...]
-    """Of the same day: the one that stood there, and the one that stands there now."""
+    """Pairs of rates of the same day: the old one, and the new one."""
     added: int
 
     def lines(self) -> Iterator[str]:
-        """Yield a sentence of them all, and one of each of the first replaced."""
+        """Yield a summary, and a sentence for each of the first replaced rates."""
         days = sorted({one.date for one in self.given})
         currencies = {one.to_currency for one in self.given}
         yield (
@@ -92,15 +92,15 @@ class Merged:
 
 
 def rates_of(given: Path | pa.Table) -> pa.Table:
-    """Return rates as columns of `SCHEMA`: those given, or of a file, if there is one.
+    """Return rates as columns of `SCHEMA`: the given ones, or those of a file.
 
-    Raises `ConfigError` with the line for what is not a day's rate, or a second one.
+    Raises `ConfigError` with the line of an invalid rate, or of a second one of a day.
     """
     return _read(given).select(COLUMNS) if isinstance(given, Path) else given
 
 
 def read_fx_rates(path: Path) -> tuple[FxRate, ...]:
-    """Return the rates of a file, each as it is written; raises as `rates_of`."""
+    """Return the rates of a file as written; raises the errors of `rates_of`."""
     return tuple(
         FxRate(one["date"], base, quote, Decimal(rate), source)
         for one in _read(path).to_pylist()
@@ -109,7 +109,7 @@ def read_fx_rates(path: Path) -> tuple[FxRate, ...]:
 
 
 def _read(path: Path) -> pa.Table:
-    """Return the rows of a file: `SCHEMA`, the text of the cells, no fault."""
+    """Return the rows of a file: the columns of `SCHEMA`, and the cells as text."""
     if not path.exists():
         return _NOTHING
     number, header = next(read_lines(path), (1, []))
@@ -148,7 +148,7 @@ def as_table(rates: Iterable[FxRate]) -> pa.Table:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield number and cells, without blanks around them, of each line with any."""
+    """Yield the number and the stripped cells of each line that is not empty."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, strict=True)
@@ -165,16 +165,16 @@ def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def read_amount(place: str, text: str) -> Decimal:
-    """Read a rate, more than 0 and exact; `ConfigError` names the place."""
+    """Return an exact rate above 0; raise `ConfigError` with the place."""
     if not RATE.fullmatch(text) or not Decimal(text):
         raise ConfigError(f"{place}: {NOT_A_RATE.format(text)}")
     return Decimal(text)
 
 
 def merge_into(path: Path, given: Sequence[FxRate]) -> Merged:
-    """Put rates into the table; of the same day and currencies the given one stays.
+    """Put rates into the table; they replace those of the same day and currencies.
 
-    Raises `ConfigError` for a table that cannot be read; it is as it was then.
+    Raises `ConfigError` if the table cannot be read; then it is not changed.
     """
     stored = {one.key: one for one in read_fx_rates(path)}
     changes = [
@@ -190,9 +190,9 @@ def merge_into(path: Path, given: Sequence[FxRate]) -> Merged:
 
 
 def _fault(path: Path, faults: Mapping[tuple[str, ...], str], why: str) -> ConfigError:
-    """Return the error about the first line that has not five cells, or has a fault.
+    """Return the error of the first line with a fault, or without five cells.
 
-    ``faults`` names the fault by cells; ``why`` is what to say where no line has one.
+    ``faults`` are sentences by the cells of a line; ``why`` is used if none is wrong.
     """
     first: dict[tuple[str, ...], int] = {}
     for number, cells in read_lines(path):
@@ -223,7 +223,7 @@ def _fault(path: Path, faults: Mapping[tuple[str, ...], str], why: str) -> Confi
 
 
 def _write(path: Path, rates: Iterable[FxRate]) -> None:
-    """Write the whole table beside the old one and put it in its place."""
+    """Write the table into a new file, and replace the old one by it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     incoming = path.with_name(f"{path.name}.incoming")
     with incoming.open("w", encoding="utf-8", newline="") as file:

@@ -26,7 +26,7 @@ import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
 from pipelines.config.fx_rates import CURRENCY, FX_RATES
-from pipelines.config.model import SETTLE_AFTER, Account, Config, Vendor
+from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.rate_cards import read_rate_cards
 from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
 from pipelines.extract.address import trouble_with
@@ -274,7 +274,7 @@ def _vendor(name: str, section: _Settings) -> Vendor:
         name,
         tuple(account for account in accounts if account is not None),
         None if lookback is None else timedelta(days=lookback),
-        SETTLE_AFTER if settle is None else timedelta(days=settle),
+        FINALITY_HORIZON if settle is None else timedelta(days=settle),
     )
 
 

@@ -11,7 +11,7 @@ from pipelines.config.rate_cards import RateCard
 from pipelines.extract.source import SourceSettings
 from pipelines.warehouse.paths import Warehouse
 
-SETTLE_AFTER = timedelta(days=7)
+FINALITY_HORIZON = timedelta(days=7)
 """The default finality horizon: a call this old is final, whatever is pending."""
 
 
@@ -40,7 +40,7 @@ class Vendor:
     accounts: tuple[Account, ...]
     lookback: timedelta | None
     """As configured; None: each stream's own. See `Stream.lookback_or`."""
-    settle_after: timedelta
+    finality_horizon: timedelta
     """The finality horizon: how old a call is when it is final."""
 
 

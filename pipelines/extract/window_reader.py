@@ -241,7 +241,12 @@ class Reader:
 
     def _may_shift(self, window: Window, records: WindowRecords, now: datetime) -> bool:
         is_young = now < window.end + self.stream.lookback
-        return self.stream.shifts and is_young and records.pages > 1 and not window.ids
+        return (
+            self.stream.has_unstable_pages
+            and is_young
+            and records.pages > 1
+            and not window.ids
+        )
 
     def _stored(self, window: Window, now: datetime) -> Mapping[str, datetime]:
         """Return the stored records that this window must list, if any must."""
@@ -265,14 +270,15 @@ class Reader:
             for record in page.records:
                 self._add(records, spool, bytes(record), window, now)
         if (
-            self.stream.bounded_by
+            self.stream.filter_field
             and records.last_read
             and not (records.is_bounded or window.ids)
         ):
             raise VendorError(
-                f"{window}: no record came with {self.stream.bounded_by!r}, so nothing "
-                "shows that the vendor filtered by it, and changes may be missed; make "
-                "it one of fields in config.toml, where the vendor allows it",
+                f"{window}: no record came with {self.stream.filter_field!r}, so "
+                "nothing shows that the vendor filtered by it, and changes may be "
+                "missed; make it one of fields in config.toml, where the vendor allows "
+                "it",
                 stops_account=True,
             )
         if self.stream.is_by_own_time and not window.ids:
@@ -308,7 +314,7 @@ class Reader:
                 f"{window}: a record came that was not asked for, so the vendor did "
                 "not filter by id"
             )
-        version = self._time(keys, self.stream.version)
+        version = self._time(keys, self.stream.updated_at_field)
         found = (event_at, version, spool.add(record))
         records.last_read[record_id] = _newer(records.last_read.get(record_id), found)
 
@@ -324,7 +330,7 @@ class Reader:
         self, records: WindowRecords, window: Window, keys: Mapping[str, msgspec.Raw]
     ) -> None:
         """Raise `VendorError` for a record outside of the window it was filtered by."""
-        name = self.stream.bounded_by
+        name = self.stream.filter_field
         records.is_bounded |= name in keys and bytes(keys[name]) != b"null"
         moment = self._time(keys, name)
         second = timedelta(seconds=1)
@@ -403,20 +409,20 @@ def read_keys(
     if b"\\ud" in record.lower():
         msgspec.json.decode(record)  # raises on half a surrogate pair
     keys = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
-    identity = _key(keys, stream.record_id)
+    identity = _key(keys, stream.primary_key)
     if not identity:
-        raise ValueError(f"{stream.record_id!r} is missing or empty")
+        raise ValueError(f"{stream.primary_key!r} is missing or empty")
     event_at = now
-    if stream.event_at:
-        text = _key(keys, stream.event_at)
+    if stream.event_time_field:
+        text = _key(keys, stream.event_time_field)
         if not isinstance(text, str):
-            raise ValueError(f"{stream.event_at!r} is missing or not a text")
+            raise ValueError(f"{stream.event_time_field!r} is missing or not a text")
         try:
             event_at = stream.read_time(text)
         except (ValueError, OverflowError):
-            raise ValueError(f"{stream.event_at!r} is not a time") from None
+            raise ValueError(f"{stream.event_time_field!r} is not a time") from None
     if not EARLIEST <= event_at <= now + AHEAD:
-        raise ValueError(f"{stream.event_at!r} is not a time a call had")
+        raise ValueError(f"{stream.event_time_field!r} is not a time a call had")
     return str(identity), event_at, keys
 
 

@@ -1,9 +1,9 @@
-"""What a run does about stored records that it did not see.
+"""What a run does about stored records that did not come.
 
-After its windows are read it asks for what is still needed to judge: a window that is
-known to hold records, and the days beside. Then it stores the verdict as one load
-package: the deleted records, the suspicions that the next run goes on with, and the
-state of the windows that lacked records.
+After its own windows it reads what is still needed to judge: windows that are known to
+have records, and the days beside. Then it stores the verdict as one load package: the
+deleted records, the suspicions for the next run, and the state of the windows in which
+records are missing.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from pipelines.config.model import Account, Vendor
 from pipelines.extract.raw_schema import ABSENCES, LEDGER, RECORDS
 from pipelines.load.change_detection import Tally
-from pipelines.load.result import Asked, key, key_of
+from pipelines.load.result import AccountWindow, key, key_of
 from pipelines.planning.deletion import (
     Judgment,
     Missing,
@@ -32,7 +32,7 @@ from pipelines.planning.deletion import (
     judge,
     most_at_once,
 )
-from pipelines.planning.planner import RECHECK, SETTLE, reach
+from pipelines.planning.planner import PENDING_READ, RECHECK, reach
 from pipelines.planning.reasons import EXPIRED, MISSING, SILENT
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window, subtract
@@ -48,13 +48,13 @@ from pipelines.warehouse.records import (
 )
 
 CONTROLS = 3
-"""So many windows that hold records are asked for, to see whether they still do."""
+"""How many windows with stored records are read, to see if any still come."""
 SILENCE = (
     "no window that holds records still had any, so the vendor may be answering "
     "nothing at all"
 )
 ROUNDS = 8
-"""The days beside a window may miss records too, and ask for the days beside them."""
+"""How often days beside are read: records may be missing there too, and so on."""
 
 EVER_SO_SHORT = timedelta.resolution
 
@@ -69,17 +69,17 @@ class RunReads:
     since: datetime
     """When the run began."""
     first_load: int
-    """Whatever is stored under this number, or a greater one, came since then."""
+    """Number of its first load: records with it or a greater one came since then."""
     rows: list[Row] = field(default_factory=list)
     """The ledger row of each window."""
     same: dict[str, list[Keys]] = field(default_factory=dict)
-    """By table: the records that came as they are stored."""
+    """By table: the records that came unchanged."""
     controlled: set[tuple[str, str]] = field(default_factory=set)
-    """Accounts and streams of which windows that hold records were asked for."""
+    """Accounts and streams whose windows with stored records were read as a control."""
 
     @property
     def last_load(self) -> int:
-        """Return the number of the last load: what is stored later was not read yet."""
+        """Return the number of the last load so far."""
         return max((row["load_no"] for row in self.rows), default=self.first_load)
 
     def add(self, tally: Tally) -> None:
@@ -89,11 +89,11 @@ class RunReads:
             self.same.setdefault(table, []).extend(keys)
 
     def seen(self, table: str) -> Keys:
-        """Return the records of a table that came as they are stored."""
+        """Return the records of a table that came unchanged."""
         return np.concatenate([np.empty(0, np.uint64), *self.same.get(table, [])])
 
     def of(self, place: _Place, until: datetime) -> StreamReads:
-        """Return what was read of one account's stream, as far as it proves absence."""
+        """Return the reads of one account's stream that can prove a deletion."""
         account, stream = place
         rows = [
             row
@@ -122,21 +122,21 @@ class RunReads:
 
 @dataclass
 class Verdict:
-    """What a run found out about records that it did not see."""
+    """What a run concluded about stored records that did not come."""
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
-    """What is to be stored, as one load package."""
+    """What to store, as one load package."""
     windows: int = 0
-    """How many windows it closes, less those that it opens."""
+    """How many windows it makes complete, less those that it makes incomplete."""
     proven: dict[str, list[datetime]] = field(default_factory=dict)
-    """By account: when the calls were that are marked deleted by proof."""
+    """By account: the times of the calls that are marked deleted by proof."""
     deleted: int = 0
     errors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 def places_of(vendor: Vendor) -> list[_Place]:
-    """Return the accounts' streams whose readings can show what a vendor deleted."""
+    """Return the accounts' streams whose reads can show that a record is deleted."""
     return [
         (account, stream)
         for account in vendor.accounts
@@ -151,10 +151,10 @@ def still_to_read(
     run: RunReads,
     now: datetime,
     confirmed: Interval | None,
-) -> list[Asked]:
-    """Return the windows that a run must read as well before it can judge."""
-    read = {key_of(row) for row in run.rows if row["purpose"] != SETTLE}
-    asked: list[Asked] = []
+) -> list[AccountWindow]:
+    """Return the windows that a run must also read before it can judge."""
+    read = {key_of(row) for row in run.rows if row["purpose"] != PENDING_READ}
+    windows: list[AccountWindow] = []
     for place, own, reads, missing in _missing(raw, places, run, now, confirmed):
         account, stream = place
         if not missing and not reads.is_silent:
@@ -167,13 +167,13 @@ def still_to_read(
         days = days_beside([*sure, *rest], reads)
         if doubt == "no_control" or reads.is_silent:
             days += _controls(raw, place, run, reads)
-        windows = [Window(*day, stream.name, RECHECK) for day in sorted(set(days))]
-        asked += [
+        rechecks = [Window(*day, stream.name, RECHECK) for day in sorted(set(days))]
+        windows += [
             (account, window)
-            for window in windows
+            for window in rechecks
             if key((account, window)) not in read and stream.lists_all(window, now)
         ]
-    return asked
+    return windows
 
 
 def verdict_on(
@@ -185,11 +185,11 @@ def verdict_on(
     *,
     uncounted: Collection[str] = (),
 ) -> Verdict:
-    """Return what is proven, suspected or doubted of what the run did not see.
+    """Return which missing records are deleted, suspected or doubted.
 
-    What lies in the span ``confirmed`` and is not listed is deleted, as its operator
-    says. Of accounts in ``uncounted`` nothing is proven: a call may have moved into a
-    window that nobody could count.
+    Missing records in the span ``confirmed`` are deleted, since the operator says so.
+    For accounts in ``uncounted`` nothing is proven: a call may have moved into a window
+    that could not be counted.
     """
     verdict = Verdict()
     rows: dict[str, list[Row]] = {}
@@ -223,7 +223,7 @@ def verdict_on(
 
 
 def with_verdict(result: LoadResult, verdict: Verdict) -> LoadResult:
-    """Add what a whole run says of the records that it did not see."""
+    """Add a verdict to the result of a run."""
     return replace(
         result,
         windows=result.windows + verdict.windows,
@@ -246,9 +246,10 @@ def _missing(
 ) -> Iterator[tuple[_Place, dict[str, Suspicion], StreamReads, list[Missing]]]:
     """Yield the suspicions of each account's stream, its reads, and what is missing.
 
-    Missing is a stored record that lies in what a run read, and did not come. One that
-    came from the window of a day beside, which this run did not read, is no more than
-    unasked for; where it is suspected or confirmed, that day is asked for.
+    A stored record is missing when it lies in a window that the run has read, and did
+    not come. A record that the window of a day beside once brought does not count: this
+    run has not read that day. If it is suspected or confirmed, it does count, and that
+    day is read.
     """
     known = suspicions(raw)
     for account, stream in places:
@@ -273,7 +274,7 @@ def _missing(
 def _controls(
     raw: Path, place: _Place, run: RunReads, reads: StreamReads
 ) -> list[Interval]:
-    """Return the newest days that hold records and were not read in the run, once."""
+    """Return the newest days with records that the run has not read; once."""
     account, stream = place
     if (account.alias, stream.name) in run.controlled:
         return []
@@ -287,10 +288,10 @@ def _controls(
 
 
 def _proves(stream: Stream, row: Row) -> bool:
-    """Return True if a reading shows what its window does not have.
+    """Return True if a read of a window proves that other records are not in it.
 
-    A question about single records, a list that would not stand still, one that is
-    short of its total and one with an unreadable record do not.
+    A read by ids does not, nor one whose list changed meanwhile, that has fewer records
+    than the vendor counts, or a record that cannot be read.
     """
     is_complete = row["state"] == "complete" and row["reason"] is None
     is_whole = is_complete or row["reason"] == MISSING
@@ -309,7 +310,7 @@ def _changes(
     own: dict[str, Suspicion],
     reads: StreamReads,
 ) -> Iterator[Row]:
-    """Yield what changes in what is thought of the missing records."""
+    """Yield the rows of the missing records whose state is new."""
     states = {
         "deleted": judgment.deleted,
         "suspected": judgment.suspected,
@@ -330,7 +331,7 @@ def _ended(
     run: RunReads,
     now: datetime,
 ) -> Iterator[Row]:
-    """Yield the suspicions that are refuted, or that nothing can prove any more."""
+    """Yield the suspicions that have turned out wrong, or can no longer be proven."""
     _, stream = place
     if not own:
         return
@@ -366,7 +367,7 @@ def _absence(place: _Place, one: Missing, read_at: datetime, state: str) -> Row:
 
 
 def _tombstone(account: Account, one: Missing, reads: StreamReads) -> Row:
-    """Return the version of a record that says that its vendor has deleted it."""
+    """Return the version that marks a record as deleted by its vendor."""
     started_at = reads.started_at(one.event_at)
     day = one.event_at.astimezone(UTC).replace(hour=0, minute=0, second=0)
     return {
@@ -384,8 +385,8 @@ def _states(
 ) -> Iterator[tuple[Row, Row]]:
     """Yield the ledger rows that the verdict changes, before and after.
 
-    Where records are missing and that is not believed, an empty answer is not
-    believed either: what was read for the first time then may be lost for ever.
+    If records are missing and that is not believed, empty windows of the account are
+    not believed either: a day read for the first time would else stay empty.
     """
     account, stream = place
     is_silent = judgment.doubt in {"no_control", "too_many"}
@@ -401,7 +402,7 @@ def _states(
         if inside:
             opened = {"state": "partial", "reason": MISSING}
             opened["error"] = _doubted_window(row, len(inside), judgment)
-            if row["purpose"] == SETTLE:  # an open window, now
+            if row["purpose"] == PENDING_READ:  # an incomplete window from now on
                 opened["purpose"] = RECHECK
             yield row, row | opened
         elif is_silent and _is_empty(row):
@@ -412,8 +413,8 @@ def _states(
 
 
 def _is_empty(row: Row) -> bool:
-    """Return True if a whole window was read and nothing came."""
-    is_window = bool(row["state"] == "complete" and row["purpose"] != SETTLE)
+    """Return True if a complete window was read and nothing came."""
+    is_window = bool(row["state"] == "complete" and row["purpose"] != PENDING_READ)
     return is_window and not row["rows_fetched"]
 
 

@@ -1,8 +1,8 @@
-"""Whether vendors still count what is stored of older windows: totals, no records.
+"""Compare the vendors' totals of older windows with what is stored.
 
-Three counts of a window are compared: what its last complete reading brought, what the
-raw file has of it now, and the vendor's total today, for which only the first page of
-a question is asked.
+Three counts of a window are compared: what its last complete read brought, what the
+raw file has of it now, and the vendor's total today. For that total only the first page
+is requested, with one record.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from pipelines.config.model import Account, Vendor
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import ReadOptions
-from pipelines.load.result import Asked
+from pipelines.load.result import AccountWindow
 from pipelines.planning.planner import AUDIT, RECHECK, PastRead
 from pipelines.planning.request_budget import used_today
 from pipelines.planning.windows import DAY, Window
@@ -28,20 +28,20 @@ from pipelines.warehouse.ledger import StoredWindow
 
 RECENT = 90 * DAY
 ROUND, OLD_ROUND = 6 * DAY, 26 * DAY
-"""In so many days every recent window, and every older one, is counted once: in less
-than a week and a month, so that a run that is left out does no harm."""
+"""In this time every recent window, and every older one, is counted once: less than a
+week and a month, so that a missed run does no harm."""
 MONTH = 31 * DAY
-"""So far a start may be corrected: a call that left its day is looked for there."""
+"""How far away a call is searched whose start was corrected to another day."""
 MOST_COUNTS = 500
-"""Windows of an account that one run counts at most: a pace, not a flood."""
+"""How many windows of an account one run counts at most."""
 
 Totals: TypeAlias = dict[tuple[str, datetime], int | None]
-"""The vendor's total by stream and start of a window; None: it did not say."""
+"""The vendor's total by stream and start of a window; None: it gave none."""
 
 
 @dataclass(frozen=True)
 class Counted:
-    """Totals that a vendor gave, and the ledger's rows of these questions."""
+    """Totals that a vendor gave, and the ledger rows of these requests."""
 
     totals: Totals
     rows: tuple[dict[str, Any], ...] = ()
@@ -54,7 +54,7 @@ class Counted:
 
 @dataclass
 class Audit:
-    """Older windows of a vendor to be counted, and what came of it."""
+    """Older windows of a vendor to be counted, and the result."""
 
     vendor: Vendor
     now: datetime
@@ -64,7 +64,7 @@ class Audit:
     reads: Sequence[PastRead]
     """The vendor's ledger."""
     blocked: Collection[str] = ()
-    """Accounts that are not asked any more in this run."""
+    """Accounts of which this run requests nothing more."""
     totals: dict[str, Totals] = field(default_factory=dict)
     """By account: what the vendor counts."""
     requests: int = 0
@@ -80,16 +80,15 @@ class Audit:
         given_up: Collection[str] = (),
         made: Iterable[Mapping[str, Any]] = (),
     ) -> list[dict[str, Any]]:
-        """Count the chosen windows once, and return the ledger's rows of that.
+        """Count the chosen windows once, and return the ledger rows of the counts.
 
-        The load package that stores them has shown that accounts in ``given_up`` are
-        pointless to ask, and has the ledger rows ``made``: their requests are spent
-        as well.
+        Accounts in ``given_up`` would fail again and are left out. ``made`` are the
+        ledger rows of the same load package: their requests count for the quota too.
         """
         self.is_done = True
-        spent = Counter(dict.fromkeys(self.chosen, 0))
+        quota_used = Counter(dict.fromkeys(self.chosen, 0))
         for row in made:
-            spent[row["account"]] += row["requests"]
+            quota_used[row["account"]] += row["requests"]
         rows: list[dict[str, Any]] = []
         for account in self.vendor.accounts:
             alias = account.alias
@@ -97,7 +96,7 @@ class Audit:
             if alias in self.blocked or alias in given_up:
                 self.failed |= {alias} if chosen else set()
                 continue
-            today = spent[alias] + used_today(self.reads, alias, self.now)
+            today = quota_used[alias] + used_today(self.reads, alias, self.now)
             windows = affordable(account, chosen, today)
             found = count(account, windows, self.now, today, load_no=load_no, run=run)
             rows += found.rows
@@ -109,13 +108,13 @@ class Audit:
                 self.failed.add(alias)
         return rows
 
-    def to_read_again(self, stored: Sequence[StoredWindow]) -> list[Asked]:
-        """Return the windows that the vendor counts otherwise than is stored now."""
+    def to_read_again(self, stored: Sequence[StoredWindow]) -> list[AccountWindow]:
+        """Return the windows whose count differs from what is stored now."""
         return [
-            asked
+            window
             for account in self.vendor.accounts
             if (totals := self.totals.get(account.alias))
-            for asked in to_read_again(
+            for window in to_read_again(
                 account,
                 stored,
                 [
@@ -130,21 +129,21 @@ class Audit:
 
 @dataclass(frozen=True)
 class Difference:
-    """Windows of one table and start whose records the vendor counts otherwise."""
+    """Windows of one table and start whose count differs from what is stored."""
 
     windows: tuple[StoredWindow, ...]
     expected: int
     counted: int | None
-    """None: the vendor did not say."""
+    """None: the vendor gave no total."""
 
 
 def comparable(
     vendor: Vendor, account: Account, stored: Sequence[StoredWindow]
 ) -> list[StoredWindow]:
-    """Return an account's windows without those that may rightly differ today.
+    """Return an account's windows without those whose count may rightly differ.
 
-    A young window may have changed since and is read again anyway, a day that an
-    archive has in part is in two places, and some vendors give no total.
+    A young window may have changed, and is read again anyway. A day of which an archive
+    has a part is in two streams. Some vendors give no total.
     """
     own = sorted(
         (window for window in stored if window.account == account.alias), key=_place
@@ -166,10 +165,10 @@ def comparable(
 def due(
     windows: Sequence[StoredWindow], reads: Iterable[PastRead], now: datetime
 ) -> list[StoredWindow]:
-    """Return which of an account's windows to count now, the longest uncounted first.
+    """Return the windows of an account to count now, the longest uncounted first.
 
-    ``reads`` are the account's. As much of a round is due as time has passed since
-    the last count; windows of one table and day come together.
+    ``reads`` are those of the account. The share of a round that is due is the time
+    since the last count. Windows of one table and day are counted together.
     """
     counted: dict[tuple[str, datetime], datetime] = {}
     for read in reads:
@@ -198,7 +197,7 @@ def due(
 def around(
     windows: Sequence[StoredWindow], moments: Iterable[datetime], now: datetime
 ) -> list[StoredWindow]:
-    """Return the windows of a month before and after some moments, not read ``now``."""
+    """Return the windows within a month of a moment, without those read ``now``."""
     times = sorted(moments)
     return [
         window
@@ -209,35 +208,36 @@ def around(
 
 
 def affordable(
-    account: Account, windows: Sequence[StoredWindow], spent: int
+    account: Account, windows: Sequence[StoredWindow], quota_used: int
 ) -> Sequence[StoredWindow]:
-    """Return as many windows as the quota of the day leaves, half of it for reading.
+    """Return as many windows as half of what is left of the daily quota allows.
 
-    ``spent`` are the account's requests of today.
+    The other half is for reading. ``quota_used`` is the account's requests of today.
     """
     limit = account.settings.daily_requests
-    return windows[: max(0, limit - spent) // 2] if limit else windows
+    return windows[: max(0, limit - quota_used) // 2] if limit else windows
 
 
 def count(
     account: Account,
     windows: Sequence[StoredWindow],
     now: datetime,
-    spent: int,
+    quota_used: int,
     *,
     load_no: int | None = None,
     run: VendorRun | None = None,
 ) -> Counted:
-    """Ask the vendor for the total of each window; nothing is stored.
+    """Request the vendor's total of each window; nothing is stored.
 
-    A question that fails has no total. ``spent`` are the account's requests of today.
+    A request that fails gives no total. ``quota_used`` is the account's requests of
+    today.
     """
     if not windows:
         return Counted({})
     options = ReadOptions(
         lambda: now,
         keep_going=True,
-        requests_today=spent,
+        requests_today=quota_used,
         load_no=load_no,
         run=run,
         counts_only=True,
@@ -259,11 +259,11 @@ def count(
 def differences(
     windows: Sequence[StoredWindow], totals: Totals
 ) -> Iterator[Difference]:
-    """Yield by table and start what the vendor counts otherwise than is stored.
+    """Yield, by table and start, the windows whose count differs from what is stored.
 
-    Streams of one table share its records. What a question returned beyond its
-    window, the second more that is asked and the records in the quarantine, it
-    returns today as well.
+    Streams of one table share its records. A total may include more than the records
+    stored inside: those of the second beside the window, and those in quarantine. The
+    same surplus is expected today.
     """
     for _, group in groupby(sorted(windows, key=_place), _place):
         parts = tuple(group)
@@ -281,11 +281,11 @@ def to_read_again(
     stored: Sequence[StoredWindow],
     windows: Sequence[StoredWindow],
     totals: Totals,
-) -> list[Asked]:
-    """Return the windows that the vendor counts otherwise, to be read again.
+) -> list[AccountWindow]:
+    """Return the windows with another count than expected, to be read again.
 
-    Where it counts fewer, the days beside are read too: a call at the edge of its day
-    can be listed by two windows, and no reading of one of them shows a deletion.
+    If the vendor counts fewer, the days beside are read too: a call at the edge of its
+    day can be listed in two windows, and a read of one of them proves no deletion.
     """
     found: dict[tuple[str, datetime], StoredWindow] = {}
     for difference in differences(windows, totals):
@@ -312,7 +312,7 @@ def _are_beside(one: StoredWindow, other: StoredWindow) -> bool:
 
 
 def uncounted(account: Account, counted: Counted) -> str:
-    """Return a note about questions that failed, or ""."""
+    """Return a note about windows that could not be counted, or ""."""
     errors = [row["error"] for row in counted.rows if row["state"] == "failed"]
     if not errors:
         return ""

@@ -24,28 +24,28 @@ from pipelines.warehouse.records import (
 
 @dataclass
 class Tally:
-    """What passes by while dlt takes it."""
+    """What is counted while dlt takes the records of a load package."""
 
     ledger: list[dict[str, Any]] = field(default_factory=list)
     bytes: int = 0
-    """How long the tables are that are stored, older versions of records included."""
+    """Size of the tables that are stored, older versions of records included."""
     largest: int = 0
     """Bytes of the largest record among them."""
     changed: int = 0
     restored: int = 0
     """Records that were deleted and are listed again."""
     same: dict[str, list[Keys]] = field(default_factory=dict)
-    """By table: what came as it is stored, and so is not stored again."""
+    """By table: the records that came unchanged, and are not stored again."""
     seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Digest of each record of this package, by table, account and record id."""
     unreadable: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """Why each record new in quarantine is there, by account, stream and payload."""
     cleaned: set[tuple[str, str, str]] = field(default_factory=set)
-    """Records whose stored versions this package replaces: again would be twice."""
+    """Records whose stored versions this package replaces, so that it does it once."""
 
 
 def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: ANN401
-    """Count what passes, and leave out records that are stored as they are."""
+    """Count the records of a source, and leave out those that are unchanged."""
 
     def note(table: pa.Table) -> pa.Table:
         tally.ledger += [
@@ -63,7 +63,7 @@ def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: A
 
 
 def _new_in_quarantine(raw: Path, tally: Tally) -> Callable[[pa.Table], pa.Table]:
-    """Note records that cannot be read and were not there before; all are stored."""
+    """Note unreadable records that are new in quarantine; all of them are stored."""
 
     def note(fresh: pa.Table) -> pa.Table:
         known = in_quarantine(raw, fresh) if fresh.num_rows else set()
@@ -103,7 +103,7 @@ def _measure(stored: pa.Table, tally: Tally) -> None:
 
 
 def _marked(stream: Stream, raw: Path, fresh: pa.Table) -> frozenset[Known]:
-    """Return the records that are erased, by what came now or was stored before."""
+    """Return the records that are marked as erased, now or in a stored version."""
     if not stream.erased_mark or not fresh.num_rows:
         return frozenset()
     marked = erasure.marked(stream, fresh) | stored_marks(raw, stream, fresh)
@@ -113,7 +113,7 @@ def _marked(stream: Stream, raw: Path, fresh: pa.Table) -> frozenset[Known]:
 def _older_ones_cleaned(
     erased: Erased, raw: Path, tally: Tally, fresh: pa.Table
 ) -> pa.Table:
-    """Return the stored versions that say too much; the load's merge replaces them."""
+    """Return stored versions without what was erased, to replace the stored ones."""
     table = erased.stream.table
     suspects = {one for one in erased.suspects if (table, *one) not in tally.cleaned}
     tally.cleaned |= {(table, *one) for one in suspects}
@@ -124,7 +124,7 @@ def _older_ones_cleaned(
 
 
 def _changes(fresh: pa.Table, table: str, found: Compared, tally: Tally) -> pa.Table:
-    """Keep what differs from the last sight of it, in this package or before it."""
+    """Keep records that differ from their last version, in this package or stored."""
     changes = []
     columns = (fresh[name].to_pylist() for name in ("account", "record_id", "payload"))
     for position, (account, record_id, payload) in enumerate(

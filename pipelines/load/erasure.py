@@ -1,7 +1,7 @@
-"""What a vendor has erased of a person is erased here: in every version of the record.
+"""Erase what a vendor has erased about a person, in every version of the record.
 
 A vendor either marks such a record, or only blanks its personal fields. The rest of a
-version stays byte for byte, so that what the call cost and how it went stays known.
+version stays as it came, so that cost and outcome of the call stay known.
 """
 
 import re
@@ -22,21 +22,21 @@ Known = tuple[str, str]
 
 @dataclass(frozen=True)
 class Erased:
-    """What a stream's records of a load must lose, and which stored records."""
+    """Which records of a stream lose their personal fields, and how."""
 
     stream: Stream
     marked: frozenset[Known]
-    """Nothing personal of theirs is kept, be it in a copy that comes late."""
+    """They keep no personal field, not even in a version that comes later."""
     blanked: Mapping[Known, str]
-    """Their newest payload, to which older ones are made alike."""
+    """The newest payload of a record: what is blank in it becomes blank in all."""
 
     @property
     def suspects(self) -> set[Known]:
-        """Return the records of which older versions may say too much."""
+        """Return the records whose older versions may have erased fields."""
         return {*self.marked, *self.blanked}
 
     def applied(self, versions: pa.Table) -> pa.Table:
-        """Return all versions, none of which says too much."""
+        """Return all versions, without what was erased."""
         if not self.suspects:
             return versions
         payloads = [self._clean(row) for row in versions.to_pylist()]
@@ -45,7 +45,7 @@ class Erased:
         return versions.set_column(place, versions.schema.field(place), column)
 
     def changed(self, versions: pa.Table) -> pa.Table:
-        """Return the versions that did say too much, without that."""
+        """Return only the versions that had something to erase, without it."""
         clean = self.applied(versions)
         pairs = zip(clean["payload"], versions["payload"], strict=True)
         return clean.filter(pa.array([new != old for new, old in pairs], pa.bool_()))
@@ -103,7 +103,7 @@ def _blank(stream: Stream, keys: _Keys) -> set[str]:
 
 
 def _replaced(stream: Stream, payload: str, newest: _Keys) -> str:
-    """Make what is personal in a payload like the newest, or null."""
+    """Replace the personal fields of a payload by those of the newest, or by null."""
     keys = _keys(payload)
     lost = {
         name

@@ -1,7 +1,7 @@
-"""One vendor's load: plan, read, store, in batches that a kill cannot tear.
+"""One vendor's load: plan, read and store, in batches that are stored whole or not.
 
-Runs in a process of its own. The raw file is the only state: what is done is what its
-ledger says.
+It runs in a process of its own. The raw file is the only state: its ledger says which
+windows are read.
 """
 
 import time
@@ -31,11 +31,11 @@ from pipelines.load.absences import (
 from pipelines.load.audit import Audit, around, comparable, due
 from pipelines.load.change_detection import Tally, watch
 from pipelines.load.package import memory_for, store, take_load_no
-from pipelines.load.result import Asked, added, key, key_of, lost
+from pipelines.load.result import AccountWindow, added, key, key_of, lost
 from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
 from pipelines.planning.planner import (
     BACKFILL,
-    SETTLE,
+    PENDING_READ,
     PastRead,
     history_start,
     refuse_earlier,
@@ -51,30 +51,31 @@ from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.records import stored_records
 
 BATCH_WINDOWS = 16
-"""Windows of one load package: what a kill can cost, against a second a package."""
+"""Windows of one load package. A kill can lose one batch; each takes about a second."""
 
-LAST_BREATH = 20.0
-"""Seconds that the children of a killed run may take to notice and die."""
+EXIT_TIMEOUT = 20.0
+"""Seconds that the children of a killed run may take to end."""
 
-A_BATCH = 900.0
-"""Seconds that a run waits for the batch of a backfill: far more than one takes."""
+BATCH_TIMEOUT = 900.0
+"""Seconds that a run waits for a batch of a backfill: far more than one takes."""
 
 Windows: TypeAlias = Sequence[StoredWindow]
 Reads: TypeAlias = Sequence[PastRead]
 Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
-"""From an account, its windows that can be counted and its ledger: what to count."""
+"""From an account, its comparable windows and its ledger: the windows to count."""
 Progress = Callable[[str, int, int, int, str], None]
 """Called with (vendor, windows done, windows planned, records so far, a note or "").
 
-Where nothing is planned, only the note is shown.
+If no window is planned, only the note is shown.
 """
 
 
 @contextmanager
-def reading(warehouse: Warehouse, vendor: str) -> Iterator[Path]:
-    """Give a vendor's raw file in our layout, while nobody writes it.
+def locked_raw_file(warehouse: Warehouse, vendor: str) -> Iterator[Path]:
+    """Wait for a vendor's raw file and yield it; nobody writes it meanwhile.
 
-    Raises `pipelines.warehouse.migration.LayoutError` for a file of a newer program.
+    It has the layout of this program. Raises
+    `pipelines.warehouse.migration.LayoutError` for a file of a newer program.
     """
     raw, lock = warehouse.raw(vendor), warehouse.raw_lock(vendor)
     migrate(raw, lock)
@@ -90,10 +91,10 @@ def load(
     *,
     audit: bool = True,
 ) -> LoadResult:
-    """Load all that one vendor's plan asks for, and audit older windows.
+    """Load the windows of one vendor's work plan, and audit older windows.
 
-    Raises `LockedError` when the vendor is being loaded already, and
-    `ClockError`; what the vendor does wrong is in the result.
+    Raises `LockedError` if another process loads the vendor, and `ClockError`. Errors
+    of the vendor are in the result.
     """
     began = time.monotonic()
     warehouse = config.warehouse
@@ -103,24 +104,26 @@ def load(
         reads = known_reads(warehouse, vendor.name)
         refuse_earlier(clock(), reads, vendor.name)
         since = history_start(config.start, config.history_days, now, reads)
-        with reading(warehouse, vendor.name):
+        with locked_raw_file(warehouse, vendor.name):
             work = nightly_work(vendor, raw, since, now, reads)
         as_of = now if config.is_as_of else None
-        result = ask(vendor, warehouse, work, clock, progress, audit=audit, as_of=as_of)
-        with reading(warehouse, vendor.name):
+        result = load_plan(
+            vendor, warehouse, work, clock, progress, audit=audit, as_of=as_of
+        )
+        with locked_raw_file(warehouse, vendor.name):
             result = replace(result, settled=no_longer_pending(work, raw))
     return replace(result, seconds=time.monotonic() - began)
 
 
 def clock_from(now: datetime) -> Callable[[], datetime]:
-    """Return a clock that shows ``now`` and goes on from there."""
+    """Return a clock that starts at ``now``."""
     began = time.monotonic()
     return lambda: now + timedelta(seconds=time.monotonic() - began)
 
 
 def known_reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
-    """Return the ledger of a vendor, waiting for who is writing it."""
-    with reading(warehouse, vendor) as raw:
+    """Return the ledger of a vendor; wait while another process writes it."""
+    with locked_raw_file(warehouse, vendor) as raw:
         return past_reads(raw)
 
 
@@ -128,14 +131,14 @@ def known_reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
 def _run_turn(
     vendor: Vendor, warehouse: Warehouse, progress: Progress
 ) -> Iterator[None]:
-    """Have the vendor to oneself for a run, also while a backfill is going on.
+    """Lock the vendor for a run; a backfill in progress waits between two batches.
 
-    Who holds the turn lock is the next: without it a backfill that asks for its next
-    batch at once would always be quicker.
+    The queue lock keeps the next place for the run: without it the backfill, which
+    starts its next batch at once, would always be faster.
     """
 
-    def patience(holder: Holder) -> float:
-        return A_BATCH if holder.purpose == BACKFILL else LAST_BREATH
+    def timeout(holder: Holder) -> float:
+        return BATCH_TIMEOUT if holder.purpose == BACKFILL else EXIT_TIMEOUT
 
     def show(holder: Holder) -> None:
         if holder.purpose == BACKFILL:
@@ -145,42 +148,46 @@ def _run_turn(
     what = f"loading {vendor.name}"
     with ExitStack() as locks:
         next_one = warehouse.queue_lock(vendor.name)
-        with only_one(next_one, what, patience=LAST_BREATH):
+        with only_one(next_one, what, timeout=EXIT_TIMEOUT):
             lock = warehouse.vendor_lock(vendor.name)
-            locks.enter_context(only_one(lock, what, patience=patience, on_wait=show))
+            locks.enter_context(only_one(lock, what, timeout=timeout, on_wait=show))
         yield
 
 
 @dataclass
 class _Run:
-    """One vendor's questions, asked in batches; what came of them so far."""
+    """One vendor's windows, read in batches, and the result so far."""
 
     vendor: Vendor
     warehouse: Warehouse
     clock: Callable[[], datetime]
     progress: Progress
     turn: Callable[[], AbstractContextManager[None]]
-    """Each batch is asked within a turn."""
+    """Each batch is read within this context."""
     result: LoadResult
     reads: RunReads
-    patience: VendorRun
-    """How long the run has waited for the vendor, over all batches."""
+    vendor_run: VendorRun
+    """The waits and clocks of the run, over all batches."""
     begun: dict[str, list[Read]] = field(default_factory=dict)
-    """By account, windows that were read and are not wholly stored."""
+    """By account, windows that were read and are not completely stored."""
     blocked: set[str] = field(default_factory=set)
-    """Accounts that are not asked any more, since that is pointless in this run."""
+    """Accounts of which this run reads nothing more, since it would fail again."""
 
-    def ask(
-        self, asked: Sequence[Asked], note: str = "", *, choose: Choice | None = None
+    def read(
+        self,
+        windows: Sequence[AccountWindow],
+        note: str = "",
+        *,
+        choose: Choice | None = None,
     ) -> None:
-        """Ask in batches, but nothing more of who refused.
+        """Read windows in batches, and leave out accounts that are blocked.
 
-        With ``choose``, count older windows as well: that is stored with the last
-        batch, since each load package takes time.
+        With ``choose``, older windows are counted too. The counts are stored with the
+        last batch, since each load package takes time.
         """
-        self.result = replace(self.result, planned=self.result.planned + len(asked))
+        self.result = replace(self.result, planned=self.result.planned + len(windows))
         self._show(note)
-        left = [one for one in asked if one[0].alias not in self.blocked]
+        left = [one for one in windows if one[0].alias not in self.blocked]
         audit = None
         while left:
             batch = left[:BATCH_WINDOWS]
@@ -194,11 +201,11 @@ class _Run:
             self.blocked |= _given_up(batch, tally, package)
             left = [
                 one
-                for one in [*_unasked(batch, tally), *left[BATCH_WINDOWS:]]
+                for one in [*_not_taken(batch, tally), *left[BATCH_WINDOWS:]]
                 if key(one) not in out_of_reach and one[0].alias not in self.blocked
             ]
             self.result = added(self.result, tally, len(out_of_reach), before)
-            self._add_notes(self.patience.warnings)
+            self._add_notes(self.vendor_run.warnings)
             self._show("")
         if choose and audit and audit.is_done:
             self._compare(audit)
@@ -206,9 +213,12 @@ class _Run:
             self.audit(choose)
 
     def _load(
-        self, batch: Sequence[Asked], before: Sequence[PastRead], audit: Audit | None
+        self,
+        batch: Sequence[AccountWindow],
+        before: Sequence[PastRead],
+        audit: Audit | None,
     ) -> tuple[Tally, Package]:
-        spent = {
+        quota_used = {
             account.alias: used_today(before, account.alias, self.clock())
             for account in self.vendor.accounts
         }
@@ -217,14 +227,14 @@ class _Run:
             self.warehouse,
             batch,
             self.clock,
-            spent,
-            run=self.patience,
+            quota_used,
+            run=self.vendor_run,
             begun=self.begun,
             audit=audit,
         )
 
     def audit(self, choose: Choice) -> set[str]:
-        """Count older windows, and read again what their vendor counts otherwise.
+        """Count older windows, and read again those with another count than stored.
 
         Return the accounts of which not all chosen windows could be counted.
         """
@@ -232,7 +242,7 @@ class _Run:
             audit = self._chosen(choose, known_reads(self.warehouse, self.vendor.name))
 
             def counted(load_no: int) -> list[Any]:
-                rows = audit.rows(load_no, self.patience)
+                rows = audit.rows(load_no, self.vendor_run)
                 return [ledger_rows(lambda: rows)]
 
             if any(audit.chosen.values()):
@@ -241,17 +251,17 @@ class _Run:
         return audit.failed
 
     def _chosen(
-        self, choose: Choice, past: Reads, batch: Sequence[Asked] = ()
+        self, choose: Choice, past: Reads, batch: Sequence[AccountWindow] = ()
     ) -> Audit:
-        """Return an audit of the windows that are chosen of each account.
+        """Return an audit of the chosen windows of each account.
 
-        A window that is just being read is not counted as well.
+        The windows of the ``batch``, which is read at the same time, are left out.
         """
         tables = {one.name: one.table for one in streams_of(self.vendor.name)}
         read = {
             (account.alias, tables[window.stream], window.start)
             for account, window in batch
-            if window.purpose != SETTLE
+            if window.purpose != PENDING_READ
         }
         stored = self._stored_windows()
         chosen = {}
@@ -266,7 +276,7 @@ class _Run:
         return Audit(self.vendor, self.reads.since, chosen, past, self.blocked)
 
     def _stored_windows(self) -> list[StoredWindow]:
-        with reading(self.warehouse, self.vendor.name) as raw:
+        with locked_raw_file(self.warehouse, self.vendor.name) as raw:
             return [
                 window
                 for stream in streams_of(self.vendor.name)
@@ -275,7 +285,7 @@ class _Run:
             ]
 
     def _compare(self, audit: Audit) -> None:
-        """Read again what the vendor counts otherwise than is stored."""
+        """Read again the windows whose count differs from what is stored."""
         requests = self.result.requests + audit.requests
         self.result = replace(self.result, requests=requests)
         self._add_notes(audit.notes)
@@ -283,13 +293,13 @@ class _Run:
             with self.turn():
                 wanted = audit.to_read_again(self._stored_windows())
             if wanted:
-                self.ask(wanted)
+                self.read(wanted)
 
     def judge(self, confirmed: Interval | None) -> None:
-        """Read what is needed to judge the stored records that did not come; do so.
+        """Read what is needed to judge the missing records, and store the verdict.
 
-        A call may have moved to a day that is not read any more: before one is marked
-        deleted, the windows around it are counted, and what has more is read.
+        A call may have moved to a day that is not read any more. Before it is marked
+        deleted, the windows around it are counted, and those with more are read.
         """
         verdict = self._verdict(confirmed)
         if any(verdict.proven.values()):
@@ -323,7 +333,7 @@ class _Run:
                 more = still_to_read(raw, places, self.reads, now, confirmed)
             if not more:
                 break
-            self.ask(more)
+            self.read(more)
         with in_turn(lock, shared=True):
             return verdict_on(
                 raw, places, self.reads, now, confirmed, uncounted=uncounted
@@ -338,7 +348,7 @@ class _Run:
         self.progress(self.vendor.name, done.windows, done.planned, done.records, note)
 
 
-def ask(
+def load_plan(
     vendor: Vendor,
     warehouse: Warehouse,
     work: WorkPlan,
@@ -349,21 +359,21 @@ def ask(
     audit: bool = False,
     as_of: datetime | None = None,
 ) -> LoadResult:
-    """Ask for all of a work plan, and judge what was stored and did not come.
+    """Read all windows of a work plan, and judge the stored records that are missing.
 
-    ``audit`` also asks for the vendor's counts of older windows; ``as_of`` is the time
-    that the run was given, if it was.
+    ``audit`` also requests the vendor's counts of older windows. ``as_of`` is the time
+    of --now; None without it.
     """
-    result = LoadResult(vendor.name, pending=len(work.waiting), notes=work.warnings)
+    result = LoadResult(vendor.name, pending=len(work.pending), notes=work.warnings)
     reads = RunReads(clock(), take_load_no(vendor, warehouse))
-    patience = VendorRun(clock, as_of)
-    run = _Run(vendor, warehouse, clock, progress, turn, result, reads, patience)
+    vendor_run = VendorRun(clock, as_of)
+    run = _Run(vendor, warehouse, clock, progress, turn, result, reads, vendor_run)
 
     def choose(_: Account, windows: Windows, past: Reads) -> Windows:
         return due(windows, past, reads.since)
 
     warnings = "; ".join(work.warnings)
-    run.ask(work.windows, warnings, choose=choose if audit else None)
+    run.read(work.windows, warnings, choose=choose if audit else None)
     run.judge(work.confirmed)
     return run.result
 
@@ -371,9 +381,9 @@ def ask(
 def load_batch(
     vendor: Vendor,
     warehouse: Warehouse,
-    asked: Sequence[Asked],
+    batch: Sequence[AccountWindow],
     clock: Callable[[], datetime],
-    spent: Mapping[str, int],
+    quota_used: Mapping[str, int],
     *,
     run: VendorRun | None = None,
     begun: dict[str, list[Read]] | None = None,
@@ -381,9 +391,9 @@ def load_batch(
 ) -> tuple[Tally, Package]:
     """Read windows and store them, their ledger and their quarantine as one load.
 
-    A package that is full takes no more of them: what is left has no ledger row, or
-    is ``begun``, and goes on with the next package. One that is not takes the counts
-    of an ``audit`` as well, asked for after all windows.
+    A full package takes no more windows: the others have no ledger row, or one with
+    the reason ``begun``, and belong to the next package. A package that is not full
+    also takes the counts of an ``audit``, which are requested after all windows.
     """
     raw = warehouse.raw(vendor.name)
     tally, package = Tally(), Package(begun={} if begun is None else begun)
@@ -391,11 +401,11 @@ def load_batch(
     def sources(load_no: int) -> list[Any]:
         found = []
         for account in vendor.accounts:
-            windows = [window for owner, window in asked if owner is account]
+            windows = [window for owner, window in batch if owner is account]
             options = ReadOptions(
                 clock,
                 keep_going=True,
-                requests_today=spent[account.alias],
+                requests_today=quota_used[account.alias],
                 load_no=load_no,
                 run=run,
                 package=package,
@@ -410,7 +420,7 @@ def load_batch(
         def counted() -> list[dict[str, Any]]:
             if audit is None or package.is_full:
                 return []
-            given_up = _given_up(asked, tally, package)
+            given_up = _given_up(batch, tally, package)
             return audit.rows(load_no, run, given_up, tally.ledger)
 
         return [*found, ledger_rows(counted)] if audit else found
@@ -419,17 +429,21 @@ def load_batch(
     return tally, package
 
 
-def _unasked(batch: Sequence[Asked], tally: Tally) -> list[Asked]:
+def _not_taken(batch: Sequence[AccountWindow], tally: Tally) -> list[AccountWindow]:
     """Return the windows that a package did not take."""
     taken = {(*key_of(row), row["purpose"]) for row in tally.ledger}
     return [one for one in batch if (*key(one), one[1].purpose) not in taken]
 
 
-def _given_up(batch: Sequence[Asked], tally: Tally, package: Package) -> set[str]:
-    """Return the accounts that a package has shown to be pointless to ask."""
+def _given_up(
+    batch: Sequence[AccountWindow], tally: Tally, package: Package
+) -> set[str]:
+    """Return the accounts that would fail again, as a package has shown."""
     if package.is_full:
         return package.gave_up
     out_of_reach = lost(batch, tally)
-    # The source of the others has ended before them.
-    unasked = (one for one in _unasked(batch, tally) if key(one) not in out_of_reach)
-    return package.gave_up | {account.alias for account, _ in unasked}
+    # The other windows without a row were not read: their source ended before them.
+    not_taken = (
+        one for one in _not_taken(batch, tally) if key(one) not in out_of_reach
+    )
+    return package.gave_up | {account.alias for account, _ in not_taken}

@@ -31,7 +31,7 @@ DLT_SETTINGS = {
 STORING = 96
 """MiB of memory for DuckDB while it stores a load package of a common size."""
 LARGE = 32 * 1024
-"""Bytes of a record above which DuckDB has no limit: with one it would fail."""
+"""Bytes of a record: for larger ones DuckDB gets no memory limit, or it would fail."""
 
 
 def take_load_no(vendor: Vendor, warehouse: Warehouse) -> int:
@@ -46,8 +46,8 @@ def take_load_no(vendor: Vendor, warehouse: Warehouse) -> int:
 def memory_for(tally: Tally) -> dict[str, str]:
     """Return DuckDB's setting of memory for storing a load package; {}: no limit.
 
-    It holds all of a package when it commits. With more it would use more, but large
-    records it must be able to hold at once, or it fails in the midst of a checkpoint.
+    DuckDB has a whole package in memory when it commits. With a higher limit it uses
+    more than it needs; with a low one it fails at a checkpoint with large records.
     """
     if tally.largest > LARGE:
         return {}
@@ -62,8 +62,8 @@ def store(
 ) -> None:
     """Store what dlt resources yield as one load package, all or nothing.
 
-    They are made for the number of the load; ``limit`` returns DuckDB's setting of
-    memory, once all of it has been read.
+    ``data`` returns them for the number of the load. ``limit`` returns DuckDB's memory
+    setting; it is called when all records have been read.
     """
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415 - takes its settings when it is imported
@@ -73,7 +73,7 @@ def store(
     from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
 
     raw = warehouse.raw(vendor.name)
-    # Before the vendor is asked: what is read could not be stored.
+    # Before anything is read from the vendor: it could not be stored.
     with in_turn(warehouse.raw_lock(vendor.name)):
         refuse_in_use(raw, RAW_FILE)
     work = warehouse.work_folder(vendor.name)

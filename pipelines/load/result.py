@@ -1,4 +1,4 @@
-"""The result of a run for one vendor, added up from its load packages."""
+"""The result of a run for one vendor: the sum of its load packages."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from pipelines.planning.reasons import COUNTS_MORE, EXPIRED, MISSING
 from pipelines.planning.windows import Window
 from pipelines.warehouse.journal import LoadResult
 
-Asked: TypeAlias = tuple[Account, Window]
+AccountWindow: TypeAlias = tuple[Account, Window]
 Key: TypeAlias = tuple[str, str, datetime]
 """Account, stream and start of a window."""
 
@@ -24,8 +24,8 @@ def added(
 ) -> LoadResult:
     """Add a load package to the result of a run.
 
-    ``lost`` of the planned windows can no longer be had; ``reads`` are those before
-    the package: a note on a window that was made then is not made again.
+    ``lost`` is how many planned windows can no longer be read. ``reads`` are those
+    before the package: a note that was made then is not repeated.
     """
     rows = tally.ledger
     errors = [
@@ -78,26 +78,26 @@ def _is_expired(row: Mapping[str, Any]) -> bool:
     return bool(row["reason"] == EXPIRED)
 
 
-def lost(left: Iterable[Asked], tally: Tally) -> set[Key]:
-    """Return which of the windows that were left before a package cannot be had.
+def lost(left: Iterable[AccountWindow], tally: Tally) -> set[Key]:
+    """Return which of the windows that were left before a package cannot be read.
 
-    A stream that is not granted takes its account's other windows along, in whatever
-    order they would be asked for; what a vendor no longer serves only itself.
+    If a stream is not authorized, none of its windows in the account can be read. An
+    expired window says nothing about others.
     """
-    answered = {key_of(row) for row in tally.ledger if row["state"] != "unreachable"}
+    read = {key_of(row) for row in tally.ledger if row["state"] != "unreachable"}
     expired = {key_of(row) for row in tally.ledger if _is_expired(row)}
-    refused = {
+    not_authorized = {
         (row["account"], row["stream"])
         for row in tally.ledger
         if row["state"] == "unreachable" and not _is_expired(row)
     }
     keys = {key(one) for one in left}
-    return {one for one in keys - answered if one in expired or one[:2] in refused}
+    return {one for one in keys - read if one in expired or one[:2] in not_authorized}
 
 
-def key(asked: Asked) -> Key:
-    """Return what tells a window of a run from all others."""
-    account, window = asked
+def key(one: AccountWindow) -> Key:
+    """Return the key of a window: no other of a run has it."""
+    account, window = one
     return account.alias, window.stream, window.start.astimezone(UTC)
 
 

@@ -1,6 +1,6 @@
-"""All that one vendor is asked: every account's plan, then what is pending.
+"""What to read from one vendor: every account's windows, then its pending calls.
 
-Or, of a backfill, what of its range is not stored.
+For a backfill: what is not stored yet of its range.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.config.model import Account, Vendor
 from pipelines.planning.deletion import Suspicion
-from pipelines.planning.pending import days_in_doubt, settle_windows
+from pipelines.planning.pending import PendingDay, days_in_doubt, pending_windows
 from pipelines.planning.planner import BackfillRequest, PastRead, plan, plan_backfill
 from pipelines.planning.request_budget import expected_requests, used_today, warning
 from pipelines.planning.stream import Stream
@@ -25,33 +25,32 @@ _Call = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class WorkPlan:
-    """What a vendor is asked in one run, in this sequence."""
+    """What one run reads from a vendor, in this order."""
 
     windows: tuple[tuple[Account, Window], ...]
-    waiting: frozenset[_Call] = frozenset()
-    """The calls that are asked for because they are pending."""
+    pending: frozenset[_Call] = frozenset()
+    """The calls that are read again because they are pending."""
     spans: tuple[tuple[Stream, Interval], ...] = ()
-    """Where they stand."""
+    """The stream and the range of time of these calls."""
     warnings: tuple[str, ...] = ()
     confirmed: Interval | None = None
-    """Of which its operator knows that what the vendor does not list is deleted."""
+    """The operator knows: what the vendor does not list in it is deleted."""
 
 
 def nightly_work(
     vendor: Vendor, raw: Path, since: datetime, now: datetime, reads: Sequence[PastRead]
 ) -> WorkPlan:
-    """Return what a run that begins ``now`` asks for."""
+    """Return the work plan of a run that begins ``now``."""
     planned: list[tuple[Account, Window]] = []
-    late: list[tuple[Account, Window]] = []
-    waiting: set[_Call] = set()
+    again: list[tuple[Account, Window]] = []
+    calls: set[_Call] = set()
     spans: list[tuple[Stream, Interval]] = []
     suspected = suspicions(raw)
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
-        streams = streams_for(account)
         windows = [
             window
-            for stream in streams
+            for stream in streams_for(account)
             for window in plan(
                 stream,
                 since,
@@ -62,37 +61,55 @@ def nightly_work(
             )
         ]
         planned += [(account, window) for window in windows]
-        for stream in streams:
-            days = days_in_doubt(
-                stream,
-                now,
-                own,
-                windows,
-                lookback=vendor.lookback,
-                horizon=vendor.settle_after,
-            )
-            if not days:
-                continue
-            spans.append((stream, (days[0][0], days[-1][1])))
+        found = _pending(vendor, account, raw, now, reads=own, windows=windows)
+        for stream, span, days in found:
+            spans.append((stream, span))
+            calls |= {
+                (stream.table, account.alias, one) for day in days for one in day.ids
+            }
+            late = pending_windows(stream, days, own, account.settings.page_size)
+            again += [(account, window) for window in late]
+    all_windows = (*planned, *again)
+    warnings = tuple(_quota_warnings(vendor, all_windows, now, reads))
+    return WorkPlan(all_windows, frozenset(calls), tuple(spans), warnings)
+
+
+def _pending(
+    vendor: Vendor,
+    account: Account,
+    raw: Path,
+    now: datetime,
+    *,
+    reads: Sequence[PastRead],
+    windows: Sequence[Window],
+) -> Iterator[tuple[Stream, Interval, list[PendingDay]]]:
+    """Yield each stream with old pending calls, the span of its days, and these days.
+
+    ``reads`` and ``windows``, those of the run, are the account's.
+    """
+    for stream in streams_for(account):
+        days = days_in_doubt(
+            stream,
+            now,
+            reads,
+            windows,
+            lookback=vendor.lookback,
+            horizon=vendor.finality_horizon,
+        )
+        if days:
+            span = days[0][0], days[-1][1]
             found = [
                 day
-                for day in pending(raw, *spans[-1])
+                for day in pending(raw, stream, span)
                 if day.account == account.alias and (day.start, day.end) in days
             ]
-            waiting |= {
-                (stream.table, account.alias, one) for day in found for one in day.ids
-            }
-            again = settle_windows(stream, found, own, account.settings.page_size)
-            late += [(account, window) for window in again]
-    asked = (*planned, *late)
-    warnings = tuple(_quota_warnings(vendor, asked, now, reads))
-    return WorkPlan(asked, frozenset(waiting), tuple(spans), warnings)
+            yield stream, span, found
 
 
 def _times(
     suspected: Sequence[Suspicion], account: Account, stream: Stream
 ) -> list[datetime]:
-    """Return when the calls were that an earlier run missed in a stream."""
+    """Return the times of a stream's calls that were missing in an earlier run."""
     place = (account.alias, stream.table)
     return [
         one.event_at
@@ -104,7 +121,7 @@ def _times(
 def backfill_work(
     vendor: Vendor, request: BackfillRequest, now: datetime, reads: Sequence[PastRead]
 ) -> WorkPlan:
-    """Return what a backfill asks for: day after day, every stream of each."""
+    """Return the work plan of a backfill: day after day, every stream of each."""
     planned = [
         (account, window)
         for account in vendor.accounts
@@ -117,7 +134,7 @@ def backfill_work(
             vendor.lookback,
         )
     ]
-    planned.sort(key=lambda asked: asked[1].start, reverse=request.newest_first)
+    planned.sort(key=lambda one: one[1].start, reverse=request.newest_first)
     warnings = [*_month_notes(vendor, request)]
     warnings += _quota_warnings(vendor, planned, now, reads)
     confirmed = (request.start, request.end) if request.confirms_deletions else None
@@ -134,7 +151,7 @@ def _month_notes(vendor: Vendor, request: BackfillRequest) -> Iterator[str]:
 
 
 def streams_for(account: Account) -> list[Stream]:
-    """Return what is read of an account: all that is not optional and turned off."""
+    """Return the streams of an account that no setting has turned off."""
     return [
         stream
         for stream in streams_of(account.vendor)
@@ -144,26 +161,26 @@ def streams_for(account: Account) -> list[Stream]:
 
 def _quota_warnings(
     vendor: Vendor,
-    asked: Sequence[tuple[Account, Window]],
+    planned: Sequence[tuple[Account, Window]],
     now: datetime,
     reads: Sequence[PastRead],
 ) -> Iterator[str]:
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
-        windows = [window for owner, window in asked if owner is account]
+        windows = [window for owner, window in planned if owner is account]
         limit = account.settings.daily_requests
-        spent = used_today(own, account.alias, now)
+        used = used_today(own, account.alias, now)
         expected = expected_requests(streams_of(vendor.name), windows, own)
-        if message := warning(limit, spent, expected):
+        if message := warning(limit, used, expected):
             yield message
 
 
 def no_longer_pending(work: WorkPlan, raw: Path) -> int:
-    """Return how many of the pending calls of a work plan are final by now."""
+    """Return how many pending calls of a work plan are no longer pending."""
     still = {
         (stream.table, day.account, one)
         for stream, span in work.spans
         for day in pending(raw, stream, span)
         for one in day.ids
     }
-    return len(work.waiting - still)
+    return len(work.pending - still)

@@ -1,7 +1,7 @@
-"""Vendors loaded side by side, each in a process of its own.
+"""Load vendors at the same time, each in a process of its own.
 
-One vendor's slowness, crash or failure neither delays nor harms another. A child
-dies with its parent, however that dies, so that a killed run leaves no lock behind.
+A vendor that is slow, fails or crashes does not delay or harm another. A child ends
+when its parent does, however that ends, so a killed run leaves no lock behind.
 """
 
 import os
@@ -29,9 +29,9 @@ from pipelines.warehouse.opening import RAW_FILE, FileError, is_present, refuse_
 from transforms.runner.memory import machine
 
 ONE_LOAD = 160
-"""MiB that one vendor's process takes for itself while it loads."""
+"""MiB of memory that one vendor's process takes while it loads."""
 THE_REST = 350
-"""MiB for the command, for the server that forks the loads, and for the sandbox."""
+"""MiB of memory for the command, the server that forks the loads, and the sandbox."""
 
 
 def load_vendors(
@@ -43,11 +43,10 @@ def load_vendors(
     *,
     audit: bool = True,
 ) -> list[LoadResult]:
-    """Load vendors side by side and return what became of each, in their order.
+    """Load vendors at the same time, as memory allows; return their results in order.
 
-    All at once, where there is memory for it. Without a ``request``, what a run asks
-    for, with an ``audit`` of older windows. Whatever interrupts it ends the children,
-    too.
+    With a ``request`` it is a backfill; without, a run, with an ``audit`` of older
+    windows. An interruption ends the children too.
     """
     # Forked from one server that has imported dlt once: five imports cost seconds.
     context = get_context("forkserver")
@@ -72,8 +71,8 @@ def load_vendors(
         while open_ends:
             _listen(open_ends, results, progress)
     except BaseException:
-        # A load is as safe from this as from a power cut, and dlt would hear
-        # nothing gentler before its step is done.
+        # A load survives this as it does a power cut, and dlt would not notice a
+        # gentler signal before its step is done.
         for started in active_children():
             started.kill()
         raise
@@ -85,7 +84,7 @@ def _listen(
     results: dict[str, LoadResult],
     progress: Progress,
 ) -> None:
-    """Wait until a child says something, and add what became of those that ended."""
+    """Wait for a message of a child, and add the results of those that ended."""
     for end in connection.wait(list(open_ends)):
         name, child = open_ends[end]
         try:
@@ -147,7 +146,7 @@ def _load_one(
 def _damage(vendor: Vendor, config: Config) -> str:
     """Return what is wrong with a vendor's raw file; "": nothing, all can be read.
 
-    Blocks that cannot be read show only when something of them is asked for.
+    Blocks that cannot be read are noticed only when they are read.
     """
     raw = config.warehouse.raw(vendor.name)
     try:

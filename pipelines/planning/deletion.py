@@ -1,10 +1,10 @@
-"""Which stored records their vendor has deleted: by proof, never by one reading. Pure.
+"""Which stored records their vendor has deleted: by proof, never by one read. Pure.
 
-A record is missing when a run read its window and the days beside it completely, and
-no window or stream of the run listed it. It is deleted when two runs, at least 20
-hours apart, both miss it, and both are believable: a window that is known to hold
-records still had them, and few records are missing at once. What is not believed
-deletes nothing, and its windows stay open.
+A record is missing when a run has read its window and the days beside it completely,
+and no window or stream of the run has listed it. It is deleted when it is missing in
+two runs, at least 20 hours apart, and both runs are believable: a window that is known
+to have records still had them, and few records are missing at once. A run that is not
+believable deletes nothing, and the windows of the missing records stay incomplete.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,13 +17,13 @@ import pendulum
 from pipelines.planning.windows import DAY, Interval, merge, split, subtract
 
 APART = timedelta(hours=20)
-"""Two readings that miss a record prove more when a vendor had time to recover."""
+"""Two reads that miss a record prove more when the vendor had time to recover."""
 FEW = 3
 ONE_IN = 10
 """At most this many records, or one in ten, may be missing at once."""
 
 Doubt: TypeAlias = Literal["", "no_control", "too_many", "not_surrounded"]
-"""Why a reading that misses records is not believed; "": it is."""
+"""Why a read that misses records is not believed; "": it is believed."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class WindowRead:
     interval: Interval
     started_at: datetime
     listed: int
-    """Records that came and lie inside the window."""
+    """How many records came that lie inside the window."""
     known: int
-    """Of them stored before the run."""
+    """How many of them were stored before the run."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class StreamReads:
 
     reads: tuple[WindowRead, ...]
     until: datetime
-    """The newest moment that can be asked for: beyond it there is nothing to read."""
+    """The newest moment that can be read."""
     expired: tuple[Interval, ...] = ()
     """Windows that the vendor no longer serves: nothing can be read there either."""
 
@@ -64,12 +64,12 @@ class StreamReads:
         return bool(self.reads) and not any(read.listed for read in self.reads)
 
     def unread_around(self, moment: datetime) -> list[Interval]:
-        """Return what was not read of the day before and the day after a moment."""
+        """Return the gaps in what was read, from a day before to a day after."""
         around = (moment - DAY, min(moment + DAY, self.until))
         return subtract(around, [*self.proven, *self.expired])
 
     def started_at(self, moment: datetime) -> datetime:
-        """Return when the last reading began in which a moment lies."""
+        """Return when the last read of a moment's window began."""
         return max(
             read.started_at
             for read in self.reads
@@ -87,45 +87,45 @@ class Missing:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A stored record that an earlier run missed: not yet proven, nor refuted."""
+    """A stored record that was missing in an earlier run; nothing is proven yet."""
 
     account: str
     table: str
     record_id: str
     event_at: datetime
     since: datetime
-    """When the first reading began that missed it."""
+    """When the first read that missed it began."""
     is_believed: bool
-    """Whether that reading counts as the first of the two."""
+    """Whether that read counts as the first of the two."""
 
 
 @dataclass(frozen=True)
 class Judgment:
-    """What a run says of the records that one account's stream is missing."""
+    """What a run concludes about the missing records of one account's stream."""
 
     deleted: tuple[Missing, ...] = ()
     suspected: tuple[Missing, ...] = ()
-    """Missing once, believably: the next run reads their windows again."""
+    """Missing once, in a believable run: the next run reads their windows again."""
     doubted: tuple[Missing, ...] = ()
-    """Missing in readings that are not believed: their windows stay open."""
+    """Missing in reads that are not believed: their windows stay incomplete."""
     doubt: Doubt = ""
     stored: int = 0
-    """How many records are stored of the windows that were read."""
+    """How many records of the windows that were read are stored."""
 
     def put_off(self, confirmed: Interval | None) -> "Judgment":
-        """Return the same with nothing deleted but what an operator has confirmed."""
+        """Return the same with only confirmed records deleted, others suspected."""
         sure = [one for one in self.deleted if is_confirmed(one, confirmed)]
         rest = [one for one in self.deleted if one not in sure]
         return replace(self, deleted=tuple(sure), suspected=(*self.suspected, *rest))
 
 
 def most_at_once(stored: int) -> int:
-    """Return how many of so many stored records may be missing at once."""
+    """Return how many of ``stored`` records may be missing at once."""
     return max(FEW, stored // ONE_IN)
 
 
 def is_confirmed(one: Missing, confirmed: Interval | None) -> bool:
-    """Return True if an operator confirmed that missing records of then are deleted."""
+    """Return True if an operator confirmed that the vendor has deleted this record."""
     return confirmed is not None and confirmed[0] <= one.event_at < confirmed[1]
 
 
@@ -135,17 +135,17 @@ def judge(
     reads: StreamReads,
     confirmed: Interval | None = None,
 ) -> Judgment:
-    """Return what is proven of the records that a run is missing.
+    """Return which of the missing records are deleted, suspected or doubted.
 
-    ``suspicions`` are those of earlier runs, by record id; ``confirmed`` is the span
-    of which the operator knows that the vendor has deleted what it does not list.
+    ``suspicions`` are those of earlier runs, by record id. ``confirmed`` is a span of
+    time: the operator knows that the vendor has deleted the records missing in it.
     """
     sure = [one for one in missing if is_confirmed(one, confirmed)]
     rest = [one for one in missing if one not in sure]
     doubt = doubt_of(rest, suspicions, reads)
     stored = _stored(missing, reads)
-    asked = sure if doubt else [*sure, *rest]
-    surrounded = [one for one in asked if not reads.unread_around(one.event_at)]
+    believed = sure if doubt else [*sure, *rest]
+    surrounded = [one for one in believed if not reads.unread_around(one.event_at)]
     deleted = [
         one
         for one in surrounded
@@ -172,10 +172,10 @@ def doubt_of(
     suspicions: Mapping[str, Suspicion],
     reads: StreamReads,
 ) -> Doubt:
-    """Return why what a run is missing is not believed, or "".
+    """Return why it is not believed that records are missing, or "".
 
-    Records that an earlier run missed believably do not count again: else a few in
-    each run would add up to many, and none would ever be proven.
+    Records that were missing in an earlier, believable run do not count again: else a
+    few in each run would add up to many, and none would ever be proven.
     """
     believed = {key for key, one in suspicions.items() if one.is_believed}
     new = sum(one.record_id not in believed for one in missing)
@@ -189,7 +189,7 @@ def _stored(missing: Sequence[Missing], reads: StreamReads) -> int:
 
 
 def days_beside(missing: Iterable[Missing], reads: StreamReads) -> list[Interval]:
-    """Return the UTC days that must be read as well before a record is missing."""
+    """Return the UTC days that must also be read before a record counts as missing."""
     gaps = merge(gap for one in missing for gap in reads.unread_around(one.event_at))
     days = sorted({_midnight(start) for gap in gaps for start, _ in split(gap)})
     return [(day, min(day + DAY, reads.until)) for day in days]

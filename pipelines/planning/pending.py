@@ -1,8 +1,8 @@
-"""Which old calls to read again: what is still pending after its lookback. Pure.
+"""Which calls to read again because they are still pending after the lookback. Pure.
 
-The rule is the lookback's with a longer time: a day is final by one complete read that
-began a finality horizon after its end. Until then its pending calls, and only they, are
-asked for again in every run: by their ids where that takes no more requests than
+The rule is that of the lookback, with a longer time: a day is final after one complete
+read that began a finality horizon after its end. Until then every run requests its
+pending calls again, and only these: by their ids if that takes no more requests than
 reading the day, else by reading the day.
 """
 
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import pendulum
 
-from pipelines.planning.planner import SETTLE, PastRead
+from pipelines.planning.planner import PENDING_READ, PastRead
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window, split, subtract
 
@@ -26,7 +26,7 @@ class PendingDay:
     records: int
     """How many records the day has, pending or not."""
     ids: tuple[str, ...]
-    """Those pending."""
+    """The ids of those that are pending."""
 
     @property
     def end(self) -> datetime:
@@ -43,10 +43,10 @@ def days_in_doubt(
     lookback: timedelta | None,
     horizon: timedelta,
 ) -> list[Interval]:
-    """Return the UTC days of which pending calls are asked for in a run.
+    """Return the UTC days whose pending calls a run has to request.
 
-    ``reads`` and ``planned``, the run's windows, are one account's. A day that is
-    read anyway is left out: what is pending in it then is known only after.
+    ``reads`` and ``planned``, the windows of the run, are those of one account. A day
+    that is read anyway is left out.
     """
     complete = [
         read for read in reads if (read.stream, read.state) == (stream.name, "complete")
@@ -55,7 +55,7 @@ def days_in_doubt(
         return []
     begin = min(read.interval[0] for read in complete)
     again = stream.lookback_or(lookback)
-    end = _midnight(now - max(again, stream.lag))
+    end = _midnight(now - max(again, stream.availability_delay))
     known = [
         read.interval
         for read in complete
@@ -69,25 +69,25 @@ def days_in_doubt(
     return [(day, day + DAY) for day in days]
 
 
-def settle_windows(
+def pending_windows(
     stream: Stream,
     pending: Iterable[PendingDay],
     reads: Iterable[PastRead],
     page_size: int,
 ) -> list[Window]:
-    """Return the questions about one account's pending calls, a window a day."""
-    asked = [
+    """Return the windows that read one account's pending calls, one a day."""
+    earlier = [
         read.interval[0]
         for read in reads
-        if (read.stream, read.purpose) == (stream.name, SETTLE)
+        if (read.stream, read.purpose) == (stream.name, PENDING_READ)
     ]
     return [
         Window(
             day.start,
             day.end,
             stream.name,
-            SETTLE,
-            1 + asked.count(day.start),
+            PENDING_READ,
+            1 + earlier.count(day.start),
             day.ids if _is_cheaper_by_id(stream, day, page_size) else (),
         )
         for day in pending

@@ -1,13 +1,13 @@
-"""What to fetch: from the clock and the ledger to windows with a purpose. Pure.
+"""What to read: from the clock and the ledger to windows with a purpose. Pure.
 
-One rule makes nightly, catch-up, retry and lookback: a window is closed by one
-complete read that began a lookback after its end. Whatever of the asked history is
-not closed is read in the next run. So a missed week, a failed window and a killed
-run need no case of their own, and a lookback counts from the last success by itself.
+One rule gives nightly, catch-up, retry and lookback: a window is closed by one complete
+read that began a lookback after its end. The next run reads everything in its history
+that is not closed. A missed week, a failed window and a killed run are therefore no
+special cases, and a lookback counts from the last success.
 
-A backfill is the same rule over another range. A run reads again what a backfill
-read too early to be closed, and otherwise keeps to its own history: a range that
-was backfilled in part is a backfill's to finish.
+A backfill is the same rule for another range. A run reads again what a backfill read
+too early to close it, and otherwise keeps to its own history: only a backfill completes
+a range that was backfilled in part.
 """
 
 from bisect import bisect_right
@@ -30,12 +30,13 @@ from pipelines.planning.windows import (
     subtract,
 )
 
-SETTLE = "settle"
-"""The purpose of a question about a day's pending calls: it covers no window."""
+PENDING_READ = "settle"
+"""The purpose of a read of a day's pending calls alone: it does not close a window."""
 BACKFILL = "backfill"
 AUDIT = "audit"
-"""The purpose of a question for a window's total alone."""
-NO_READINGS = frozenset({SETTLE, AUDIT})
+"""The purpose of a request for a window's total alone."""
+NOT_WHOLE = frozenset({PENDING_READ, AUDIT})
+"""The purposes that do not read the whole of a window."""
 RECHECK = "recheck"
 """The purpose of a window that is read because stored records of it were missing."""
 FRESH = DAY
@@ -48,7 +49,7 @@ class ClockError(Exception):
 
 @dataclass(frozen=True)
 class PastRead:
-    """A row of the ledger: what is known of a window that was asked for before."""
+    """A row of the ledger: one earlier read of a window."""
 
     account: str
     stream: str
@@ -61,46 +62,47 @@ class PastRead:
     seconds: float = 0.0
     """How long it took."""
     reason: str | None = None
-    """Why it is not simply complete."""
+    """Why it is not simply complete (`pipelines.planning.reasons`)."""
     load_no: int = 0
-    """The load that stored it: a later one has a greater number."""
+    """The number of the load that stored it; later loads have greater numbers."""
 
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """A backfill as it was asked for: a range, and in which way to read it."""
+    """What a backfill was started with: a range, and how to read it."""
 
     start: datetime
     end: datetime
     is_forced: bool = False
-    """Read also what is closed, and what its vendor no longer served."""
+    """Read also closed windows, and those that the vendor no longer served."""
     newest_first: bool = True
     confirms_deletions: bool = False
-    """Its operator knows that what the vendor does not list of it is deleted."""
+    """The operator knows: what the vendor does not list in this range is deleted."""
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What the ledger says of one account's stream; each list merged."""
+    """What the ledger says about one account's stream; overlapping intervals merged."""
 
     covered: list[Interval]
-    """Read to the end, whenever that was."""
+    """Read completely, at any time."""
     closed: list[Interval]
-    """Read to the end a lookback after it, or no longer served: nothing to ask for."""
+    """Read completely a lookback after its end, or expired: nothing is left to read."""
     fresh: list[Interval]
-    """Read to the end within the last day."""
-    open: list[Interval]
+    """Read completely within the last day."""
+    incomplete: list[Interval]
+    """Read, but not completely."""
     attempts: Counter[datetime]
 
 
 def history_start(
     configured: date | None, days: int, now: datetime, reads: Sequence[PastRead]
 ) -> datetime:
-    """Return where the history begins: as configured, or where it once began.
+    """Return where the history begins: as configured, or where the first run began.
 
-    Without a configured start the first run decides, and later runs keep to it,
-    so that an outage longer than ``days`` leaves no hole. Outside of their history
-    runs only look back, so a lookback does not tell where it began.
+    Without a configured start the first run decides and later runs keep to it, so that
+    an outage longer than ``days`` leaves no gap. Lookbacks do not count here: they also
+    read windows that a backfill brought, outside of the history.
     """
     if configured is not None:
         return pendulum.datetime(configured.year, configured.month, configured.day)
@@ -112,10 +114,10 @@ def history_start(
 
 
 def refuse_earlier(now: datetime, reads: Iterable[PastRead], vendor: str) -> None:
-    """Raise `ClockError` if the clock lies before the newest reading of a vendor.
+    """Raise `ClockError` if the clock is behind the newest read of a vendor.
 
-    A few minutes are no matter, for loads are numbered. A reading that was refused for
-    its clock says nothing of the time.
+    A few minutes do no harm, since loads are numbered. Reads that were refused because
+    of the clock do not count.
     """
     times = (read.started_at for read in reads if read.reason != CLOCK)
     newest = max(times, default=now)
@@ -138,12 +140,12 @@ def plan(
 ) -> list[Window]:
     """Return the windows of one account's stream to read now, oldest first.
 
-    ``reads`` are that account's; ``lookback`` is the vendor's setting; ``suspected``
-    are times of stored records that an earlier run missed, and their days are read
-    again after the others.
+    ``reads`` are those of the account, ``lookback`` is the vendor's setting.
+    ``suspected`` are the times of stored records that were missing in an earlier run:
+    their days are read again, after the others.
     """
     known = _known(stream, now, reads, lookback)
-    if stream.is_reference:
+    if stream.is_full_refresh:
         return [_whole(stream, now, known, "nightly")]
     until = reach(stream, now)
     start = _beginning(stream, start)
@@ -155,7 +157,7 @@ def plan(
     windows = [
         Window(*part, stream.name, _purpose(part, known), 1 + known.attempts[part[0]])
         for whole in [*before, (start, until)]
-        for gap in subtract(whole, _touching(known.closed, whole))
+        for gap in subtract(whole, _overlapping(known.closed, whole))
         for part in split(gap)
     ]
     planned = [(window.start, window.end) for window in windows]
@@ -181,14 +183,14 @@ def plan_backfill(
     reads: Sequence[PastRead],
     lookback: timedelta | None = None,
 ) -> list[Window]:
-    """Return the windows of a range to read now, of one account's stream.
+    """Return the windows of one account's stream that a backfill has to read now.
 
-    None of it that is closed, or was read within the last day; all of it, where the
-    request is forced. Each is a UTC day or what of it has come by ``now``.
+    Windows that are closed, or were read within the last day, are left out, unless the
+    request is forced. A window is a UTC day; today's ends before ``now``.
     """
     known = _known(stream, now, reads, lookback)
     known_parts = [] if request.is_forced else merge([*known.closed, *known.fresh])
-    if stream.is_reference:
+    if stream.is_full_refresh:
         whole = _whole(stream, now, known, BACKFILL)
         today = (whole.start, whole.start + timedelta(minutes=1))
         return [] if _covers(known_parts, today) else [whole]
@@ -203,14 +205,18 @@ def plan_backfill(
 def days_of(
     stream: Stream, request: BackfillRequest, now: datetime
 ) -> Iterator[Interval]:
-    """Yield the days that a request asks of a stream and that have come by ``now``."""
+    """Yield the days of a stream that a request covers, none of them after ``now``."""
     whole = (_beginning(stream, request.start), min(request.end, reach(stream, now)))
     return split(whole)
 
 
 def reach(stream: Stream, now: datetime) -> pendulum.DateTime:
-    """Return until when a stream can be asked for, a whole minute."""
-    return pendulum.instance(now - stream.lag).in_timezone("UTC").start_of("minute")
+    """Return until when a stream can be read, as a whole minute."""
+    return (
+        pendulum.instance(now - stream.availability_delay)
+        .in_timezone("UTC")
+        .start_of("minute")
+    )
 
 
 def _beginning(stream: Stream, start: datetime) -> datetime:
@@ -220,7 +226,7 @@ def _beginning(stream: Stream, start: datetime) -> datetime:
 
 
 def _whole(stream: Stream, now: datetime, known: _Known, purpose: str) -> Window:
-    """Return the window of a reference, which has no time of its own."""
+    """Return the window of a stream that is read whole: today, until now."""
     until = reach(stream, now)
     midnight = until.start_of("day")
     attempt = 1 + known.attempts[midnight]
@@ -232,7 +238,7 @@ def _known(
     stream: Stream, now: datetime, reads: Sequence[PastRead], lookback: timedelta | None
 ) -> _Known:
     own = [read for read in reads if read.stream == stream.name]
-    own = [read for read in own if read.purpose not in NO_READINGS]
+    own = [read for read in own if read.purpose not in NOT_WHOLE]
     again = stream.lookback_or(lookback)
     complete = [read for read in own if read.state == "complete"]
     closed = [
@@ -244,7 +250,7 @@ def _known(
         covered=merge(read.interval for read in complete),
         closed=merge([*closed, *_expired(stream, own)]),
         fresh=merge(r.interval for r in complete if now - r.started_at < FRESH),
-        open=merge(read.interval for read in own if read.state != "complete"),
+        incomplete=merge(read.interval for read in own if read.state != "complete"),
         attempts=Counter(read.interval[0] for read in own),
     )
 
@@ -252,7 +258,7 @@ def _known(
 def _expired(stream: Stream, own: Sequence[PastRead]) -> list[Interval]:
     """Return the windows that the vendor no longer serves, by the last read of each.
 
-    An optional stream is asked for again: it may be granted by now.
+    Those of an optional stream do not count: the right to it may be granted by now.
     """
     if stream.is_optional:
         return []
@@ -266,17 +272,17 @@ def _expired(stream: Stream, own: Sequence[PastRead]) -> list[Interval]:
 def _purpose(part: Interval, known: _Known) -> str:
     if _covers(known.covered, part):
         return "lookback"
-    return "retry" if _touching(known.open, part) else "nightly"
+    return "retry" if _overlapping(known.incomplete, part) else "nightly"
 
 
 def _covers(merged: Sequence[Interval], part: Interval) -> bool:
-    """Return True if one of the merged intervals has the whole of a part."""
+    """Return True if one of the merged intervals covers a part completely."""
     at = bisect_right(merged, part[0], key=lambda interval: interval[0])
     return at > 0 and merged[at - 1][1] >= part[1]
 
 
-def _touching(merged: Sequence[Interval], part: Interval) -> Sequence[Interval]:
-    """Return those of the merged intervals that share an instant with a part."""
+def _overlapping(merged: Sequence[Interval], part: Interval) -> Sequence[Interval]:
+    """Return the merged intervals that overlap a part."""
     first = bisect_right(merged, part[0], key=lambda interval: interval[1])
     last = bisect_right(merged, part[1], key=lambda interval: interval[0])
     return [one for one in merged[first:last] if one[0] < part[1]]

@@ -1,13 +1,13 @@
-"""Why a window is not simply complete, for the ledger; code decides by these."""
+"""Why a read of a window is not simply complete: the ledger's column ``reason``."""
 
 EXPIRED, NOT_AUTHORIZED, QUOTA, AUTH, CLOCK, OTHER = (
     *("expired", "not_authorized", "quota", "auth", "clock", "other"),
 )
 """Why a window could not be read."""
 MISSING, SHORT, SILENT, UNSTEADY = "missing", "short", "silent", "unsteady"
-"""What was wrong with what came: stored records did not come, fewer came than the
-vendor counts, nothing came where a run has doubts, no two readings agreed."""
+"""What was wrong with the records: stored ones did not come, fewer came than the vendor
+counts, none came although that is doubtful, no two attempts gave the same."""
 COUNTS_MORE = "vendor_counts_more"
-"""The vendor's total is more than it lists, however finely it is asked."""
+"""The vendor counts more than it lists, even in the smallest windows."""
 BEGUN = "begun"
-"""Its records were being stored, in several packages; the last one says better."""
+"""Its records go into several load packages; the last one has the final state."""

@@ -1,19 +1,19 @@
-"""A quota of requests a day: what is used of it, and what a plan will need. Pure."""
+"""The daily quota of requests: how much is used, and how much a plan needs. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import pendulum
 
-from pipelines.planning.planner import SETTLE, PastRead
+from pipelines.planning.planner import PENDING_READ, PastRead
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Window
 
 
 def used_today(reads: Iterable[PastRead], account: str, now: datetime) -> int:
-    """Return the requests that an account has made since the last UTC midnight.
+    """Return how many requests an account has made since the last UTC midnight.
 
-    Those of a run that was killed before it stored them are not known.
+    Requests of a run that was killed before it stored its ledger are not known.
     """
     midnight = pendulum.instance(now).in_timezone("UTC").start_of("day")
     return sum(
@@ -28,7 +28,7 @@ def expected_requests(
 ) -> int:
     """Return about how many requests an account's windows take, at least one each.
 
-    A window takes what the stream's windows took before.
+    It is estimated by the mean of the stream's earlier windows.
     """
     expected = 0
     for stream in streams:
@@ -43,10 +43,10 @@ def expected_requests(
             for read in reads
             if read.stream == stream.name
             and read.state == "complete"
-            and read.purpose != SETTLE
+            and read.purpose != PENDING_READ
         ]
         seen = {read.state for read in reads if read.stream == stream.name}
-        # One that is not granted is asked once a run, whether it is by now.
+        # A stream that is not authorized is requested once a run: it may be by now.
         whole = min(len(own), 1) if seen == {"unreachable"} else len(own) - len(by_id)
         mean = sum(past) / len(past) if past else 1.0
         expected += sum(by_id) + max(whole, round(whole * mean))
@@ -54,7 +54,7 @@ def expected_requests(
 
 
 def days_needed(limit: int, used: int, requests: int) -> int:
-    """Return on how many UTC days, from today on, a quota lets the requests through."""
+    """Return how many UTC days the requests take under a quota, today included."""
     left = max(0, limit - used)
     if not limit or requests <= left:
         return 1 if requests else 0
@@ -62,7 +62,7 @@ def days_needed(limit: int, used: int, requests: int) -> int:
 
 
 def warning(limit: int, used: int, expected: int) -> str:
-    """Say that the plan needs more than is left; "" where it does not."""
+    """Return a warning that the plan needs more than is left of the quota, or ""."""
     left = max(0, limit - used)
     if not limit or expected <= left:
         return ""

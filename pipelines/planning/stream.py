@@ -1,4 +1,4 @@
-"""What a vendor lists by time, declared once per stream: keys and how to plan it."""
+"""A list of records that a vendor gives by time: its keys, and how to plan it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,41 +9,45 @@ from pipelines.planning.windows import DAY, Window, read_time
 
 @dataclass(frozen=True)
 class Stream:
-    """What a vendor lists by time: where its keys stand, how it may be planned."""
+    """A list of records that a vendor gives by time: its keys, and how to plan it."""
 
     name: str
-    """The ledger's name of it."""
+    """Its name in the ledger and in the configuration."""
     table: str
     """The raw table; streams that list the same records share one."""
-    record_id: str
-    event_at: str
-    """The record's own time, one that never changes; "" for a reference."""
+    primary_key: str
+    """The record's key that has its id."""
+    event_time_field: str
+    """The key that has the record's own time, which never changes; "" for a stream
+    that is read whole."""
     read_time: Callable[[str], datetime] = read_time
-    version: str = ""
-    """A time of last change in the record: the newer of two copies wins."""
-    bounded_by: str = ""
-    """The time that windows filter on. Records outside mean that the vendor did not
-    understand the question, and are an error."""
+    """How that time, and those of the next two keys, are written."""
+    updated_at_field: str = ""
+    """The key that has the time of the last change: of two copies the newer wins."""
+    filter_field: str = ""
+    """The key that has the time by which the vendor filters, if it is another one. A
+    record outside its window shows that the filter did not work: an error."""
     lookback: timedelta = 3 * DAY
     """A window is read again until a read began this long after its end."""
-    lookback_is_least: bool = False
-    """Records come so late by the vendor's rules: a setting can only lengthen it."""
-    lag: timedelta = timedelta(minutes=5)
+    min_lookback: timedelta = timedelta(0)
+    """The shortest lookback that a setting can ask for: by the vendor's rules, records
+    come this late."""
+    availability_delay: timedelta = timedelta(minutes=5)
     """Windows end this long before now: the newest records may not be listed yet."""
-    lists_all_for: timedelta = timedelta.max
-    """So long after its end a complete reading of a window has every record whose own
-    time lies in it. A stored one that does not come is missing; whether it is
-    deleted, `planning.deletion` decides."""
+    complete_for: timedelta = timedelta.max
+    """A complete read of a window has all its records until this long after its end.
+    A stored one that does not come is missing; whether it is deleted, the rule in
+    `planning.deletion` decides."""
     total_is_exact: bool = True
-    """Whether the vendor's total is a count; else an estimate, which may be more than
-    it ever lists."""
-    shifts: bool = True
-    """Pages are counted off from the first record, so that one that comes or goes
-    between two pages moves others from one to the other, or past both."""
+    """Whether the vendor's total is a count; else it is an estimate, which may be more
+    than the vendor ever lists."""
+    has_unstable_pages: bool = True
+    """Pages are counted from the first record: when a record appears or disappears
+    between two pages, others move from one page to the next, or are skipped."""
     whole_months: bool = False
     """The history begins with a month: a price depends on the month's other calls."""
-    is_reference: bool = False
-    """A few records without a time of their own, read whole in every run."""
+    is_full_refresh: bool = False
+    """A few records without a time of their own, all of which are read in every run."""
     is_optional: bool = False
     """A setting of its name turns it off. An account without the right to it gets a
     note, and is complete without it."""
@@ -52,32 +56,35 @@ class Stream:
     that is listed (``warehouse/queries/raw/latest.sql``); "": none of them is one."""
     pending: str = ""
     """SQL that finds the records of ``latest`` whose end or price is still to come;
-    "": no one waits for this stream's records."""
+    "": none of this stream's records is ever pending."""
     ids_per_request: int = 0
-    """How many records one request can ask for by id; 0: the vendor cannot be asked."""
+    """How many records one request can ask for by id; 0: the API cannot do it."""
     personal: tuple[str, ...] = ()
-    """Keys of a record that say who called or what was spoken: blank in a later
-    version, they are blanked in all of them."""
+    """Keys of a record that say who called or what was spoken. When one is blank in a
+    later version, it is blanked in all versions."""
     erased_mark: str = ""
     """The key that is true once the vendor has depersonalised a record."""
 
     def lookback_or(self, configured: timedelta | None) -> timedelta:
-        """Return the lookback where a vendor's setting, if any, asks for another."""
+        """Return the configured lookback, or the stream's own without one."""
         if configured is None:
             return self.lookback
-        return max(configured, self.lookback) if self.lookback_is_least else configured
+        return max(configured, self.min_lookback)
 
     def lists_all(self, window: Window, now: datetime) -> bool:
-        """Return True if a complete reading of a window has every record in it."""
-        is_recent = now - window.end <= self.lists_all_for
+        """Return True if a complete read of a window has every record in it."""
+        is_recent = now - window.end <= self.complete_for
         return self.is_by_own_time and is_recent and not window.ids
 
     @property
     def proves_absence(self) -> bool:
-        """Return True if a reading can show that a record is no longer there."""
-        return self.is_by_own_time and self.lists_all_for > timedelta()
+        """Return True if a read can show that a record is no longer there."""
+        return self.is_by_own_time and self.complete_for > timedelta()
 
     @property
     def is_by_own_time(self) -> bool:
         """Return True if its windows go by the record's own time."""
-        return not self.is_reference and self.bounded_by in {"", self.event_at}
+        return not self.is_full_refresh and self.filter_field in {
+            "",
+            self.event_time_field,
+        }

@@ -1,7 +1,7 @@
 """Half-open UTC windows of time, and the arithmetic on them: no I/O, no clock.
 
-Every load is a question about a window ``[start, end)``. The planner covers, cuts
-and subtracts them; the sources only ever see the result.
+Every load reads windows ``[start, end)``. The planner cuts, merges and subtracts
+intervals; the sources see only the windows that result.
 """
 
 import re
@@ -25,19 +25,19 @@ CLOCKS_APART = timedelta(minutes=10)
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """One question to a vendor stream: what happened in ``[start, end)``."""
+    """A range of time of one stream to read from a vendor: ``[start, end)``."""
 
     start: datetime
     end: datetime
     stream: str
     purpose: str = "backfill"
-    """Why it is asked: nightly, lookback, retry, settle, backfill, recheck or audit."""
+    """Why it is read: nightly, lookback, retry, settle, backfill, recheck or audit."""
     attempt: int = 1
     ids: tuple[str, ...] = ()
-    """Only these records of it, by their ids; none: all of them."""
+    """Read only the records with these ids; empty: read all."""
 
     def __post_init__(self) -> None:
-        """Refuse what no vendor could answer."""
+        """Raise `ValueError` for times without a zone and for an empty range."""
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise ValueError(f"a window needs zoned times, got {self}")
         if self.start >= self.end:
@@ -52,27 +52,27 @@ class Window:
     def named(
         self, parameter: str, size: int, separator: str = ","
     ) -> list[dict[str, str]]:
-        """Return what names the ids in each of the questions that a vendor needs.
+        """Return the parameters with the ids, one set for each request.
 
-        Each has at most ``size`` ids. A window without ids is one question that
-        names none.
+        A request has at most ``size`` ids. A window without ids takes one request
+        without this parameter.
         """
         parts = [self.ids[at : at + size] for at in range(0, len(self.ids), size)]
         return [{parameter: separator.join(part)} for part in parts] or [{}]
 
 
 def utc(moment: datetime) -> datetime:
-    """Return the same instant in UTC; a moment without a zone is refused."""
+    """Return the same instant in UTC; raise `ValueError` if it has no zone."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
     return pendulum.instance(moment).in_timezone("UTC")
 
 
 def read_time(text: str, zone: str | None = None) -> datetime:
-    """Return the moment, in UTC, that a text names, as the models read it too.
+    """Return the time that a text says, in UTC, by the same rule as the models.
 
-    ``zone`` is what the vendor's document says of a time without an offset; None
-    means that such a time is an error.
+    ``zone`` is the time zone that the vendor documents for a time without an offset;
+    with None such a time is a `ValueError`.
     """
     return utc(times.read_time(text, zone))
 
@@ -101,7 +101,7 @@ def merge(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def subtract(whole: Interval, parts: Iterable[Interval]) -> list[Interval]:
-    """Return what of ``whole`` none of ``parts`` covers, in order of time."""
+    """Return what is left of ``whole`` without ``parts``, in order of time."""
     left: list[Interval] = []
     start, end = whole
     for part_start, part_end in merge(parts):
@@ -116,7 +116,7 @@ def subtract(whole: Interval, parts: Iterable[Interval]) -> list[Interval]:
 
 
 def split(interval: Interval) -> Iterator[Interval]:
-    """Cut an interval at UTC midnights, so that any two plans ask for the same days."""
+    """Cut an interval at UTC midnights, so that all plans have the same days."""
     start, end = interval
     while start < end:
         midnight = pendulum.instance(start).in_timezone("UTC").start_of("day")
@@ -126,7 +126,7 @@ def split(interval: Interval) -> Iterator[Interval]:
 
 
 def covers(intervals: Iterable[Interval], interval: Interval) -> bool:
-    """Return True if the intervals together cover the whole of one."""
+    """Return True if the intervals together cover one completely."""
     return not subtract(interval, intervals)
 
 
@@ -138,7 +138,7 @@ def overlaps(left: Interval, right: Interval) -> bool:
 def whole_days(
     first: datetime | None, last: datetime | None, now: datetime
 ) -> Interval | None:
-    """Return the span of UTC days from the first to the last, both part of it."""
+    """Return the span of UTC days from the first to the last, both included."""
     if first is None and last is None:
         return None
     start = datetime(2000, 1, 1, tzinfo=UTC) if first is None else first
@@ -147,6 +147,6 @@ def whole_days(
 
 
 def day_windows(stream: str, start: str, end: str) -> list[Window]:
-    """Return the daily windows of a stream between two ISO dates, the end left out."""
+    """Return the daily windows of a stream from one ISO date to before another."""
     interval = (read_time(start, "UTC"), read_time(end, "UTC"))
     return [Window(*part, stream=stream) for part in split(interval)]

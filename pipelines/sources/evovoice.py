@@ -36,26 +36,30 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
 SESSIONS = Stream(
     name="sessions",
     table="sessions",
-    record_id="id",
-    event_at="dateCreated",
+    primary_key="id",
+    event_time_field="dateCreated",
     read_time=read_dotnet_time,
-    version="dateLastModified",
+    updated_at_field="dateLastModified",
     whole_months=True,  # a month's calls share its allowance
     calls=query("evovoice_calls"),
     pending=query("evovoice_pending"),
     ids_per_request=100,  # 24 characters each, in an address of some 8,000
-    lists_all_for=12 * DAY,
+    complete_for=12 * DAY,
 )
 ARCHIVED_SESSIONS = replace(
     SESSIONS,
     name="archived_sessions",
-    lag=13 * DAY,
+    availability_delay=13 * DAY,
     lookback=17 * DAY,
-    lookback_is_least=True,  # a session moves in at about 15 days
-    lists_all_for=timedelta(),
+    min_lookback=17 * DAY,  # a session moves in at about 15 days
+    complete_for=timedelta(),
 )
 ACCOUNTS = Stream(
-    name="accounts", table="accounts", record_id="id", event_at="", is_reference=True
+    name="accounts",
+    table="accounts",
+    primary_key="id",
+    event_time_field="",
+    is_full_refresh=True,
 )
 STREAMS = (SESSIONS, ARCHIVED_SESSIONS, ACCOUNTS)
 SESSION_LIST = Listing(

@@ -60,11 +60,11 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
 CREATED_CALLS = Stream(
     name="created_calls",
     table="calls",
-    record_id="callId",
-    event_at="createdAt",
+    primary_key="callId",
+    event_time_field="createdAt",
     read_time=partial(read_time, zone="UTC"),
-    version="updatedAt",
-    bounded_by="createdAt",
+    updated_at_field="updatedAt",
+    filter_field="createdAt",
     lookback=DAY,
     pending=query("twin_pending"),
     ids_per_request=1,
@@ -83,12 +83,12 @@ CREATED_CALLS = Stream(
 UPDATED_CALLS = replace(
     CREATED_CALLS,
     name="updated_calls",
-    bounded_by="updatedAt",
-    lists_all_for=timedelta(),  # a call leaves a window on a time that changes
+    filter_field="updatedAt",
+    complete_for=timedelta(),  # a call leaves a window on a time that changes
     pending="",
     ids_per_request=0,
 )
-BILLED_CALLS = replace(UPDATED_CALLS, name="billed_calls", bounded_by="billedAt")
+BILLED_CALLS = replace(UPDATED_CALLS, name="billed_calls", filter_field="billedAt")
 STREAMS = (CREATED_CALLS, UPDATED_CALLS, BILLED_CALLS)
 
 
@@ -114,7 +114,9 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
     fetch = partial(calls, client, fields, settings.id_parameter)
     date_field = settings.date_field_parameter
     endpoints = [
-        Endpoint(stream, partial(fetch, listing.moved({date_field: stream.bounded_by})))
+        Endpoint(
+            stream, partial(fetch, listing.moved({date_field: stream.filter_field}))
+        )
         for stream in STREAMS
     ]
     return Source(client, endpoints, settings.concurrency)

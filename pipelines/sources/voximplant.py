@@ -41,8 +41,8 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
 CALL_SESSIONS = Stream(
     name="call_sessions",
     table="call_sessions",
-    record_id="call_session_history_id",
-    event_at="start_date",
+    primary_key="call_session_history_id",
+    event_time_field="start_date",
     read_time=partial(read_time, zone="UTC"),
     lookback=timedelta(days=3),
     pending=query("voximplant_pending"),
@@ -51,9 +51,9 @@ CALL_SESSIONS = Stream(
 ACCOUNT_INFO = Stream(
     name="account_info",
     table="account_info",
-    record_id="account_id",
-    event_at="",
-    is_reference=True,
+    primary_key="account_id",
+    event_time_field="",
+    is_full_refresh=True,
 )
 STREAMS = (CALL_SESSIONS, ACCOUNT_INFO)
 HISTORY = Listing(

@@ -44,10 +44,10 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
 CALLS = Stream(
     name="calls",
     table="calls",
-    record_id="id",
-    event_at="created_at",
+    primary_key="id",
+    event_time_field="created_at",
     read_time=partial(read_time, zone="UTC"),
-    version="updated_at",
+    updated_at_field="updated_at",
     lookback=3 * DAY,
     pending=query("whippy_pending"),
     total_is_exact=False,

@@ -44,11 +44,11 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
 VOICE_CALLS = Stream(
     name="voice_calls",
     table="voice_calls",
-    record_id="engagement_id",
-    event_at="start_time",
+    primary_key="engagement_id",
+    event_time_field="start_time",
     pending=query("zoom_pending"),
     ids_per_request=1,
-    shifts=False,
+    has_unstable_pages=False,
     # An administrator can erase these from the log, and a leg repeats them.
     personal=(
         "consumer_number",
@@ -61,12 +61,12 @@ VOICE_CALLS = Stream(
 ENGAGEMENTS = Stream(
     name="engagements",
     table="engagements",
-    record_id="engagement_id",
-    event_at="start_time",
+    primary_key="engagement_id",
+    event_time_field="start_time",
     is_optional=True,
     calls="",
-    shifts=False,
-    lists_all_for=timedelta(),
+    has_unstable_pages=False,
+    complete_for=timedelta(),
 )
 STREAMS = (VOICE_CALLS, ENGAGEMENTS)
 VOICE_CALL_LIST = Listing(

@@ -37,19 +37,19 @@ class LoadResult(msgspec.Struct, frozen=True):
 
     vendor: str
     windows: int = 0
-    """Windows read to their end."""
+    """Windows that were read completely."""
     planned: int = 0
     records: int = 0
     """Distinct records in those windows."""
     changed: int = 0
-    """Of them new or different from what was stored."""
+    """How many of them are new, or differ from the stored version."""
     quarantined: int = 0
     unreadable: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Records that are new in quarantine, by the reason."""
     pending: int = 0
     """Calls that were read again because their end or price was pending."""
     settled: int = 0
-    """Of them those that wait for nothing any more."""
+    """How many of them are no longer pending."""
     deleted: int = 0
     """Calls newly marked deleted."""
     restored: int = 0
@@ -61,11 +61,11 @@ class LoadResult(msgspec.Struct, frozen=True):
     is_blocked: bool = False
     """The system refused: a full disk, a missing permission."""
     notes: tuple[str, ...] = ()
-    """What an operator should know, and need not act upon."""
+    """What an operator should know; no action is needed."""
 
     @property
     def has_all_windows(self) -> bool:
-        """Return True if every planned window was read to its end."""
+        """Return True if every planned window was read completely."""
         return not self.errors and self.windows == self.planned
 
     @property

@@ -1,8 +1,8 @@
-"""Advisory locks: one loads, one builds, and an error names who holds the lock.
+"""Advisory locks: one process loads, one builds; errors name the holder of a lock.
 
-The kernel frees a lock when its process dies, however it dies, so no lock is ever
-stale; the text in the file only names the holder. A process that is stopped keeps its
-locks, so every wait names the process, and ends after some time.
+The kernel frees a lock when its process ends in any way, so no lock is ever stale. The
+text in the lock file only names the holder. A process that is stopped keeps its locks,
+so every wait names the process, and has a timeout.
 """
 
 import fcntl
@@ -16,16 +16,16 @@ from pathlib import Path
 
 import msgspec
 
-A_TURN = 1800.0
-"""Seconds to wait for a file's turn: a full build reads the raw files for minutes."""
-A_BUILD = 3600.0
+FILE_TIMEOUT = 1800.0
+"""Seconds to wait for a file: a full build reads the raw files for minutes."""
+BUILD_TIMEOUT = 3600.0
 """Seconds to wait for another build and its publish."""
-A_RUN = 6 * 3600.0
-"""Seconds that a backfill waits for a run of its vendor, which may be a first one."""
-STOPPED = 30.0
-"""Seconds to wait for a process that is stopped: it may have been for a moment only."""
-SILENCE = 5.0
-"""Seconds of a wait before a line on stderr says whom it is for."""
+RUN_TIMEOUT = 6 * 3600.0
+"""Seconds that a backfill waits for a run of its vendor; a first run takes hours."""
+STOPPED_TIMEOUT = 30.0
+"""Seconds to wait for a stopped process: it may go on in a moment."""
+REPORT_AFTER = 5.0
+"""Seconds of a wait before a line on stderr names the holder."""
 
 
 class LockedError(Exception):
@@ -44,7 +44,7 @@ class Holder(msgspec.Struct, frozen=True):
     """A purpose of the planner, such as backfill; "": a run."""
 
     def __str__(self) -> str:
-        """Show it for a sentence."""
+        """Return the process, since when and what for, as part of a sentence."""
         if not self.process:
             return "by another process"
         since = f", since {self.since}" if self.since else ""
@@ -54,12 +54,12 @@ class Holder(msgspec.Struct, frozen=True):
 
     @property
     def is_stopped(self) -> bool:
-        """Return True if it will not go on by itself."""
+        """Return True if the process is stopped, and will not go on by itself."""
         return bool(self.process) and _is_stopped(self.process)
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """What the operator can do about it."""
         if self.is_stopped:
             n = self.process
             return f"let it go on with: kill -CONT {n}, or end it with: kill -KILL {n}"
@@ -71,18 +71,18 @@ def only_one(
     path: Path,
     what: str,
     *,
-    patience: float | Callable[[Holder], float] = 0.0,
+    timeout: float | Callable[[Holder], float] = 0.0,
     on_wait: Callable[[Holder], None] | None = None,
     purpose: str = "",
 ) -> Iterator[None]:
     """Hold a lock until the work is done; raise `LockedError` if another holds it.
 
-    ``patience`` is how many seconds to wait for the holder, or a function that returns
+    ``timeout`` is how many seconds to wait for the holder, or a function that returns
     them. ``on_wait`` is called once with the holder; without it, a line on stderr names
-    the holder after `SILENCE` seconds. ``purpose`` is written into the lock file.
+    the holder after `REPORT_AFTER` seconds. ``purpose`` is written into the lock file.
     """
     with _opened(path) as handle:
-        _take(handle, what, fcntl.LOCK_EX, patience, on_wait)
+        _take(handle, what, fcntl.LOCK_EX, timeout, on_wait)
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z"
         text = msgspec.json.encode(Holder(os.getpid(), since, purpose))
         os.ftruncate(handle, 0)
@@ -92,9 +92,9 @@ def only_one(
 
 @contextmanager
 def in_turn(
-    path: Path, *, shared: bool = False, patience: float = A_TURN
+    path: Path, *, shared: bool = False, timeout: float = FILE_TIMEOUT
 ) -> Iterator[None]:
-    """Wait up to ``patience`` seconds for a lock, and hold it for a short work.
+    """Wait up to ``timeout`` seconds for a lock, and hold it for a short time.
 
     ``shared`` lets others hold it shared at the same time. Raises `LockedError` when
     the time is over.
@@ -102,7 +102,7 @@ def in_turn(
     with _opened(path) as handle:
         what = f"work that needs {path}"
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        _take(handle, what, kind, patience, None)
+        _take(handle, what, kind, timeout, None)
         yield
 
 
@@ -110,7 +110,7 @@ def _take(
     handle: int,
     what: str,
     kind: int,
-    patience: float | Callable[[Holder], float],
+    timeout: float | Callable[[Holder], float],
     on_wait: Callable[[Holder], None] | None,
 ) -> None:
     began, stopped, is_reported = time.monotonic(), 0.0, False
@@ -123,13 +123,13 @@ def _take(
             return
         now = time.monotonic()
         stopped = (stopped or now) if holder.is_stopped else 0.0
-        enough = patience(holder) if callable(patience) else patience
-        is_hopeless = stopped and now - stopped >= min(enough, STOPPED)
+        enough = timeout(holder) if callable(timeout) else timeout
+        is_hopeless = stopped and now - stopped >= min(enough, STOPPED_TIMEOUT)
         if now - began >= enough or is_hopeless:
             raise LockedError(
                 f"{what} is already going on ({holder}); {holder.remedy}"
             ) from None
-        if not is_reported and (on_wait or now - began >= SILENCE):
+        if not is_reported and (on_wait or now - began >= REPORT_AFTER):
             (on_wait or _tell)(holder)
             is_reported = True
         time.sleep(0.1)
@@ -146,9 +146,9 @@ def _tell(holder: Holder) -> None:
 
 
 def _holder(handle: int) -> Holder:
-    """Return who holds a lock: as the file says it, or as the system does.
+    """Return the holder of a lock, from the lock file or from the system.
 
-    One that was just taken may not be described yet, and a turn never is.
+    The file does not name a holder that has just taken the lock, nor one of `in_turn`.
     """
     try:
         holder = msgspec.json.decode(os.pread(handle, 400, 0), type=Holder)
@@ -157,12 +157,12 @@ def _holder(handle: int) -> Holder:
     owners = _owners(handle)
     if holder.process in owners or not owners:
         return holder
-    # One that is stopped is the one that will not end by itself.
+    # Prefer a stopped process: it will not end by itself.
     return Holder(next(filter(_is_stopped, owners), owners[0]))
 
 
 def _owners(handle: int) -> list[int]:
-    """Return the processes that hold a lock, as far as the system tells."""
+    """Return the processes that hold a lock, as far as the system shows them."""
     status = os.fstat(handle)
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
     file = f"{device}:{status.st_ino}"
@@ -174,7 +174,7 @@ def _owners(handle: int) -> list[int]:
     return [
         int(row[4])
         for row in rows
-        # A line of who waits has an arrow before the kind.
+        # The line of a process that waits has an arrow before the kind.
         if row[1] == "FLOCK" and row[5] == file and int(row[4]) > 0
     ]
 
@@ -193,7 +193,7 @@ def _is_stopped(process: int) -> bool:
 def _opened(path: Path) -> Iterator[int]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A link would have us write over what it leads to.
+        # Through a link the file that it leads to would be overwritten.
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
         handle = os.open(path, flags, 0o600)
     except OSError as error:

@@ -285,15 +285,15 @@ def test_new_rates_compute_again_the_calls_whose_rate_they_change(
     assert house.query(missing) == [("EUR", "2026-03-02", "2026-03-13", 12)]
     house.rates = (rate(4, "EUR", "USD", "1.5"),)
     result = house.build()
-    assert (result.reason, result.touched) == (None, {"whippy": 8})
+    assert (result.reason, result.rebuilt) == (None, {"whippy": 8})
     assert house.query(missing) == [("EUR", "2026-03-02", "2026-03-13", 4)]
-    assert house.build().touched == {}
+    assert house.build().rebuilt == {}
     house.rates = (*house.rates, rate(11, "EUR", "USD", "1.6"))
     house.load("whippy", [whippy_call("late", DAY)])
-    assert house.build().touched == {"whippy": 4}
+    assert house.build().rebuilt == {"whippy": 4}
     # One is corrected and one is gone: other rates from 4 to 11, none on 12 and 13.
     house.rates = (rate(4, "EUR", "USD", "1.4"),)
-    assert house.build().touched == {"whippy": 10}
+    assert house.build().rebuilt == {"whippy": 10}
     nightly = house.tables()
     assert house.build(full=True).reason == "asked for"
     assert house.tables() == nightly

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
-from pipelines.commands.run import build_and_publish
+from pipelines.commands.build import build_and_publish
 from pipelines.config.loader import read_config
 from pipelines.warehouse.paths import Warehouse
 

@@ -20,8 +20,8 @@ from pipelines.planning.windows import DAY, Window, day_windows, read_time
 
 START = read_time("2026-03-01T00:00:00Z")
 WINDOW = Window(START, START + DAY, "calls")
-CALLS = Stream("calls", "calls", "id", "at", version="changed")
-BOUNDED = replace(CALLS, bounded_by="filtered")
+CALLS = Stream("calls", "calls", "id", "at", updated_at_field="changed")
+BOUNDED = replace(CALLS, filter_field="filtered")
 
 
 def call(number: int, **more: Any) -> msgspec.Raw:  # noqa: ANN401

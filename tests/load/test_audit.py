@@ -14,7 +14,7 @@ from sandbox_control import control, stamp, truth
 from pipelines.config.loader import read_config
 from pipelines.config.model import Config
 from pipelines.load.audit import differences, due
-from pipelines.load.loader import ask, clock_from, load
+from pipelines.load.loader import clock_from, load, load_plan
 from pipelines.load.work_plan import WorkPlan
 from pipelines.planning.planner import AUDIT, PastRead
 from pipelines.planning.windows import DAY, read_time
@@ -117,7 +117,7 @@ def test_counts_are_stored_and_acted_upon_when_nothing_else_is_due(
     now += 7 * DAY
     control(sandbox, "clock", now=stamp(now))
     arguments = vendor, config.warehouse, WorkPlan(()), clock_from(now)
-    result = ask(*arguments, lambda *_: None, audit=True)
+    result = load_plan(*arguments, lambda *_: None, audit=True)
     assert (result.planned, result.is_complete) == (1, True), result.errors
     assert stored(tmp_path, "whippy", late) == 1
 

@@ -22,7 +22,7 @@ import pytest
 from conftest import LAG, VENDORS, exact
 from sandbox_control import post, stamp, truth, undo
 
-from pipelines.commands.run import build_and_publish
+from pipelines.commands.build import build_and_publish
 from pipelines.config.loader import read_config
 from pipelines.config.model import Config
 from pipelines.load.loader import load

@@ -20,7 +20,7 @@ from pipelines.extract.pagination import Fields, Listing, Page
 from pipelines.extract.resources import resources_of
 from pipelines.extract.source import Endpoint, Source
 from pipelines.extract.window_reader import ReadOptions
-from pipelines.planning.pending import PendingDay, days_in_doubt, settle_windows
+from pipelines.planning.pending import PendingDay, days_in_doubt, pending_windows
 from pipelines.planning.planner import PastRead, plan
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
@@ -183,7 +183,7 @@ def test_a_question_about_pending_calls_covers_no_window() -> None:
 def test_an_archive_is_asked_for_no_day_that_has_not_moved_there() -> None:
     past = reads("03-01", 20, "03-21T03:00:00")
     short = replace(CALLS, lookback=DAY)
-    archive = replace(short, lag=13 * DAY)
+    archive = replace(short, availability_delay=13 * DAY)
     assert doubts("03-22T03:00:00", past, short)[-1] == "03-19"
     assert doubts("03-22T03:00:00", past, archive) == []
 
@@ -198,7 +198,7 @@ def test_ids_are_sent_where_they_take_no_more_requests_than_the_day(
     stream = Stream("calls", "calls", "id", "at", ids_per_request=ids_per_request)
     ids = tuple(map(str, range(pending)))
     day = PendingDay("main", at("03-01T00:00:00"), records, ids)
-    (window,) = settle_windows(stream, [day], [], page_size=100)
+    (window,) = pending_windows(stream, [day], [], page_size=100)
     assert window.ids == (ids if by_id else ())
 
 

@@ -29,7 +29,9 @@ from pipelines.planning.windows import (
 
 START = read_time("2026-03-01T00:00:00Z")
 CALLS = Stream("calls", "calls", "id", "created_at")
-ARCHIVE = Stream("archive", "calls", "id", "at", lookback=17 * DAY, lag=13 * DAY)
+ARCHIVE = Stream(
+    "archive", "calls", "id", "at", lookback=17 * DAY, availability_delay=13 * DAY
+)
 
 
 def at(text: str) -> datetime:
@@ -75,8 +77,8 @@ def test_a_configured_lookback_holds_unless_the_stream_needs_a_longer_one() -> N
     for stream, configured, first in (
         (CALLS, timedelta(0), "10"),
         (CALLS, 5 * DAY, "05"),
-        (replace(CALLS, lookback_is_least=True), timedelta(0), "07"),
-        (replace(CALLS, lookback_is_least=True), 5 * DAY, "05"),
+        (replace(CALLS, min_lookback=CALLS.lookback), timedelta(0), "07"),
+        (replace(CALLS, min_lookback=CALLS.lookback), 5 * DAY, "05"),
     ):
         reads = [
             read(window, at("03-10T03:00:00"))
@@ -159,7 +161,7 @@ def test_after_any_nights_all_is_covered_and_each_window_read_once_it_is_old(
         night(reads, now, fails=frozenset(fails))
     now += timedelta(days=1)
     windows = night(reads, now)
-    until = now - CALLS.lag
+    until = now - CALLS.availability_delay
     complete = [one.interval for one in reads if one.state == "complete"]
     assert covers(complete, (START, until))
     old = [
@@ -245,7 +247,7 @@ def test_what_is_no_longer_served_is_asked_for_by_force_only() -> None:
 
 
 def test_a_reference_is_read_once_a_day_by_backfills() -> None:
-    rates = Stream("rates", "rates", "id", "", is_reference=True)
+    rates = Stream("rates", "rates", "id", "", is_full_refresh=True)
     now, order = at("03-30T03:00:00"), days("03-01", "03-05")
     (window,) = plan_backfill(rates, order, now, [])
     done = [read(window, now)]
@@ -356,7 +358,7 @@ def test_after_any_nights_and_backfills_one_good_night_makes_all_good(
     windows = plan(life.stream, life.start, life.now, life.reads)
     asked = [(window.start, window.end) for window in windows]
     life.ask(windows, frozenset(), len(windows))
-    until = life.now - life.stream.lag
+    until = life.now - life.stream.availability_delay
     if life.begin < until:
         everything = [*life.held(settled=False), *life.gone()]
         assert covers(everything, (life.begin, until.replace(second=0, microsecond=0)))

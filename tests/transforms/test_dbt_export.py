@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from patience import PATIENCE
 from sandbox_control import stamp
 
-from pipelines.commands.run import MODELS
+from pipelines.commands.build import MODELS
 from pipelines.planning.windows import DAY, read_time
 from transforms.export.dbt import ProjectInputs, project
 from transforms.runner.checks import declared

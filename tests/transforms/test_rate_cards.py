@@ -35,7 +35,7 @@ def test_a_call_that_time_leaves_without_a_price_moves_those_of_later_calls(
     costs = "select vendor_call_id, cost_total from fact_calls order by all"
     assert house.query(costs) == [("a", None), ("b", 0)]
     house.now = NOW + timedelta(days=6)
-    assert house.build().touched == {"zoom": 2}
+    assert house.build().rebuilt == {"zoom": 2}
     assert house.query(costs) == [("a", 0), ("b", 2)]
 
 

@@ -305,7 +305,7 @@ def test_the_first_build_is_full_and_holds_only_what_analysts_read(
 ) -> None:
     result = warehouse.build()
     assert result.reason == "first build"
-    assert result.touched == {"acme": 2, "bolt": 2}
+    assert result.rebuilt == {"acme": 2, "bolt": 2}
     assert warehouse.costs() == {
         "acme:main:r0": 1.5,
         "acme:second:r1": 1.5,
@@ -321,12 +321,12 @@ def test_the_first_build_is_full_and_holds_only_what_analysts_read(
     assert everything == [("main",), ("ops",)]
 
 
-def test_a_night_without_news_touches_nothing(warehouse: Warehouse) -> None:
+def test_a_build_without_changes_rebuilds_nothing(warehouse: Warehouse) -> None:
     warehouse.build()
     before = warehouse.tables()
     result = warehouse.build()
     assert not result.is_full
-    assert result.touched == {}
+    assert result.rebuilt == {}
     assert result.rows["main.fact_calls"] == 0
     assert warehouse.tables() == before
 
@@ -338,7 +338,7 @@ def test_a_new_call_brings_along_those_that_are_held_together(
     warehouse.build()
     warehouse.load("bolt", (4, 0, VOICE))
     result = warehouse.build()
-    assert result.touched == {"bolt": 2}
+    assert result.rebuilt == {"bolt": 2}
     assert warehouse.costs()["bolt:main:r0"] == 6
     assert warehouse.tables() == warehouse.clean()
 
@@ -349,7 +349,7 @@ def test_a_call_that_moved_brings_along_both_its_months(warehouse: Warehouse) ->
     warehouse.load("bolt", (2, march + 5, VOICE), (4, march, VOICE))
     warehouse.build()
     warehouse.load("bolt", (6, 3, VOICE))
-    assert warehouse.build().touched == {"bolt": 4}
+    assert warehouse.build().rebuilt == {"bolt": 4}
     assert warehouse.costs()["bolt:main:r2"] == 6
     assert warehouse.tables() == warehouse.clean()
 
@@ -373,15 +373,15 @@ def test_a_rebuild_query_may_read_what_loads_and_others_marked(
     )
     warehouse.load("acme", (2, 3, VOICE), (4, 4, VOICE))
     warehouse.build()
-    assert warehouse.build().touched == {"acme": 2}
+    assert warehouse.build().rebuilt == {"acme": 2}
     warehouse.load("bolt", (4, 24 * 80, VOICE))
-    assert warehouse.build().touched == {"acme": 3, "bolt": 1}
+    assert warehouse.build().rebuilt == {"acme": 3, "bolt": 1}
 
 
 def test_a_call_that_moves_is_counted_on_its_new_day_only(warehouse: Warehouse) -> None:
     warehouse.build()
     warehouse.load("acme", (0, 100, VOICE))
-    assert warehouse.build().touched == {"acme": 1}
+    assert warehouse.build().rebuilt == {"acme": 1}
     days = (
         "select call_date::varchar, call_count from daily_calls where vendor = 'acme'"
     )
@@ -437,14 +437,14 @@ def test_a_mart_must_say_what_it_does_with_calls_without_a_date(
         warehouse.build()
 
 
-def test_a_changed_reference_touches_every_call_of_its_vendor(
+def test_a_changed_reference_rebuilds_every_call_of_its_vendor(
     warehouse: Warehouse,
 ) -> None:
     warehouse.build()
     warehouse.register("second", 5)
     result = warehouse.build()
     assert not result.is_full
-    assert result.touched == {"bolt": 2}
+    assert result.rebuilt == {"bolt": 2}
     assert warehouse.costs()["bolt:second:r1"] == 3
 
 
@@ -455,9 +455,9 @@ def test_a_vendor_without_a_file_fills_no_row_and_keeps_those_it_has(
     warehouse.build()
     assert set(warehouse.costs()) == {"acme:main:r0", "acme:second:r1"}
     warehouse.raw["bolt"] = hidden
-    assert warehouse.build().touched == {"bolt": 2}
+    assert warehouse.build().rebuilt == {"bolt": 2}
     warehouse.raw["bolt"] = warehouse.root / "nowhere.duckdb"
-    assert warehouse.build().touched == {}
+    assert warehouse.build().rebuilt == {}
     assert len(warehouse.costs()) == 4
 
 
@@ -542,7 +542,7 @@ def test_a_rebuild_query_adds_calls_that_no_load_changed(
     warehouse.context["run"] = pa.table({"now": [now], "zone": ["UTC"]})
     result = warehouse.build()
     assert result.reason is None
-    assert result.touched == {"acme": 3, "bolt": 2}
+    assert result.rebuilt == {"acme": 3, "bolt": 2}
     assert warehouse.query("select distinct is_settled from fact_settled") == [(True,)]
 
 

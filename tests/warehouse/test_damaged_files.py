@@ -379,18 +379,18 @@ def test_a_wait_for_a_stopped_process_is_told_and_ends(
     wait: Any,  # noqa: ANN401 - the two of them take other arguments
 ) -> None:
     path, process = stopped
-    monkeypatch.setattr(locks, "SILENCE", 0.1)
-    monkeypatch.setattr(locks, "STOPPED", 0.5)
+    monkeypatch.setattr(locks, "REPORT_AFTER", 0.1)
+    monkeypatch.setattr(locks, "STOPPED_TIMEOUT", 0.5)
     what = () if wait is in_turn else ("a run",)
     go_on = f"kill -CONT {process.pid}"
     with (
         pytest.raises(LockedError, match=go_on) as refused,
-        wait(path, *what, patience=3600),
+        wait(path, *what, timeout=3600),
     ):
         pass
     assert f"process {process.pid}, which is stopped" in str(refused.value)
     assert f"waits for another process (process {process.pid}" in capfd.readouterr().err
     process.send_signal(signal.SIGCONT)
     end = "wait until it ends, or stop it"
-    with pytest.raises(LockedError, match=end), wait(path, *what, patience=0.3):
+    with pytest.raises(LockedError, match=end), wait(path, *what, timeout=0.3):
         pass

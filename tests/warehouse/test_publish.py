@@ -13,7 +13,7 @@ from conftest import House, open_house
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
-from pipelines.commands import run as night
+from pipelines.commands import build
 from pipelines.planning.windows import read_time
 from pipelines.warehouse.journal import LoadResult, read_runs, write_runs
 from pipelines.warehouse.paths import Warehouse
@@ -45,10 +45,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def test_a_failed_check_leaves_the_published_file_and_prints_the_bad_rows(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(night.MODELS.parent, tmp_path / "transforms")
+    shutil.copytree(build.MODELS.parent, tmp_path / "transforms")
     models = tmp_path / "transforms" / "models"
     (models / "facts" / "short_calls.check.sql").write_text(BROKEN)
-    monkeypatch.setattr(night, "MODELS", models)
+    monkeypatch.setattr(build, "MODELS", models)
     monkeypatch.chdir(house.folder)
     before = house.published.stat()
     facts = house.query("select * from fact_calls order by call_key")

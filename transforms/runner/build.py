@@ -36,7 +36,7 @@ class BuildResult:
 
     reason: str | None
     """Why every record was rebuilt; None when only those that changed were."""
-    touched: Mapping[str, int]
+    rebuilt: Mapping[str, int]
     """Records rebuilt, by vendor."""
     rows: Mapping[str, int]
     """Rows written, by table."""
@@ -142,7 +142,7 @@ def build(
             data_dictionary.write_dictionary(connection, graph)
         _show_former_names(connection, graph)
         build_state.remember(connection, stamp, full=run.is_full, kept=kept)
-        touched = connection.execute(statement("records_by_vendor")).fetchall()
+        rebuilt = connection.execute(statement("records_by_vendor")).fetchall()
         connection.commit()
         connection.execute("checkpoint build")
     because = {
@@ -152,7 +152,7 @@ def build(
         for vendor in sorted(kept)
     }
     seconds = perf_counter() - started
-    return BuildResult(reason, dict(touched), run.rows, run.checks, seconds, because)
+    return BuildResult(reason, dict(rebuilt), run.rows, run.checks, seconds, because)
 
 
 def _run_all(run: _BuildContext, new: Loads) -> None:
