@@ -112,11 +112,9 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
     )
     fields = Fields(settings.fields, FEWER_FIELDS if settings.fields == FIELDS else "")
     fetch = partial(calls, client, fields, settings.id_parameter)
-    date_field = settings.date_field_parameter
+    key = settings.date_field_parameter
     endpoints = [
-        Endpoint(
-            stream, partial(fetch, listing.moved({date_field: stream.filter_field}))
-        )
+        Endpoint(stream, partial(fetch, listing.moved({key: stream.filter_field})))
         for stream in STREAMS
     ]
     return Source(client, endpoints, settings.concurrency)
