@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pipelines.cli.endings import Commands, refusals
-from pipelines.cli.frames import (
+from pipelines.cli.command_steps import (
     Selection,
     answer,
     built_warehouse,
@@ -22,6 +21,7 @@ from pipelines.cli.frames import (
     selection,
     tell_places,
 )
+from pipelines.cli.endings import Commands, refusals
 from pipelines.cli.parameters import (
     CONFIG,
     AccountNames,

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.command_steps import answer
 from pipelines.cli.endings import refusals
-from pipelines.cli.frames import answer
 from pipelines.cli.parameters import CONFIG, AccountNames, AsJson, Folder, VendorNames
 
 quarantine = typer.Typer(

@@ -28,9 +28,9 @@ from pipelines.warehouse.opening import (
     is_present,
     log_of,
     private,
-    refuse_cut,
     refuse_damaged,
     refuse_in_use,
+    refuse_truncated,
     refusing,
 )
 from pipelines.warehouse.publish import folder_mode, publish
@@ -210,7 +210,7 @@ def _open_to_write(build_file: Path) -> None:
     with refusing(build_file, BUILD_FILE):
         connection = duckdb.connect(str(build_file))
     with connection, refusing(build_file, BUILD_FILE):
-        refuse_cut(connection, build_file, BUILD_FILE)
+        refuse_truncated(connection, build_file, BUILD_FILE)
         if not connection.execute("from duckdb_tables()").fetchall():
             raise FileError(f"{build_file} had no tables, and is made anew")
 

@@ -288,9 +288,9 @@ class Client:
                 reason=QUOTA,
             )
         # A try without a wait, with a new token for example, costs no patience.
-        if wait and self._run.lost_seconds + wait > self._patience:
+        if wait and self._run.waited_seconds + wait > self._patience:
             raise VendorError(
-                f"{error}; this run has waited {self._run.lost_seconds:.0f} s for "
+                f"{error}; this run has waited {self._run.waited_seconds:.0f} s for "
                 f"{self.vendor} and would have to wait on, longer than "
                 f"patience_seconds = {self._patience:.0f} allows; what is loaded "
                 "stays, the next run goes on from there",
@@ -300,7 +300,7 @@ class Client:
     def _sleep(self, seconds: float) -> None:
         began = time.monotonic()
         time.sleep(seconds)
-        self._run.lose(began)
+        self._run.add_waited(began)
 
     def _wait_for_turn(self) -> None:
         """Wait for the rate limit, and count a request; raise if the quota is used."""
@@ -328,7 +328,7 @@ class Client:
             began = time.monotonic()
             response, body = self._sent(prepared, place)
         except RetryableError:
-            self._run.lose(began)
+            self._run.add_waited(began)
             raise
         if (date := date_of(response.headers)) is not None:
             self._run.compare_clocks(date)

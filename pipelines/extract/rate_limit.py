@@ -59,18 +59,18 @@ class VendorRun:
         """The most that the vendor's clock was behind the run's."""
         self.clock_trouble: str | None = None
         """Set once the two clocks differ too much: why this run must load no more."""
-        self.lost_seconds = 0.0
+        self.waited_seconds = 0.0
         """Seconds of waits and of failed requests; parallel ones count once."""
         self.warnings: list[str] = []
         """Sentences for the operator, also if every window is complete."""
         self._counted_until = 0.0
         self._turn = threading.Lock()
 
-    def lose(self, began: float) -> None:
-        """Add the time from ``began``, in seconds of the monotonic clock, until now."""
+    def add_waited(self, since: float) -> None:
+        """Add the time from ``since``, in seconds of the monotonic clock, until now."""
         with self._turn:
             now = time.monotonic()
-            self.lost_seconds += max(0.0, now - max(began, self._counted_until))
+            self.waited_seconds += max(0.0, now - max(since, self._counted_until))
             self._counted_until = now
 
     def compare_clocks(self, theirs: datetime) -> None:

@@ -198,7 +198,7 @@ def verdict_on(
         account, stream = place
         judgment = judge(missing, own, reads, confirmed)
         if account.alias in uncounted:
-            judgment = judgment.put_off(confirmed)
+            judgment = judgment.only_confirmed(confirmed)
         changes = [*_changes(place, judgment, own, reads)]
         changes += _ended(raw, place, own, run, now)
         deleted = [_tombstone(account, one, reads) for one in judgment.deleted]

@@ -97,12 +97,12 @@ class Audit:
                 self.failed |= {alias} if chosen else set()
                 continue
             today = quota_used[alias] + used_today(self.reads, alias, self.now)
-            windows = affordable(account, chosen, today)
+            windows = within_quota(account, chosen, today)
             found = count(account, windows, self.now, today, load_no=load_no, run=run)
             rows += found.rows
             self.totals[alias] = found.totals
             self.requests += found.requests
-            note = uncounted(account, found)
+            note = uncounted_note(account, found)
             self.notes += [note] if note else []
             if note or len(windows) < len(chosen):
                 self.failed.add(alias)
@@ -162,13 +162,14 @@ def comparable(
     ]
 
 
-def due(
+def due_for_count(
     windows: Sequence[StoredWindow], reads: Iterable[PastRead], now: datetime
 ) -> list[StoredWindow]:
     """Return the windows of an account to count now, the longest uncounted first.
 
-    ``reads`` are those of the account. The share of a round that is due is the time
-    since the last count. Windows of one table and day are counted together.
+    ``reads`` are those of the account. If half of a round has passed since the last
+    count, half of its windows are due. Windows of one table and day are counted
+    together.
     """
     counted: dict[tuple[str, datetime], datetime] = {}
     for read in reads:
@@ -194,7 +195,7 @@ def due(
     return found[:MOST_COUNTS]
 
 
-def around(
+def near(
     windows: Sequence[StoredWindow], moments: Iterable[datetime], now: datetime
 ) -> list[StoredWindow]:
     """Return the windows within a month of a moment, without those read ``now``."""
@@ -207,7 +208,7 @@ def around(
     ]
 
 
-def affordable(
+def within_quota(
     account: Account, windows: Sequence[StoredWindow], quota_used: int
 ) -> Sequence[StoredWindow]:
     """Return as many windows as half of what is left of the daily quota allows.
@@ -311,7 +312,7 @@ def _are_beside(one: StoredWindow, other: StoredWindow) -> bool:
     return is_edge_shared and one.stream.name == other.stream.name
 
 
-def uncounted(account: Account, counted: Counted) -> str:
+def uncounted_note(account: Account, counted: Counted) -> str:
     """Return a note about windows that could not be counted, or ""."""
     errors = [row["error"] for row in counted.rows if row["state"] == "failed"]
     if not errors:

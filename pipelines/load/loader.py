@@ -28,7 +28,7 @@ from pipelines.load.absences import (
     verdict_on,
     with_verdict,
 )
-from pipelines.load.audit import Audit, around, comparable, due
+from pipelines.load.audit import Audit, comparable, due_for_count, near
 from pipelines.load.change_detection import Tally, watch
 from pipelines.load.package import memory_for, store, take_load_no
 from pipelines.load.result import AccountWindow, added, key, key_of, lost
@@ -306,7 +306,7 @@ class _Run:
             proven = verdict.proven
 
             def choose(account: Account, windows: Windows, _: Reads) -> Windows:
-                return around(windows, proven.get(account.alias, ()), self.reads.since)
+                return near(windows, proven.get(account.alias, ()), self.reads.since)
 
             verdict = self._verdict(confirmed, self.audit(choose))
         if verdict.tables:
@@ -370,7 +370,7 @@ def load_plan(
     run = _Run(vendor, warehouse, clock, progress, turn, result, reads, vendor_run)
 
     def choose(_: Account, windows: Windows, past: Reads) -> Windows:
-        return due(windows, past, reads.since)
+        return due_for_count(windows, past, reads.since)
 
     warnings = "; ".join(work.warnings)
     run.read(work.windows, warnings, choose=choose if audit else None)

@@ -112,7 +112,7 @@ class Judgment:
     stored: int = 0
     """How many records of the windows that were read are stored."""
 
-    def put_off(self, confirmed: Interval | None) -> "Judgment":
+    def only_confirmed(self, confirmed: Interval | None) -> "Judgment":
         """Return the same with only confirmed records deleted, others suspected."""
         sure = [one for one in self.deleted if is_confirmed(one, confirmed)]
         rest = [one for one in self.deleted if one not in sure]

@@ -18,11 +18,11 @@ from pipelines.warehouse.opening import (
     RAW_FILE,
     FileError,
     is_present,
+    make_way,
     private,
     read,
-    refuse_cut,
+    refuse_truncated,
     refusing,
-    set_log_aside,
     writing,
 )
 from transforms.runner import build_state
@@ -71,7 +71,7 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
         )
     with in_turn(lock), private():
         if not is_present(raw_file):
-            set_log_aside(raw_file)
+            make_way(raw_file)
         with writing(raw_file) as connection, refusing(raw_file, RAW_FILE):
             # Another process may have been quicker.
             _take_steps(connection, _stamp_in(connection) or UNSTAMPED)
@@ -117,7 +117,7 @@ def inspect(raw_file: Path) -> tuple[Stamp, str]:
     with refusing(raw_file, RAW_FILE):
         connection = duckdb.connect(str(raw_file), read_only=True)
     with connection, refusing(raw_file, RAW_FILE):
-        refuse_cut(connection, raw_file, RAW_FILE)
+        refuse_truncated(connection, raw_file, RAW_FILE)
         return _stamp_in(connection) or UNSTAMPED, _lacking(connection)
 
 

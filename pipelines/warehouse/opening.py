@@ -92,8 +92,8 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.wal")
 
 
-def set_log_aside(path: Path) -> None:
-    """Rename a log beside a file that is about to be made: it belongs to another."""
+def make_way(path: Path) -> None:
+    """Delete an empty file, and rename a log beside it: it belongs to another file."""
     path.unlink(missing_ok=True)
     log = log_of(path)
     if log.exists():
@@ -110,7 +110,7 @@ def private() -> Iterator[None]:
         os.umask(umask)
 
 
-def refuse_cut(
+def refuse_truncated(
     connection: duckdb.DuckDBPyConnection, path: Path, file_kind: FileKind
 ) -> None:
     """Raise `FileError` for an open file that was cut short.
@@ -193,8 +193,8 @@ def writing(
     ``settings`` are those of DuckDB. Raises as `opened` does.
     """
     with duckdb.connect(config={**STORAGE, **(settings or {})}) as connection:
-        # Whoever takes another connection of this one, as dlt does, finds the file
-        # under the name of the first database, which cannot be left by its own user.
+        # dlt opens a cursor of this connection. A cursor begins in the database in
+        # which DuckDB was started, named memory: so the raw file gets that name.
         for step in ("attach ':memory:' as other", "use other", "detach memory"):
             connection.execute(step)
         with refusing(raw, RAW_FILE):

@@ -90,7 +90,10 @@ def test_a_wrong_credential_is_told_and_stops_its_vendor_only(
 
 
 def test_an_unreachable_host_is_told(house: House, nights: Iterator[datetime]) -> None:
-    away = {"CALLHOUSE__SOURCES__WHIPPY__BASE_URL": "http://127.0.0.1:9/v1"}
+    away = {
+        "CALLHOUSE__SOURCES__WHIPPY__BASE_URL": "http://127.0.0.1:9/v1",
+        "CALLHOUSE__SOURCES__WHIPPY__PATIENCE_SECONDS": "3",
+    }
     broken_night(
         house, next(nights), "whippy", "127.0.0.1:9) cannot be reached", **away
     )

@@ -13,7 +13,7 @@ from sandbox_control import control, stamp, truth
 
 from pipelines.config.loader import read_config
 from pipelines.config.model import Config
-from pipelines.load.audit import differences, due
+from pipelines.load.audit import differences, due_for_count
 from pipelines.load.loader import clock_from, load, load_plan
 from pipelines.load.work_plan import WorkPlan
 from pipelines.planning.planner import AUDIT, PastRead
@@ -187,7 +187,7 @@ def test_every_window_is_counted_once_a_week_or_once_a_month() -> None:
     counted: dict[datetime, list[datetime]] = {one.start: [] for one in windows}
     for nights in range(60):
         now = NOW + nights * DAY
-        asked = due(windows, reads, now)
+        asked = due_for_count(windows, reads, now)
         assert len(asked) < len(windows) / 4
         for one in asked:
             counted[one.start].append(now)
@@ -203,7 +203,9 @@ def test_after_an_outage_more_is_due_and_twice_a_day_less() -> None:
     windows = [window(days) for days in range(9, 69)]
     last = PastRead("main", "calls", (NOW, NOW + DAY), AUDIT, "counted", NOW)
     hours = (6, 24, 96, 240)
-    due_then = [len(due(windows, [last], NOW + timedelta(hours=h))) for h in hours]
+    due_then = [
+        len(due_for_count(windows, [last], NOW + timedelta(hours=h))) for h in hours
+    ]
     assert due_then == [3, 10, 40, 60]
 
 

@@ -1,8 +1,8 @@
 """Phone numbers as vendors write them: E.164, what else it is, and the country.
 
-A wrong number is worse than none, so what is not written in full, from the plus or 00
-on, must be valid where it is read: a plan of numbers has it, not its length alone. In
-full, a number need only be possible, for the plans of this library age.
+A wrong number is worse than none. A number without a plus or 00 must be valid in the
+region of the account, by its numbering plan and not only by its length. One with them
+needs a possible length only, because the numbering plans of the library age.
 """
 
 import hashlib
@@ -184,10 +184,10 @@ def _whole(number: str) -> str | None:
 
 
 def _in_full(written: str) -> Reading:
-    """Read what begins with a plus.
+    """Read a text that begins with a plus.
 
-    A 0 in brackets is dialled at home only, where the plan of the country does not
-    keep it: whatever is valid with it is meant with it.
+    A "(0)" is usually dialled within the country only. It is kept if the number is
+    valid with it, and else dropped.
     """
     kept, whole = _HOME_ZERO.sub("0", written), _HOME_ZERO.sub("", written)
     number = _parsed(kept, None)
@@ -203,7 +203,7 @@ def _in_full(written: str) -> Reading:
     found = phonenumbers.is_possible_number_with_reason(number)
     if found != ValidationResult.IS_POSSIBLE:
         return Reading(None, "unknown")
-    # As it stands: of what no plan has, the library would cut off more each time.
+    # Not formatted: of a number in no plan the library drops more digits each time.
     return _told("+" + _digits(whole), number)
 
 

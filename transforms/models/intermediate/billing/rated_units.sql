@@ -1,6 +1,5 @@
 -- One row per call and item of a monthly price list, or rate card, that it was rated from: what it
--- used of the month. A call that rate cards price instead of its vendor's list uses nothing of
--- that.
+-- used of the month. A call priced by a rate card uses nothing of its vendor's allowance.
 -- @kind incremental call_key
 -- @former_name ops.rated_units
 -- @key call_key, item

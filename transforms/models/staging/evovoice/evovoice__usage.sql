@@ -1,8 +1,8 @@
 -- One row per call that the account's price list covers: its minutes, and which of them
 -- lie beyond the allowance. The billing settings are read literally (evovoice.md,
 -- section 8): within an account, UTC month and item, calls use the allowance up in the
--- order of their creation. A deleted one uses nothing of it; its own price is
--- the one at its place in that order.
+-- order of their creation. A deleted call uses no allowance; it is priced as if it came
+-- at its place in that order.
 -- @key account, record_id
 -- @not_null item, month, minutes
 with voice as (
@@ -53,7 +53,7 @@ used as (
 priced as (
     select
         used.*,
-        -- Wide: a price list may say anything.
+        -- A wide type: prices have no bound.
         prices.unit_cost::decimal(20, 6) as unit_cost,
         prices.allowance,
         if(prices.raw_unit_multiplier = 0, 1, prices.raw_unit_multiplier)::decimal(20, 6)
