@@ -83,7 +83,7 @@ SENT = {
     "a window of 290 MiB": Sent(24, 4_999, 2_500),
     "pages without end": Sent(100_000, 9_999, 110, is_complete=False),
 }
-LONG = {"a page of 60 MiB", "many small records", "a window of 290 MiB"}
+LONG = {*SENT} - {"windows of 8 MiB"}
 KILLED = """
 import os
 import signal
