@@ -139,13 +139,7 @@ def resources_of(
                 error = read.error
                 if error is not None and not options.keep_going:
                     raise error
-                while read.portions and not package.is_full:
-                    portion = read.portions.popleft()
-                    package.bytes += portion.bytes
-                    # The ledger's row of a portion and that of the window have the
-                    # same key: in one package both would be stored.
-                    package.is_closed = bool(read.portions)
-                    yield portion
+                yield from _fitting(read, package)
                 if read.portions:
                     package.begun.setdefault(account, []).append(read)
                     continue
@@ -165,6 +159,17 @@ def resources_of(
         _table(portions, "quarantine", "quarantine", lambda part: part.quarantine),
         _table(portions, "load_windows", "load_windows", lambda part: [part.ledger]),
     ]
+
+
+def _fitting(read: Read, package: Package) -> Iterator[Portion]:
+    """Yield the portions of a window that the package takes; the rest stay there."""
+    while read.portions and not package.is_full:
+        portion = read.portions.popleft()
+        package.bytes += portion.bytes
+        # The ledger's row of a portion and that of the window have the same key: in one
+        # package both would be stored.
+        package.is_closed = bool(read.portions)
+        yield portion
 
 
 def stored_at_once(tables: Mapping[str, pa.Table], load_no: int) -> list[DltResource]:

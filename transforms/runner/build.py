@@ -88,18 +88,19 @@ def build(
     unreadable: Collection[str] = (),
     forget_history: bool = False,
 ) -> BuildResult:
-    """Bring the tables of ``build_file`` up to what the raw files have, or fail whole.
+    """Bring the tables of ``build_file`` up to the raw files, or change nothing.
 
-    ``config`` has the tables ``config.<name>``. The build is full when asked for,
-    when the file was ``mended``, when there was none, when models or ``config``
-    differ from the last one's (except ``config.run.now``), and when a built load
+    ``config`` has the tables ``config.<name>``. The build is full if ``full``, if the
+    file was repaired (``mended`` says why), if there was none, if models or ``config``
+    differ from those of the last build (except ``config.run.now``), and if a built load
     is missing.
 
     A vendor keeps the calls it has, also in a full build, if it has no raw file, if
     its raw file lacks a load that was built, or if it is one of ``unreadable``. With
-    ``forget_history`` the first two count for nothing: what the raw files have is all.
+    ``forget_history`` the first two do not count: calls that are in no raw file are
+    dropped.
 
-    Raises ModelError for a file that cannot be right, CheckFailed for rows that break
+    Raises ModelError for an invalid model file, CheckFailed for rows that break
     a check, HistoryError for calls that cannot be kept; the file is then as it was.
     """
     started = perf_counter()
@@ -107,30 +108,21 @@ def build(
     stamp = build_state.fingerprint(graph, config)
     build_file.parent.mkdir(parents=True, exist_ok=True)
     build_state.remove_other(build_file, unreadable)
-    options: dict[str, str | bool | int | float | list[str]] = {
-        "temp_directory": f"{build_file}.tmp",
-        **build_settings(),
-        **STORAGE,
-    }
-    # Closing without a commit is the rollback.
-    with closing(duckdb.connect(config=options)) as connection:
-        connection.execute("set timezone = 'UTC'")
-        functions.register(connection)
-        connection.execute(f"attach {quoted(str(build_file))} as build; use build")
+    with _opened(build_file) as connection:  # closing without a commit is the rollback
         raw = inputs.attach(connection, raw_files, graph)
         connection.begin()
         build_state.prepare(connection, graph)
         kept = build_state.vendors_without_file(raw)
         inputs.list_loads(raw)
         places = inputs.unite_ledgers(raw)
-        lacking = build_state.lacking(raw)
+        missing_loads = build_state.missing_loads(raw)
         cause = "asked for" if full else mended
         if forget_history:
-            if forgotten := {*lacking, *kept} - {*unreadable}:
+            if forgotten := {*missing_loads, *kept} - {*unreadable}:
                 cause = cause or f"history of {min(forgotten)} given up"
             kept -= forgotten
         else:
-            raw, kept = raw.without(lacking), kept | {*lacking}
+            raw, kept = raw.without(missing_loads), kept | {*missing_loads}
             inputs.list_loads(raw)
             places = inputs.unite_ledgers(raw)
         places |= inputs.make_config(raw, config)
@@ -145,14 +137,30 @@ def build(
         rebuilt = connection.execute(statement("records_by_vendor")).fetchall()
         connection.commit()
         connection.execute("checkpoint build")
-    because = {
-        vendor: f"lacks {lacking[vendor]} of the loads that its calls were built from"
-        if vendor in lacking
-        else "is not there"
-        for vendor in sorted(kept)
-    }
     seconds = perf_counter() - started
-    return BuildResult(reason, dict(rebuilt), run.rows, run.checks, seconds, because)
+    why_kept = {vendor: _why_kept(missing_loads.get(vendor)) for vendor in sorted(kept)}
+    return BuildResult(reason, dict(rebuilt), run.rows, run.checks, seconds, why_kept)
+
+
+@contextmanager
+def _opened(build_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the file as the database ``build``, with the functions of the models."""
+    options: dict[str, str | bool | int | float | list[str]] = {
+        "temp_directory": f"{build_file}.tmp",
+        **build_settings(),
+        **STORAGE,
+    }
+    with closing(duckdb.connect(config=options)) as connection:
+        connection.execute("set timezone = 'UTC'")
+        functions.register(connection)
+        connection.execute(f"attach {quoted(str(build_file))} as build; use build")
+        yield connection
+
+
+def _why_kept(missing_loads: int | None) -> str:
+    if missing_loads is None:
+        return "is not there"
+    return f"lacks {missing_loads} of the loads that its calls were built from"
 
 
 def _run_all(run: _BuildContext, new: Loads) -> None:

@@ -112,11 +112,11 @@ def prepare(connection: DuckDBPyConnection, graph: Graph) -> None:
     connection.execute(statement("state_tables"))
 
 
-def lacking(raw: Raw) -> dict[str, int]:
+def missing_loads(raw: Raw) -> dict[str, int]:
     """Return how many loads that were built a vendor's raw file has no trace of.
 
-    A load whose rows were all written again by later ones, as erasures are, is gone
-    from the tables and not from the list of loads; its calls are still there.
+    If later loads wrote all rows of a load again, as after an erasure, no row has its id
+    any more, but the list of loads has. Its calls are still there, so it is not missing.
     """
     execute = raw.connection.execute
     lost = execute(statement("lost_loads", vendors=listed(raw.vendors))).fetchall()
