@@ -59,7 +59,7 @@ class _BuildContext:
     is_full: bool
     kept: frozenset[str]
     """Vendors whose rows stay as they are: their raw files cannot be read."""
-    places: dict[str, str]
+    relations: dict[str, str]
     """Where the relations are that are not stored tables."""
     rows: dict[str, int] = field(default_factory=dict)
     checks: int = 0
@@ -74,7 +74,7 @@ class _BuildContext:
     def rebuilt(self) -> dict[str, str]:
         """Where to read the calls of this build only."""
         by_key = [one.table for one in self.raw.graph.models if one.kind == "call_key"]
-        return self.places | {name: _built(name) for name in by_key}
+        return self.relations | {name: _built(name) for name in by_key}
 
 
 def build(
@@ -114,7 +114,7 @@ def build(
         build_state.prepare(connection, graph)
         kept = build_state.vendors_without_file(raw)
         inputs.list_loads(raw)
-        places = inputs.unite_ledgers(raw)
+        relations = inputs.unite_ledgers(raw)
         missing_loads = build_state.missing_loads(raw)
         cause = "asked for" if full else mended
         if forget_history:
@@ -124,10 +124,10 @@ def build(
         else:
             raw, kept = raw.without(missing_loads), kept | {*missing_loads}
             inputs.list_loads(raw)
-            places = inputs.unite_ledgers(raw)
-        places |= inputs.make_config(raw, config)
+            relations = inputs.unite_ledgers(raw)
+        relations |= inputs.make_config(raw, config)
         reason, new = build_state.compare(raw, stamp, cause)
-        run = _BuildContext(raw, reason is not None, kept, places)
+        run = _BuildContext(raw, reason is not None, kept, relations)
         _run_all(run, new)
         if run.is_full:
             build_state.drop_others(connection, run.rows)
@@ -171,7 +171,7 @@ def _run_all(run: _BuildContext, new: Loads) -> None:
         with _named(model):
             _run(run, model)
     whole = _mark(run, new)
-    run.places |= inputs.show_inputs(run.raw, whole)
+    run.relations |= inputs.show_inputs(run.raw, whole)
     for model in graph.models:
         if model not in first:
             with _named(model):
@@ -187,13 +187,13 @@ def _mark(run: _BuildContext, new: Loads) -> set[str]:
     if run.is_full:
         inputs.mark_all(raw, raw.vendors)
         return {*raw.vendors}
-    whole = inputs.changed_registers(raw, run.places, new)
+    whole = inputs.changed_registers(raw, run.relations, new)
     inputs.mark_all(raw, whole)
     inputs.mark_loaded(raw, new)
-    places = run.places | inputs.show_marked(raw)
+    relations = run.relations | inputs.show_marked(raw)
     for model in rebuilds_in_turn(raw.graph):
         with _named(model):
-            inputs.mark_asked(raw, model.bound(places))
+            inputs.mark_asked(raw, model.bound(relations))
     inputs.mark_groups(raw)
     return whole
 
@@ -201,7 +201,7 @@ def _mark(run: _BuildContext, new: Loads) -> set[str]:
 def _run(run: _BuildContext, model: Model) -> None:
     """Compute a model beside its table, check it there, and only then apply it."""
     is_whole = model.kind in {"table", "call_date"}
-    sql = model.bound(run.places if is_whole else run.rebuilt)
+    sql = model.bound(run.relations if is_whole else run.rebuilt)
     if model.kind == "call_date" and not run.is_full:
         sql = f"from ({sql}\n) where {run.days}"
     made = "table"
@@ -214,7 +214,7 @@ def _run(run: _BuildContext, model: Model) -> None:
     extra = [_STRANGE] if model.kind == "call_key" else []
     run.checks += check_model(run.connection, model, temporary(name), extra)
     if not model.is_stored:
-        run.places[name] = temporary(name)
+        run.relations[name] = temporary(name)
         return
     if model.table == CALLS and not run.is_full:
         run.days = _days(run.connection)
@@ -271,8 +271,8 @@ def _run_check(run: _BuildContext, model: Model) -> None:
     """
     by_day = {one.table for one in run.raw.graph.models if one.kind == "call_date"}
     reads_days = any(found.name in by_day for found in model.references)
-    places = run.places if reads_days else run.rebuilt
-    check_query(run.connection, model, model.bound(places))
+    relations = run.relations if reads_days else run.rebuilt
+    check_query(run.connection, model, model.bound(relations))
     run.checks += 1
 
 

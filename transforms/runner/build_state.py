@@ -115,8 +115,8 @@ def prepare(connection: DuckDBPyConnection, graph: Graph) -> None:
 def missing_loads(raw: Raw) -> dict[str, int]:
     """Return how many loads that were built a vendor's raw file has no trace of.
 
-    If later loads wrote all rows of a load again, as after an erasure, no row has its id
-    any more, but the list of loads has. Its calls are still there, so it is not missing.
+    If later loads wrote all rows of a load again, as after an erasure, no row has its
+    id any more, but the list of loads has: its calls are there, it is not missing.
     """
     execute = raw.connection.execute
     lost = execute(statement("lost_loads", vendors=listed(raw.vendors))).fetchall()
