@@ -9,6 +9,7 @@ from yaml import safe_dump
 
 from transforms.runner.checks import never_null
 from transforms.runner.model import Model
+from transforms.runner.storage import STORAGE
 
 Yaml: TypeAlias = str | bool | Sequence["Yaml"] | Mapping[str, "Yaml"]
 WIDTH = 100
@@ -49,6 +50,7 @@ def profile(folder: str, vendors: Sequence[str]) -> dict[str, Yaml]:
         "type": "duckdb",
         "path": "callhouse.duckdb",
         "attach": attach,
+        "config_options": {**STORAGE},
         "settings": {"TimeZone": "UTC"},
         "plugins": [{"module": "callhouse_plugin"}],
         "module_paths": ["."],
