@@ -60,10 +60,11 @@ def in_halves(
     With ``may_be_capped`` the halves are also read if the list has a round number of
     records, because the vendor may have cut it short. Some records come twice then.
     Every page has the total of the whole span, because the totals of overlapping
-    halves cannot be added.
+    halves cannot be added. Raises `ResultTooLargeError` if a span cannot be halved.
     """
     middle = (start + (end - start) / 2).replace(microsecond=0)
     can_be_halved = end - start > shortest and start < middle
+    place = f"between {start:%Y-%m-%d %H:%M:%S} and {end:%H:%M:%S}Z"
     whole, so_far = None, 0
     try:
         for page in read(start, end):
@@ -72,13 +73,15 @@ def in_halves(
             yield page
     except ResultTooLargeError as error:
         if not can_be_halved:
-            raise ResultTooLargeError(
-                f"{error}, between {start:%Y-%m-%d %H:%M:%S} and {end:%H:%M:%S}Z"
-            ) from None
+            raise ResultTooLargeError(f"{error}, {place}") from None
     else:
         is_round = so_far > 0 and so_far % ROUND == 0
-        if not (may_be_capped and is_round and can_be_halved):
+        if not (may_be_capped and is_round and end - start > shortest):
             return
+        if not can_be_halved:
+            raise ResultTooLargeError(
+                f"a list of {so_far} records may be cut short, {place}"
+            )
     for part in ((start, middle), (middle, end)):
         for page in in_halves(read, *part, shortest, may_be_capped=may_be_capped):
             yield replace(page, total=whole, part=page.part or part)
