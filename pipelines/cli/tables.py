@@ -108,7 +108,7 @@ class _Terminal(Console):
 
 
 def stdout(wide: int = WIDE) -> Console:
-    """Return the console for results; ``wide`` is its width where it is no terminal."""
+    """Return the console for results; ``wide``: its width if it is not a terminal."""
     width = None if sys.stdout.isatty() else wide
     return _Terminal(width=width, highlight=False, emoji=False)
 

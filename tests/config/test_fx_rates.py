@@ -136,6 +136,7 @@ def test_a_file_that_is_not_the_banks_is_refused_and_nothing_changes(
             "line 3: '1e3' is not a rate; write one above 0",
         ),
         ("2026-03-05,EUR,USD,1,08,ECB", "line 3: has 6 cells, not 5; write date,from"),
+        ("2026-03-05,EUR,USD,1.08,ECB,", "line 3: has 6 cells, not 5; write date,from"),
     ],
 )
 def test_a_table_with_a_fault_starts_no_run(
