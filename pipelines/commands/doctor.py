@@ -36,7 +36,7 @@ from pipelines.warehouse.opening import (
     refusing,
 )
 from pipelines.warehouse.paths import Warehouse
-from pipelines.warehouse.raw_files import query
+from pipelines.warehouse.queries import query
 from transforms.runner import build_state
 
 GOOD, ABSENT, EMPTY, IN_USE, WRONG = "good", "absent", "empty", "in use", "wrong"

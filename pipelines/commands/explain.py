@@ -21,7 +21,7 @@ from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.opening import PUBLISHED_FILE, read
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published_queries import Row
-from pipelines.warehouse.raw_files import query
+from pipelines.warehouse.queries import query
 from pipelines.warehouse.records import versions
 
 Event: TypeAlias = Literal["first", "changed", "deleted", "restored"]

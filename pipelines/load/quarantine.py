@@ -18,7 +18,7 @@ from pipelines.extract.window_reader import UNREADABLE, read_keys, reason_of
 from pipelines.load.erasure import Erased, blanked, marked
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of
-from pipelines.warehouse.raw_files import query
+from pipelines.warehouse.queries import query
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
 REPLACEMENT = "\ufffd"

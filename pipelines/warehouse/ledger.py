@@ -9,7 +9,7 @@ from pipelines.planning.planner import PastRead
 from pipelines.planning.stream import Stream
 from pipelines.warehouse import raw_files
 from pipelines.warehouse.opening import RAW_FILE, refusing, writing
-from pipelines.warehouse.raw_files import query
+from pipelines.warehouse.queries import query
 
 
 @dataclass(frozen=True)

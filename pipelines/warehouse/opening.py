@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.warehouse.queries import query
 from transforms.runner.statements import quoted
 from transforms.runner.storage import STORAGE
 
@@ -133,11 +134,8 @@ def refuse_damaged(path: Path, file_kind: FileKind) -> None:
 
 def _read_all(file: duckdb.DuckDBPyConnection) -> None:
     """Read every value of every column, and so every block that is used."""
-    tables = file.table_function("duckdb_tables").filter("not internal")
-    names = tables.project("schema_name, table_name").fetchall()
-    for schema, table in names:
-        rows = file.table(f'"{schema}"."{table}"')
-        rows.aggregate("max(hash(columns(*)))").fetchall()
+    ((hashes,),) = file.execute(query("hashes")).fetchall()
+    file.execute(hashes).fetchall()
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from pipelines.warehouse.opening import (
     opened,
 )
 from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.queries import query
 
 NO_LOG = Path("no-log-of-a-published-file", "see-the-README")
 """The target of the link ``calls.duckdb.wal``: in a folder that does not exist."""
@@ -104,10 +105,8 @@ def _copy(build_file: Path, incoming: Path, mode: int) -> None:
 def _contents(path: Path, file_kind: FileKind) -> dict[str, int]:
     """Return the number of rows by table."""
     with opened(path, file_kind) as connection:
-        tables = connection.execute(
-            "select schema_name || '.' || table_name from duckdb_tables()"
-        ).fetchall()
-        return {name: len(connection.table(name)) for (name,) in tables}
+        ((counts,),) = connection.execute(query("row_counts")).fetchall()
+        return dict(connection.execute(counts).fetchall())
 
 
 def _refuse_logs(published: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from pipelines.warehouse.opening import PUBLISHED_FILE, opened, read
-from pipelines.warehouse.raw_files import query
+from pipelines.warehouse.queries import query
 
 Row = dict[str, Any]
 """Values by column name."""

@@ -2,26 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 
 from pipelines.warehouse.opening import RAW_FILE, attach, is_present
+from pipelines.warehouse.queries import query
 
 _T = TypeVar("_T")
 MEMORY = (96, 144, 216, 324)
 """Memory limits of a query in MiB; the next one is tried if one is not enough."""
-
-
-def query(name: str) -> str:
-    """Return the text of ``pipelines/warehouse/queries/<name>.sql``.
-
-    The folder in a name says which file the query reads: ``raw/`` or ``published/``.
-    """
-    folder = files("pipelines.warehouse.queries")
-    return folder.joinpath(f"{name}.sql").read_text("utf-8")
 
 
 _IDLE: dict[Path, list[duckdb.DuckDBPyConnection]] = {}

@@ -17,7 +17,7 @@ from pipelines.planning.stream import Stream
 from pipelines.planning.windows import Interval, Window
 from pipelines.warehouse import raw_files
 from pipelines.warehouse.opening import PUBLISHED_FILE, attached
-from pipelines.warehouse.raw_files import query
+from pipelines.warehouse.queries import query
 
 _TIME = pa.timestamp("us", tz="UTC")
 Keys = npt.NDArray[np.uint64]

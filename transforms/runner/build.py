@@ -212,13 +212,15 @@ def _run(run: _BuildContext, model: Model) -> None:
     name = f"built.{model.table}" if model.is_stored else model.table
     run.connection.execute(f'create temp {made} "{name}" as {sql}')
     extra = [_STRANGE] if model.kind == "call_key" else []
-    run.checks += check_model(run.connection, model, temporary(name), extra)
+    rows, checks = check_model(run.connection, model, temporary(name), extra)
+    run.checks += checks
     if not model.is_stored:
         run.relations[name] = temporary(name)
         return
     if model.table == CALLS and not run.is_full:
         run.days = _days(run.connection)
     _apply(run, model)
+    run.rows[model.table] = rows
 
 
 def _days(connection: DuckDBPyConnection) -> str:
@@ -243,7 +245,6 @@ def _apply(run: _BuildContext, model: Model) -> None:
         condition = _OF_BUILD if model.kind == "call_key" else run.days
         parts = {"condition": condition, "built": built}
         execute(statement("replace_rows", table=table, **parts))
-    ((run.rows[table],),) = run.connection.sql(f"from {built}").count("*").fetchall()
 
 
 def _comment(connection: DuckDBPyConnection, model: Model) -> None:

@@ -186,10 +186,12 @@ def take_over(
     Those that have none in ``built`` keep the rows they had. Raises `HistoryError`
     when these do not fit.
     """
+    if not kept:
+        return f"from {built}"
     before = columns_of(connection, table)
     rows = connection.sql(f"from {built}")
     now = dict(zip(rows.columns, map(str, rows.types), strict=True))
-    if not kept or not {"vendor", "call_key"} & {*now}:
+    if not {"vendor", "call_key"} & {*now}:
         return f"from {built}"
     if before != now:
         raise HistoryError(

@@ -1,13 +1,13 @@
 """Checks of a model's rows: queries that return the bad ones."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from transforms.runner.model import Model
 from transforms.runner.parsing import ModelError, columns_of, nearest
-from transforms.runner.statements import listed
+from transforms.runner.statements import listed, select, statement
 
 SHOWN = 20
 """So many bad rows are enough to see what is wrong."""
@@ -63,30 +63,38 @@ def never_null(model: Model) -> tuple[str, ...]:
 
 def check_model(
     connection: DuckDBPyConnection, model: Model, place: str, extra: Sequence[Check]
-) -> int:
-    """Check the rows of ``model`` in the relation ``place``; return how many checks.
+) -> tuple[int, int]:
+    """Check the rows of ``model`` in the relation ``place``; count the rows and checks.
 
     Raises CheckFailed for the first check that fails, ModelError for a column that
     the header names and the SELECT does not have, or the other way round.
     """
-    rows = connection.sql(f"from {place}")
+    # Columns of no row: a relation would be bound again for each question.
+    described = connection.execute(f"from {place} limit 0").description or ()
     checks = (*declared(model), *extra)
-    _refuse_other_columns(model, rows.columns, checks)
+    _refuse_other_columns(model, [name for name, *_ in described], checks)
+    names = _names(model.key)
     counts = ["count(*)", *(f"count_if({one.bad})" for one in checks)]
-    ((_, *bad),) = rows.aggregate(", ".join(counts)).fetchall()
-    for one, count in zip(checks, bad, strict=True):
+    if model.key:
+        counts.append(select("repeated_keys", place=place, key=names))
+    sql = statement("checked", place=place, counts=", ".join(counts))
+    ((rows, *bad),) = connection.execute(sql).fetchall()
+    for one, count in zip(checks, bad, strict=False):
         if count:
-            names = dict.fromkeys((*model.key, *one.columns))
-            shown = ", ".join(f'"{name}"' for name in names)
-            found = rows.filter(one.bad).project(shown)
+            shown = _names(dict.fromkeys((*model.key, *one.columns)))
+            found = connection.sql(f"from {place}").filter(one.bad).project(shown)
             _refuse_rows(found, model.table, one.name, model.sentence)
-    if not model.key:
-        return len(checks)
-    keys = ", ".join(f'"{name}"' for name in model.key)
-    repeated = rows.aggregate(f"{keys}, count(*) as row_count", keys)
-    unique = f"unique {', '.join(model.key)}"
-    _refuse_rows(repeated.filter("row_count > 1"), model.table, unique, model.sentence)
-    return len(checks) + 1
+    if model.key and bad[-1]:
+        keys = connection.sql(f"from {place}").aggregate(
+            f"{names}, count(*) as row_count", names
+        )
+        unique = f"unique {', '.join(model.key)}"
+        _refuse_rows(keys.filter("row_count > 1"), model.table, unique, model.sentence)
+    return rows, len(bad)
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
 
 
 def check_query(connection: DuckDBPyConnection, model: Model, sql: str) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -41,12 +42,12 @@ class Graph:
     seeds: tuple[Path, ...]
     """CSV files beside the folder of models: the tables ``seeds.<name>``."""
 
-    @property
+    @cached_property
     def records(self) -> frozenset[tuple[str, str]]:
         """Vendor and table of every raw input that holds calls."""
         return _inputs(self.models) - self.registers
 
-    @property
+    @cached_property
     def registers(self) -> frozenset[tuple[str, str]]:
         """Vendor and table of every raw input read by a model with ``@reference``."""
         return _inputs(one for one in self.models if one.is_reference)

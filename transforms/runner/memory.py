@@ -1,5 +1,7 @@
 """How much memory a program may have here, and what of it DuckDB gets."""
 
+from functools import cache
+
 import duckdb
 
 _UNITS = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0, "TiB": 1024.0 * 1024}
@@ -9,6 +11,7 @@ SMALL = 2048
 """MiB. What has more needs no care."""
 
 
+@cache
 def machine() -> int:
     """Return the MiB of this machine, or of the container that this runs in.
 

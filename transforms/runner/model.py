@@ -8,6 +8,7 @@ model reads is never declared: it is read from the SQL.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -122,9 +123,13 @@ class Model:
 
 def read_model(path: Path, root: Path) -> Model:
     """Read one file below ``root``; a ModelError names the file and the line."""
-    file = path.relative_to(root).as_posix()
+    return _model(path.relative_to(root).as_posix(), path.read_text("utf-8"))
+
+
+@cache
+def _model(file: str, text: str) -> Model:
+    text = text.rstrip().removesuffix(";")
     schema, name, kind = _place(file)
-    text = path.read_text(encoding="utf-8").rstrip().removesuffix(";")
     sentence, tags = _header(file, text)
     for tag in tags:
         if kind in {"check", "rebuild"}:
