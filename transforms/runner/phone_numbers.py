@@ -9,7 +9,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
@@ -128,7 +128,7 @@ def _read_column(
     read = [
         None
         if text is None
-        else asdict(read_number(text, region, omits_plus=bool(omitted)))
+        else vars(read_number(text, region, omits_plus=bool(omitted)))
         for text, region, omitted in rows
     ]
     return cast("pa.StructArray", pa.array(read, type=_READING))
