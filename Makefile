@@ -30,8 +30,8 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 run: setup ## load what is missing, build, publish (nothing configured: the sandbox vendors)
 	@$(BIN)/callhouse run --sandbox-if-unconfigured $(ARGS)
 
-check: setup ## format, lint, types, import contracts, SQL
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/migrations
+check: setup ## format, lint, types, import contracts, SQL, security, secrets
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/migrations && $(BIN)/bandit -q -ll -r pipelines transforms && git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-files "lock(\.txt)?$$" --exclude-lines canary
 
 dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
 

@@ -71,7 +71,7 @@ def callhouse(folder: Path, url: str, *command: str) -> str:
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "PYTHONPATH": str(folder),
-            "CALLHOUSE__SOURCES__ACME__API_KEY": "a-key",
+            "CALLHOUSE__SOURCES__ACME__API_KEY": "canary-key",
             "CALLHOUSE__SOURCES__ACME__BASE_URL": url,
             "CALLHOUSE__SOURCES__ACME__PAGE_SIZE": "20",
         },

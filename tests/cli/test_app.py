@@ -267,7 +267,7 @@ def test_a_database_that_cannot_write_is_of_the_system() -> None:
         ("Bearer xyz", "Bearer …"),
         ("Authorization: Basic eA==", "Authorization: … …"),
         ("id abcd1234 failed", "id … failed"),
-        ("see https://user:pw@example.org/x?y=z", "see https://…"),
+        ("see https://user:canary@example.org/x?y=z", "see https://…"),
         ("a\u202eb\x1b[2J\r\nc", "ab [2J c"),
         ("createdAt, voice_calls, HTTP 500", "createdAt, voice_calls, HTTP 500"),
         (

@@ -19,9 +19,9 @@ ZOOM = {
 }
 SECRETS = """
 [sources.whippy.accounts.main]
-api_key = "from-file"
+api_key = "canary-from-file"
 [sources.whippy.accounts.second]
-api_key = "other"
+api_key = "canary-other"
 currency = "EUR"
 """
 
@@ -102,12 +102,12 @@ def test_a_vendor_has_the_accounts_of_its_file_and_the_environment_wins(
 ) -> None:
     write(tmp_path, "secrets.toml", SECRETS)
     key = "CALLHOUSE__SOURCES__WHIPPY__ACCOUNTS__MAIN__API_KEY"
-    (vendor,) = read_config(tmp_path, {key: "from-environment"}).vendors
+    (vendor,) = read_config(tmp_path, {key: "canary-from-environment"}).vendors
     assert [(a.alias, a.currency) for a in vendor.accounts] == [
         ("main", None),
         ("second", "EUR"),
     ]
-    assert vendor.accounts[0].settings.api_key == "from-environment"
+    assert vendor.accounts[0].settings.api_key == "canary-from-environment"
 
 
 def test_a_half_configured_vendor_names_every_missing_key(tmp_path: Path) -> None:
@@ -384,12 +384,12 @@ def test_a_key_loses_the_line_end_that_came_with_it(
     pasted = {
         name: around.format(value)
         for name, value in {
-            "CALLHOUSE__SOURCES__WHIPPY__API_KEY": "k3y",
+            "CALLHOUSE__SOURCES__WHIPPY__API_KEY": "canary-key",
             **ZOOM,
         }.items()
     }
     whippy, zoom = read_config(tmp_path, pasted).vendors
-    assert whippy.accounts[0].settings.api_key == "k3y"
+    assert whippy.accounts[0].settings.api_key == "canary-key"
     assert zoom.accounts[0].settings.client_secret == "canary-secret"
 
 

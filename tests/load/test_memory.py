@@ -162,7 +162,7 @@ def load(
     key = "CALLHOUSE__SOURCES__WHIPPY__"
     environment = {
         **os.environ,
-        f"{key}ACCOUNTS__MAIN__API_KEY": "a-1",
+        f"{key}ACCOUNTS__MAIN__API_KEY": "canary-1",
         f"{key}BASE_URL": vendor.url,
         f"{key}REQUESTS_PER_SECOND": "1000",
         f"{key}PAGE_SIZE": str(sent.records),

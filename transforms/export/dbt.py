@@ -145,7 +145,7 @@ def _view(table: str, of: str) -> str:
     """Return a view that gives a table another name."""
     schema, _, name = table.partition(".")
     config = f"alias='{name}', schema='{schema}', materialized='view'"
-    return f"{{{{ config({config}) }}}}\nselect * from {_ref(of)}"
+    return f"{{{{ config({config}) }}}}\nfrom {_ref(of)}"
 
 
 def _aliased(table: str, names: Mapping[str, str], sql: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
+from string import ascii_lowercase, ascii_uppercase, digits
 from zoneinfo import ZoneInfo
 
 from pipelines.sandbox import world as w
@@ -54,7 +55,7 @@ AGENTS = tuple(
     for n, name in enumerate(w.PEOPLE)
 )
 FLOW = {"flow_id": "zeYjXoDOS_eV1QmTpj63PQ", "flow_name": "Main menu"}
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+ALPHABET = f"{ascii_uppercase}{ascii_lowercase}{digits}-_"
 
 
 @dataclass(frozen=True)
