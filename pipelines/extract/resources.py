@@ -57,6 +57,9 @@ ONLY_BEGUN = (
 PIECE_BYTES = 4 * 1024 * 1024
 """Bytes of records in one Arrow table; a larger record is a table by itself."""
 
+GROUP = 16
+"""Windows that are handed to dlt together; each keeps a file open until then."""
+
 
 @dataclass(frozen=True)
 class Portion:
@@ -117,48 +120,66 @@ def resources_of(
     the next stream is read. If a package is full, the rest of a window goes into the
     next package.
     """
-    asked = list(windows)
-    package = options.package or Package(most=None)
-    begun: list[Read] = package.begun.pop(account, [])
-    begun_windows = [read.window for read in begun]
-
-    def reads() -> Iterator[Portion]:
-        failed = 0
-        for endpoint in source.endpoints:
-            stream = endpoint.stream
-            reader = Reader(stream, account, endpoint.fetch, options)
-            own = (window for window in asked if window.stream == stream.name)
-            fresh = (window for window in own if window not in begun_windows)
-            taken = takewhile(lambda _: not package.is_full, fresh)
-            for read in chain(
-                (read for read in begun if read.window.stream == stream.name),
-                _in_order(
-                    partial(_read, reader, source.client), taken, source.concurrency
-                ),
-            ):
-                error = read.error
-                if error is not None and not options.keep_going:
-                    raise error
-                yield from _fitting(read, package)
-                if read.portions:
-                    package.begun.setdefault(account, []).append(read)
-                    continue
-                if error is not None and _is_not_granted(stream, error):
-                    break
-                if error is not None and error.is_expired:
-                    continue
-                failed = 0 if error is None else failed + 1
-                if error is not None and (error.stops_account or failed == FAILURES):
-                    package.gave_up.add(account)
-                    return
-
-    portions = dlt.resource(reads, name="reads", selected=False)
+    portions = dlt.resource(
+        lambda: _grouped(portions_of(account, windows, source, options)),
+        name="reads",
+        selected=False,
+    )
     tables = dict.fromkeys(one.stream.table for one in source.endpoints)
     return [
         *(_table(portions, table, "records", _records_of(table)) for table in tables),
         _table(portions, "quarantine", "quarantine", lambda part: part.quarantine),
         _table(portions, "load_windows", "load_windows", lambda part: [part.ledger]),
     ]
+
+
+def portions_of(
+    account: str, windows: Iterable[Window], source: Source, options: ReadOptions
+) -> Iterator[Portion]:
+    """Read windows as `resources_of` says, and yield what is stored of each."""
+    asked = list(windows)
+    package = options.package or Package(most=None)
+    begun: list[Read] = package.begun.pop(account, [])
+    begun_windows = [read.window for read in begun]
+    failed = 0
+    for endpoint in source.endpoints:
+        stream = endpoint.stream
+        reader = Reader(stream, account, endpoint.fetch, options)
+        own = (window for window in asked if window.stream == stream.name)
+        fresh = (window for window in own if window not in begun_windows)
+        taken = takewhile(lambda _: not package.is_full, fresh)
+        for read in chain(
+            (read for read in begun if read.window.stream == stream.name),
+            _in_order(partial(_read, reader, source.client), taken, source.concurrency),
+        ):
+            error = read.error
+            if error is not None and not options.keep_going:
+                raise error
+            yield from _fitting(read, package)
+            if read.portions:
+                package.begun.setdefault(account, []).append(read)
+                continue
+            if error is not None and _is_not_granted(stream, error):
+                break
+            if error is not None and error.is_expired:
+                continue
+            failed = 0 if error is None else failed + 1
+            if error is not None and (error.stops_account or failed == FAILURES):
+                package.gave_up.add(account)
+                return
+
+
+def _grouped(portions: Iterable[Portion]) -> Iterator[tuple[Portion, ...]]:
+    """Yield small portions together: each table that dlt takes costs it time."""
+    group: list[Portion] = []
+    for portion in portions:
+        group.append(portion)
+        size = sum(one.bytes for one in group)
+        if size >= PIECE_BYTES or len(group) == GROUP:
+            yield tuple(group)
+            group = []
+    if group:
+        yield tuple(group)
 
 
 def _fitting(read: Read, package: Package) -> Iterator[Portion]:
@@ -211,8 +232,8 @@ def _table(
     kind: str,
     rows_of: Callable[[Portion], Iterable[pa.Table]],
 ) -> DltResource:
-    def rows(portion: Portion) -> Iterator[pa.Table]:
-        yield from rows_of(portion)
+    def rows(group: tuple[Portion, ...]) -> Iterator[pa.Table]:
+        yield from _joined(chain.from_iterable(map(rows_of, group)))
 
     return _hinted(dlt.transformer(name=name, data_from=portions)(rows), kind)
 
@@ -453,6 +474,18 @@ def _pieces(
             piece, size, is_first = [], 0, False
     if piece or is_first:
         yield pa.Table.from_pylist(piece, schema=schema)
+
+
+def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables of up to `PIECE_BYTES`, made of smaller ones in their order."""
+    joined: list[pa.Table] = []
+    for table in tables:
+        if joined and sum(one.nbytes for one in [*joined, table]) > PIECE_BYTES:
+            yield pa.concat_tables(joined)
+            joined = []
+        joined.append(table)
+    if joined:
+        yield pa.concat_tables(joined)
 
 
 def _inside(stream: Stream, window: Window, records: WindowRecords) -> int | None:
