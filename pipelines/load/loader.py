@@ -23,6 +23,7 @@ from pipelines.load.absences import (
     ROUNDS,
     RunReads,
     Verdict,
+    missing_in,
     places_of,
     still_to_read,
     verdict_on,
@@ -328,16 +329,19 @@ class _Run:
             for place in places_of(self.vendor)
             if place[0].alias not in self.blocked
         ]
-        for _ in range(ROUNDS):
+        rounds = 0
+        while True:
             with in_turn(lock, shared=True):
-                more = still_to_read(raw, places, self.reads, now, confirmed)
-            if not more:
-                break
+                found = [*missing_in(raw, places, self.reads, now, confirmed)]
+                more = [] if rounds == ROUNDS else still_to_read(
+                    raw, found, self.reads, now, confirmed
+                )
+                if not more:
+                    return verdict_on(
+                        raw, found, self.reads, now, confirmed, uncounted=uncounted
+                    )
             self.read(more)
-        with in_turn(lock, shared=True):
-            return verdict_on(
-                raw, places, self.reads, now, confirmed, uncounted=uncounted
-            )
+            rounds += 1
 
     def _add_notes(self, notes: Sequence[str]) -> None:
         all_of_them = dict.fromkeys([*self.result.notes, *notes])
