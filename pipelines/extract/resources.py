@@ -65,7 +65,8 @@ GROUP = 16
 class Portion:
     """The part of a window that goes into one load package; usually all of it."""
 
-    stream: Stream
+    table: str
+    """The raw table of its records."""
     records: Iterable[pa.Table]
     quarantine: Iterable[pa.Table]
     ledger: pa.Table
@@ -83,6 +84,8 @@ class Read:
     error: VendorError | None
 
 
+Reading: TypeAlias = tuple[str, Sequence[Window], Source, ReadOptions]
+"""An account, windows of it, its source, and how it reads them."""
 _Rows: TypeAlias = Iterator[tuple[Location, dict[str, Any]]]
 
 
@@ -97,8 +100,29 @@ def dlt_source(
     It has one resource per raw table, one for the ledger and one for the quarantine
     (`pipelines.extract.raw_schema`), and reads no configuration of dlt's.
     """
-    named = dlt.source(resources_of, name=source.client.vendor)
-    return named(account, list(windows), source, options)
+    reading = (account, list(windows), source, options)
+    return package_source(source.client.vendor, [reading])
+
+
+def package_source(
+    vendor: str,
+    readings: Sequence[Reading],
+    counted: Callable[[], list[dict[str, Any]]] = list,
+) -> DltSource:
+    """Return one dlt source that reads accounts of a vendor, one after another.
+
+    ``counted`` returns more ledger rows; it is called when all windows were read and
+    their tables were taken.
+    """
+
+    def groups() -> Iterator[Sequence[Portion]]:
+        for reading in readings:
+            yield from _grouped(portions_of(*reading))
+        if rows := counted():
+            yield [Portion("", (), (), pa.Table.from_pylist(rows, schema=LEDGER), 0)]
+
+    sources = [source for *_, source, _ in readings]
+    return dlt.source(_resources, name=vendor)(sources, groups)
 
 
 def resources_of(
@@ -120,24 +144,30 @@ def resources_of(
     the next stream is read. If a package is full, the rest of a window goes into the
     next package.
     """
-    portions = dlt.resource(
-        lambda: _grouped(portions_of(account, windows, source, options)),
-        name="reads",
-        selected=False,
+    asked = list(windows)
+    return _resources(
+        [source], lambda: _grouped(portions_of(account, asked, source, options))
     )
-    tables = dict.fromkeys(one.stream.table for one in source.endpoints)
+
+
+def _resources(
+    sources: Sequence[Source], groups: Callable[[], Iterator[Sequence[Portion]]]
+) -> list[DltResource]:
+    reads = dlt.resource(groups, name="reads", selected=False)
+    tables = dict.fromkeys(
+        endpoint.stream.table for source in sources for endpoint in source.endpoints
+    )
     return [
-        *(_table(portions, table, "records", _records_of(table)) for table in tables),
-        _table(portions, "quarantine", "quarantine", lambda part: part.quarantine),
-        _table(portions, "load_windows", "load_windows", lambda part: [part.ledger]),
+        *(_table(reads, table, "records", _records_of(table)) for table in tables),
+        _table(reads, "quarantine", "quarantine", lambda part: part.quarantine),
+        _table(reads, "load_windows", "load_windows", lambda part: [part.ledger]),
     ]
 
 
 def portions_of(
-    account: str, windows: Iterable[Window], source: Source, options: ReadOptions
+    account: str, asked: Sequence[Window], source: Source, options: ReadOptions
 ) -> Iterator[Portion]:
     """Read windows as `resources_of` says, and yield what is stored of each."""
-    asked = list(windows)
     package = options.package or Package(most=None)
     begun: list[Read] = package.begun.pop(account, [])
     begun_windows = [read.window for read in begun]
@@ -169,17 +199,17 @@ def portions_of(
                 return
 
 
-def _grouped(portions: Iterable[Portion]) -> Iterator[tuple[Portion, ...]]:
+def _grouped(portions: Iterable[Portion]) -> Iterator[list[Portion]]:
     """Yield small portions together: each table that dlt takes costs it time."""
     group: list[Portion] = []
     for portion in portions:
         group.append(portion)
         size = sum(one.bytes for one in group)
         if size >= PIECE_BYTES or len(group) == GROUP:
-            yield tuple(group)
+            yield group
             group = []
     if group:
-        yield tuple(group)
+        yield group
 
 
 def _fitting(read: Read, package: Package) -> Iterator[Portion]:
@@ -223,7 +253,7 @@ def _numbered(rows: pa.Table, load_no: int) -> pa.Table:
 
 
 def _records_of(table: str) -> Callable[[Portion], Iterable[pa.Table]]:
-    return lambda part: part.records if part.stream.table == table else ()
+    return lambda part: part.records if part.table == table else ()
 
 
 def _table(
@@ -232,7 +262,7 @@ def _table(
     kind: str,
     rows_of: Callable[[Portion], Iterable[pa.Table]],
 ) -> DltResource:
-    def rows(group: tuple[Portion, ...]) -> Iterator[pa.Table]:
+    def rows(group: Sequence[Portion]) -> Iterator[pa.Table]:
         yield from _joined(chain.from_iterable(map(rows_of, group)))
 
     return _hinted(dlt.transformer(name=name, data_from=portions)(rows), kind)
@@ -364,7 +394,7 @@ def _portions(
     begun = {**ledger[0], "state": "partial", "reason": BEGUN, "error": ONLY_BEGUN}
     return deque(
         Portion(
-            reader.stream,
+            reader.stream.table,
             _pieces(islice(kept_rows, kept), records, RECORDS),
             _pieces(islice(unread_rows, unread), records, QUARANTINE),
             pa.Table.from_pylist(

@@ -17,7 +17,13 @@ from msgspec.structs import replace
 
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
-from pipelines.extract.resources import Read, dlt_source, ledger_rows, stored_at_once
+from pipelines.extract.resources import (
+    Read,
+    Reading,
+    ledger_rows,
+    package_source,
+    stored_at_once,
+)
 from pipelines.extract.window_reader import Package, ReadOptions
 from pipelines.load.absences import (
     ROUNDS,
@@ -403,7 +409,7 @@ def load_batch(
     tally, package = Tally(), Package(begun={} if begun is None else begun)
 
     def sources(load_no: int) -> list[Any]:
-        found = []
+        readings: list[Reading] = []
         for account in vendor.accounts:
             windows = [window for owner, window in batch if owner is account]
             options = ReadOptions(
@@ -417,9 +423,7 @@ def load_batch(
                 stored=partial(stored_records, raw),
             )
             source = connect(vendor.name, account.settings, options)
-            built = dlt_source(account.alias, windows, source, options)
-            watch(built, vendor.name, raw, tally)
-            found.append(built)
+            readings.append((account.alias, windows, source, options))
 
         def counted() -> list[dict[str, Any]]:
             if audit is None or package.is_full:
@@ -427,7 +431,9 @@ def load_batch(
             given_up = _given_up(batch, tally, package)
             return audit.rows(load_no, run, given_up, tally.ledger)
 
-        return [*found, ledger_rows(counted)] if audit else found
+        built = package_source(vendor.name, readings, counted)
+        watch(built, vendor.name, raw, tally)
+        return [built]
 
     store(vendor, warehouse, sources, lambda: memory_for(tally))
     return tally, package
