@@ -339,8 +339,10 @@ class _Run:
         while True:
             with in_turn(lock, shared=True):
                 found = [*missing_in(raw, places, self.reads, now, confirmed)]
-                more = [] if rounds == ROUNDS else still_to_read(
-                    raw, found, self.reads, now, confirmed
+                more = (
+                    []
+                    if rounds == ROUNDS
+                    else still_to_read(raw, found, self.reads, now, confirmed)
                 )
                 if not more:
                     return verdict_on(
