@@ -28,7 +28,7 @@ DLT_SETTINGS = {
     "EXTRACT__NEXT_ITEM_MODE": "fifo",
     "DATA_WRITER__BUFFER_MAX_ITEMS": "1",
 }
-DESTINATION = {
+DESTINATION: dict[str, Any] = {
     # Without the flag a merge deletes and inserts in two transactions.
     "supports_transactions": True,
     # dlt's own defaults: what is not given it looks for in the environment, often.

@@ -42,7 +42,7 @@ IMPORTED_ONCE = (
     "pyarrow.parquet",
 )
 """What every load imports, if only when it is needed: the server that forks the loads
-imports it once, for five imports cost seconds."""
+imports it once, for five imports cost seconds. A name that is gone does no harm."""
 THE_REST = 350
 """MiB of memory for the command, the server that forks the loads, and the sandbox."""
 
