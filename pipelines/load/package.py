@@ -109,7 +109,7 @@ def store(
 
 
 def _resolved(place: Any) -> Any:  # noqa: ANN401
-    """Return credentials of a path or a connection that are complete as they are."""
+    """Return credentials for a path or a connection, of which dlt looks up nothing."""
     from dlt.destinations.impl.duckdb.configuration import (  # noqa: PLC0415
         DuckDbCredentials,
     )
