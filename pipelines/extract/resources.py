@@ -57,12 +57,16 @@ ONLY_BEGUN = (
 PIECE_BYTES = 4 * 1024 * 1024
 """Bytes of records in one Arrow table; a larger record is a table by itself."""
 
+GROUP = 16
+"""Windows that are handed to dlt together; each keeps a file open until then."""
+
 
 @dataclass(frozen=True)
 class Portion:
     """The part of a window that goes into one load package; usually all of it."""
 
-    stream: Stream
+    table: str
+    """The raw table of its records."""
     records: Iterable[pa.Table]
     quarantine: Iterable[pa.Table]
     ledger: pa.Table
@@ -80,6 +84,8 @@ class Read:
     error: VendorError | None
 
 
+Reading: TypeAlias = tuple[str, Sequence[Window], Source, ReadOptions]
+"""An account, windows of it, its source, and how it reads them."""
 _Rows: TypeAlias = Iterator[tuple[Location, dict[str, Any]]]
 
 
@@ -94,8 +100,29 @@ def dlt_source(
     It has one resource per raw table, one for the ledger and one for the quarantine
     (`pipelines.extract.raw_schema`), and reads no configuration of dlt's.
     """
-    named = dlt.source(resources_of, name=source.client.vendor)
-    return named(account, list(windows), source, options)
+    reading = (account, list(windows), source, options)
+    return package_source(source.client.vendor, [reading])
+
+
+def package_source(
+    vendor: str,
+    readings: Sequence[Reading],
+    counted: Callable[[], list[dict[str, Any]]] = list,
+) -> DltSource:
+    """Return one dlt source that reads accounts of a vendor, one after another.
+
+    ``counted`` returns more ledger rows; it is called when all windows were read and
+    their tables were taken.
+    """
+
+    def groups() -> Iterator[Sequence[Portion]]:
+        for reading in readings:
+            yield from _grouped(portions_of(*reading))
+        if rows := counted():
+            yield [Portion("", (), (), pa.Table.from_pylist(rows, schema=LEDGER), 0)]
+
+    sources = [source for *_, source, _ in readings]
+    return dlt.source(_resources, name=vendor)(sources, groups)
 
 
 def resources_of(
@@ -118,47 +145,71 @@ def resources_of(
     next package.
     """
     asked = list(windows)
+    return _resources(
+        [source], lambda: _grouped(portions_of(account, asked, source, options))
+    )
+
+
+def _resources(
+    sources: Sequence[Source], groups: Callable[[], Iterator[Sequence[Portion]]]
+) -> list[DltResource]:
+    reads = dlt.resource(groups, name="reads", selected=False)
+    tables = dict.fromkeys(
+        endpoint.stream.table for source in sources for endpoint in source.endpoints
+    )
+    return [
+        *(_table(reads, table, "records", _records_of(table)) for table in tables),
+        _table(reads, "quarantine", "quarantine", lambda part: part.quarantine),
+        _table(reads, "load_windows", "load_windows", lambda part: [part.ledger]),
+    ]
+
+
+def portions_of(
+    account: str, asked: Sequence[Window], source: Source, options: ReadOptions
+) -> Iterator[Portion]:
+    """Read windows as `resources_of` says, and yield what is stored of each."""
     package = options.package or Package(most=None)
     begun: list[Read] = package.begun.pop(account, [])
     begun_windows = [read.window for read in begun]
+    failed = 0
+    for endpoint in source.endpoints:
+        stream = endpoint.stream
+        reader = Reader(stream, account, endpoint.fetch, options)
+        own = (window for window in asked if window.stream == stream.name)
+        fresh = (window for window in own if window not in begun_windows)
+        taken = takewhile(lambda _: not package.is_full, fresh)
+        for read in chain(
+            (read for read in begun if read.window.stream == stream.name),
+            _in_order(partial(_read, reader, source.client), taken, source.concurrency),
+        ):
+            error = read.error
+            if error is not None and not options.keep_going:
+                raise error
+            yield from _fitting(read, package)
+            if read.portions:
+                package.begun.setdefault(account, []).append(read)
+                continue
+            if error is not None and _is_not_granted(stream, error):
+                break
+            if error is not None and error.is_expired:
+                continue
+            failed = 0 if error is None else failed + 1
+            if error is not None and (error.stops_account or failed == FAILURES):
+                package.gave_up.add(account)
+                return
 
-    def reads() -> Iterator[Portion]:
-        failed = 0
-        for endpoint in source.endpoints:
-            stream = endpoint.stream
-            reader = Reader(stream, account, endpoint.fetch, options)
-            own = (window for window in asked if window.stream == stream.name)
-            fresh = (window for window in own if window not in begun_windows)
-            taken = takewhile(lambda _: not package.is_full, fresh)
-            for read in chain(
-                (read for read in begun if read.window.stream == stream.name),
-                _in_order(
-                    partial(_read, reader, source.client), taken, source.concurrency
-                ),
-            ):
-                error = read.error
-                if error is not None and not options.keep_going:
-                    raise error
-                yield from _fitting(read, package)
-                if read.portions:
-                    package.begun.setdefault(account, []).append(read)
-                    continue
-                if error is not None and _is_not_granted(stream, error):
-                    break
-                if error is not None and error.is_expired:
-                    continue
-                failed = 0 if error is None else failed + 1
-                if error is not None and (error.stops_account or failed == FAILURES):
-                    package.gave_up.add(account)
-                    return
 
-    portions = dlt.resource(reads, name="reads", selected=False)
-    tables = dict.fromkeys(one.stream.table for one in source.endpoints)
-    return [
-        *(_table(portions, table, "records", _records_of(table)) for table in tables),
-        _table(portions, "quarantine", "quarantine", lambda part: part.quarantine),
-        _table(portions, "load_windows", "load_windows", lambda part: [part.ledger]),
-    ]
+def _grouped(portions: Iterable[Portion]) -> Iterator[list[Portion]]:
+    """Yield small portions together: each table that dlt takes costs it time."""
+    group: list[Portion] = []
+    for portion in portions:
+        group.append(portion)
+        size = sum(one.bytes for one in group)
+        if size >= PIECE_BYTES or len(group) == GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _fitting(read: Read, package: Package) -> Iterator[Portion]:
@@ -202,7 +253,7 @@ def _numbered(rows: pa.Table, load_no: int) -> pa.Table:
 
 
 def _records_of(table: str) -> Callable[[Portion], Iterable[pa.Table]]:
-    return lambda part: part.records if part.stream.table == table else ()
+    return lambda part: part.records if part.table == table else ()
 
 
 def _table(
@@ -211,8 +262,8 @@ def _table(
     kind: str,
     rows_of: Callable[[Portion], Iterable[pa.Table]],
 ) -> DltResource:
-    def rows(portion: Portion) -> Iterator[pa.Table]:
-        yield from rows_of(portion)
+    def rows(group: Sequence[Portion]) -> Iterator[pa.Table]:
+        yield from _joined(chain.from_iterable(map(rows_of, group)))
 
     return _hinted(dlt.transformer(name=name, data_from=portions)(rows), kind)
 
@@ -343,7 +394,7 @@ def _portions(
     begun = {**ledger[0], "state": "partial", "reason": BEGUN, "error": ONLY_BEGUN}
     return deque(
         Portion(
-            reader.stream,
+            reader.stream.table,
             _pieces(islice(kept_rows, kept), records, RECORDS),
             _pieces(islice(unread_rows, unread), records, QUARANTINE),
             pa.Table.from_pylist(
@@ -453,6 +504,18 @@ def _pieces(
             piece, size, is_first = [], 0, False
     if piece or is_first:
         yield pa.Table.from_pylist(piece, schema=schema)
+
+
+def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables of up to `PIECE_BYTES`, made of smaller ones in their order."""
+    joined: list[pa.Table] = []
+    for table in tables:
+        if joined and sum(one.nbytes for one in [*joined, table]) > PIECE_BYTES:
+            yield pa.concat_tables(joined)
+            joined = []
+        joined.append(table)
+    if joined:
+        yield pa.concat_tables(joined)
 
 
 def _inside(stream: Stream, window: Window, records: WindowRecords) -> int | None:

@@ -60,6 +60,8 @@ EVER_SO_SHORT = timedelta.resolution
 
 Row: TypeAlias = dict[str, Any]
 _Place: TypeAlias = tuple[Account, Stream]
+Found: TypeAlias = tuple[_Place, dict[str, Suspicion], StreamReads, list[Missing]]
+"""The suspicions of one account's stream, its reads, and what is missing."""
 
 
 @dataclass
@@ -145,105 +147,13 @@ def places_of(vendor: Vendor) -> list[_Place]:
     ]
 
 
-def still_to_read(
+def missing_in(
     raw: Path,
     places: Sequence[_Place],
     run: RunReads,
     now: datetime,
     confirmed: Interval | None,
-) -> list[AccountWindow]:
-    """Return the windows that a run must also read before it can judge."""
-    read = {key_of(row) for row in run.rows if row["purpose"] != PENDING_READ}
-    windows: list[AccountWindow] = []
-    for place, own, reads, missing in _missing(raw, places, run, now, confirmed):
-        account, stream = place
-        if not missing and not reads.is_silent:
-            continue
-        sure = [one for one in missing if is_confirmed(one, confirmed)]
-        rest = [one for one in missing if one not in sure]
-        doubt = doubt_of(rest, own, reads)
-        if doubt:
-            rest = []
-        days = days_beside([*sure, *rest], reads)
-        if doubt == "no_control" or reads.is_silent:
-            days += _controls(raw, place, run, reads)
-        rechecks = [Window(*day, stream.name, RECHECK) for day in sorted(set(days))]
-        windows += [
-            (account, window)
-            for window in rechecks
-            if key((account, window)) not in read and stream.lists_all(window, now)
-        ]
-    return windows
-
-
-def verdict_on(
-    raw: Path,
-    places: Sequence[_Place],
-    run: RunReads,
-    now: datetime,
-    confirmed: Interval | None,
-    *,
-    uncounted: Collection[str] = (),
-) -> Verdict:
-    """Return which missing records are deleted, suspected or doubted.
-
-    Missing records in the span ``confirmed`` are deleted, since the operator says so.
-    For accounts in ``uncounted`` nothing is proven: a call may have moved into a window
-    that could not be counted.
-    """
-    verdict = Verdict()
-    rows: dict[str, list[Row]] = {}
-    load_no = {"load_no": run.last_load}
-    for place, own, reads, missing in _missing(raw, places, run, now, confirmed):
-        account, stream = place
-        judgment = judge(missing, own, reads, confirmed)
-        if account.alias in uncounted:
-            judgment = judgment.only_confirmed(confirmed)
-        changes = [*_changes(place, judgment, own, reads)]
-        changes += _ended(raw, place, own, run, now)
-        deleted = [_tombstone(account, one, reads) for one in judgment.deleted]
-        windows = list(_states(place, judgment, run))
-        for table, found in (("absences", changes), (stream.table, deleted)):
-            rows.setdefault(table, []).extend(row | load_no for row in found)
-        rows.setdefault("load_windows", []).extend(after for _, after in windows)
-        verdict.windows += sum(_closes(*pair) for pair in windows)
-        verdict.deleted += len(deleted)
-        verdict.proven.setdefault(account.alias, []).extend(
-            one.event_at for one in judgment.deleted if not is_confirmed(one, confirmed)
-        )
-        verdict.errors += _errors(place, judgment)
-        verdict.notes += _notes(place, judgment)
-    schemas = {"absences": ABSENCES, "load_windows": LEDGER}
-    verdict.tables = {
-        table: pa.Table.from_pylist(found, schema=schemas.get(table, RECORDS))
-        for table, found in rows.items()
-        if found
-    }
-    return verdict
-
-
-def with_verdict(result: LoadResult, verdict: Verdict) -> LoadResult:
-    """Add a verdict to the result of a run."""
-    return replace(
-        result,
-        windows=result.windows + verdict.windows,
-        deleted=result.deleted + verdict.deleted,
-        errors=(*result.errors, *verdict.errors),
-        notes=(*result.notes, *verdict.notes),
-    )
-
-
-def _closes(before: Row, after: Row) -> int:
-    return int(after["state"] == "complete") - int(before["state"] == "complete")
-
-
-def _missing(
-    raw: Path,
-    places: Sequence[_Place],
-    run: RunReads,
-    now: datetime,
-    confirmed: Interval | None,
-) -> Iterator[tuple[_Place, dict[str, Suspicion], StreamReads, list[Missing]]]:
+) -> Iterator[Found]:
     """Yield the suspicions of each account's stream, its reads, and what is missing.
 
     A stored record is missing when it lies in a window that the run has read, and did
@@ -269,6 +179,98 @@ def _missing(
             or is_confirmed(one.missing, confirmed)
         ]
         yield (account, stream), own, reads, missing
+
+
+def still_to_read(
+    raw: Path,
+    found: Sequence[Found],
+    run: RunReads,
+    now: datetime,
+    confirmed: Interval | None,
+) -> list[AccountWindow]:
+    """Return the windows that a run must also read before it can judge ``found``."""
+    read = {key_of(row) for row in run.rows if row["purpose"] != PENDING_READ}
+    windows: list[AccountWindow] = []
+    for place, own, reads, missing in found:
+        account, stream = place
+        if not missing and not reads.is_silent:
+            continue
+        sure = [one for one in missing if is_confirmed(one, confirmed)]
+        rest = [one for one in missing if one not in sure]
+        doubt = doubt_of(rest, own, reads)
+        if doubt:
+            rest = []
+        days = days_beside([*sure, *rest], reads)
+        if doubt == "no_control" or reads.is_silent:
+            days += _controls(raw, place, run, reads)
+        rechecks = [Window(*day, stream.name, RECHECK) for day in sorted(set(days))]
+        windows += [
+            (account, window)
+            for window in rechecks
+            if key((account, window)) not in read and stream.lists_all(window, now)
+        ]
+    return windows
+
+
+def verdict_on(
+    raw: Path,
+    found: Sequence[Found],
+    run: RunReads,
+    now: datetime,
+    confirmed: Interval | None,
+    *,
+    uncounted: Collection[str] = (),
+) -> Verdict:
+    """Return which missing records of ``found`` are deleted, suspected or doubted.
+
+    Missing records in the span ``confirmed`` are deleted, since the operator says so.
+    For accounts in ``uncounted`` nothing is proven: a call may have moved into a window
+    that could not be counted.
+    """
+    verdict = Verdict()
+    rows: dict[str, list[Row]] = {}
+    load_no = {"load_no": run.last_load}
+    for place, own, reads, missing in found:
+        account, stream = place
+        judgment = judge(missing, own, reads, confirmed)
+        if account.alias in uncounted:
+            judgment = judgment.only_confirmed(confirmed)
+        changes = [*_changes(place, judgment, own, reads)]
+        changes += _ended(raw, place, own, run, now)
+        deleted = [_tombstone(account, one, reads) for one in judgment.deleted]
+        windows = list(_states(place, judgment, run))
+        for table, new in (("absences", changes), (stream.table, deleted)):
+            rows.setdefault(table, []).extend(row | load_no for row in new)
+        rows.setdefault("load_windows", []).extend(after for _, after in windows)
+        verdict.windows += sum(_closes(*pair) for pair in windows)
+        verdict.deleted += len(deleted)
+        verdict.proven.setdefault(account.alias, []).extend(
+            one.event_at for one in judgment.deleted if not is_confirmed(one, confirmed)
+        )
+        verdict.errors += _errors(place, judgment)
+        verdict.notes += _notes(place, judgment)
+    schemas = {"absences": ABSENCES, "load_windows": LEDGER}
+    verdict.tables = {
+        table: pa.Table.from_pylist(new, schema=schemas.get(table, RECORDS))
+        for table, new in rows.items()
+        if new
+    }
+    return verdict
+
+
+def with_verdict(result: LoadResult, verdict: Verdict) -> LoadResult:
+    """Add a verdict to the result of a run."""
+    return replace(
+        result,
+        windows=result.windows + verdict.windows,
+        deleted=result.deleted + verdict.deleted,
+        errors=(*result.errors, *verdict.errors),
+        notes=(*result.notes, *verdict.notes),
+    )
+
+
+def _closes(before: Row, after: Row) -> int:
+    return int(after["state"] == "complete") - int(before["state"] == "complete")
 
 
 def _controls(

@@ -17,7 +17,7 @@ import msgspec
 
 from pipelines.config.model import Account, Vendor
 from pipelines.extract.rate_limit import VendorRun
-from pipelines.extract.resources import dlt_source
+from pipelines.extract.resources import portions_of
 from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.result import AccountWindow
 from pipelines.planning.planner import AUDIT, RECHECK, PastRead
@@ -244,15 +244,13 @@ def count(
         counts_only=True,
     )
     settings = msgspec.structs.replace(account.settings, page_size=1)
-    counted = dlt_source(
+    portions = portions_of(
         account.alias,
         [Window(one.start, one.end, one.stream.name, AUDIT) for one in windows],
         connect(account.vendor, settings, options),
         options,
     )
-    rows = [
-        row for table in counted.resources["load_windows"] for row in table.to_pylist()
-    ]
+    rows = [row for portion in portions for row in portion.ledger.to_pylist()]
     totals = {(row["stream"], row["window_start"]): row["vendor_total"] for row in rows}
     return Counted(totals, tuple(rows))
 

@@ -17,12 +17,19 @@ from msgspec.structs import replace
 
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.rate_limit import VendorRun
-from pipelines.extract.resources import Read, dlt_source, ledger_rows, stored_at_once
+from pipelines.extract.resources import (
+    Read,
+    Reading,
+    ledger_rows,
+    package_source,
+    stored_at_once,
+)
 from pipelines.extract.window_reader import Package, ReadOptions
 from pipelines.load.absences import (
     ROUNDS,
     RunReads,
     Verdict,
+    missing_in,
     places_of,
     still_to_read,
     verdict_on,
@@ -328,16 +335,21 @@ class _Run:
             for place in places_of(self.vendor)
             if place[0].alias not in self.blocked
         ]
-        for _ in range(ROUNDS):
+        rounds = 0
+        while True:
             with in_turn(lock, shared=True):
-                more = still_to_read(raw, places, self.reads, now, confirmed)
-            if not more:
-                break
+                found = [*missing_in(raw, places, self.reads, now, confirmed)]
+                more = (
+                    []
+                    if rounds == ROUNDS
+                    else still_to_read(raw, found, self.reads, now, confirmed)
+                )
+                if not more:
+                    return verdict_on(
+                        raw, found, self.reads, now, confirmed, uncounted=uncounted
+                    )
             self.read(more)
-        with in_turn(lock, shared=True):
-            return verdict_on(
-                raw, places, self.reads, now, confirmed, uncounted=uncounted
-            )
+            rounds += 1
 
     def _add_notes(self, notes: Sequence[str]) -> None:
         all_of_them = dict.fromkeys([*self.result.notes, *notes])
@@ -399,7 +411,7 @@ def load_batch(
     tally, package = Tally(), Package(begun={} if begun is None else begun)
 
     def sources(load_no: int) -> list[Any]:
-        found = []
+        readings: list[Reading] = []
         for account in vendor.accounts:
             windows = [window for owner, window in batch if owner is account]
             options = ReadOptions(
@@ -413,9 +425,7 @@ def load_batch(
                 stored=partial(stored_records, raw),
             )
             source = connect(vendor.name, account.settings, options)
-            built = dlt_source(account.alias, windows, source, options)
-            watch(built, vendor.name, raw, tally)
-            found.append(built)
+            readings.append((account.alias, windows, source, options))
 
         def counted() -> list[dict[str, Any]]:
             if audit is None or package.is_full:
@@ -423,7 +433,9 @@ def load_batch(
             given_up = _given_up(batch, tally, package)
             return audit.rows(load_no, run, given_up, tally.ledger)
 
-        return [*found, ledger_rows(counted)] if audit else found
+        built = package_source(vendor.name, readings, counted)
+        watch(built, vendor.name, raw, tally)
+        return [built]
 
     store(vendor, warehouse, sources, lambda: memory_for(tally))
     return tally, package

@@ -28,6 +28,17 @@ DLT_SETTINGS = {
     "EXTRACT__NEXT_ITEM_MODE": "fifo",
     "DATA_WRITER__BUFFER_MAX_ITEMS": "1",
 }
+DESTINATION: dict[str, Any] = {
+    # Without the flag a merge deletes and inserts in two transactions.
+    "supports_transactions": True,
+    # dlt's own defaults: what is not given it looks for in the environment, often.
+    "replace_strategy": None,
+    "staging_dataset_name_layout": "%s_staging",
+    "enable_dataset_name_normalization": True,
+    "info_tables_query_threshold": 1000,
+    "staging_config": None,
+    "truncate_tables_on_staging_destination_before_load": True,
+}
 STORING = 96
 """MiB of memory for DuckDB while it stores a load package of a common size."""
 LARGE = 32 * 1024
@@ -67,9 +78,6 @@ def store(
     """
     os.environ.update(DLT_SETTINGS)
     import dlt  # noqa: PLC0415 - takes its settings when it is imported
-    from dlt.destinations.impl.duckdb.configuration import (  # noqa: PLC0415
-        DuckDbCredentials,
-    )
     from dlt.pipeline.exceptions import PipelineStepFailed  # noqa: PLC0415
 
     raw = warehouse.raw(vendor.name)
@@ -82,7 +90,7 @@ def store(
     pipeline = dlt.pipeline(
         vendor.name,
         pipelines_dir=str(work),
-        destination=dlt.destinations.duckdb(str(raw)),
+        destination=dlt.destinations.duckdb(_resolved(str(raw)), **DESTINATION),
         dataset_name="raw",
     )
     pipeline.extract(data(load_no), loader_file_format="parquet")
@@ -92,14 +100,20 @@ def store(
         in_turn(warehouse.raw_lock(vendor.name)),
         writing(raw, {"threads": 1, **limit()}) as file,
     ):
-        destination = dlt.destinations.duckdb(
-            DuckDbCredentials(file),
-            # Without the flag a merge deletes and inserts in two transactions.
-            supports_transactions=True,
-        )
         try:
-            pipeline.load(destination, raise_on_failed_jobs=True)
+            pipeline.load(credentials=_resolved(file), raise_on_failed_jobs=True)
         except PipelineStepFailed:
             refuse_in_use(raw, RAW_FILE)
             raise
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _resolved(place: Any) -> Any:  # noqa: ANN401
+    """Return credentials for a path or a connection, of which dlt looks up nothing."""
+    from dlt.destinations.impl.duckdb.configuration import (  # noqa: PLC0415
+        DuckDbCredentials,
+    )
+
+    credentials = DuckDbCredentials(place)
+    credentials.resolve()
+    return credentials

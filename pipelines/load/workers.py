@@ -30,6 +30,19 @@ from transforms.runner.memory import machine
 
 ONE_LOAD = 160
 """MiB of memory that one vendor's process takes while it loads."""
+IMPORTED_ONCE = (
+    "pipelines.load.workers",
+    "dlt",
+    "dlt._workspace.cli._plugins",
+    "dlt.destinations.impl.duckdb.duck",
+    "dlt.sources.helpers.requests",
+    "numpy.ma",
+    "pendulum.locales.en.locale",
+    "pipelines.warehouse.queries",
+    "pyarrow.parquet",
+)
+"""What every load imports, if only when it is needed: the server that forks the loads
+imports it once, for five imports cost seconds. A name that is gone does no harm."""
 THE_REST = 350
 """MiB of memory for the command, the server that forks the loads, and the sandbox."""
 
@@ -48,9 +61,8 @@ def load_vendors(
     With a ``request`` it is a backfill; without, a run, with an ``audit`` of older
     windows. An interruption ends the children too.
     """
-    # Forked from one server that has imported dlt once: five imports cost seconds.
     context = get_context("forkserver")
-    context.set_forkserver_preload(["pipelines.load.workers", "dlt"])
+    context.set_forkserver_preload([*IMPORTED_ONCE])
     open_ends: dict[Any, tuple[str, Any]] = {}
     results: dict[str, LoadResult] = {}
     at_once = max(1, (machine() - THE_REST) // ONE_LOAD)

@@ -8,7 +8,7 @@ from pipelines.planning.deletion import Suspicion
 from pipelines.planning.planner import PastRead
 from pipelines.planning.stream import Stream
 from pipelines.warehouse import raw_files
-from pipelines.warehouse.opening import RAW_FILE, refusing, writing
+from pipelines.warehouse.opening import RAW_FILE, refusing
 from pipelines.warehouse.queries import query
 
 
@@ -32,8 +32,8 @@ def next_load(raw_file: Path) -> int:
 
     The ids of dlt's loads are times of a clock, which can go back.
     """
-    with writing(raw_file) as file:
-        (number,) = file.execute(query("raw/next_load")).fetchall()[0]
+    with raw_files.opened(raw_file, is_to_write=True) as file:
+        ((number,),) = file.execute(query("raw/next_load")).fetchall()
         return int(number)
 
 

@@ -163,11 +163,17 @@ def read(path: Path, file_kind: FileKind) -> Iterator[duckdb.DuckDBPyConnection]
 
 
 def attach(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, file_kind: FileKind
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    name: str,
+    file_kind: FileKind,
+    *,
+    is_to_write: bool = False,
 ) -> None:
-    """Attach a file read-only; raises as `opened` does."""
+    """Attach a file, by default read-only; raises as `opened` does."""
+    how = f"row_group_size {ROW_GROUP}" if is_to_write else "read_only"
     with refusing(path, file_kind):
-        connection.execute(f"attach {quoted(str(path))} as {name} (read_only)")
+        connection.execute(f"attach {quoted(str(path))} as {name} ({how})")
 
 
 @contextmanager
@@ -195,10 +201,7 @@ def writing(
         # which DuckDB was started, named memory: so the raw file gets that name.
         for step in ("attach ':memory:' as other", "use other", "detach memory"):
             connection.execute(step)
-        with refusing(raw, RAW_FILE):
-            connection.execute(
-                f"attach {quoted(str(raw))} as memory (row_group_size {ROW_GROUP})"
-            )
+        attach(connection, raw, "memory", RAW_FILE, is_to_write=True)
         for step in ("use memory", "detach other", CHECKPOINT):
             connection.execute(step)
         yield connection

@@ -21,8 +21,10 @@ time, and a load opens its raw file dozens of times."""
 
 
 @contextmanager
-def opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a raw file read-only as catalog ``raw_file``; empty if there is none.
+def opened(
+    raw_file: Path, *, is_to_write: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a raw file as catalog ``raw_file``, by default only to read; none: empty.
 
     Views go into an empty database ``views``, and both are closed in the end.
     """
@@ -37,7 +39,9 @@ def opened(raw_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute("attach ':memory:' as views")
             connection.execute("use views")
             if is_present(raw_file):
-                attach(connection, raw_file, "raw_file", RAW_FILE)
+                attach(
+                    connection, raw_file, "raw_file", RAW_FILE, is_to_write=is_to_write
+                )
                 if tables(connection):  # a first load may have been killed before any
                     connection.execute("set search_path = 'views.main,raw_file.raw'")
             yield connection

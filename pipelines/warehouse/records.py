@@ -19,6 +19,7 @@ from pipelines.warehouse import raw_files
 from pipelines.warehouse.opening import PUBLISHED_FILE, attached
 from pipelines.warehouse.queries import query
 
+_IDS = "select account, record_id"
 _TIME = pa.timestamp("us", tz="UTC")
 Keys = npt.NDArray[np.uint64]
 """DuckDB's hashes of (account, record id), eight bytes per record."""
@@ -63,7 +64,8 @@ def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
             return Compared(everything, nothing, unseen)
         numbered = fresh.append_column("position", pa.array(range(fresh.num_rows)))
         warehouse.register("fresh", numbered)
-        _select(warehouse, table, "from fresh")
+        if not _select(warehouse, table, "from fresh"):
+            return Compared(everything, nothing, unseen)
         found = raw_files.fetched(
             warehouse, query("raw/changed"), lambda rows: rows.fetchnumpy()
         )
@@ -103,7 +105,8 @@ def missing_of(
         warehouse.register("spans", pa.table(wanted))
         warehouse.register("seen", pa.table({"key": seen}))
         warehouse.execute("set variable since = $1", [since])
-        _select(warehouse, stream.table, query("raw/unseen"))
+        if not _select(warehouse, stream.table, query("raw/unseen")):
+            return []
         rows = raw_files.rows(warehouse, "missing")
     return [
         MissingRecord(account, Missing(key, at), here)
@@ -124,7 +127,8 @@ def seen_again(
         warehouse.register("suspected", pa.table(suspected))
         warehouse.register("seen", pa.table({"key": seen}))
         warehouse.execute("set variable since = $1", [since])
-        _select(warehouse, table, "from suspected")
+        if not _select(warehouse, table, "from suspected"):
+            return set()
         return set(raw_files.rows(warehouse, "seen_again"))
 
 
@@ -140,7 +144,8 @@ def days_with_records(
         )
         own = stored.filter(raw_files.equals("account", account))
         own.project("account, record_id").create_view("recent")
-        _select(warehouse, table, "from recent")
+        if not _select(warehouse, table, "from recent"):
+            return []
         rows = raw_files.rows(warehouse, "days_with_records")
         return [day for (day,) in rows if day < until]
 
@@ -184,7 +189,8 @@ def _of_fresh(
         if stream.table not in raw_files.tables(warehouse):
             return None
         warehouse.register("fresh", fresh)
-        _select(warehouse, stream.table, "select account, record_id from fresh")
+        if not _select(warehouse, stream.table, f"{_IDS} from fresh"):
+            return None
         warehouse.register("wanted", wanted)
         found: pa.Table = raw_files.fetched(
             warehouse, query(f"raw/{name}"), lambda rows: rows.to_arrow_table()
@@ -192,8 +198,10 @@ def _of_fresh(
         return found
 
 
-def _select(warehouse: duckdb.DuckDBPyConnection, table: str, wanted: str) -> None:
+def _select(warehouse: duckdb.DuckDBPyConnection, table: str, wanted: str) -> bool:
     """Make the views ``records`` and ``newest``: the versions of the wanted records.
+
+    Return False, and make neither, if none of them is stored.
 
     First only keys are read, of the whole table, because a record may have versions far
     apart in time. Their times then bound the scan that reads payloads.
@@ -202,10 +210,13 @@ def _select(warehouse: duckdb.DuckDBPyConnection, table: str, wanted: str) -> No
     warehouse.sql(wanted).create_view("wanted_here")
     warehouse.execute(query("raw/wanted"))
     low, high = warehouse.execute(query("raw/wanted_span")).fetchall()[0]
-    bounds = "false" if low is None else f"event_at between '{low}' and '{high}'"
+    if low is None:
+        return False
+    bounds = f"event_at between '{low}' and '{high}'"
     warehouse.table("stored").filter(bounds).create_view("bounded")
     warehouse.execute(query("raw/records"))
     warehouse.execute(query("raw/newest"))
+    return True
 
 
 def stored_records(
@@ -220,7 +231,8 @@ def stored_records(
         ).filter(raw_files.equals("account", account)).create_view("inside")
         warehouse.execute("set variable low = $1::timestamptz", [window.start])
         warehouse.execute("set variable high = $1::timestamptz", [window.end])
-        _select(warehouse, stream.table, "select account, record_id from inside")
+        if not _select(warehouse, stream.table, f"{_IDS} from inside"):
+            return {}
         return dict(raw_files.rows(warehouse, "stored_records"))
 
 
@@ -249,7 +261,8 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
         bounds = f"event_at >= '{span[0]}' and event_at < '{span[1]}'"
         stored = warehouse.table(f"raw_file.raw.{stream.table}")
         stored.filter(bounds).create_view("inside")
-        _select(warehouse, stream.table, "select account, record_id from inside")
+        if not _select(warehouse, stream.table, f"{_IDS} from inside"):
+            return []
         warehouse.sql(query("raw/latest")).filter(bounds).create_view("latest")
         # Apart from the next query, so that only one of them has payloads in memory.
         found = raw_files.fetched(
