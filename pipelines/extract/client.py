@@ -30,6 +30,7 @@ from pipelines.extract.errors import (
     ApiError,
     AuthError,
     ClassifyError,
+    Reply,
     ResultTooLargeError,
     RetryableError,
     VendorError,
@@ -333,7 +334,7 @@ class Client:
         if (date := date_of(response.headers)) is not None:
             self._run.compare_clocks(date)
             self._refuse_clock(place)
-        error = self._api_error(response.status_code, body)
+        error = self._api_error(Reply(response.status_code, body, response.headers))
         if error is None:
             return body
         sentence = f"{place} {error.message}"
@@ -376,13 +377,14 @@ class Client:
                 reason=CLOCK,
             )
 
-    def _api_error(self, status: int, body: bytes) -> ApiError | None:
+    def _api_error(self, reply: Reply) -> ApiError | None:
         try:
-            found = self._classify_error(status, body) if self._classify_error else None
+            found = self._classify_error(reply) if self._classify_error else None
         except (RecursionError, ValueError):
             found = None  # decoding the body will raise
         if found is not None:
             return ApiError(found.kind, clean(found.message))
+        status, body, _ = reply
         if status in RETRIED:
             return ApiError("retry", f"keeps answering HTTP {status}")
         if body.lstrip()[:1] == b"<" or status // 100 == 3:  # noqa: PLR2004

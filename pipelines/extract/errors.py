@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -106,27 +106,34 @@ class ApiError:
         return replace(self, message=f"{message}{self.message}")
 
 
-ClassifyError = Callable[[int, bytes], ApiError | None]
-"""From the HTTP status and the body to the vendor's error; None: it is not an error."""
-
-
 _Shape = TypeVar("_Shape")
 
 
-def decoded(body: bytes, shape: type[_Shape]) -> _Shape | None:
-    """Return an error body as an instance of ``shape``; None: it has another shape."""
-    try:
-        return msgspec.json.decode(body, type=shape, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+class Reply(NamedTuple):
+    """A vendor's reply to a request, in which its source looks for an error."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    """Their names are found in any case."""
+
+    def decoded(self, shape: type[_Shape]) -> _Shape | None:
+        """Return the body as an instance of ``shape``; None: it has another shape."""
+        try:
+            return msgspec.json.decode(self.body, type=shape, strict=False)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+
+    def text(self, *keys: str) -> str:
+        """Return the text under ``keys``, one in the other, of the body; "": none."""
+        value: Any = self.decoded(dict[str, Any])
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value if isinstance(value, str) else ""
 
 
-def text_in(body: bytes, *keys: str) -> str:
-    """Return the text under ``keys``, one in the other, of an error body; "": none."""
-    value: Any = decoded(body, dict[str, Any])
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else ""
+ClassifyError = Callable[[Reply], ApiError | None]
+"""From a reply to the error that it reports; None: it reports none."""
 
 
 def meaning_of(

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pipelines.extract.auth import BearerToken, basic_auth
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ClassifyError, VendorError, decoded
+from pipelines.extract.errors import ApiError, ClassifyError, Reply, VendorError
 
 COOKIE_SECONDS = 86_400.0
 """No life is named: the cookies serve until they are refused."""
@@ -95,7 +95,7 @@ def oauth_token(
     return BearerToken(issue, shared="app")
 
 
-def classify_oauth_error(settings: str, status: int, body: bytes) -> ApiError | None:
+def classify_oauth_error(settings: str, reply: Reply) -> ApiError | None:
     """Read the error of an OAuth token endpoint; ``settings`` are those to check."""
 
     class Trouble(msgspec.Struct):
@@ -103,8 +103,8 @@ def classify_oauth_error(settings: str, status: int, body: bytes) -> ApiError | 
         error_description: str = ""
         reason: str = ""
 
-    trouble = decoded(body, Trouble)
-    if trouble is None or status not in {400, 401, 403}:
+    trouble = reply.decoded(Trouble)
+    if trouble is None or reply.status not in {400, 401, 403}:
         return None
     reason = trouble.reason or trouble.error_description
     return ApiError(

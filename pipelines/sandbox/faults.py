@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -99,9 +100,11 @@ def page_token(request: Request) -> str:
     return dict(request.query).get("next_page_token", "")
 
 
-def instead(fault: Fault) -> Response | None:
+def instead(fault: Fault, now: datetime) -> Response | None:
     """Return what is sent instead of the vendor's own; None when it is asked."""
     kind = fault.kind
+    if kind in ZOOM_LIMITS:
+        return _zoom_limit(kind, now)
     if kind == "status":
         return _status(fault)
     if kind == "sign_in_down":
@@ -123,6 +126,25 @@ def _status(fault: Fault) -> Response:
     body = _error(fault.vendor, fault.status) if fault.body is None else fault.body
     sent = body.encode() if isinstance(body, str) else encode(body)
     return Response(fault.status, sent, headers=tuple(fault.headers.items()))
+
+
+SEE_HEADER = (
+    "Refer to the response header for details on when you can make another request."
+)
+ZOOM_LIMITS = {
+    "second_limit": ("QPS", "per-second", "Try again later."),
+    "daily_limit": ("Daily-limit", "daily", SEE_HEADER),
+}
+"""The header and the message of each limit, as Zoom documents them."""
+
+
+def _zoom_limit(kind: str, now: datetime) -> Response:
+    limit, name, advice = ZOOM_LIMITS[kind]
+    message = f"You have reached the maximum {name} rate limit for this API. {advice}"
+    headers = {"X_RateLimit_Category": "Heavy", "X_RateLimit_Type": limit}
+    if kind == "daily_limit":
+        headers["Retry_After"] = f"{now + timedelta(days=1):%Y-%m-%dT00:00:00Z}"
+    return reply({"code": 429, "message": message}, 429, **headers)
 
 
 def _error(vendor: str, status: int) -> Body:
@@ -263,6 +285,7 @@ ONLY = {
     "sign_in_down": ("zoom", "evovoice", "twin"),
     "another_program": ("zoom", "evovoice", "twin"),
     "expire_page_token": ("zoom",),
+    **dict.fromkeys(ZOOM_LIMITS, ("zoom",)),
     "warnings": ("voximplant",),
 }
 """Kinds that make sense for some vendors alone."""
@@ -276,6 +299,7 @@ KINDS = (
     "slow",
     *REPLAYS,
     "redirect",
+    *ZOOM_LIMITS,
     *ENDS_TOKENS,
     "sign_in_down",
     "expire_page_token",

@@ -62,7 +62,7 @@ def _ask(
             sandbox.world.tokens[vendor].owners.clear()
         if fault.kind == "expire_page_token":
             sandbox.world.lost_pages.add(faults.page_token(request))
-        other = faults.instead(fault)
+        other = faults.instead(fault, sandbox.world.clock.now)
         if other is not None:
             return other
     response = sandbox.answers[vendor](request)

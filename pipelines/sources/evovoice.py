@@ -12,7 +12,7 @@ from typing import Literal
 
 from pipelines.extract.auth import basic_auth
 from pipelines.extract.client import Auth, Client
-from pipelines.extract.errors import ApiError, VendorError, meaning_of, text_in
+from pipelines.extract.errors import ApiError, Reply, VendorError, meaning_of
 from pipelines.extract.pagination import Listing, Page, by_page, only, pages, record_of
 from pipelines.extract.sign_in import login_cookies
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
@@ -139,10 +139,10 @@ MEANINGS = {
 """What an HTTP status means, and what to do about it (evovoice.md, section 9)."""
 
 
-def _classify_error(status: int, body: bytes) -> ApiError | None:
+def _classify_error(reply: Reply) -> ApiError | None:
     """Read ServiceStack's ``{"responseStatus"}`` (evovoice.md, section 9)."""
-    found = [text_in(body, "responseStatus", key) for key in ("message", "errorCode")]
+    found = [reply.text("responseStatus", key) for key in ("message", "errorCode")]
     if not (message := found[0] or found[1]):
         return None
-    sentence = f"refused (HTTP {status}): {message}"
-    return meaning_of(MEANINGS, status, sentence, ApiError("stop_window", ""))
+    sentence = f"refused (HTTP {reply.status}): {message}"
+    return meaning_of(MEANINGS, reply.status, sentence, ApiError("stop_window", ""))

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ResultTooLargeError, meaning_of, text_in
+from pipelines.extract.errors import ApiError, Reply, ResultTooLargeError, meaning_of
 from pipelines.extract.pagination import Fields, Listing, Page, by_offset, only
 from pipelines.extract.sign_in import login_token
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
@@ -144,7 +144,7 @@ MEANINGS = {
 """What an HTTP status means, and what to do about it (twin.md, section 9)."""
 
 
-def _classify_error(status: int, body: bytes) -> ApiError | None:
+def _classify_error(reply: Reply) -> ApiError | None:
     """Read the status, and show a ``message`` if there is one (twin.md, section 9)."""
-    message = text_in(body, "message")
-    return meaning_of(MEANINGS, status, f"answered HTTP {status} {message}")
+    message = f"answered HTTP {reply.status} {reply.text('message')}"
+    return meaning_of(MEANINGS, reply.status, message)

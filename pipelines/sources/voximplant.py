@@ -12,7 +12,7 @@ import msgspec
 
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, decoded, meaning_of
+from pipelines.extract.errors import ApiError, Reply, meaning_of
 from pipelines.extract.pagination import Listing, Page, by_offset, pages
 from pipelines.extract.sign_in import signed_jwt
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
@@ -126,7 +126,7 @@ MEANINGS = {
 other concerns the one question."""
 
 
-def _classify_error(_: int, body: bytes) -> ApiError | None:
+def _classify_error(reply: Reply) -> ApiError | None:
     """Read the error body ``{"error": {"code", "msg"}}`` (voximplant.md, section 9)."""
 
     class Trouble(msgspec.Struct):
@@ -137,11 +137,11 @@ def _classify_error(_: int, body: bytes) -> ApiError | None:
         error: Trouble | None = None
         errors: list[Trouble] = []
 
-    if b'"error' not in body:
+    if b'"error' not in reply.body:
         return None
-    if (answer := decoded(body, Answer)) is None:
+    if (answer := reply.decoded(Answer)) is None:
         another = ApiError("stop_window", "sent an error in another shape")
-        return another if decoded(body, msgspec.Raw) is not None else None
+        return another if reply.decoded(msgspec.Raw) is not None else None
     for trouble in filter(None, (answer.error, *answer.errors)):
         message = f"refused with code {trouble.code}: {trouble.msg or ''}"
         return meaning_of(MEANINGS, trouble.code, message, ApiError("stop_window", ""))

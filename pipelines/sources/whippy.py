@@ -13,7 +13,7 @@ import msgspec
 
 from pipelines.extract.auth import HeaderKey
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ResultTooLargeError, decoded, meaning_of
+from pipelines.extract.errors import ApiError, Reply, ResultTooLargeError, meaning_of
 from pipelines.extract.pagination import Envelope, Listing, Page, Turn
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.spans import in_halves, span_of
@@ -114,7 +114,7 @@ TOOK_TOO_LONG = ApiError("too_large", "; the search took too long")
 TIMED_OUT = re.compile("timed? ?out", re.IGNORECASE)
 
 
-def _classify_error(status: int, body: bytes) -> ApiError | None:
+def _classify_error(reply: Reply) -> ApiError | None:
     """Read an error body, which is in either of two shapes (whippy.md, section 9)."""
 
     class Description(msgspec.Struct):
@@ -124,14 +124,15 @@ def _classify_error(status: int, body: bytes) -> ApiError | None:
         errors: list[Description] = []
         error: str = ""
 
-    trouble = decoded(body, Trouble)
+    status, trouble = reply.status, reply.decoded(Trouble)
     if trouble is None:
         is_too_long = status in {408, 504}
         return TOOK_TOO_LONG.of(f"answered HTTP {status}") if is_too_long else None
     text = "; ".join(error.description for error in trouble.errors) or trouble.error
     message = f"answered HTTP {status} {text}".strip()
-    # Of 422 and 500 only the text says whether the search took too long: none of the
-    # documents names a status for it (whippy.md, section 9).
+    # Of 422 and 500 only the text says whether the search took too long: no document
+    # names a status or a header for it. A search of a year with a short timeout would
+    # show how it ends (whippy.md, section 12).
     if status in {408, 504} or (status in {422, 500} and TIMED_OUT.search(text)):
         return TOOK_TOO_LONG.of(message)
     return meaning_of(MEANINGS, status, message)

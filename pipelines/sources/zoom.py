@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, ExpiredPageError, decoded, meaning_of
+from pipelines.extract.errors import ApiError, ExpiredPageError, Reply, meaning_of
 from pipelines.extract.pagination import Listing, Page, by_token, pages, restarted
 from pipelines.extract.sign_in import oauth_token
 from pipelines.extract.source import (
@@ -126,24 +126,25 @@ MEANINGS = {
 TOO_OLD = re.compile(r"within the (last|past) \w+ (day|month|year)s?", re.IGNORECASE)
 
 
-def _classify_error(status: int, body: bytes) -> ApiError | None:
+def _classify_error(reply: Reply) -> ApiError | None:
     """Read the error body ``{"code", "message"}`` (zoom.md, section 9)."""
 
     class Trouble(msgspec.Struct):
         code: int
         message: str = ""
 
-    trouble = decoded(body, Trouble)
+    trouble = reply.decoded(Trouble)
     if trouble is None:
         return None
     message = f"refused with code {trouble.code}: {trouble.message}"
     if meaning := meaning_of(MEANINGS, trouble.code, message):
         return meaning
-    # Only the text distinguishes an expired day from a wrong one, and the limit of a
-    # day from that of a second (zoom.md, section 9).
+    # Only the text says that a day is too old, not wrong, and where the header is
+    # missing, which limit it is; zoom.md, section 12 says what would settle both.
     if trouble.code == 300 and TOO_OLD.search(trouble.message):  # noqa: PLR2004
         return ApiError("expired", message)
-    if status == 429 and "daily" in trouble.message:  # noqa: PLR2004
+    limit = reply.headers.get("X-RateLimit-Type") or trouble.message
+    if reply.status == 429 and "daily" in limit.lower():  # noqa: PLR2004
         return ApiError("stop_account", f"{message}; loaded windows stay")
     # A page token that has ended is refused as any bad parameter is.
-    return ApiError("bad_request", message) if status in {200, 400, 404} else None
+    return ApiError("bad_request", message) if reply.status in {200, 400, 404} else None

@@ -13,6 +13,7 @@ from conftest import House, Row, open_house
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
+from pipelines.config.fx_rates import FX_RATES
 from pipelines.planning.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
@@ -200,3 +201,12 @@ def test_without_the_raw_file_the_published_facts_are_told_still(
     assert done.exit_code == 0
     assert key in done.stdout
     assert "cannot be read here" in done.stdout
+
+
+def test_a_wrong_table_of_exchange_rates_stops_no_story(
+    house: House, tmp_path: Path
+) -> None:
+    (tmp_path / FX_RATES).write_text("day,rate\n")
+    key = key_of(house, "vendor = 'zoom'")
+    done = explain(house, key, CALLHOUSE_CONFIG=str(tmp_path))
+    assert (done.exit_code, key in done.stdout) == (0, True), done.stderr

@@ -13,6 +13,7 @@ from pipelines.extract.client import Client
 from pipelines.extract.errors import (
     ApiError,
     ExpiredPageError,
+    Reply,
     ResultTooLargeError,
     VendorError,
     clean,
@@ -204,8 +205,8 @@ def test_a_token_is_taken_again_before_it_ends(scripted: VendorServer) -> None:
 def test_a_vendors_own_error_body_is_read_before_its_status(
     scripted: VendorServer,
 ) -> None:
-    def classify_error(_: int, body: bytes) -> ApiError | None:
-        if b"error" not in body:
+    def classify_error(reply: Reply) -> ApiError | None:
+        if b"error" not in reply.body:
             return None
         return ApiError(
             "stop_account", "says: key canary-0123456789-0123456789-x of +15550100001"
@@ -292,8 +293,8 @@ def test_a_refused_later_page_is_what_the_listing_says(
     client = Client(
         "acme",
         scripted.url,
-        classify_error=lambda status, _: (
-            ApiError("bad_request", "no") if status > 200 else None
+        classify_error=lambda reply: (
+            ApiError("bad_request", "no") if reply.status > 200 else None
         ),
     )
     listing = replace(CALLS, paging=by_offset("offset", 1), later_error=kind)

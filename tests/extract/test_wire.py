@@ -24,7 +24,7 @@ from vendor_server import VendorServer, dripping, outlasted, vendor_server
 from pipelines.extract import client as http
 from pipelines.extract.auth import BearerToken, HeaderKey
 from pipelines.extract.client import Client
-from pipelines.extract.errors import ApiError, VendorError
+from pipelines.extract.errors import ClassifyError, VendorError
 from pipelines.extract.pagination import Listing, by_offset, by_token, pages
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.resources import dlt_source
@@ -370,7 +370,7 @@ def response(random: Random) -> bytes:
 
 # What the vendors' own error bodies are read by.
 SOURCES = (evovoice, twin, voximplant, whippy, zoom)
-CLASSIFY: list[Callable[[int, bytes], ApiError | None] | None] = [
+CLASSIFY: list[ClassifyError | None] = [
     None,
     *[getattr(one, "_classify_error") for one in SOURCES],  # noqa: B009
     partial(classify_oauth_error, "client_id"),

@@ -627,6 +627,25 @@ def test_calls_that_do_not_fit_the_new_models_keep_the_file_as_it_is(
     assert warehouse.tables() == before
 
 
+def test_a_vendor_without_its_raw_file_keeps_its_rows_through_a_new_name(
+    warehouse: Warehouse,
+) -> None:
+    model = dedent(MODELS["facts/fact_call_costs.sql"]).lstrip()
+    model = model.replace("-- @key", "-- @kind incremental call_key\n-- @key")
+    warehouse.write("ops/lines.sql", model)
+    warehouse.build()
+    before = warehouse.query("from ops.lines order by all")
+    assert [key for key, *_ in before if str(key).startswith("bolt")]
+    warehouse.raw["bolt"].unlink()
+    (warehouse.models / "ops/lines.sql").unlink()
+    renamed = model.replace("-- @key", "-- @former_name ops.lines\n-- @key")
+    warehouse.write("intermediate/costs/lines.sql", renamed)
+    for result in (warehouse.build(), warehouse.build()):
+        assert [*result.kept] == ["bolt"]
+        for name in ("intermediate.lines", "ops.lines"):
+            assert warehouse.query(f"from {name} order by all") == before
+
+
 def test_a_seed_is_a_table_and_what_it_says_counts_for_old_calls(
     warehouse: Warehouse,
 ) -> None:

@@ -103,12 +103,18 @@ def fingerprint(graph: Graph, config: Mapping[str, pa.Table]) -> str:
 def prepare(connection: DuckDBPyConnection, graph: Graph) -> None:
     """Make the schemas and the tables of this module; drop the views.
 
-    These are former names of tables, and are made again when all tables stand.
+    These are former names of tables, and are made again when all tables stand. A table
+    that is still stored under a former name is copied: `take_over` reads the new one.
     """
     for schema in sorted({"ops", *(one.schema for one in graph.models)} - {"staging"}):
         connection.execute(f"create schema if not exists {schema}")
     for (view,) in connection.execute(statement("built_views")).fetchall():
         connection.execute(f"drop view {view}")
+    for model in graph.models:
+        for former in model.former_names:
+            if columns_of(connection, former):
+                sql = f"create table if not exists {model.table} as from {former}"
+                connection.execute(sql)
     connection.execute(statement("state_tables"))
 
 

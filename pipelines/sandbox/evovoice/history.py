@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from pipelines.sandbox import world as w
+from pipelines.sandbox import draw
+from pipelines.sandbox.world import Correction, World, last_change
 
 OFFICE = ZoneInfo("America/Denver")
 LONGEST_LAG = timedelta(hours=59)
@@ -17,7 +18,7 @@ SHARES = {"01": 0.7, "02": 0.3}
 OUTCOMES = ("Answered", "Voicemail", "Abandoned", "Declined", "Übergeben", "")
 OUTCOME_WEIGHTS = (70, 10, 10, 4, 3, 3)
 CUSTOMERS = tuple((f"60aa{n:020x}", f"Suite {n}") for n in range(1, 6))
-RECEPTION = tuple((f"62cc{n:020x}", name) for n, name in enumerate(w.PEOPLE))
+RECEPTION = tuple((f"62cc{n:020x}", name) for n, name in enumerate(draw.PEOPLE))
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class Session:
     parent_id: str | None
     opening: dict[str, object]
     closing: dict[str, object]
-    correction: w.Correction = field(default_factory=w.Correction)
+    correction: Correction = field(default_factory=Correction)
 
     def modified(self, now: datetime) -> datetime:
         """When the session last changed before a moment; archiving changes nothing."""
         changes = (self.created, self.answered, self.ended, self.touched)
-        return w.last_change(now, changes, self.correction) or self.created
+        return last_change(now, changes, self.correction) or self.created
 
     def members(self, now: datetime) -> list[dict[str, object]]:
         """Who takes part: the caller, and the one who answered from then on."""
@@ -56,19 +57,19 @@ class Session:
         return [caller, agent]
 
 
-def history(world: w.World, account_id: str, day: date) -> tuple[Session, ...]:
+def history(world: World, account_id: str, day: date) -> tuple[Session, ...]:
     """Every session created on the day in one EvoVoice account."""
-    rng = w.generator(world, "evovoice", account_id, day)
+    rng = draw.generator(world, "evovoice", account_id, day)
     share = 0.2 if account_id == FOREIGN_ACCOUNT else SHARES[account_id[-2:]]
     sessions: list[Session] = []
-    for moment in w.arrivals(world, rng, day, OFFICE, share):
+    for moment in draw.arrivals(world, rng, day, OFFICE, share):
         created = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-        parent = sessions[-1] if sessions and w.chance(rng, 0.03) else None
+        parent = sessions[-1] if sessions and draw.chance(rng, 0.03) else None
         sessions.append(_session(rng, created, account_id, parent))
     return tuple(sessions)
 
 
-def corrected(session: Session, correction: w.Correction) -> Session:
+def corrected(session: Session, correction: Correction) -> Session:
     """Return the session with every time of the conversation moved."""
     by, answered = correction.by, session.answered
     return replace(
@@ -83,23 +84,23 @@ def corrected(session: Session, correction: w.Correction) -> Session:
 def _session(
     rng: Random, created: datetime, account_id: str, parent: Session | None
 ) -> Session:
-    channel = w.word(rng, ("Voice", "Chat", "Fax"), (85, 10, 5), "Video")
+    channel = draw.word(rng, ("Voice", "Chat", "Fax"), (85, 10, 5), "Video")
     voice = channel == "Voice"
-    missed = voice and w.chance(rng, 0.18)
+    missed = voice and draw.chance(rng, 0.18)
     length = _length(rng, channel, missed=missed)
     ended = created + timedelta(milliseconds=round(length * 1000))
     ringing = timedelta(milliseconds=rng.randrange(500, 20_000))
     answered = created + min(ringing, ended - created)
-    late = w.later(rng, 60, 144_000) if w.chance(rng, 0.1) else timedelta(0)
+    late = draw.later(rng, 60, 144_000) if draw.chance(rng, 0.1) else timedelta(0)
     direction = rng.choices(("Incoming", "Outgoing"), (65, 35))[0]
-    outcome = w.word(rng, OUTCOMES, OUTCOME_WEIGHTS, "Routed to AI")
+    outcome = draw.word(rng, OUTCOMES, OUTCOME_WEIGHTS, "Routed to AI")
     return Session(
         session_id=f"{int(created.timestamp()):08x}{rng.getrandbits(64):016x}",
         account_id=account_id,
         created=created,
         answered=None if missed else answered,
         ended=ended,
-        completed=not (missed and w.chance(rng, 0.5)),
+        completed=not (missed and draw.chance(rng, 0.5)),
         touched=min(ended + late, created + LONGEST_LAG),
         archived=created + timedelta(days=rng.uniform(14.2, 15.8)),
         form=rng.choices(("zoned", "naive", "epoch", "epoch0"), (85, 11, 2, 2))[0],
@@ -118,16 +119,16 @@ def _length(rng: Random, channel: str, *, missed: bool) -> float:
         return rng.uniform(60, 172_800)
     if missed:
         return rng.uniform(2, 45)
-    if w.chance(rng, 0.05):
+    if draw.chance(rng, 0.05):
         return float(60 * rng.randint(0, 4))
-    return w.lasting(rng, 170)
+    return draw.lasting(rng, 170)
 
 
 def _opening(
     rng: Random, account_id: str, direction: str, parent: Session | None
 ) -> dict[str, object]:
     customer_id, customer = rng.choice(CUSTOMERS)
-    outside, inside = w.party(rng), w.phone(rng)
+    outside, inside = draw.party(rng), draw.phone(rng)
     incoming = direction == "Incoming"
     opening: dict[str, object] = {
         "accountId": account_id,
@@ -142,8 +143,8 @@ def _opening(
         "direction": direction,
         "createdBy": "system",
     }
-    w.maybe(rng, opening, "fromName", rng.choice(w.PEOPLE))
-    w.maybe(rng, opening, "callSid", f"CA{rng.getrandbits(128):032x}")
+    draw.optional(rng, opening, "fromName", rng.choice(draw.PEOPLE))
+    draw.optional(rng, opening, "callSid", f"CA{rng.getrandbits(128):032x}")
     if parent is not None:
         opening["conferenceSid"] = f"CF{parent.session_id:0>32}"
     return opening
@@ -151,7 +152,7 @@ def _opening(
 
 def _closing(rng: Random, outcome: str) -> dict[str, object]:
     closing: dict[str, object] = {"consoleData": rng.choice((None, "", '{"note":1}'))}
-    if outcome == "Answered" or w.chance(rng, 0.2):
+    if outcome == "Answered" or draw.chance(rng, 0.2):
         person_id, name = rng.choice(RECEPTION)
         closing |= {"answeredById": person_id, "answeredByName": name}
     return closing

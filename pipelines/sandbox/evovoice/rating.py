@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pipelines.sandbox import world as w
 from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.evovoice import history as past
 from pipelines.sandbox.wire import plain
+from pipelines.sandbox.world import Truth, World, thousandths
 
 ZERO = Decimal(0)
 MINUTE = timedelta(minutes=1)
@@ -42,7 +42,7 @@ class Ratings:
         return self.months[month, now].get(session.session_id)
 
 
-def settings(world: w.World, account_id: str) -> dict[str, object]:
+def settings(world: World, account_id: str) -> dict[str, object]:
     """Return the account's `billingSettings`; allowances last about ten days."""
     minutes = world.volume * 20
     inbound: dict[str, object] = {
@@ -104,7 +104,7 @@ def truth(
     accounts: dict[str, tuple[str, ...]],
     since: datetime,
     until: datetime,
-) -> Iterator[w.Truth]:
+) -> Iterator[Truth]:
     """All but chats and faxes created in [since, until) and not after the clock."""
     ratings = Ratings(archive)
     now = archive.world.clock.now
@@ -120,12 +120,12 @@ def truth(
 
 def _row(
     session: past.Session, alias: str, now: datetime, price: Decimal | None
-) -> w.Truth:
+) -> Truth:
     ended = now >= session.ended
     completed = ended and session.completed
     millis = (session.ended - session.created) // timedelta(milliseconds=1)
     cost = None if price is None else plain(price)
-    return w.Truth(
+    return Truth(
         vendor="evovoice",
         account=alias.lower(),
         vendor_call_id=session.session_id,
@@ -133,7 +133,7 @@ def _row(
         started_at=session.created,
         ended_at=session.ended if completed else None,
         direction=DIRECTIONS[session.direction],
-        total_seconds=plain(w.thousandths(millis)) if completed else None,
+        total_seconds=plain(thousandths(millis)) if completed else None,
         cost=cost,
         currency=None if cost is None else "USD",
         lines=[] if cost is None else [{"component": "telephony", "amount": cost}],

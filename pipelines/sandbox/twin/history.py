@@ -6,7 +6,8 @@ from decimal import Decimal
 from random import Random
 from zoneinfo import ZoneInfo
 
-from pipelines.sandbox import world as w
+from pipelines.sandbox import draw
+from pipelines.sandbox.world import Correction, World, last_change, whole_second
 
 OFFICE = ZoneInfo("Europe/Moscow")
 LONGEST_BILLING = 30 * 3600
@@ -61,25 +62,25 @@ class Call:
     numeric_text: bool
     facts: dict[str, object]
     personal: dict[str, object]
-    correction: w.Correction = field(default_factory=w.Correction)
+    correction: Correction = field(default_factory=Correction)
 
     def updated(self, now: datetime) -> datetime | None:
         """`updatedAt` at a moment: billing moves it in about half of the cases."""
         billed = self.billed if self.billing_shows else None
         changes = (self.finished, self.recorded, billed, self.erased)
-        last = w.last_change(now, changes, self.correction)
+        last = last_change(now, changes, self.correction)
         return last if self.correction.is_dated else None
 
 
-def history(world: w.World, alias: str, day: date) -> tuple[Call, ...]:
+def history(world: World, alias: str, day: date) -> tuple[Call, ...]:
     """Every session created on the day."""
-    rng = w.generator(world, "twin", alias, day)
+    rng = draw.generator(world, "twin", alias, day)
     company = world.credentials[alias].twin_company_id
-    starts = map(w.whole_second, w.arrivals(world, rng, day, OFFICE))
+    starts = map(whole_second, draw.arrivals(world, rng, day, OFFICE))
     return tuple(_call(rng, start, company) for start in starts)
 
 
-def corrected(call: Call, correction: w.Correction) -> Call:
+def corrected(call: Call, correction: Correction) -> Call:
     """Return the session with every time of the conversation moved."""
     by, started = correction.by, call.started
     return replace(
@@ -92,30 +93,32 @@ def corrected(call: Call, correction: w.Correction) -> Call:
 
 
 def _call(rng: Random, created: datetime, company: int) -> Call:
-    status = w.word(rng, STATUSES, STATUS_WEIGHTS, "QUARANTINED")
+    status = draw.word(rng, STATUSES, STATUS_WEIGHTS, "QUARANTINED")
     talked = status == "ANSWERED"
-    begun = talked or w.chance(rng, 0.6)
-    started = created + w.later(rng, 1, 8)
-    seconds = int(w.lasting(rng, 110)) if talked else 0
+    begun = talked or draw.chance(rng, 0.6)
+    started = created + draw.later(rng, 1, 8)
+    seconds = int(draw.lasting(rng, 110)) if talked else 0
     finished = started + timedelta(seconds=seconds or rng.randint(1, 40))
     durations = _durations(rng, seconds)
-    slow = w.chance(rng, 0.2)
-    wait = w.later(rng, 600, LONGEST_BILLING) if slow else w.later(rng, 5, 120)
+    slow = draw.chance(rng, 0.2)
+    wait = draw.later(rng, 600, LONGEST_BILLING) if slow else draw.later(rng, 5, 120)
     return Call(
-        call_id=w.uuid(rng),
+        call_id=draw.uuid(rng),
         created=created,
         started=started if begun else None,
         finished=finished,
-        recorded=finished + w.later(rng, 10, 60),
-        billed=finished + wait if talked or w.chance(rng, 0.3) else None,
-        billing_shows=w.chance(rng, 0.5),
-        erased=finished + w.later(rng, 60, 72_000) if w.chance(rng, 0.005) else None,
+        recorded=finished + draw.later(rng, 10, 60),
+        billed=finished + wait if talked or draw.chance(rng, 0.3) else None,
+        billing_shows=draw.chance(rng, 0.5),
+        erased=(
+            finished + draw.later(rng, 60, 72_000) if draw.chance(rng, 0.005) else None
+        ),
         status=status,
         duration=seconds,
         durations=durations,
         prices=_prices(rng, durations, talked=talked),
         unpriced=rng.choice((None, ZERO)),
-        numeric_text=w.chance(rng, 0.005),
+        numeric_text=draw.chance(rng, 0.005),
         facts=_facts(rng, company),
         personal=_personal(rng),
     )
@@ -123,8 +126,8 @@ def _call(rng: Random, created: datetime, company: int) -> Call:
 
 def _durations(rng: Random, seconds: int) -> dict[str, object]:
     robot = rng.randint(0, seconds)
-    moved = w.chance(rng, 0.3)
-    thinking = w.chance(rng, 0.7)
+    moved = draw.chance(rng, 0.3)
+    thinking = draw.chance(rng, 0.7)
     return {
         "mainCallDuration": seconds,
         "autoCallDuration": rng.choice((0, None)),
@@ -140,8 +143,9 @@ def _prices(
     prices: dict[str, Decimal | None] = {}
     for stage in STAGES[:-1]:
         used = talked and bool(durations[f"{stage}CallDuration"])
-        gross = w.amount(rng, 0.5, 15) if used else ZERO
-        cut = (gross / 10).quantize(Decimal("0.000001")) if w.chance(rng, 0.2) else ZERO
+        gross = draw.amount(rng, 0.5, 15) if used else ZERO
+        tenth = (gross / 10).quantize(Decimal("0.000001"))
+        cut = tenth if draw.chance(rng, 0.2) else ZERO
         prices[f"{stage}CallCost"] = gross
         prices[f"{stage}CallDiscount"] = cut
         prices[f"{stage}CallTotalCost"] = gross - cut
@@ -150,7 +154,7 @@ def _prices(
         prices |= dict.fromkeys(kinds)
     prices |= _thinking(rng, used=talked and bool(durations["aiCallDuration"]))
     parts = (prices[name] for name in (*COMPONENTS, "aiCallTotalCost"))
-    surcharge = Decimal("0.35") if talked and w.chance(rng, 0.01) else ZERO
+    surcharge = Decimal("0.35") if talked and draw.chance(rng, 0.01) else ZERO
     prices["totalCost"] = sum((part or ZERO for part in parts), surcharge)
     return prices
 
@@ -159,10 +163,10 @@ def _thinking(rng: Random, *, used: bool) -> dict[str, Decimal | None]:
     names = [f"aiCall{part}TotalCost" for part in PARTS]
     if not used:
         return dict.fromkeys(("aiCallCost", "aiCallTotalCost", *names))
-    if w.chance(rng, 0.2):
-        whole = w.amount(rng, 0.1, 4)
+    if draw.chance(rng, 0.2):
+        whole = draw.amount(rng, 0.1, 4)
         return {"aiCallCost": whole, "aiCallTotalCost": whole} | dict.fromkeys(names)
-    parts = {name: w.amount(rng, 0.05, 1.5) for name in names}
+    parts = {name: draw.amount(rng, 0.05, 1.5) for name in names}
     whole = sum(parts.values(), ZERO)
     return {"aiCallCost": whole, "aiCallTotalCost": whole, **parts}
 
@@ -173,10 +177,10 @@ def _facts(rng: Random, company: int) -> dict[str, object]:
         "number": f"44207946000{rng.randrange(10)}",
         "timezone": rng.choice((10_800, 25_200, None)),
         "currentStatusName": rng.choice((*TOPICS, None)),
-        "hungUpBy": w.word(rng, ("client", "bot", "operator"), (60, 35, 5), "proxy"),
+        "hungUpBy": draw.word(rng, ("client", "bot", "operator"), (60, 35, 5), "proxy"),
         "nps": rng.choice(("9", "10", "", None, None)),
         "emotion": rng.choice(("neutral", "positive", "negative", None)),
-        "isAssistantRequest": w.chance(rng, 0.05),
+        "isAssistantRequest": draw.chance(rng, 0.05),
         "markers": rng.choice(([], ["vip"])),
         "externalId": rng.choice((None, "", "crm-17")),
         "resultsString": '{"status":"done"}',
@@ -185,7 +189,7 @@ def _facts(rng: Random, company: int) -> dict[str, object]:
 
 
 def _personal(rng: Random) -> dict[str, object]:
-    odd = w.chance(rng, 0.04)
+    odd = draw.chance(rng, 0.04)
     number = rng.choice(("anonymous", "", "sip:7@example.com")) if odd else None
     return {
         "callingNumber": f"442079460{rng.randrange(1000):03d}"
@@ -193,6 +197,6 @@ def _personal(rng: Random) -> dict[str, object]:
         else number,
         "regionName": rng.choice(("Москва", "Новосибирск", "", None)),
         "gender": rng.choice(("female", "male", None)),
-        "messagesAsString": f"Bot: ...\nClient: {rng.choice(w.PEOPLE)}",
+        "messagesAsString": f"Bot: ...\nClient: {rng.choice(draw.PEOPLE)}",
         "additional": rng.choice((None, {}, '{"source":"ad"}')),
     }

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from pipelines.sandbox import world as w
 from pipelines.sandbox.twin.history import COMPONENTS, PARTS, Call
 from pipelines.sandbox.wire import plain
+from pipelines.sandbox.world import Truth
 
 
 def record(call: Call, now: datetime) -> dict[str, object] | None:
@@ -61,14 +61,14 @@ def stamp(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def truth(call: Call, alias: str, now: datetime) -> w.Truth | None:
+def truth(call: Call, alias: str, now: datetime) -> Truth | None:
     """Return what the session amounts to at `now`; None before it was created."""
     if now < call.created:
         return None
     done = now >= call.finished
     cost = call.prices["totalCost"] if _by(call.billed, now) else None
     stages = [seconds for seconds in call.durations.values() if seconds]
-    return w.Truth(
+    return Truth(
         vendor="twin",
         account=alias.lower(),
         vendor_call_id=call.call_id,

@@ -5,8 +5,9 @@ from datetime import date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from pipelines.sandbox import world as w
+from pipelines.sandbox import draw
 from pipelines.sandbox.voximplant import lines
+from pipelines.sandbox.world import BEGINNING, Correction, World, whole_second
 
 LOCATION = ZoneInfo("America/Los_Angeles")
 OFFICE = ZoneInfo("America/New_York")
@@ -43,12 +44,12 @@ def currency(alias: str) -> str:
     return "RUR" if alias == "SECOND" else "USD"
 
 
-def history(world: w.World, alias: str, day: date) -> tuple[Session, ...]:
+def history(world: World, alias: str, day: date) -> tuple[Session, ...]:
     """Every session that starts on the day."""
-    rng = w.generator(world, "voximplant", alias, day)
-    starts = map(w.whole_second, w.arrivals(world, rng, day, OFFICE))
+    rng = draw.generator(world, "voximplant", alias, day)
+    starts = map(whole_second, draw.arrivals(world, rng, day, OFFICE))
     number = world.aliases.index(alias)
-    base = FIRST_ID + 100_000_000 * ((day - w.BEGINNING).days * 10 + number)
+    base = FIRST_ID + 100_000_000 * ((day - BEGINNING).days * 10 + number)
     ids = (base + place * 1000 for place in range(100_000))
     rate = RUBLES_PER_DOLLAR if currency(alias) == "RUR" else 1
     account = int(world.credentials[alias].voximplant_account_id)
@@ -58,7 +59,7 @@ def history(world: w.World, alias: str, day: date) -> tuple[Session, ...]:
     )
 
 
-def corrected(session: Session, correction: w.Correction) -> Session:
+def corrected(session: Session, correction: Correction) -> Session:
     """Return the session with every time of the conversation moved."""
     by = correction.by
 
@@ -81,18 +82,18 @@ def corrected(session: Session, correction: w.Correction) -> Session:
 def _session(
     rng: Random, start: datetime, number: int, account: int, rate: int
 ) -> Session:
-    short = w.chance(rng, 0.3)
-    seconds = rng.randint(0, 3) if short else int(w.lasting(rng, 140))
+    short = draw.chance(rng, 0.3)
+    seconds = rng.randint(0, 3) if short else int(draw.lasting(rng, 140))
     ended = start + timedelta(seconds=seconds)
     count = rng.choices((0, 1, 2, 3, 4), (3, 47, 30, 15, 5))[0]
     legs = [
         lines.leg(rng, start, ended, (number, place), rate) for place in range(count)
     ]
-    if len(legs) > 1 and w.chance(rng, 0.05):
+    if len(legs) > 1 and draw.chance(rng, 0.05):
         legs[1] = lines.mirror(legs[1], legs[0])
     records = [
         lines.record(rng, start, ended, (number, place), rate)
-        for place in range(1 if legs and w.chance(rng, 0.4) else 0)
+        for place in range(1 if legs and draw.chance(rng, 0.4) else 0)
     ]
     resources = [
         lines.resource(rng, start, ended, (number, place), rate)
@@ -105,7 +106,7 @@ def _session(
         session_id=number,
         start=start,
         ended=ended,
-        finish=w.word(rng, FINISHES, FINISH_WEIGHTS, "Migrated"),
+        finish=draw.word(rng, FINISHES, FINISH_WEIGHTS, "Migrated"),
         facts=_facts(rng, number, account, inbound=bool(legs)),
         legs=tuple(legs),
         records=tuple(records),
@@ -123,10 +124,14 @@ def _facts(
         "initiator_address": "203.0.113.10",
         "media_server_address": "198.51.100.7",
         "log_file_url": f"https://storage.example/logs/{number}.log",
-        "audio_quality": w.word(rng, ("Standard", "HD", "Ultra HD"), (80, 15, 5), "8K"),
+        "audio_quality": draw.word(
+            rng, ("Standard", "HD", "Ultra HD"), (80, 15, 5), "8K"
+        ),
     }
-    w.maybe(rng, facts, "rule_name", "inbound" if inbound else "api")
-    w.maybe(rng, facts, "custom_data", rng.choice(("", "crm-17", "Zoë; née Müller")))
-    if not w.chance(rng, 0.5):
+    draw.optional(rng, facts, "rule_name", "inbound" if inbound else "api")
+    draw.optional(
+        rng, facts, "custom_data", rng.choice(("", "crm-17", "Zoë; née Müller"))
+    )
+    if not draw.chance(rng, 0.5):
         facts["user_id"] = rng.choice((None, 2_200_000_000 + rng.randrange(9)))
     return facts

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 
-from pipelines.sandbox import world as w
+from pipelines.sandbox import draw
+from pipelines.sandbox.world import whole_second
 
 LONGEST_LAG = timedelta(hours=59)
 
@@ -52,8 +53,8 @@ class Line:
 
 
 def _priced(rng: Random, ended: datetime, start: datetime) -> datetime:
-    slow = w.chance(rng, 0.1)
-    wait = w.later(rng, 3600, 172_800) if slow else w.later(rng, 5, 180)
+    slow = draw.chance(rng, 0.1)
+    wait = draw.later(rng, 3600, 172_800) if slow else draw.later(rng, 5, 180)
     return min(ended + wait, start + LONGEST_LAG)
 
 
@@ -62,21 +63,21 @@ def leg(
 ) -> Line:
     """Return one leg; the first one is mostly the caller's."""
     number, place = key
-    incoming = place == 0 and w.chance(rng, 0.75)
+    incoming = place == 0 and draw.chance(rng, 0.75)
     begun = start + (ended - start) * (place / 6)
-    code, details = ENDS[0] if w.chance(rng, 0.75) else rng.choice(ENDS[1:])
+    code, details = ENDS[0] if draw.chance(rng, 0.75) else rng.choice(ENDS[1:])
     answered = code == ENDS[0][0]
     stop = ended if answered else begun
-    kind = "user" if place and w.chance(rng, 0.6) else "pstn"
-    kind = w.word(rng, (kind, *PARTY_KINDS), (90, 4, 3, 1, 2), "whatsapp")
+    kind = "user" if place and draw.chance(rng, 0.6) else "pstn"
+    kind = draw.word(rng, (kind, *PARTY_KINDS), (90, 4, 3, 1, 2), "whatsapp")
     free = kind == "user" or not answered
-    unpriced = w.chance(rng, 0.02)
+    unpriced = draw.chance(rng, 0.02)
     facts: dict[str, object] = {
         "call_id": number * 10 + place,
-        "local_number": w.phone(rng).lstrip("+"),
+        "local_number": draw.phone(rng).lstrip("+"),
         "remote_number": f"agent{place}"
         if kind == "user"
-        else w.party(rng).lstrip("+"),
+        else draw.party(rng).lstrip("+"),
         "remote_number_type": kind,
         "incoming": incoming,
         "successful": answered,
@@ -84,17 +85,17 @@ def leg(
         "media_server_address": "198.51.100.7",
         "end_reason": {"code": code, "details": details},
     }
-    w.maybe(rng, facts, "custom_data", "leg")
-    w.maybe(rng, facts, "diversion_number", None)
+    draw.optional(rng, facts, "custom_data", "leg")
+    draw.optional(rng, facts, "diversion_number", None)
     return Line(
-        begun=w.whole_second(begun),
+        begun=whole_second(begun),
         ended=stop,
         priced=stop if free else _priced(rng, ended, start),
         cost=None if unpriced else _cost(rng, 0, 0.4, rate, free=free),
         component="telephony",
         transaction=0 if free else number * 10 + place,
-        seconds=int((stop - w.whole_second(begun)).total_seconds()) if answered else 0,
-        costs_as_text=w.chance(rng, 1 / 300),
+        seconds=int((stop - whole_second(begun)).total_seconds()) if answered else 0,
+        costs_as_text=draw.chance(rng, 1 / 300),
         transcribed=None,
         facts=facts,
     )
@@ -103,7 +104,7 @@ def leg(
 def _cost(
     rng: Random, low: float, high: float, rate: int, *, free: bool = False
 ) -> Decimal:
-    return Decimal(0) if free else w.amount(rng, low, high) * rate
+    return Decimal(0) if free else draw.amount(rng, low, high) * rate
 
 
 def record(
@@ -112,17 +113,17 @@ def record(
     """Return the session's recording; some are transcribed much later."""
     number, place = key
     stop = max(start, ended)
-    late = stop + w.later(rng, 60, 144_000)
+    late = stop + draw.later(rng, 60, 144_000)
     return Line(
         begun=start,
         ended=stop,
         priced=_priced(rng, stop, start),
-        cost=None if w.chance(rng, 0.03) else _cost(rng, 0.0005, 0.02, rate),
+        cost=None if draw.chance(rng, 0.03) else _cost(rng, 0.0005, 0.02, rate),
         component="recording",
         transaction=number * 10 + 7,
         seconds=int((stop - start).total_seconds()),
         costs_as_text=False,
-        transcribed=late if w.chance(rng, 0.4) else None,
+        transcribed=late if draw.chance(rng, 0.4) else None,
         facts={
             "record_id": number * 10 + place,
             "record_name": "rec",
@@ -138,9 +139,9 @@ def resource(
     """Return one use of a resource during the session."""
     number, place = key
     known = tuple(RESOURCES)
-    kind = w.word(rng, known, (30, 15, 20, 15, 10, 10), "LLM_AGENT")
+    kind = draw.word(rng, known, (30, 15, 20, 15, 10, 10), "LLM_AGENT")
     component, unit = RESOURCES.get(kind, ("other", "token"))
-    used = w.whole_second(start + (ended - start) * rng.random())
+    used = whole_second(start + (ended - start) * rng.random())
     facts: dict[str, object] = {
         "resource_usage_id": number * 10 + place,
         "resource_type": kind,
@@ -148,12 +149,12 @@ def resource(
         "unit": rng.choice((None, unit)),
         "ref_call_id": rng.choice((None, number * 10)),
     }
-    w.maybe(rng, facts, "description", kind.title())
+    draw.optional(rng, facts, "description", kind.title())
     return Line(
         begun=used,
         ended=used,
         priced=_priced(rng, used, start),
-        cost=None if w.chance(rng, 0.03) else _cost(rng, 0.0001, 0.05, rate),
+        cost=None if draw.chance(rng, 0.03) else _cost(rng, 0.0001, 0.05, rate),
         component=component,
         transaction=number * 10 + 5 + place,
         seconds=0,
@@ -175,7 +176,7 @@ def mirror(line: Line, of: Line) -> Line:
 
 def mirrored(rng: Random, record: Line, number: int) -> list[Line]:
     """Return the resource that shows a record's charge again, if there is one."""
-    if not w.chance(rng, 0.3):
+    if not draw.chance(rng, 0.3):
         return []
     facts = {
         "resource_usage_id": number * 10 + 8,

@@ -3,10 +3,10 @@
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
-from pipelines.sandbox import world as w
 from pipelines.sandbox.voximplant.history import Session, currency
 from pipelines.sandbox.voximplant.lines import Line
 from pipelines.sandbox.wire import plain
+from pipelines.sandbox.world import Truth
 
 
 def record(
@@ -79,7 +79,7 @@ def stamp(moment: datetime, zone: tzinfo) -> str:
     return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def truth(session: Session, alias: str, now: datetime) -> w.Truth | None:
+def truth(session: Session, alias: str, now: datetime) -> Truth | None:
     """Return what the session amounts to at `now`; None before it started."""
     if now < session.start:
         return None
@@ -89,7 +89,7 @@ def truth(session: Session, alias: str, now: datetime) -> w.Truth | None:
     cost = plain(sum((price for _, price in lines), Decimal(0))) if lines else None
     iso = {"RUR": "RUB"}.get(currency(alias), currency(alias))
     first = min(legs, key=_leg_order, default=None)
-    return w.Truth(
+    return Truth(
         vendor="voximplant",
         account=alias.lower(),
         vendor_call_id=str(session.session_id),

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from pipelines.sandbox import world as w
+from pipelines.sandbox import draw
 from pipelines.sandbox.wire import plain
+from pipelines.sandbox.world import Correction, Truth, World, last_change, thousandths
 
 OFFICE = ZoneInfo("America/Chicago")
 LONGEST_LAG = timedelta(hours=59)
@@ -33,7 +34,7 @@ class Call:
     zoned: bool
     facts: dict[str, object]
     analysis: dict[str, object]
-    correction: w.Correction = field(default_factory=w.Correction)
+    correction: Correction = field(default_factory=Correction)
 
     def status(self, now: datetime) -> str:
         """Whippy's delivery status at a moment."""
@@ -48,72 +49,72 @@ class Call:
     def updated(self, now: datetime) -> datetime | None:
         """When the record last changed before a moment, as far as it says so."""
         changes = (self.created, self.ended_at, self.analyzed_at)
-        last = w.last_change(now, changes, self.correction)
+        last = last_change(now, changes, self.correction)
         return last if self.correction.is_dated else None
 
 
-def history(world: w.World, alias: str, day: date) -> tuple[Call, ...]:
+def history(world: World, alias: str, day: date) -> tuple[Call, ...]:
     """Every call created on the day."""
-    rng = w.generator(world, "whippy", alias, day)
-    return tuple(_call(rng, at) for at in w.arrivals(world, rng, day, OFFICE))
+    rng = draw.generator(world, "whippy", alias, day)
+    return tuple(_call(rng, at) for at in draw.arrivals(world, rng, day, OFFICE))
 
 
-def corrected(call: Call, correction: w.Correction) -> Call:
+def corrected(call: Call, correction: Correction) -> Call:
     """Return the call with its creation moved."""
     return replace(call, created=call.created + correction.by, correction=correction)
 
 
 def _call(rng: Random, created: datetime) -> Call:
-    status = w.word(rng, STATUSES, STATUS_WEIGHTS, "call_screened")
+    status = draw.word(rng, STATUSES, STATUS_WEIGHTS, "call_screened")
     talked = status == "call_completed"
-    length = w.lasting(rng, 90, 5400) if talked else rng.uniform(0, 40)
+    length = draw.lasting(rng, 90, 5400) if talked else rng.uniform(0, 40)
     seconds = timedelta(milliseconds=round(length * 1000))
-    slow = w.chance(rng, 0.2)
+    slow = draw.chance(rng, 0.2)
     ended = created + seconds + timedelta(seconds=rng.uniform(0, 3600 if slow else 5))
-    wait = rng.uniform(3600, 180_000) if w.chance(rng, 0.1) else rng.uniform(20, 240)
+    wait = rng.uniform(3600, 180_000) if draw.chance(rng, 0.1) else rng.uniform(20, 240)
     analyzed = min(ended + timedelta(seconds=wait), created + LONGEST_LAG)
     direction = rng.choices(("INBOUND", "OUTBOUND"), (55, 45))[0]
     return Call(
-        call_id=w.uuid(rng),
+        call_id=draw.uuid(rng),
         created=created,
         ended_at=ended,
         analyzed_at=analyzed,
         seconds=seconds,
         direction=direction,
         final_status=status,
-        zoned=not w.chance(rng, 0.04),
+        zoned=not draw.chance(rng, 0.04),
         facts=_facts(rng, direction),
         analysis=_analysis(rng, talked=talked),
     )
 
 
 def _facts(rng: Random, direction: str) -> dict[str, object]:
-    artificial = w.chance(rng, 0.7)
-    outside, inside = w.party(rng), w.phone(rng)
+    artificial = draw.chance(rng, 0.7)
+    outside, inside = draw.party(rng), draw.phone(rng)
     facts: dict[str, object] = {
         "agent_id": rng.choice(AGENTS) if artificial else None,
-        "agent_version_id": w.uuid(rng) if artificial else None,
+        "agent_version_id": draw.uuid(rng) if artificial else None,
         "user_id": None if artificial else rng.randrange(1, 40),
-        "mode": w.word(rng, ("agent", "user"), (70, 30), "copilot"),
-        "contact_id": w.uuid(rng) if w.chance(rng, 0.8) else None,
-        "conversation_id": w.uuid(rng),
+        "mode": draw.word(rng, ("agent", "user"), (70, 30), "copilot"),
+        "contact_id": draw.uuid(rng) if draw.chance(rng, 0.8) else None,
+        "conversation_id": draw.uuid(rng),
         "channel_id": rng.choice(CHANNELS),
         "from": outside if direction == "INBOUND" else inside,
         "to": inside if direction == "INBOUND" else outside,
         "direction": direction,
     }
-    if w.chance(rng, 0.1):
+    if draw.chance(rng, 0.1):
         del facts["user_id"]
     return facts
 
 
 def _analysis(rng: Random, *, talked: bool) -> dict[str, object]:
-    if not talked and w.chance(rng, 0.5):
+    if not talked and draw.chance(rng, 0.5):
         return {"language": None, "call_completion_rating": None, "voicemail": None}
     return {
         "language": rng.choice(LANGUAGES),
-        "call_completion_rating": w.word(rng, RATINGS, (70, 20, 10), "Escalated"),
-        "voicemail": w.chance(rng, 0.12),
+        "call_completion_rating": draw.word(rng, RATINGS, (70, 20, 10), "Escalated"),
+        "voicemail": draw.chance(rng, 0.12),
     }
 
 
@@ -140,13 +141,13 @@ def _stamp(moment: datetime | None, *, zoned: bool) -> str | None:
     return f"{text}Z" if zoned else text
 
 
-def truth(call: Call, alias: str, now: datetime) -> w.Truth | None:
+def truth(call: Call, alias: str, now: datetime) -> Truth | None:
     """Return what the call amounts to at `now`; None before it was created."""
     if now < call.created:
         return None
     millis = call.duration(now)
     ended = None if millis is None else call.created + call.seconds
-    return w.Truth(
+    return Truth(
         vendor="whippy",
         account=alias.lower(),
         vendor_call_id=call.call_id,
@@ -154,7 +155,7 @@ def truth(call: Call, alias: str, now: datetime) -> w.Truth | None:
         started_at=call.created,
         ended_at=ended,
         direction=call.direction.lower(),
-        total_seconds=None if millis is None else plain(w.thousandths(millis)),
+        total_seconds=None if millis is None else plain(thousandths(millis)),
         cost=None,
         currency=None,
         lines=[],

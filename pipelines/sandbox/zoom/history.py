@@ -7,7 +7,8 @@ from random import Random
 from string import ascii_lowercase, ascii_uppercase, digits
 from zoneinfo import ZoneInfo
 
-from pipelines.sandbox import world as w
+from pipelines.sandbox import draw
+from pipelines.sandbox.world import Correction, World, whole_second
 
 OFFICE = ZoneInfo("America/New_York")
 LONGEST_LAG = timedelta(hours=59)
@@ -52,7 +53,7 @@ AGENTS = tuple(
         "team_ids": [],
         "team_names": [],
     }
-    for n, name in enumerate(w.PEOPLE)
+    for n, name in enumerate(draw.PEOPLE)
 )
 FLOW = {"flow_id": "zeYjXoDOS_eV1QmTpj63PQ", "flow_name": "Main menu"}
 ALPHABET = f"{ascii_uppercase}{ascii_lowercase}{digits}-_"
@@ -87,14 +88,14 @@ class Engagement:
     legs: tuple[tuple[datetime, datetime, dict[str, object]], ...]
 
 
-def history(world: w.World, alias: str, day: date) -> tuple[Engagement, ...]:
+def history(world: World, alias: str, day: date) -> tuple[Engagement, ...]:
     """Every engagement that starts on the day."""
-    rng = w.generator(world, "zoom", alias, day)
-    starts = map(w.whole_second, w.arrivals(world, rng, day, OFFICE))
+    rng = draw.generator(world, "zoom", alias, day)
+    starts = map(whole_second, draw.arrivals(world, rng, day, OFFICE))
     return tuple(_engagement(rng, start) for start in starts)
 
 
-def corrected(call: Engagement, correction: w.Correction) -> Engagement:
+def corrected(call: Engagement, correction: Correction) -> Engagement:
     """Return the engagement with every time of the conversation moved."""
     by = correction.by
     return replace(
@@ -106,14 +107,14 @@ def corrected(call: Engagement, correction: w.Correction) -> Engagement:
 
 
 def _engagement(rng: Random, start: datetime) -> Engagement:
-    callback = w.chance(rng, 0.015)
-    kind = w.word(rng, TYPES, TYPE_WEIGHTS, "external_whisper_call")
+    callback = draw.chance(rng, 0.015)
+    kind = draw.word(rng, TYPES, TYPE_WEIGHTS, "external_whisper_call")
     kind = "external_callback_call" if callback else kind
-    result = w.word(rng, RESULTS, RESULT_WEIGHTS, "rerouted_by_ai")
+    result = draw.word(rng, RESULTS, RESULT_WEIGHTS, "rerouted_by_ai")
     talked = result in TALKED
-    seconds = rng.uniform(3600, 72_000) if callback else w.lasting(rng, 200, 14_400)
+    seconds = rng.uniform(3600, 72_000) if callback else draw.lasting(rng, 200, 14_400)
     end = start + timedelta(seconds=int(seconds if talked or callback else seconds / 6))
-    visible_at = end + w.later(rng, 5, 900)
+    visible_at = end + draw.later(rng, 5, 900)
     direction = rng.choices(("inbound", "outbound"), (75, 25))[0]
     legs = _legs(rng, start, end, direction, kind) if talked else ()
     legs = legs or ((start, end, _leg(rng, direction, kind, result)),)
@@ -124,7 +125,7 @@ def _engagement(rng: Random, start: datetime) -> Engagement:
         visible_at=visible_at,
         direction=direction,
         result=result,
-        timed=not w.chance(rng, 1 / 400),
+        timed=not draw.chance(rng, 1 / 400),
         charge=_charge(rng, start, visible_at, talked=talked),
         facts=_facts(rng, direction, kind, result, legs),
         legs=legs,
@@ -138,7 +139,7 @@ def _legs(
     for number in range(rng.choices((1, 2, 3, 4), (55, 30, 10, 5))[0]):
         begun = start + (end - start) * (number / 5)
         leg = _leg(rng, direction if number == 0 else "outbound", kind, "completed")
-        legs.append((w.whole_second(begun), end, leg))
+        legs.append((whole_second(begun), end, leg))
     return tuple(legs)
 
 
@@ -149,13 +150,13 @@ def _leg(rng: Random, direction: str, kind: str, result: str) -> dict[str, objec
         "distribution": rng.choice(("acd", "non_acd")),
         "type": kind,
         "queue": {"cc_queue_id": queue["queue_id"], "queue_name": queue["queue_name"]},
-        "agents": [rng.choice(AGENTS)] if w.chance(rng, 0.8) else [],
+        "agents": [rng.choice(AGENTS)] if draw.chance(rng, 0.8) else [],
         "flow": FLOW,
         "result": result,
         "rate": "$0.019",
         "charge_type": "per_minute",
     }
-    w.maybe(rng, leg, "charge", f"${w.amount(rng, 0.001, 0.5)}")
+    draw.optional(rng, leg, "charge", f"${draw.amount(rng, 0.001, 0.5)}")
     return leg
 
 
@@ -169,8 +170,8 @@ def _charge(
     texts = {"empty": (True, ""), "null": (True, None), "dash": (True, "-")}
     sign = "-" if kind == "credit" else ""
     text = (True, f"{sign}${abs(amount):,}") if amount is not None else None
-    late = w.chance(rng, 0.3)
-    known_at = visible_at + (w.later(rng, 60, 36 * 3600) if late else timedelta(0))
+    late = draw.chance(rng, 0.3)
+    known_at = visible_at + (draw.later(rng, 60, 36 * 3600) if late else timedelta(0))
     return Charge(
         text=text or texts.get(kind, (False, None)),
         amount=amount,
@@ -181,10 +182,10 @@ def _charge(
 
 def _amount(rng: Random, kind: str) -> Decimal | None:
     if kind == "plain":
-        return w.amount(rng, 0.001, 4)
+        return draw.amount(rng, 0.001, 4)
     if kind == "large":
         return Decimal(rng.randrange(100_000, 250_000)) / 100
-    return -w.amount(rng, 0.001, 0.1) if kind == "credit" else None
+    return -draw.amount(rng, 0.001, 0.1) if kind == "credit" else None
 
 
 def _facts(
@@ -194,9 +195,9 @@ def _facts(
     result: str,
     legs: tuple[tuple[datetime, datetime, dict[str, object]], ...],
 ) -> dict[str, object]:
-    consumer, business = w.party(rng), w.phone(rng)
-    queues = [rng.choice(QUEUES)] if w.chance(rng, 0.8) else []
-    old = w.chance(rng, 0.1)
+    consumer, business = draw.party(rng), draw.phone(rng)
+    queues = [rng.choice(QUEUES)] if draw.chance(rng, 0.8) else []
+    old = draw.chance(rng, 0.1)
     facts: dict[str, object] = {
         "direction": direction,
         "call_legs": [leg["call_leg"] for _, _, leg in legs],
@@ -205,9 +206,9 @@ def _facts(
         "consumer_number": consumer,
         "queues": [q if old else q | {"cc_queue_id": q["queue_id"]} for q in queues],
         "agents": [agent for _, _, leg in legs for agent in _agents(leg)],
-        "flows": [FLOW] if w.chance(rng, 0.7) else [],
-        "recorded": w.chance(rng, 0.6),
-        "monitored": w.chance(rng, 0.05),
+        "flows": [FLOW] if draw.chance(rng, 0.7) else [],
+        "recorded": draw.chance(rng, 0.6),
+        "monitored": draw.chance(rng, 0.05),
         "inbox": result == "overflowed_to_inbox",
         "result": result,
         "rates": ["$0.019"] * len(legs),
@@ -218,11 +219,11 @@ def _facts(
     facts["callee_number"] = business if inbound else consumer
     kinds = ("toll_free_number", "virtual_service_number", "byoc_number")
     side = "callee_number_type" if inbound else "caller_number_type"
-    facts[side] = w.word(rng, kinds, (30, 50, 20), "mobile_service_number")
-    w.maybe(rng, facts, "consumer_display_name", rng.choice(w.PEOPLE))
-    w.maybe(rng, facts, "country_name", rng.choice(("United States", "China")))
-    w.maybe(rng, facts, "caller_id", facts["caller_number"])
-    w.maybe(rng, facts, "calling_party", "consumer" if inbound else "agent")
+    facts[side] = draw.word(rng, kinds, (30, 50, 20), "mobile_service_number")
+    draw.optional(rng, facts, "consumer_display_name", rng.choice(draw.PEOPLE))
+    draw.optional(rng, facts, "country_name", rng.choice(("United States", "China")))
+    draw.optional(rng, facts, "caller_id", facts["caller_number"])
+    draw.optional(rng, facts, "calling_party", "consumer" if inbound else "agent")
     return facts
 
 

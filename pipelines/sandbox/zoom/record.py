@@ -3,8 +3,8 @@
 from datetime import datetime, tzinfo
 from random import Random
 
-from pipelines.sandbox import world as w
 from pipelines.sandbox.wire import plain
+from pipelines.sandbox.world import Truth
 from pipelines.sandbox.zoom.history import TALKED, Engagement
 
 PARTS = {
@@ -115,14 +115,14 @@ def stamp(moment: datetime, zone: tzinfo) -> str:
 
 def truth(
     call: Engagement, alias: str, now: datetime, *, with_durations: bool
-) -> w.Truth | None:
+) -> Truth | None:
     """Return what the engagement amounts to at `now`; None while it is not listed."""
     if now < call.visible_at:
         return None
     amount = call.charge.amount if now >= call.charge.known_at else None
     cost = None if amount is None else plain(amount)
     seconds = int((call.end - call.start).total_seconds())
-    return w.Truth(
+    return Truth(
         vendor="zoom",
         account=alias.lower(),
         vendor_call_id=call.engagement_id,

@@ -67,6 +67,22 @@ def test_a_zoom_page_token_that_died_is_no_last_page(scripted: VendorServer) -> 
 
 
 @pytest.mark.parametrize(
+    ("limit", "state", "requests"),
+    [("second_limit", "complete", 2), ("daily_limit", "failed", 1)],
+)
+def test_zooms_limit_of_a_second_is_waited_for_and_that_of_a_day_is_not(
+    world: Sandbox, limit: str, state: str, requests: int
+) -> None:
+    control(world, "faults", vendor="zoom", kind=limit)
+    path = "/zoom/v2/contact_center/voice_calls"
+    before = asked_of(world)[path]
+    (day,) = (one for one in days("zoom", *FIRST) if one.stream == "voice_calls")
+    reading = read(dict(world.environment), "zoom", [day])
+    assert reading.states == {state}
+    assert asked_of(world)[path] - before == requests
+
+
+@pytest.mark.parametrize(
     ("refusal", "expected"),
     [
         (
@@ -78,6 +94,14 @@ def test_a_zoom_page_token_that_died_is_no_last_page(scripted: VendorServer) -> 
             "daily rate limit for this API",
         ),
         (
+            Answer(
+                b'{"code": 429, "message": "Too many"}',
+                429,
+                {"x-ratelimit-type": "Daily-limit"},
+            ),
+            "Too many",
+        ),
+        (
             Answer(b'{"code": 4700, "message": "Invalid access token."}', 400),
             "grant the app this scope",
         ),
@@ -86,7 +110,7 @@ def test_a_zoom_page_token_that_died_is_no_last_page(scripted: VendorServer) -> 
             "grant the app this scope",
         ),
     ],
-    ids=["daily", "4700", "4711"],
+    ids=["daily", "daily by its header", "4700", "4711"],
 )
 def test_zoom_is_not_asked_again_when_its_answer_will_be_the_same(
     tmp_path_factory: pytest.TempPathFactory, refusal: Answer, expected: str

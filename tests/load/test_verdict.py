@@ -1,0 +1,90 @@
+"""What a run concludes of several streams of one account, together."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from raw_files import NOW, RawFiles, Record
+
+from pipelines.config.model import Account
+from pipelines.load.absences import RunReads, verdict_on
+from pipelines.load.audit import near
+from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY
+from pipelines.sources.zoom import ENGAGEMENTS, VOICE_CALLS
+from pipelines.warehouse.ledger import StoredWindow
+from pipelines.warehouse.paths import Warehouse
+
+ACCOUNT = Account("zoom", "main")
+LISTS = (VOICE_CALLS, replace(ENGAGEMENTS, complete_for=timedelta.max))
+"""As if both proved that a record is gone."""
+DAYS = [NOW - days * DAY for days in (5, 4, 3, 2, 1)]
+GONE = {VOICE_CALLS.name: DAYS[1], ENGAGEMENTS.name: DAYS[3]}
+"""By stream: the start of the day whose call is no longer listed."""
+ABSENCES = (
+    "account varchar, record varchar, record_id varchar, read_at timestamptz,"
+    " event_at timestamptz, since timestamptz, state varchar,"
+    " _dlt_load_id varchar, load_no bigint"
+)
+
+
+def at(day: datetime) -> datetime:
+    return day + timedelta(hours=12)
+
+
+def call(day: datetime, version: str) -> Record:
+    return "main", f"{day:%d}", at(day), {"version": version}
+
+
+def store(raw: RawFiles, stream: Stream) -> None:
+    """Store a call a day; one of them was missing in an earlier, believable run."""
+    raw.load("zoom", [call(day, "first") for day in DAYS], stream.table)
+    gone, before = GONE[stream.name], NOW - DAY
+    row = ("main", stream.table, f"{gone:%d}", before, at(gone), before, "suspected")
+    raw.write("zoom", "absences", ABSENCES, [row])
+
+
+def read(stream: Stream, day: datetime, came: int) -> dict[str, Any]:
+    """Return the ledger's row of a day that was read completely."""
+    return {
+        "account": "main",
+        "stream": stream.name,
+        "window_start": day,
+        "window_end": day + DAY,
+        "purpose": "recheck",
+        "state": "complete",
+        "reason": None,
+        "rows_fetched": came,
+        "rows_inside": came,
+        "rows_known": came,
+        "rows_quarantined": 0,
+        "started_at": NOW,
+        "load_no": 9,
+    }
+
+
+def test_deletions_in_several_lists_of_an_account_are_all_counted_around(
+    tmp_path: Path,
+) -> None:
+    raw = RawFiles(tmp_path)
+    for stream in LISTS:
+        store(raw, stream)
+    run = RunReads(NOW, first_load=raw.loads + 1)
+    for stream in LISTS:
+        came = [day for day in DAYS if day != GONE[stream.name]]
+        raw.load("zoom", [call(day, "again") for day in came], stream.table)
+        run.rows += [read(stream, day, came.count(day)) for day in DAYS]
+    first = min(GONE.values())
+    window = StoredWindow(VOICE_CALLS, "main", *month_before(first), 1, 1, 1)
+    for lists in (LISTS, LISTS[::-1]):
+        places = [(ACCOUNT, stream) for stream in lists]
+        verdict = verdict_on(Warehouse(tmp_path).raw("zoom"), places, run, NOW, None)
+        assert verdict.deleted == len(LISTS)
+        assert sorted(verdict.proven["main"]) == [at(day) for day in GONE.values()]
+        assert near([window], verdict.proven["main"], NOW) == [window]
+
+
+def month_before(day: datetime) -> tuple[datetime, datetime, datetime]:
+    """Return a day, and when it was read, that only the first call is near to."""
+    return day - 31 * DAY, day - 30 * DAY, day - 20 * DAY
