@@ -77,13 +77,13 @@ class Sent:
 
 KIB = 1024
 SENT = {
-    "windows of 8 MiB": Sent(8, 128, 8 * KIB, days=16),
+    "windows of 10 MiB": Sent(10, 128, 8 * KIB, days=16),
     "a page of 60 MiB": Sent(1, 30 * KIB, 2 * KIB),
     "many small records": Sent(40, 4_999, 250),
     "a window of 290 MiB": Sent(24, 4_999, 2_500),
     "pages without end": Sent(100_000, 9_999, 110, is_complete=False),
 }
-LONG = {*SENT} - {"windows of 8 MiB"}
+LONG = {*SENT} - {"windows of 10 MiB"}
 KILLED = """
 import os
 import signal
