@@ -166,8 +166,8 @@ def test_no_window_ends_after_its_vendors_clock(
     assert NOW - 3 * MINUTE <= end <= NOW
 
 
-HISTORY = (60, 90, None, 120, None)
-"""Seconds of a call in load after load; None: its vendor has deleted it."""
+HISTORIES = {"one": (60, 90, None), "two": (60, None, 120)}
+"""Seconds of each call in load after load; None: its vendor has deleted it."""
 
 
 @pytest.mark.parametrize("pace", [MINUTE, -MINUTE])
@@ -176,18 +176,23 @@ def test_the_last_load_decides_whatever_its_clock_said(
 ) -> None:
     house = RawFiles(tmp_path, pace=pace)
     began = house.now - 9 * DAY
-    for seconds in HISTORY:
-        account, name, at, payload = whippy_call("one", began, seconds)
-        house.load("whippy", [(account, name, at, payload if seconds else None)])
+    for lengths in zip(*HISTORIES.values(), strict=True):
+        now = dict(zip(HISTORIES, lengths, strict=True))
+        calls = [(s, *whippy_call(name, began, s)) for name, s in now.items()]
+        house.load("whippy", [(*one, s and payload) for s, *one, payload in calls])
         house.build()
-        found = house.query("select total_seconds, is_deleted from fact_calls")
-        assert [deleted for _, deleted in found] == [seconds is None]
-        assert seconds is None or found[0][0] == seconds
-    changes = "select field, new from ops.call_changes where field = 'is_deleted'"
-    assert sorted(house.query(changes)) == [
-        *[("is_deleted", "false")],
-        *[("is_deleted", "true")] * 2,
-    ]
+        found = house.query("select vendor_call_id, is_deleted from fact_calls")
+        assert dict(found) == {name: s is None for name, s in now.items()}
+        found = house.query(
+            "select vendor_call_id, total_seconds from fact_calls where not is_deleted"
+        )
+        assert dict(found) == {name: s for name, s in now.items() if s}
+    changes = (
+        "select vendor_call_id, new from ops.call_changes join fact_calls "
+        "using (call_key) where field = 'is_deleted'"
+    )
+    gone = [("one", "true"), ("two", "true")]
+    assert sorted(house.query(changes)) == sorted([*gone, ("two", "false")])
     one_by_one = house.tables()
     house.build(full=True)
     assert house.tables() == one_by_one

@@ -4,8 +4,9 @@ A history is invented from its number: calls appear with time, move, move back, 
 deleted and restored, while vendors answer nothing for a night, or fail. After every
 night that says it is complete the warehouse has each call that the vendor has. After
 two healthy nights, a day apart, it is the vendors' truth: no living call is marked
-deleted, and each deleted one is. CALLHOUSE_HISTORIES asks for more histories than the
-suite has time for, CALLHOUSE_HISTORY for one of them.
+deleted, and each deleted one is. They are long and many, so they are for the soak:
+CALLHOUSE_HISTORIES says how many, CALLHOUSE_HISTORY asks for one of them. The suite has
+the history of `test_interleavings`, in which all of this happens to every vendor.
 """
 
 import os
@@ -32,7 +33,7 @@ from pipelines.sandbox.process import Sandbox, running_sandbox
 HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "1"))
 CHOSEN = os.environ.get("CALLHOUSE_HISTORY", "")
 NUMBERS = [int(CHOSEN)] if CHOSEN else list(range(HISTORIES))
-EVENTFUL = 1 if HISTORIES == 1 else 3
+EVENTFUL = 3
 """Nights of a history between the first one, which is healthy, and the last two."""
 
 START = read_time("2026-11-01T00:00:00Z")
@@ -285,6 +286,7 @@ def open_history(sandbox: Sandbox, tmp_path: Path) -> Callable[[int], History]:
     return opened
 
 
+@pytest.mark.soak
 @pytest.mark.history
 @pytest.mark.parametrize("number", NUMBERS)
 def test_two_healthy_nights_make_the_warehouse_the_truth(

@@ -77,13 +77,13 @@ class Sent:
 
 KIB = 1024
 SENT = {
-    "windows of 8 MiB": Sent(8, 512, 2 * KIB, days=16),
+    "windows of 10 MiB": Sent(10, 128, 8 * KIB, days=16),
     "a page of 60 MiB": Sent(1, 30 * KIB, 2 * KIB),
     "many small records": Sent(40, 4_999, 250),
     "a window of 290 MiB": Sent(24, 4_999, 2_500),
     "pages without end": Sent(100_000, 9_999, 110, is_complete=False),
 }
-LONG = {*SENT} - {"windows of 8 MiB"}
+LONG = {*SENT} - {"windows of 10 MiB"}
 KILLED = """
 import os
 import signal
@@ -134,7 +134,7 @@ def test_a_window_of_several_packages_survives_a_kill(
     vendor: VendorServer, tmp_path: Path
 ) -> None:
     """What a killed run stored of a window is not the window: it is read again."""
-    sent = Sent(16, 1_001, 4 * KIB)
+    sent = Sent(16, 251, 16 * KIB)
     done = load(vendor, sent, tmp_path, KILLED + LOAD)
     assert done.returncode == -signal.SIGKILL, done.stderr
     stored = f"select count(*), count(distinct record_id) from raw.{WHIPPY}"

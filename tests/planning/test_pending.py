@@ -1,6 +1,7 @@
 """Late truth: what is pending after its lookback is asked for until it is known."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from conftest import VENDORS, House, differences, open_house
 from msgspec import Raw
+from sandbox_control import stamp
 from vendor_server import Answer, VendorServer
 
 from pipelines.extract.client import Client
@@ -50,22 +52,31 @@ class Story:
     differences: list[list[str]] = field(default_factory=list)
 
     def night(self, now: datetime) -> None:
-        night = self.house.night(now, "--json")
+        self.keep(self.house.night(now, "--json"))
+        self.differences.append(differences(self.house, now, days=2))
+
+    def load(self, now: datetime) -> None:
+        """Load as a night does; nobody looks at the tables yet."""
+        self.house.post("clock", {"now": stamp(now)})
+        self.keep(self.house.run("load", "--now", stamp(now), "--json"))
+
+    def keep(self, night: subprocess.CompletedProcess[str]) -> None:
         assert night.returncode == 0, night.stderr
         loaded = json.loads(night.stdout)["loaded"]
         self.told.append({one["vendor"]: one for one in loaded})
-        self.differences.append(differences(self.house, now, days=2))
 
 
 def nights(folder: Path, **settings: str) -> Iterator[Story]:
-    with open_house(folder, FIRST, days=2, volume=80, seed=12) as house:
+    with open_house(folder, FIRST, days=2, volume=30, seed=12) as house:
         for vendor, days in LOOKBACKS.items():
             values = {"LOOKBACK_DAYS": days, "PAGE_SIZE": "2", **settings}
             for key, value in values.items():
                 name = f"CALLHOUSE__SOURCES__{vendor.upper()}__{key}"
                 house.environment[name] = value
         story = Story(house)
-        for later in NIGHTS:
+        first, *others = NIGHTS
+        story.load(FIRST + first * DAY)
+        for later in others:
             story.night(FIRST + later * DAY)
         yield story
 
@@ -76,7 +87,7 @@ def settling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 
 def test_calls_that_were_late_hold_the_vendors_truth(settling: Story) -> None:
-    assert settling.differences == [[], [], []]
+    assert settling.differences == [[], []]
 
 
 def test_the_run_tells_how_many_were_pending_and_how_many_settled(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from conftest import House, open_house
+from sandbox_control import stamp
 from vendor_server import Answer, VendorServer
 
 from pipelines.extract.client import Client
@@ -107,8 +108,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def test_a_history_beyond_the_quota_loads_day_by_day(house: House) -> None:
-    def night(now: datetime) -> tuple[int, int, int, list[str], list[str], str]:
-        done = house.night(now, "--vendor", "zoom", "--json")
+    def night(
+        now: datetime, command: str = "load"
+    ) -> tuple[int, int, int, list[str], list[str], str]:
+        house.post("clock", {"now": stamp(now)})
+        done = house.run(command, "--now", stamp(now), "--vendor", "zoom", "--json")
         (told,) = json.loads(done.stdout)["loaded"]
         return (
             done.returncode,
@@ -130,7 +134,7 @@ def test_a_history_beyond_the_quota_loads_day_by_day(house: House) -> None:
     assert "0 are left" in notes[0]
     assert len(errors) == 1
 
-    code, *_, notes, errors, _ = night(NOW + DAY)
+    code, *_, notes, errors, _ = night(NOW + DAY, "run")
     assert (code, notes, errors) == (0, [], [])
     truth = house.truth("zoom", NOW - 10 * DAY, NOW + DAY - timedelta(minutes=5))
     assert house.query(
