@@ -13,19 +13,16 @@ from sandbox_control import stamp
 
 from pipelines.planning.windows import read_time
 
-FIRST = read_time("2026-10-31T03:00:00Z")
+FIRST = read_time("2026-11-09T03:00:00Z")
 NOW = read_time("2026-11-17T03:00:00Z")
 AT = stamp(NOW)
-OLD = "2026-11-04"
+OLD = "2026-11-11"
 """A day that no night of today reads again."""
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Give a history read weeks ago, and once more in one night of today.
-
-    EvoVoice keeps its first days in its archive by now.
-    """
+    """Give a history read last week, and once more in one night of today."""
     folder = tmp_path_factory.mktemp("verify")
     with open_house(folder, FIRST, days=2, volume=10) as house:
         assert house.run("load", "--now", stamp(FIRST)).returncode == 0
@@ -176,7 +173,7 @@ def test_only_the_days_that_were_asked_about_are_compared(house: House) -> None:
         f"delete from raw.voice_calls where event_at::date = '{OLD}'",
     )
     zoom = ("--vendor", "zoom")
-    assert verify(house, *zoom, "--from", "2026-11-05")[0] == 0
+    assert verify(house, *zoom, "--from", "2026-11-12")[0] == 0
     assert verify(house, *zoom, "--from", OLD, "--to", OLD)[0] == 1
 
 
