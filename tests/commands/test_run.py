@@ -155,13 +155,13 @@ def test_nobody_but_its_owner_can_read_the_raw_files(story: Story) -> None:
 def test_every_account_of_a_vendor_is_loaded_with_its_own_credentials(
     tmp_path: Path,
 ) -> None:
-    with open_house(tmp_path, FIRST, days=2, volume=8, accounts=2) as house:
+    with open_house(tmp_path, FIRST, days=1, volume=8, accounts=2) as house:
         second = "CALLHOUSE__SOURCES__{}__ACCOUNTS__SECOND__{}"
         house.environment[second.format("TWIN", "CURRENCY")] = "KZT"
         house.environment[second.format("TWIN", "TIME_ZONE")] = "Asia/Almaty"
         night = house.night(FIRST)
         assert night.returncode == 0, night.stderr
-        wrong = differences(house, FIRST, days=2)
+        wrong = differences(house, FIRST, days=1)
         assert [one for one in wrong if not one.startswith("twin ('second'")] == []
         assert house.query(
             "select account, currency, time_zone from dim_accounts "
