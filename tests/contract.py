@@ -178,25 +178,41 @@ class Warehouse:
         vendor: str,
         body: bytes,
         others: Mapping[str, Json] | None = None,
-        alias: str = "main",
         wire: Wire | None = None,
     ) -> Row:
         """Load one window that is answered with ``body``."""
-        others = others or {}
+        return self.answer_all(vendor, body, {"main": others or {}}, wire)
+
+    def answer_all(
+        self,
+        vendor: str,
+        body: bytes,
+        accounts: Mapping[str, Mapping[str, Json]],
+        wire: Wire | None = None,
+    ) -> Row:
+        """Load one window of each account, which gets other answers beside ``body``."""
         wire = wire or WIRES[vendor]
-        given = {**wire.others, **others}
-        answers = {path: json.dumps(said).encode() for path, said in given.items()}
         self.loads += 1
         moment = NOW + timedelta(hours=self.loads)
+        (window,) = day_windows(wire.stream, wire.day, _next(wire.day))
         with vendor_server() as server:
-            server.always = by_path({**answers, wire.path: body})
-            account = Account(vendor, alias, settings(vendor, server.url, others))
-            configured = Vendor(vendor, (account,), None, timedelta(days=7))
-            (window,) = day_windows(wire.stream, wire.day, _next(wire.day))
-            asked = [(account, window)]
-            if reference := REFERENCES.get(vendor):
-                asked.append((account, Window(window.start, window.end, reference)))
-            warehouse, spent = paths.Warehouse(self.folder), {account.alias: 0}
+            answers: dict[str, bytes] = {}
+            given: list[Account] = []
+            asked: list[tuple[Account, Window]] = []
+            for alias, others in accounts.items():
+                for path, said in {**wire.others, **others}.items():
+                    answers[f"/{alias}{path}"] = json.dumps(said).encode()
+                answers[f"/{alias}{wire.path}"] = body
+                own = settings(vendor, f"{server.url}/{alias}", others)
+                account = Account(vendor, alias, own)
+                given.append(account)
+                asked.append((account, window))
+                if reference := REFERENCES.get(vendor):
+                    listed = Window(window.start, window.end, reference)
+                    asked.append((account, listed))
+            server.always = by_path(answers)
+            configured = Vendor(vendor, tuple(given), None, timedelta(days=7))
+            warehouse, spent = paths.Warehouse(self.folder), dict.fromkeys(accounts, 0)
             tally, _ = load_batch(configured, warehouse, asked, lambda: moment, spent)
         return next(line for line in tally.ledger if line["stream"] == wire.stream)
 

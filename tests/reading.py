@@ -104,11 +104,14 @@ class House:
     folder: Path
     environment: dict[str, str]
 
-    def night(self, vendor: str, now: datetime) -> LoadResult:
+    def load(self, vendor: str, now: datetime) -> LoadResult:
         config = read_config(self.folder, self.environment)
         (chosen,) = (one for one in config.vendors if one.name == vendor)
-        outcome = load(chosen, config, now, lambda *_: None)
-        build_and_publish(config, now)
+        return load(chosen, config, now, lambda *_: None)
+
+    def night(self, vendor: str, now: datetime) -> LoadResult:
+        outcome = self.load(vendor, now)
+        self.build(now)
         return outcome
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

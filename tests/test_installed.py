@@ -3,6 +3,7 @@
 import compileall
 import json
 import os
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -13,15 +14,25 @@ import pytest
 from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
-Run = Callable[..., subprocess.CompletedProcess[str]]
-MAIN = (
-    "import sys; from pipelines.cli.app import main; sys.argv[0] = 'callhouse'; main()"
-)
+Run = Callable[..., str]
+COMMANDS = """
+import json, sys
+from pipelines.cli.app import main
+
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["callhouse", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{words} ends with {end.code}")
+"""
+"""One after the other in one process, which imports them all once."""
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Give a way to run the command as an installer has put it somewhere."""
+    """Give a way to run commands as an installer has put them somewhere."""
     folder = tmp_path_factory.mktemp("wheel")
     built = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
@@ -40,20 +51,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     empty = folder / "empty"
     empty.mkdir()
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", MAIN, *arguments],
+    def run(*commands: str) -> str:
+        words = json.dumps([shlex.split(one) for one in commands])
+        done = subprocess.run(
+            [sys.executable, "-c", COMMANDS, words],
             cwd=empty,
             env={
                 "PATH": os.environ["PATH"],
                 "HOME": str(empty),
                 "PYTHONPATH": str(site),
+                "CALLHOUSE__HISTORY_DAYS": "3",
             },
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     where = subprocess.run(
         [sys.executable, "-c", "import pipelines; print(pipelines.__file__)"],
@@ -68,21 +83,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_every_command_works_from_an_empty_folder(installed: Run) -> None:
-    night = installed("run", "--sandbox", "--vendor", "whippy", "--json")
-    assert night.returncode == 0, night.stderr
-    assert json.loads(night.stdout)["complete"]
-    for arguments, code in (
-        ("status", 0),
-        ("verify --sandbox --vendor whippy", 0),
-        ("doctor", 0),
-        ("transform --full", 0),
-        ("export dbt exported", 0),
-        ("quarantine list", 0),
-        ("backfill --sandbox --vendor whippy --from 2026-01-01 --dry-run", 0),
-    ):
-        done = installed(*arguments.split())
-        assert done.returncode == code, (arguments, done.stderr)
-    found = installed("query", "--json", "select call_key from fact_calls limit 1")
-    (row,) = json.loads(found.stdout)
-    told = installed("explain", row["call_key"])
-    assert told.returncode == 0, told.stderr
+    night = installed("run --sandbox --vendor whippy --json")
+    assert json.loads(night)["complete"]
+    installed(
+        "status",
+        "verify --sandbox --vendor whippy",
+        "doctor",
+        "transform --full",
+        "export dbt exported",
+        "quarantine list",
+        "backfill --sandbox --vendor whippy --from 2026-01-01 --dry-run",
+    )
+    found = installed("query --json 'select call_key from fact_calls limit 1'")
+    (row,) = json.loads(found)
+    assert row["call_key"] in installed(f"explain {row['call_key']}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import CALLHOUSE
+from conftest import CALLHOUSE, callhouse
 from patience import PATIENCE
 from typer.testing import CliRunner
 
@@ -42,21 +42,10 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def call(folder: Path, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [CALLHOUSE, *words],
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), **changed},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
-
-
 def test_in_an_empty_folder_nothing_is_made(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path)}
     for words in (["run"], ["load"], ["backfill", "--from", "2026-11-01"]):
-        done = call(tmp_path, *words)
+        done = callhouse(tmp_path, home, *words)
         assert done.returncode == 2
         assert f"no vendor is configured in {tmp_path / 'config'}" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -79,11 +68,12 @@ def test_the_configuration_is_named_or_here_or_the_users(
 def test_option_then_environment_names_the_configuration(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    done = call(tmp_path, "run", CALLHOUSE_CONFIG="one")
+    one = {"HOME": str(tmp_path), "CALLHOUSE_CONFIG": "one"}
+    done = callhouse(tmp_path, one, "run")
     assert (
         f"configuration {tmp_path}/one, warehouse {tmp_path}/warehouse" in done.stderr
     )
-    done = call(tmp_path, "run", "--config", "two", CALLHOUSE_CONFIG="one")
+    done = callhouse(tmp_path, one, "run", "--config", "two")
     assert f"configuration {tmp_path}/two, " in done.stderr
 
 
@@ -101,7 +91,15 @@ def test_output_fits_the_terminals_encoding(
 
 
 def test_a_terminal_without_unicode_is_one_of_them(warehouse: Path) -> None:
-    done = call(warehouse, "query", "from words", PYTHONIOENCODING="ascii")
+    done = subprocess.run(
+        [CALLHOUSE, "query", "from words"],
+        cwd=warehouse,
+        env={"HOME": str(warehouse), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "\\u0416" in done.stdout
 
@@ -159,7 +157,7 @@ def test_any_value_is_shown(
 
 def test_a_reader_who_leaves_ends_a_command_quietly(warehouse: Path) -> None:
     with subprocess.Popen(
-        [CALLHOUSE, "query", "from range(100000)"],
+        [CALLHOUSE, "query", "from range(3000)"],
         cwd=warehouse,
         env={"PATH": "/usr/bin:/bin", "HOME": str(warehouse)},
         stdout=subprocess.PIPE,

@@ -16,6 +16,10 @@ from sandbox_control import stamp
 from pipelines.planning.windows import read_time
 
 FIRST = read_time("2026-11-17T03:00:00Z")
+LATER = (FIRST + timedelta(days=1), FIRST + timedelta(days=3))
+DAYS = 4
+LATE = 1
+"""A seed: three vendors price calls between these nights."""
 FACTS = "select * from fact_calls order by call_key"
 NO_LINEAGE = (
     "select * exclude (first_loaded_at, last_loaded_at, load_id) "
@@ -30,24 +34,24 @@ class Story:
     house: House
     exit_codes: list[int] = field(default_factory=list)
     facts: list[list[tuple[Any, ...]]] = field(default_factory=list)
-    differences: list[list[str]] = field(default_factory=list)
+    differences: dict[datetime, list[str]] = field(default_factory=dict)
 
     def night(self, now: datetime) -> None:
         self.exit_codes.append(self.house.night(now).returncode)
         self.facts.append(self.house.query(FACTS))
-        self.differences.append(differences(self.house, now, days=10))
+        # A repeated night is compared with the night itself, which says more.
+        if now not in self.differences:
+            self.differences[now] = differences(self.house, now, days=DAYS)
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Run a first night, the same again, and two nights more."""
     folder = tmp_path_factory.mktemp("nights")
-    with open_house(folder, FIRST, days=10, volume=60) as house:
+    with open_house(folder, FIRST, days=DAYS, volume=12, seed=LATE) as house:
         story = Story(house)
-        story.night(FIRST)
-        story.night(FIRST)
-        for later in (1, 3):
-            story.night(FIRST + timedelta(days=later))
+        for now in (FIRST, FIRST, *LATER):
+            story.night(now)
         yield story
 
 
@@ -56,8 +60,8 @@ def test_every_night_ends_complete(story: Story) -> None:
 
 
 def test_the_first_night_holds_the_vendors_truth(story: Story) -> None:
-    assert story.differences[0] == []
-    assert len(story.facts[0]) > 1000
+    assert story.differences[FIRST] == []
+    assert len(story.facts[0]) > 100
 
 
 def test_a_second_run_changes_no_row(story: Story) -> None:
@@ -65,7 +69,7 @@ def test_a_second_run_changes_no_row(story: Story) -> None:
 
 
 def test_late_ends_and_late_costs_arrive_night_by_night(story: Story) -> None:
-    assert story.differences[2:] == [[], []]
+    assert [story.differences[now] for now in LATER] == [[], []]
     assert len(story.facts[-1]) > len(story.facts[1])
 
 
@@ -81,9 +85,9 @@ def test_late_costs_did_arrive(story: Story) -> None:
 def test_a_full_rebuild_equals_the_nights_that_were_built_one_by_one(
     story: Story,
 ) -> None:
-    now = (FIRST + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
     before = tables(story.house)
-    assert story.house.run("transform", "--full", "--now", now).returncode == 0
+    rebuilt = story.house.run("transform", "--full", "--now", stamp(LATER[-1]))
+    assert rebuilt.returncode == 0
     after = tables(story.house)
     assert before.keys() == after.keys()
     assert [name for name, rows in before.items() if rows != after[name]] == []
@@ -125,7 +129,7 @@ def test_the_ledger_reconciles_with_the_vendors_totals(story: Story) -> None:
         story.house.query("select verdict, count(*) from ops.reconciliation group by 1")
     )
     assert set(verdicts) == {"matched", "no_total"}
-    assert verdicts["matched"] > 100
+    assert verdicts["matched"] > 50
 
 
 def test_the_parts_of_every_cost_are_its_total(story: Story) -> None:
@@ -151,13 +155,13 @@ def test_nobody_but_its_owner_can_read_the_raw_files(story: Story) -> None:
 def test_every_account_of_a_vendor_is_loaded_with_its_own_credentials(
     tmp_path: Path,
 ) -> None:
-    with open_house(tmp_path, FIRST, days=3, volume=20, accounts=2) as house:
+    with open_house(tmp_path, FIRST, days=1, volume=8, accounts=2) as house:
         second = "CALLHOUSE__SOURCES__{}__ACCOUNTS__SECOND__{}"
         house.environment[second.format("TWIN", "CURRENCY")] = "KZT"
         house.environment[second.format("TWIN", "TIME_ZONE")] = "Asia/Almaty"
         night = house.night(FIRST)
         assert night.returncode == 0, night.stderr
-        wrong = differences(house, FIRST, days=3)
+        wrong = differences(house, FIRST, days=1)
         assert [one for one in wrong if not one.startswith("twin ('second'")] == []
         assert house.query(
             "select account, currency, time_zone from dim_accounts "

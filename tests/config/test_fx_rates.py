@@ -300,13 +300,19 @@ def test_new_rates_compute_again_the_calls_whose_rate_they_change(
     assert house.tables() == nightly
 
 
-def test_status_says_which_currencies_have_no_rate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    house = RawFiles(tmp_path, cards=(card(),))
+@pytest.fixture(scope="module")
+def without_rates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a warehouse with two calls that no rate is known for."""
+    house = RawFiles(tmp_path_factory.mktemp("none"), cards=(card(),))
     house.load("whippy", [whippy_call("a", DAY), whippy_call("b", DAY)])
     house.build()
-    monkeypatch.setenv("CALLHOUSE__WAREHOUSE", str(tmp_path))
+    return house.folder
+
+
+def test_status_says_which_currencies_have_no_rate(
+    without_rates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLHOUSE__WAREHOUSE", str(without_rates))
     said = CliRunner().invoke(app, ["status", "--config", str(tmp_path)]).output
     expected = (
         "Calls without an exchange rate to USD: EUR 2026-03-02..2026-03-02 (2); put "
@@ -316,13 +322,13 @@ def test_status_says_which_currencies_have_no_rate(
 
 
 def test_a_wrong_rate_ends_a_run_before_it_loads_and_no_command_that_reads(
-    tmp_path: Path, scripted: VendorServer, monkeypatch: pytest.MonkeyPatch
+    without_rates: Path,
+    tmp_path: Path,
+    scripted: VendorServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    house = RawFiles(tmp_path, cards=(card(),))
-    house.load("whippy", [whippy_call("a", DAY)])
-    house.build()
     (tmp_path / FX_RATES).write_text(HEADER + "2026-03-04,EUR,USD,none,ours\n")
-    monkeypatch.setenv("CALLHOUSE__WAREHOUSE", str(tmp_path))
+    monkeypatch.setenv("CALLHOUSE__WAREHOUSE", str(without_rates))
     monkeypatch.setenv("CALLHOUSE__SOURCES__WHIPPY__API_KEY", "a key")
     monkeypatch.setenv("CALLHOUSE__SOURCES__WHIPPY__BASE_URL", scripted.url)
     config = ["--config", str(tmp_path)]

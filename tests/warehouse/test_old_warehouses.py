@@ -162,9 +162,12 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
         deleted = house.query("select vendor_call_id from fact_calls where is_deleted")
         assert {one for (one,) in deleted} == {*removed}
         assert house.run("status").returncode == 0
-        night = house.night(THIRD)
+        # What a vendor's file is asked for by a load is the same for every vendor.
+        going_on = VENDORS if commit == OLDEST else ("twin", "whippy")
+        chosen = [word for one in going_on for word in ("--vendor", one)]
+        night = house.night(THIRD, *chosen)
         assert night.returncode == 0, night.stderr
-        assert differences(house, THIRD, 5) == []
+        assert differences(house, THIRD, 5, going_on) == []
     finally:
         house.post("removed", {"ids": removed, "removed": False})
     for vendor, file in raw.items():
@@ -230,14 +233,15 @@ def test_files_of_a_newer_program_are_refused_in_a_sentence_and_left_alone(
         sentence = done.stderr.splitlines()[-1]
         assert f"twin.duckdb has layout {NEWER}, written by callhouse 9" in sentence
         assert "Traceback" not in done.stderr
-    loaded = house.run("load", "--json", "--now", stamp(THIRD))
+    both = ("--vendor", "twin", "--vendor", "whippy")
+    loaded = house.run("load", "--json", "--now", stamp(THIRD), *both)
     assert loaded.returncode == 1
     errors = {
         one["vendor"]: one["errors"] for one in json.loads(loaded.stdout)["loaded"]
     }
     (sentence,) = errors.pop("twin")
     assert f"layout {NEWER}" in sentence
-    assert errors == {vendor: [] for vendor in VENDORS if vendor != "twin"}
+    assert errors == {"whippy": []}
     assert (newer.read_bytes(), published.read_bytes()) == untouched
 
 

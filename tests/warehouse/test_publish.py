@@ -36,7 +36,7 @@ where total_seconds > 60
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp('a "b"; #c äß [d]* publish')
-    with open_house(folder, NOW, days=2, volume=20) as house:
+    with open_house(folder, NOW, days=1, volume=20) as house:
         house.environment["CALLHOUSE__WAREHOUSE"] = str(folder / "warehouse")
         assert house.night(NOW).returncode == 0
         yield house

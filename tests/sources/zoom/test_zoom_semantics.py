@@ -119,7 +119,7 @@ def test_zoom_is_not_asked_again_when_its_answer_will_be_the_same(
     with scripted_house(tmp_path_factory, "zoom") as (vendor, built):
         login = said(access_token="t-1", expires_in=3600)
         vendor.always = lambda path, _: login if path == "/login" else refusal
-        outcome = built.night("zoom", EVENING + 2 * DAY)
+        outcome = built.load("zoom", EVENING + 2 * DAY)
         assert len(questions(vendor)) == 1
     (error,) = outcome.errors
     assert expected in error
