@@ -612,6 +612,22 @@ def test_history_is_given_up_only_where_that_is_said(warehouse: Warehouse) -> No
     assert not warehouse.build(forget_history=True).is_full
 
 
+def test_a_file_of_another_layout_is_not_removed_with_calls_that_are_nowhere_else(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.build()
+    with duckdb.connect(str(warehouse.root / "build.duckdb")) as file:
+        file.execute("update ops.build_state set layout = 0")
+    before = warehouse.tables()
+    aside = warehouse.raw["bolt"].rename(warehouse.root / "aside")
+    with pytest.raises(HistoryError, match="the calls of bolt cannot be kept"):
+        warehouse.build()
+    assert warehouse.tables() == before
+    aside.rename(warehouse.raw["bolt"])
+    assert warehouse.build().is_full
+    assert warehouse.tables() == warehouse.clean()
+
+
 def test_calls_that_do_not_fit_the_new_models_keep_the_file_as_it_is(
     warehouse: Warehouse,
 ) -> None:

@@ -107,7 +107,10 @@ def build(
     graph = read_graph(models, config)
     stamp = build_state.fingerprint(graph, config)
     build_file.parent.mkdir(parents=True, exist_ok=True)
-    build_state.remove_other(build_file, unreadable)
+    readable = {vendor for vendor, path in raw_files.items() if path.exists()}
+    build_state.remove_other(
+        build_file, readable, unreadable, forget_history=forget_history
+    )
     with _opened(build_file) as connection:  # closing without a commit is the rollback
         raw = inputs.attach(connection, raw_files, graph)
         connection.begin()

@@ -58,29 +58,38 @@ def built_loads(connection: DuckDBPyConnection) -> list[tuple[str, str]]:
     return connection.execute("from ops.built_loads").fetchall()
 
 
-def remove_other(build_file: Path, unreadable: Collection[str] = ()) -> None:
+def remove_other(
+    build_file: Path,
+    readable: Collection[str],
+    unreadable: Collection[str],
+    *,
+    forget_history: bool,
+) -> None:
     """Remove a built file of another layout: all in it can be built anew.
 
-    Raises `HistoryError` where the raw files of ``unreadable`` vendors cannot be read.
+    Raises `HistoryError` where it has calls of a vendor that is not one of
+    ``readable``, whose raw files can be read; with ``forget_history``, where it has
+    calls of one of ``unreadable``, whose raw file is there.
     """
     if not build_file.exists() or not build_file.stat().st_size:
         return
-    found = read_stamp(build_file)
-    if found is not None and found.layout == LAYOUT:
+    with duckdb.connect(str(build_file), read_only=True) as connection:
+        stamp, vendors = stamp_in(connection), set[str]()
+        if "vendor" in columns_of(connection, CALLS):
+            rows = connection.table(CALLS).project("vendor").distinct().fetchall()
+            vendors = {vendor for (vendor,) in rows}
+    if stamp is not None and stamp.layout == LAYOUT:
         return
-    if unreadable and not _is_bare(build_file):
+    lost = vendors & {*unreadable} if forget_history else vendors - {*readable}
+    if lost:
         raise HistoryError(
             f"{build_file} has another layout, so the calls of "
-            f"{', '.join(sorted(unreadable))} cannot be kept as they are"
+            f"{', '.join(sorted(lost))} cannot be kept as they are; restore what is "
+            "missing in raw/, or give up calls that are in no raw file with: callhouse "
+            "transform --forget-history"
         )
     build_file.unlink()
     build_file.with_name(f"{build_file.name}.wal").unlink(missing_ok=True)
-
-
-def _is_bare(build_file: Path) -> bool:
-    """Return True if a file has no table, as a first build leaves it that failed."""
-    with duckdb.connect(str(build_file), read_only=True) as connection:
-        return not connection.execute("select 1 from duckdb_tables()").fetchall()
 
 
 def fingerprint(graph: Graph, config: Mapping[str, pa.Table]) -> str:
