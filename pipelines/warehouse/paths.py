@@ -59,6 +59,11 @@ class Warehouse:
         return self.root / "raw"
 
     @property
+    def privacy(self) -> Path:
+        """The folder of what is to stay erased; there may be none."""
+        return self.root / "privacy"
+
+    @property
     def locks(self) -> Path:
         """The folder of the locks."""
         return self.root / "locks"
@@ -70,7 +75,7 @@ class Warehouse:
     @property
     def private_folders(self) -> tuple[Path, ...]:
         """The folders that nobody but their owner may enter."""
-        return self.raw_folder, self.locks, self._work
+        return self.raw_folder, self.locks, self._work, self.privacy
 
     @property
     def build(self) -> Path:
