@@ -142,9 +142,7 @@ def _new_in_quarantine(erasing: _Erasing) -> Callable[[pa.Table], pa.Table]:
     return note
 
 
-def _only_changes(
-    stream: Stream, erasing: _Erasing
-) -> Callable[[pa.Table], pa.Table]:
+def _only_changes(stream: Stream, erasing: _Erasing) -> Callable[[pa.Table], pa.Table]:
     raw, tally = erasing.raw, erasing.tally
 
     def keep(fresh: pa.Table) -> pa.Table:

@@ -14,20 +14,31 @@ from pipelines.warehouse.raw_files import query, tables
 
 AT_ONCE = 512
 """Records that are in memory at the same time."""
-_CHANGED = pa.schema(
-    [("row_id", pa.int64()), ("payload", pa.string())]
-)
+_CHANGED = pa.schema([pa.field("row_id", pa.int64()), pa.field("payload", pa.string())])
 
 
-def concerned(file: duckdb.DuckDBPyConnection, suppression: Suppression) -> set[Known]:
-    """Return the records of a raw file that are of somebody who is erased."""
+def calls_of(file: duckdb.DuckDBPyConnection, suppression: Suppression) -> set[Known]:
+    """Return the calls in a raw file that are of somebody on the list."""
+    streams = _stored(file, suppression.vendor)
+    calls = [one for one in streams if not one.is_full_refresh]
+    return _concerned(file, suppression, calls, or_marked=False)
+
+
+def _concerned(
+    file: duckdb.DuckDBPyConnection,
+    suppression: Suppression,
+    streams: list[Stream],
+    *,
+    or_marked: bool,
+) -> set[Known]:
     found: set[Known] = set()
-    for stream in _stored(file, suppression.vendor):
+    for stream in streams:
         for _, account, record_id, payload in _rows(file, stream.table, "record_id"):
             known = account, record_id
             if known in found:
                 continue
-            if is_marked(payload) or suppression.concerns(known, payload):
+            is_erased = or_marked and is_marked(payload)
+            if is_erased or suppression.concerns(known, payload):
                 found.add(known)
     return found
 
@@ -37,10 +48,11 @@ def erase_records(file: duckdb.DuckDBPyConnection, suppression: Suppression) -> 
 
     Return how many records that concerns, those that were erased before among them.
     """
-    found = concerned(file, suppression)
+    stored = _stored(file, suppression.vendor)
+    found = _concerned(file, suppression, stored, or_marked=True)
     streams = streams_of(suppression.vendor)
     file.begin()
-    for stream in _stored(file, suppression.vendor):
+    for stream in stored:
         changed = [
             {"row_id": row, "payload": clean}
             for row, account, record_id, payload in _rows(
@@ -79,8 +91,9 @@ def _rows(
 ) -> Iterator[tuple[int, str, str, str]]:
     """Yield row, account, the column ``name`` and payload of what has a payload."""
     with file.cursor() as reading:
-        rows = reading.table(f"raw.{table}").filter("payload is not null")
-        found = rows.project(f"rowid, account, {name}, payload")
+        found = reading.execute(
+            query("raw/payloads").format(raw_table=table, named_column=name)
+        )
         while some := found.fetchmany(AT_ONCE):
             yield from some
 
@@ -91,5 +104,5 @@ def _update(
     if not changed:
         return
     file.register("changed", pa.Table.from_pylist(changed, schema=_CHANGED))
-    file.execute(query("raw/erase").format(table=table))
+    file.execute(query("raw/erase").format(raw_table=table))
     file.unregister("changed")

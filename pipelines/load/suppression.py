@@ -53,6 +53,10 @@ class Suppression:
         """Return True if anybody was ever erased in this warehouse."""
         return self._listed is not None
 
+    def with_list(self, listed: SuppressionList) -> "Suppression":
+        """Return who is erased of the same vendor by another list."""
+        return Suppression(self.vendor, listed, self._regions)
+
     def concerns(self, known: Known, payload: str) -> bool:
         """Return True if a record is of somebody who is erased."""
         matches = self._matches(self._regions.get(known[0]))

@@ -27,7 +27,10 @@ _SCHEME = re.compile(r"(?:sips?|tel|mailto):")
 def listed_forms(e164: str) -> set[str]:
     """Return the forms of a number that a list must have."""
     number = phonenumbers.parse(e164)
-    code, national = number.country_code, phonenumbers.national_significant_number(number)
+    code, national = (
+        number.country_code,
+        phonenumbers.national_significant_number(number),
+    )
     region = phonenumbers.region_code_for_country_code(code or 0)
     prefix = phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or ""
     return {e164.lstrip("+"), f"{code}{prefix}{national}", f"{code} {national}"}
@@ -60,7 +63,7 @@ def forms_in(text: str, region: str | None) -> Iterator[str]:
 
 def name_form(text: str) -> str:
     """Return the form of a name or an address: without scheme, brackets and case."""
-    bare = _SCHEME.sub("", _plain(text).casefold().strip(" <>\""))
+    bare = _SCHEME.sub("", _plain(text).casefold().strip(' <>"'))
     return bare.partition(";")[0].strip()
 
 
@@ -91,7 +94,7 @@ def _digits_in(text: str) -> Iterator[str]:
 
 
 def _national(region: str | None) -> tuple[int, str]:
-    """Return the country code of a region, and what is dialled before a number there."""
+    """Return the country code of a region, and what is dialled before a number."""
     if region is None:
         return 0, ""
     prefix = phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True)

@@ -62,9 +62,9 @@ class Stream:
     personal: tuple[str, ...] = ()
     """Keys of a record that say who the customer is or what was spoken.
 
-    ``legs.name`` is a key within a list or an object. ``from unless direction=outbound``
-    is kept where the key ``direction`` beside it has that value, or one of several, as
-    in ``role=Agent|2``: it is then not the customer's."""
+    ``legs.name`` is a key within a list or an object. ``to unless direction=inbound``
+    is not the customer's where the key ``direction`` beside it has that value, or one
+    of several, as in ``role=Agent|2``."""
     is_erased_by_blanking: bool = False
     """Whether a personal key that is blank in a later version was erased by the vendor,
     and is blanked in all versions."""

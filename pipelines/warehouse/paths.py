@@ -49,6 +49,11 @@ class Warehouse:
         return self.locks / "build.lock"
 
     @property
+    def privacy_lock(self) -> Path:
+        """The lock for writing the suppression list."""
+        return self.locks / "privacy.lock"
+
+    @property
     def journal_lock(self) -> Path:
         """The lock for writing the journal."""
         return self.locks / "journal.lock"

@@ -65,7 +65,7 @@ def publish(
                 "callhouse transform"
             )
         _keep(before, warehouse.snapshots, now, keep, mode)
-        _drop_older(warehouse.published_folder, {own.name, before.parent.name})
+        drop_older(warehouse.published_folder, {own.name, before.parent.name})
         _refuse_logs(published)
         _point(published, incoming.relative_to(warehouse.root))
         flush(warehouse.root)
@@ -144,7 +144,7 @@ def _drop(snapshot: Path) -> None:
     snapshot.with_name(f"{snapshot.name}.wal").unlink(missing_ok=True)
 
 
-def _drop_older(folder: Path, names: set[str]) -> None:
+def drop_older(folder: Path, names: set[str]) -> None:
     """Delete all published files except those of ``names``.
 
     The last one stays: a client may have followed the link to it, and open it now.

@@ -169,7 +169,9 @@ def stored_marks(
     found = _of_fresh(raw_file, table, fresh, wanted, "stored_marks")
     if found is None:
         return {}
-    return {(row["account"], row["record_id"]): row["marked"] for row in found.to_pylist()}
+    return {
+        (row["account"], row["record_id"]): row["marked"] for row in found.to_pylist()
+    }
 
 
 def stored_versions(

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
-from typing import TypeVar
 
 import msgspec
 
@@ -23,7 +22,6 @@ GONE = "erased:"
 """What stands for a record in quarantine that was erased: this and a MAC of its bytes,
 so that the same bytes are still one record."""
 _CHECK = "check"
-_T = TypeVar("_T")
 
 
 class ListError(FileError):
@@ -45,12 +43,12 @@ class SuppressionList:
 
     def __init__(self, key: bytes, stored: _Stored | None = None) -> None:
         """Take the key, and what the file has; a new list has nobody."""
-        self._key = key
+        self.key = key
         self._stored = stored or _Stored(self.mac(_CHECK, _CHECK))
 
     def mac(self, kind: str, text: str) -> str:
         """Return the MAC of a text of a kind."""
-        found = blake2b(f"{kind} {text}".encode(), key=self._key, digest_size=16)
+        found = blake2b(f"{kind} {text}".encode(), key=self.key, digest_size=16)
         return found.hexdigest()
 
     def has(self, kind: str, text: str) -> bool:
@@ -78,7 +76,9 @@ class SuppressionList:
 
     def write(self, warehouse: Warehouse) -> None:
         """Put the list in place of the stored one, flushed to the disk."""
-        write_private(_list_file(warehouse), msgspec.json.encode(self._stored, order="sorted"))
+        write_private(
+            _list_file(warehouse), msgspec.json.encode(self._stored, order="sorted")
+        )
 
     def is_of_key(self) -> bool:
         """Return True if the list was made with this key."""
@@ -90,7 +90,7 @@ class SuppressionList:
 
     def _changed(self, kind: str, macs: frozenset[str]) -> "SuppressionList":
         stored = msgspec.structs.replace(self._stored, **{f"{kind}s": macs})
-        return SuppressionList(self._key, stored)
+        return SuppressionList(self.key, stored)
 
 
 def read_list(
