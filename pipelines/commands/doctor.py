@@ -191,7 +191,7 @@ def _erasures(warehouse: Warehouse) -> Iterator[Finding]:
     """Yield the erasures that are not finished."""
     for vendor in unfinished(warehouse):
         problem = "an erasure is not finished: what is erased may still be in files"
-        place = str(warehouse.privacy / vendor)
+        place = str(warehouse.privacy / f"{vendor}.unfinished")
         yield Finding(place, WRONG, problem=problem, remedy="run: callhouse transform")
 
 

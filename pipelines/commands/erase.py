@@ -22,7 +22,7 @@ from pipelines.load.loader import locked_raw_file
 from pipelines.load.written_forms import listed_forms, name_form
 from pipelines.sources import vendors
 from pipelines.warehouse.journal import LoadResult, write_runs
-from pipelines.warehouse.locks import BUILD_TIMEOUT, in_turn
+from pipelines.warehouse.locks import BUILD_TIMEOUT, in_turn, tell
 from pipelines.warehouse.opening import RAW_FILE, FileError, is_present, read
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.suppression_list import (
@@ -127,9 +127,10 @@ def erase(
     with in_turn(warehouse.privacy_lock, timeout=BUILD_TIMEOUT):
         latest = _list_of(config, make=True)
         latest.with_texts(person.kind, person.texts).write(warehouse)
+        if not warehouse.published.exists() and not _raw_files(warehouse):
+            return Erasure(calls, is_done=True)
         for vendor in vendors():
-            if warehouse.raw(vendor).exists():
-                note_unfinished(warehouse, vendor, is_whole=True)
+            note_unfinished(warehouse, vendor, is_whole=True)
     build_and_finish(config, now)
     if left := unfinished(warehouse):
         raise FileError(
@@ -167,17 +168,23 @@ def _list_of(config: Config, *, make: bool) -> SuppressionList:
 def _calls_of(config: Config, listed: SuppressionList) -> dict[tuple[str, str], int]:
     """Count the stored calls of those on a list, by vendor and account."""
     found: Counter[tuple[str, str]] = Counter()
-    for vendor, own in suppressions_of(config).items():
-        if not is_present(config.warehouse.raw(vendor)):
-            continue
-        alone = own.with_list(listed)
-        with (
-            locked_raw_file(config.warehouse, vendor) as raw,
-            read(raw, RAW_FILE) as file,
-        ):
-            known = calls_of(file, alone)
-        found.update((vendor, account) for account, _ in known)
+    suppressions = suppressions_of(config)
+    for vendor in _raw_files(config.warehouse):
+        own = suppressions[vendor].with_list(listed)
+        try:
+            with (
+                locked_raw_file(config.warehouse, vendor) as raw,
+                read(raw, RAW_FILE) as file,
+            ):
+                found.update((vendor, account) for account, _ in calls_of(file, own))
+        except FileError as error:
+            tell(f"the calls of {vendor} cannot be counted: {error}")
     return dict(sorted(found.items()))
+
+
+def _raw_files(warehouse: Warehouse) -> list[str]:
+    """Return the vendors that have a raw file."""
+    return [one for one in vendors() if is_present(warehouse.raw(one))]
 
 
 def _results(calls: Mapping[tuple[str, str], int]) -> list[LoadResult]:

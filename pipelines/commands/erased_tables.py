@@ -90,6 +90,7 @@ def clear_snapshots(
     One that cannot be rewritten is deleted. Unless ``is_whole``, one that has no value
     of the erased ``calls`` stays as it is.
     """
+    _work_file(warehouse).unlink(missing_ok=True)  # of a process that was killed
     for snapshot in sorted(warehouse.snapshots.glob("calls-until-*.duckdb")):
         log_of(snapshot).unlink(missing_ok=True)  # of a client; in no backup
         try:
@@ -108,7 +109,7 @@ def _rewrite(
     calls: Collection[str],
     suppressions: Suppressions,
 ) -> None:
-    work, mode = warehouse.privacy / "snapshot.duckdb", snapshot.stat().st_mode & 0o777
+    work, mode = _work_file(warehouse), snapshot.stat().st_mode & 0o777
     incoming = snapshot.with_name(f"{snapshot.name}.incoming")
     try:
         with private():
@@ -121,6 +122,10 @@ def _rewrite(
         flush(snapshot.parent)
     finally:
         work.unlink(missing_ok=True)
+
+
+def _work_file(warehouse: Warehouse) -> Path:
+    return warehouse.privacy / "snapshot.duckdb"
 
 
 def _has_values(snapshot: Path, calls: Collection[str]) -> bool:

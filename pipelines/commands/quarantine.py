@@ -20,6 +20,7 @@ from pipelines.sources import vendors
 from pipelines.warehouse.locks import in_turn, only_one
 from pipelines.warehouse.opening import RAW_FILE, is_present, refusing, writing
 from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.suppression_list import note_unfinished
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ def _retry(
         readable = [one for one in found if one.event_at is not None]
         if readable:
             file.begin()
-            store_readable(file, suppression, readable)
+            if store_readable(file, suppression, readable):
+                note_unfinished(warehouse, vendor)
             file.commit()  # closing without it is the rollback
     left = [one for one in found if one.event_at is None]
     return Retried(vendor, len(readable), left)

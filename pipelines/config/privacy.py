@@ -27,7 +27,7 @@ class Privacy:
 
     key: str | None = field(default=None, repr=False)
     """As configured; None: it is in the file."""
-    key_file: Path | None = None
+    key_file: Path | None = field(default=None, compare=False)
 
 
 NO_KEY = Privacy()

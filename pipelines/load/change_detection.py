@@ -52,12 +52,13 @@ def watch(
     suppression: Suppression,
     raw: Path,
     tally: Tally,
-    leaves_old: Callable[[], None],
+    leaves_old: Callable[..., None],
 ) -> None:
     """Count the records of a source, and leave out those that are unchanged.
 
     What is erased is left out as well. ``leaves_old`` is called before a package is
-    stored if erased values stay in the file, or among its stored versions.
+    stored if erased values stay in bytes of the file; with ``is_whole`` if they stay in
+    stored versions.
     """
     vendor = suppression.vendor
     erasing = _Erasing(suppression, raw, tally, leaves_old)
@@ -84,7 +85,7 @@ class _Erasing:
     suppression: Suppression
     raw: Path
     tally: Tally
-    leaves_old: Callable[[], None]
+    leaves_old: Callable[..., None]
 
     def suppressed(self, stream: Stream, fresh: pa.Table) -> pa.Table:
         """Return records without those who are erased, now or in a stored version."""
@@ -104,8 +105,8 @@ class _Erasing:
                 found.add(known)
             if known in found:
                 payload = self.suppression.erased(stream, known, payload)
-                if known in is_plain:
-                    self.leaves_old()
+                if known in is_plain - was_erased:
+                    self.leaves_old(is_whole=True)
             payloads.append(payload)
         return with_payloads(fresh, payloads)
 

@@ -14,7 +14,8 @@ from pipelines.warehouse.raw_files import query, tables
 
 AT_ONCE = 512
 """Records that are in memory at the same time."""
-_CHANGED = pa.schema([pa.field("row_id", pa.int64()), pa.field("payload", pa.string())])
+_COLUMNS: dict[str, pa.DataType] = {"row_id": pa.int64(), "payload": pa.string()}
+_CHANGED = pa.schema(_COLUMNS)
 
 
 def calls_of(file: duckdb.DuckDBPyConnection, suppression: Suppression) -> set[Known]:

@@ -107,8 +107,12 @@ def store_readable(
     file: duckdb.DuckDBPyConnection,
     suppression: Suppression,
     readable: Sequence[Unreadable],
-) -> None:
-    """Move records from the quarantine to their tables, as one more load."""
+) -> bool:
+    """Move records from the quarantine to their tables, as one more load.
+
+    Return True if that erased something of a stored version.
+    """
+    has_erased = False
     vendor = suppression.vendor
     load_id = str(time.time())  # as dlt makes them
     file.execute("set variable load_id = $1", [load_id])
@@ -117,10 +121,12 @@ def store_readable(
         streams = {s.name: s for s in streams_of(vendor) if s.table == table}
         own = [one for one in readable if one.stream in streams]
         if own:
-            _store_table(file, streams[own[0].stream], own, load_id, suppression)
+            stream = streams[own[0].stream]
+            has_erased |= _store_table(file, stream, own, load_id, suppression)
     file.register("readable", _keys_of(readable))
     file.execute(query("raw/quarantine_recount"))
     file.execute(query("raw/quarantine_remove"))
+    return has_erased
 
 
 def _store_table(
@@ -129,8 +135,11 @@ def _store_table(
     readable: Sequence[Unreadable],
     load_id: str,
     suppression: Suppression,
-) -> None:
-    """Store versions of records, without what the vendor has erased in any of them."""
+) -> bool:
+    """Store versions of records, without what the vendor has erased in any of them.
+
+    Return True if that changed a stored version.
+    """
     name = f"raw.{stream.table}"
     file.register("wanted", _keys_of(readable))
     file.table(name).create_view("records", replace=True)
@@ -168,10 +177,11 @@ def _store_table(
         stream, frozenset(marked(stream, versions)), blanked(stream, last)
     ).applied(versions)
     before: dict[tuple[str, str], str | None] = {}
-    changes = []
+    changes, has_erased = [], False
     for row, payload in zip(found, erased["payload"].to_pylist(), strict=True):
         known = row["account"], row["record_id"]
         if row["is_stored"] and payload != row["payload"]:
+            has_erased = True
             file.table(name).update(
                 {"payload": duckdb.ConstantExpression(payload)}, condition=_is(row)
             )
@@ -182,6 +192,7 @@ def _store_table(
     columns = file.table(name).columns
     fresh = file.from_arrow(pa.Table.from_pylist(changes, schema=schema))
     fresh.select(*columns).insert_into(name)
+    return has_erased
 
 
 def _is_erased(row: Mapping[str, Any]) -> bool:

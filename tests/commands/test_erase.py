@@ -414,6 +414,23 @@ def test_a_record_in_quarantine_is_erased_and_still_counted(house: House) -> Non
     assert house.run("quarantine", "retry").returncode in {0, 1}
 
 
+def test_a_call_that_turns_out_to_be_of_somebody_erased_loses_its_older_versions(
+    house: House,
+) -> None:
+    assert house.erase(NUMBER).returncode == 0
+    text = "their very own words"
+    plain = records("whippy", OTHERS["whippy"] | {"body": text}, "7005")
+    house.vendors.listed["whippy"].append(plain)
+    assert house.night(EVENING + DAY / 8).returncode == 0
+    own = re.compile(text.encode())
+    assert "raw/whippy.duckdb" in house.seen(own)
+    plain["from"] = NUMBER
+    assert house.night(EVENING + DAY / 7).returncode == 0
+    assert house.seen(own) == house.seen() == set()
+    erased = "select is_erased from fact_calls where vendor_call_id = '7005'"
+    assert house.query(erased) == [(True,)]
+
+
 def test_what_twin_erases_itself_is_in_no_byte_after_the_run(house: House) -> None:
     marked = re.compile(rb"1-202-555-0123")
     assert {"raw/twin.duckdb"} <= house.seen(marked)

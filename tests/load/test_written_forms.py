@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from pipelines.load.written_forms import forms_in, listed_forms, name_form, names_in
 
 REGIONS = ("US", "GB", "DE", "IT", "RU", "FR", "BR")
+DIGITS = "12025550123"
+ARABIC = {ord("0") + digit: 0x660 + digit for digit in range(10)}
 SEPARATORS = (" ", "-", ".", "", "\u00a0", "\u2011", " - ")
 NUMBERS = st.sampled_from(REGIONS).map(
     lambda region: phonenumbers.example_number(region) or pytest.fail(region)
@@ -69,12 +71,12 @@ def test_another_number_is_not_found(
         ("12025550123.0", None, True),
         ("/rec/20261117-12025550123-01.mp3", None, True),
         ("Mon 16:00 +1 202 555 0123 ext. 12", None, True),
-        ("١٢٠٢٥٥٥٠١٢٣", None, True),
+        (DIGITS.translate(ARABIC), None, True),
         ("(202) 555-0123", "US", True),
         ("(202) 555-0123", None, False),
         ("2025550123", "DE", False),
-        ("120255501234", None, False),
-        ("912025550123", None, False),
+        (f"{DIGITS}4", None, False),
+        (f"9{DIGITS}", None, False),
         ("2026-11-17 03:00:00", "US", False),
         ("", "US", False),
     ],
