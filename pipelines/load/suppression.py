@@ -31,6 +31,8 @@ from pipelines.warehouse.suppression_list import (
 ERASED = "callhouse_erased"
 """The key that is true in a record that was erased here; ``inputs.erased`` reads it."""
 _MARKED = f'"{ERASED}":true'
+SHORT = 100
+"""Characters of a text that is remembered; others would take too much memory."""
 _TRUE = msgspec.Raw(b"true")
 
 
@@ -101,8 +103,7 @@ class Suppression:
             return lambda _: False
         is_listed = lru_cache(maxsize=65_536)(listed.has)
 
-        @lru_cache(maxsize=65_536)
-        def matches(text: str) -> bool:
+        def searched(text: str) -> bool:
             return (
                 bool(listed.numbers)
                 and any(is_listed(NUMBER, one) for one in forms_in(text, region))
@@ -111,7 +112,8 @@ class Suppression:
                 and any(is_listed(NAME, one) for one in names_in(text))
             )
 
-        return matches
+        cached = lru_cache(maxsize=65_536)(searched)
+        return lambda text: (cached if len(text) <= SHORT else searched)(text)
 
 
 def suppression_of(

@@ -16,6 +16,7 @@ SHORTEST, LONGEST = 6, 18
 """Digits of a number as it is written, with 00 or 011 before them."""
 SHORT_TEXT = 40
 """Characters of a text that is read as a number as a whole."""
+LONGEST_NAME = 320
 _GAP = r"[\s().\-/\u2010-\u2015]{0,3}"
 _TOKEN = re.compile(rf"\+?[\s(]{{0,2}}\d(?:{_GAP}\d)*")
 _FLOAT = re.compile(r"\d\.\d+[eE]\+?\d{1,2}(?!\d)")
@@ -42,7 +43,7 @@ def forms_in(text: str, region: str | None) -> Iterator[str]:
     ``region`` is the country in whose national form the account's numbers are.
     """
     plain = _plain(text)
-    if not any(map(str.isdigit, plain)):
+    if not re.search(r"\d", plain):
         return
     if len(plain) <= SHORT_TEXT:
         for omits_plus in (False, True):
@@ -69,7 +70,8 @@ def name_form(text: str) -> str:
 
 def names_in(text: str) -> Iterator[str]:
     """Yield the text as a name, and every address in it."""
-    yield name_form(text)
+    if len(text) <= LONGEST_NAME:
+        yield name_form(text)
     if "@" in text:
         yield from map(name_form, _ADDRESS.findall(text))
 
