@@ -22,6 +22,7 @@ from pipelines.cli.command_steps import (
     tell_places,
 )
 from pipelines.cli.endings import Commands, refusals
+from pipelines.cli.erase import erase
 from pipelines.cli.parameters import (
     CONFIG,
     AccountNames,
@@ -80,6 +81,8 @@ export = typer.Typer(
 app.add_typer(export, name="export")
 
 app.add_typer(quarantine, name="quarantine")
+
+app.command(context_settings={"ignore_unknown_options": True})(erase)
 
 
 @app.command()
@@ -194,7 +197,7 @@ def transform(
 ) -> None:
     """Build, check and publish, without loading."""
     from pipelines.cli.run_view import built_as_json, show_built
-    from pipelines.commands.build import build_and_publish
+    from pipelines.commands.unfinished import build_and_finish
     from pipelines.config.loader import read_config
     from pipelines.config.toml_file import ConfigError
 
@@ -204,7 +207,7 @@ def transform(
         raw = settings.warehouse.raw_folder.absolute()
         if not any(raw.glob("*.duckdb")):
             raise ConfigError(f"there is nothing to build in {raw}; run: callhouse run")
-        built = build_and_publish(
+        built = build_and_finish(
             settings, clock, full=full, forget_history=forget_history
         )
     answer(built, built_as_json, show_built, json=json)

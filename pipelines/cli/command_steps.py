@@ -155,6 +155,17 @@ def tell_places(folder: Path, settings: "Config") -> None:
     say(f"configuration {folder}, warehouse {warehouse}")
 
 
+def tell_unfinished(warehouse: "Warehouse") -> None:
+    """Say on stderr if erased values may still be in files of the warehouse."""
+    from pipelines.warehouse.suppression_list import unfinished
+
+    if names := ", ".join(unfinished(warehouse)):
+        say(
+            f"an erasure is not finished ({names}), so what is erased may still be in "
+            "files of the warehouse; the next run or transform finishes it"
+        )
+
+
 @contextmanager
 def narrated() -> "Iterator[Progress]":
     """Show progress; end an interrupted command with one sentence and an exit code."""
@@ -196,4 +207,5 @@ def built_warehouse(folder: Path) -> "Warehouse":
     if not published.exists():
         raise ConfigError(f"there is no {published.absolute()} yet; run: callhouse run")
     refuse_other_tables(published)
+    tell_unfinished(warehouse)
     return warehouse

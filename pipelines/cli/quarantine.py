@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.command_steps import answer
+from pipelines.cli.command_steps import answer, tell_unfinished
 from pipelines.cli.endings import refusals
 from pipelines.cli.parameters import CONFIG, AccountNames, AsJson, Folder, VendorNames
 
@@ -35,7 +35,9 @@ def list_quarantine(
     from pipelines.config.loader import read_config
 
     with refusals():
-        found = unreadable(read_config(config).warehouse, vendor, account)
+        warehouse = read_config(config).warehouse
+        tell_unfinished(warehouse)
+        found = unreadable(warehouse, vendor, account)
     answer(by_reason(found), plain_rows, show_counts, json=json)
 
 
@@ -60,7 +62,9 @@ def show_quarantine(
     from pipelines.config.loader import read_config
 
     with refusals():
-        found = unreadable(read_config(config).warehouse, vendor, account)
+        warehouse = read_config(config).warehouse
+        tell_unfinished(warehouse)
+        found = unreadable(warehouse, vendor, account)
         lines = list(shown(found, number or ()))
     show_records(lines)
 
@@ -84,7 +88,9 @@ def retry_quarantine(
 
     os.umask(0o077)  # raw files have phone numbers in them
     with refusals():
-        done = retry(read_config(config).warehouse, vendor, account)
+        settings = read_config(config)
+        tell_unfinished(settings.warehouse)
+        done = retry(settings, vendor, account)
     show_retried(done)
     is_open = any(record.is_open for one in done for record in one.left)
     raise typer.Exit(1 if is_open else 0)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -53,13 +53,19 @@ class BuildInputs:
 
 
 def build_and_publish(
-    config: Config, now: datetime, *, full: bool = False, forget_history: bool = False
+    config: Config,
+    now: datetime,
+    *,
+    full: bool = False,
+    forget_history: bool = False,
+    before_publish: Callable[[Path, BuildResult], None] = lambda *_: None,
 ) -> tuple[BuildResult, Path]:
     """Build the models from the raw files, and publish all tables or none.
 
     If the raw file of a vendor cannot be read, or lacks loads that are in the tables,
     the calls of this vendor stay as they are, and ``kept`` of the result says why;
-    with ``forget_history`` they are deleted. Raises `CheckFailed`, and `PublishError`.
+    with ``forget_history`` they are deleted. ``before_publish`` is called with the
+    closed build file and the result. Raises `CheckFailed`, and `PublishError`.
     """
     make_warehouse(config)
     warehouse = config.warehouse
@@ -69,6 +75,7 @@ def build_and_publish(
         locks.enter_context(private())
         with _written_down(config, now):
             result = _build(config, now, build_file, full=full, forget=forget_history)
+            before_publish(build_file, result)
             published = publish(
                 build_file,
                 warehouse,

@@ -37,6 +37,7 @@ from pipelines.warehouse.opening import (
 )
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.queries import query
+from pipelines.warehouse.suppression_list import unfinished
 from transforms.runner import build_state
 
 GOOD, ABSENT, EMPTY, IN_USE, WRONG = "good", "absent", "empty", "in use", "wrong"
@@ -72,6 +73,7 @@ def examine(config: Config, now: datetime) -> list[Finding]:
     found += [_raw(config, name, built.get(name, set()), now) for name in vendors()]
     found.append(_tables(warehouse.build, BUILD_FILE))
     found.append(_tables(published, PUBLISHED_FILE))
+    found += _erasures(warehouse)
     return [*found, *_locks(warehouse.locks)]
 
 
@@ -183,6 +185,14 @@ def _tables(file: Path, file_kind: FileKind) -> Finding:
         remedy = "run: callhouse transform"
         return Finding(str(file), WRONG, problem=problem, remedy=remedy)
     return Finding(str(file), GOOD, stamp.layout, stamp.program)
+
+
+def _erasures(warehouse: Warehouse) -> Iterator[Finding]:
+    """Yield the erasures that are not finished."""
+    for vendor in unfinished(warehouse):
+        problem = "an erasure is not finished: what is erased may still be in files"
+        place = str(warehouse.privacy / f"{vendor}.unfinished")
+        yield Finding(place, WRONG, problem=problem, remedy="run: callhouse transform")
 
 
 def _locks(folder: Path) -> Iterator[Finding]:

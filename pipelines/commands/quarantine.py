@@ -9,14 +9,18 @@ from typing import Any
 
 import duckdb
 
+from pipelines.commands.unfinished import suppressions_of
+from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
 from pipelines.extract.errors import escaped
 from pipelines.load.loader import EXIT_TIMEOUT
 from pipelines.load.quarantine import Unreadable, quarantined, store_readable
+from pipelines.load.suppression import Suppression
 from pipelines.sources import vendors
 from pipelines.warehouse.locks import in_turn, only_one
 from pipelines.warehouse.opening import RAW_FILE, is_present, refusing, writing
 from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.suppression_list import note_unfinished
 
 
 @dataclass(frozen=True)
@@ -90,24 +94,26 @@ def shown(found: Sequence[Unreadable], numbers: Iterable[int]) -> Iterator[str]:
 
 
 def retry(
-    warehouse: Warehouse, names: Iterable[str] | None, accounts: Iterable[str] | None
+    config: Config, names: Iterable[str] | None, accounts: Iterable[str] | None
 ) -> list[Retried]:
     """Store the records that the present code can read, dated as they came.
 
     All records of a vendor move in one transaction. Raises `LockedError` if a vendor is
     being loaded, before any record is moved.
     """
+    warehouse, suppressions = config.warehouse, suppressions_of(config)
     chosen = [one for one in _vendors(names) if is_present(warehouse.raw(one))]
     with ExitStack() as locks:
         for vendor in chosen:
             lock, what = warehouse.vendor_lock(vendor), f"loading {vendor}"
             locks.enter_context(only_one(lock, what, timeout=EXIT_TIMEOUT))
-        return [_retry(warehouse, vendor, accounts) for vendor in chosen]
+        return [_retry(warehouse, suppressions[one], accounts) for one in chosen]
 
 
 def _retry(
-    warehouse: Warehouse, vendor: str, accounts: Iterable[str] | None
+    warehouse: Warehouse, suppression: Suppression, accounts: Iterable[str] | None
 ) -> Retried:
+    vendor = suppression.vendor
     raw = warehouse.raw(vendor)
     with (
         in_turn(warehouse.raw_lock(vendor)),
@@ -119,7 +125,8 @@ def _retry(
         readable = [one for one in found if one.event_at is not None]
         if readable:
             file.begin()
-            store_readable(file, vendor, readable)
+            if store_readable(file, suppression, readable):
+                note_unfinished(warehouse, vendor)
             file.commit()  # closing without it is the rollback
     left = [one for one in found if one.event_at is None]
     return Retried(vendor, len(readable), left)

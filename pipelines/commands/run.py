@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.commands.build import build_and_publish, make_warehouse
+from pipelines.commands.build import make_warehouse
+from pipelines.commands.unfinished import (
+    build_and_finish,
+    erase_raw_files,
+    suppressions_of,
+)
 from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
@@ -64,7 +69,7 @@ def run_pipeline(
         outcomes = load_all(
             config, now, progress, vendors=vendors, origin=origin, audit=audit
         )
-        result, published = build_and_publish(
+        result, published = build_and_finish(
             priced, now, full=full, forget_history=forget_history
         )
     return RunResult(tuple(outcomes), result, published)
@@ -118,9 +123,7 @@ def run_backfill(
         outcomes = load_all(
             config, now, progress, vendors=ours, origin=origin, request=request
         )
-    result, published = build_and_publish(
-        priced, clock(), forget_history=forget_history
-    )
+    result, published = build_and_finish(priced, clock(), forget_history=forget_history)
     return RunResult((*outcomes, *taken), result, published)
 
 
@@ -145,11 +148,14 @@ def load_all(
     """Load vendors at the same time, and add a line for each to the journal.
 
     ``origin`` is whose calls these are; raises `ConfigError` if the warehouse has
-    calls of another origin. Without a ``request``, each vendor's work plan is loaded,
-    with an ``audit`` of older windows.
+    calls of another origin, and `ListError` if the suppression list cannot be used, for
+    erased persons would come back. Without a ``request``, each vendor's work plan is
+    loaded, with an ``audit`` of older windows.
     """
     make_warehouse(config)
     _keep_apart(config.warehouse, origin)
+    suppressions_of(config)
+    erase_raw_files(config)
     if unreadable := mend_journal(config.warehouse):
         tell(unreadable)
     outcomes = load_vendors(vendors, config, now, progress, request, audit=audit)

@@ -49,7 +49,16 @@ def backfill(
     refuse_earlier(clock(), reads, vendor.name)
     work = backfill_work(vendor, request, now, reads)
     as_of = now if config.is_as_of else None
-    result = load_plan(vendor, warehouse, work, clock, progress, turn=turn, as_of=as_of)
+    result = load_plan(
+        vendor,
+        warehouse,
+        work,
+        clock,
+        progress,
+        turn=turn,
+        as_of=as_of,
+        privacy=config.privacy,
+    )
     return replace(result, seconds=time.monotonic() - began)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.load import erasure
-from pipelines.load.erasure import Erased, Known
+from pipelines.load.erasure import Erased, Known, with_payloads
+from pipelines.load.suppression import ERASED, Suppression
 from pipelines.planning.reasons import BEGUN
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of
@@ -42,10 +43,25 @@ class Tally:
     """Why each record new in quarantine is there, by account, stream and payload."""
     cleaned: set[tuple[str, str, str]] = field(default_factory=set)
     """Records whose stored versions this package replaces, so that it does it once."""
+    suppressed: set[Known] = field(default_factory=set)
+    """Records of this package, in any table, that are of somebody who is erased."""
 
 
-def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: ANN401
-    """Count the records of a source, and leave out those that are unchanged."""
+def watch(
+    source: Any,  # noqa: ANN401
+    suppression: Suppression,
+    raw: Path,
+    tally: Tally,
+    leaves_old: Callable[..., None],
+) -> None:
+    """Count the records of a source, and leave out those that are unchanged.
+
+    What is erased is left out as well. ``leaves_old`` is called before a package is
+    stored if erased values stay in bytes of the file; with ``is_whole`` if they stay in
+    stored versions.
+    """
+    vendor = suppression.vendor
+    erasing = _Erasing(suppression, raw, tally, leaves_old)
 
     def note(table: pa.Table) -> pa.Table:
         tally.ledger += [
@@ -57,15 +73,65 @@ def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: A
 
     for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
         if stream.table in source.resources:
-            source.resources[stream.table].add_map(_only_changes(stream, raw, tally))
+            source.resources[stream.table].add_map(_only_changes(stream, erasing))
     source.resources["load_windows"].add_map(note)
-    source.resources["quarantine"].add_map(_new_in_quarantine(raw, tally))
+    source.resources["quarantine"].add_map(_new_in_quarantine(erasing))
 
 
-def _new_in_quarantine(raw: Path, tally: Tally) -> Callable[[pa.Table], pa.Table]:
+@dataclass(frozen=True)
+class _Erasing:
+    """What is needed to keep erased values out of a package."""
+
+    suppression: Suppression
+    raw: Path
+    tally: Tally
+    leaves_old: Callable[..., None]
+
+    def suppressed(self, stream: Stream, fresh: pa.Table) -> pa.Table:
+        """Return records without those who are erased, now or in a stored version."""
+        if not self.suppression or not fresh.num_rows:
+            return fresh
+        rows, found = fresh.to_pylist(), self.tally.suppressed
+        stored = [
+            stored_marks(self.raw, table, ERASED, fresh)
+            for table in {one.table for one in streams_of(self.suppression.vendor)}
+        ]
+        was_erased = {known for marks in stored for known in marks if marks[known]}
+        is_plain = {known for marks in stored for known in marks if not marks[known]}
+        payloads = []
+        for row in rows:
+            known, payload = (row["account"], row["record_id"]), row["payload"]
+            if known in was_erased or self.suppression.concerns(known, payload):
+                found.add(known)
+            if known in found:
+                payload = self.suppression.erased(stream, known, payload)
+                if known in is_plain - was_erased:
+                    self.leaves_old(is_whole=True)
+            payloads.append(payload)
+        return with_payloads(fresh, payloads)
+
+    def unreadable(self, fresh: pa.Table) -> pa.Table:
+        """Return records for the quarantine without those who are erased."""
+        if not self.suppression or not fresh.num_rows:
+            return fresh
+        streams = streams_of(self.suppression.vendor)
+        payloads = [
+            self.suppression.unreadable(
+                [one for one in streams if one.name == row["stream"]],
+                row["account"],
+                row["payload"],
+            )
+            for row in fresh.to_pylist()
+        ]
+        return with_payloads(fresh, payloads)
+
+
+def _new_in_quarantine(erasing: _Erasing) -> Callable[[pa.Table], pa.Table]:
     """Note unreadable records that are new in quarantine; all of them are stored."""
+    raw, tally = erasing.raw, erasing.tally
 
     def note(fresh: pa.Table) -> pa.Table:
+        fresh = erasing.unreadable(fresh)
         known = in_quarantine(raw, fresh) if fresh.num_rows else set()
         for row in fresh.to_pylist():
             one = row["account"], row["stream"], row["payload"]
@@ -77,18 +143,23 @@ def _new_in_quarantine(raw: Path, tally: Tally) -> Callable[[pa.Table], pa.Table
     return note
 
 
-def _only_changes(
-    stream: Stream, raw: Path, tally: Tally
-) -> Callable[[pa.Table], pa.Table]:
+def _only_changes(stream: Stream, erasing: _Erasing) -> Callable[[pa.Table], pa.Table]:
+    raw, tally = erasing.raw, erasing.tally
+
     def keep(fresh: pa.Table) -> pa.Table:
+        fresh = erasing.suppressed(stream, fresh)
         lost = _marked(stream, raw, fresh)
         fresh = Erased(stream, lost, {}).applied(fresh)
         found = compared(raw, stream.table, fresh)
         tally.same.setdefault(stream.table, []).append(found.same)
         changes = _changes(fresh, stream.table, found, tally)
         tally.changed += changes.num_rows
-        erased = Erased(stream, lost, erasure.blanked(stream, changes))
+        blanked = erasure.blanked(stream, changes)
+        by_vendor = {one: blanked[one] for one in blanked.keys() - tally.suppressed}
+        erased = Erased(stream, lost, by_vendor)
         cleaned = _older_ones_cleaned(erased, raw, tally, fresh)
+        if cleaned.num_rows:
+            erasing.leaves_old()
         stored = pa.concat_tables([changes, cleaned])
         _measure(stored, tally)
         return stored
@@ -106,8 +177,9 @@ def _marked(stream: Stream, raw: Path, fresh: pa.Table) -> frozenset[Known]:
     """Return the records that are marked as erased, now or in a stored version."""
     if not stream.erased_mark or not fresh.num_rows:
         return frozenset()
-    marked = erasure.marked(stream, fresh) | stored_marks(raw, stream, fresh)
-    return frozenset(marked)
+    stored = stored_marks(raw, stream.table, stream.erased_mark, fresh)
+    before = {known for known, is_marked in stored.items() if is_marked}
+    return frozenset(erasure.marked(stream, fresh) | before)
 
 
 def _older_ones_cleaned(
@@ -117,7 +189,7 @@ def _older_ones_cleaned(
     table = erased.stream.table
     suspects = {one for one in erased.suspects if (table, *one) not in tally.cleaned}
     tally.cleaned |= {(table, *one) for one in suspects}
-    stored = stored_versions(raw, erased.stream, fresh, suspects) if suspects else None
+    stored = stored_versions(raw, table, fresh, suspects) if suspects else None
     if stored is None:
         return fresh.slice(0, 0)
     return erased.changed(stored).cast(fresh.schema)

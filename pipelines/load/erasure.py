@@ -5,16 +5,16 @@ version stays as it came, so that cost and outcome of the call stay known.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import pyarrow as pa
 
+from pipelines.load import personal
+from pipelines.load.personal import NOTHING, Keys, keys_of, personal_keys
 from pipelines.planning.stream import Stream
 
-_Keys = dict[str, msgspec.Raw]
-_NOTHING = msgspec.Raw(b"null")
 _BLANK = {b"null", b'""'}
 Known = tuple[str, str]
 """Account and record id."""
@@ -40,9 +40,7 @@ class Erased:
         if not self.suspects:
             return versions
         payloads = [self._clean(row) for row in versions.to_pylist()]
-        place = versions.schema.get_field_index("payload")
-        column = pa.array(payloads, pa.string())
-        return versions.set_column(place, versions.schema.field(place), column)
+        return with_payloads(versions, payloads)
 
     def changed(self, versions: pa.Table) -> pa.Table:
         """Return only the versions that had something to erase, without it."""
@@ -55,10 +53,17 @@ class Erased:
         if not isinstance(payload, str):
             return None
         if known in self.marked:
-            return _replaced(self.stream, payload, {})
+            return personal.blanked(payload, self.stream.personal)
         if known in self.blanked:
-            return _replaced(self.stream, payload, _keys(self.blanked[known]))
+            return _replaced(self.stream, payload, keys_of(self.blanked[known]))
         return payload
+
+
+def with_payloads(records: pa.Table, payloads: Sequence[str | None]) -> pa.Table:
+    """Return records with other payloads."""
+    place = records.schema.get_field_index("payload")
+    column = pa.array(payloads, pa.string())
+    return records.set_column(place, records.schema.field(place), column)
 
 
 def marked(stream: Stream, records: pa.Table) -> set[Known]:
@@ -68,12 +73,12 @@ def marked(stream: Stream, records: pa.Table) -> set[Known]:
 
 def blanked(stream: Stream, records: pa.Table) -> dict[Known, str]:
     """Return the payload of each record in which something personal is blank."""
-    if not stream.personal:
+    if not stream.is_erased_by_blanking:
         return {}
     return {
         known: payload
         for known, payload in _listed(records)
-        if payload is not None and _blank(stream, _keys(payload))
+        if payload is not None and _blank(stream, keys_of(payload))
     }
 
 
@@ -83,7 +88,7 @@ def _is_marked(stream: Stream, payload: str | None) -> bool:
         return False
     if not re.search(rf'"{stream.erased_mark}"\s*:\s*true', payload):
         return False
-    return bytes(_keys(payload).get(stream.erased_mark, _NOTHING)) == b"true"
+    return bytes(keys_of(payload).get(stream.erased_mark, NOTHING)) == b"true"
 
 
 def _listed(records: pa.Table) -> Iterable[tuple[Known, str | None]]:
@@ -92,28 +97,28 @@ def _listed(records: pa.Table) -> Iterable[tuple[Known, str | None]]:
         yield (account, record_id), payload
 
 
-def _keys(payload: str) -> _Keys:
-    return msgspec.json.decode(payload, type=_Keys)
+def _names(stream: Stream) -> set[str]:
+    """Return the keys of the record itself that are personal, or have one within."""
+    return {one.names[0] for one in personal_keys(stream.personal)}
 
 
-def _blank(stream: Stream, keys: _Keys) -> set[str]:
-    return {
-        name for name in stream.personal if name in keys and bytes(keys[name]) in _BLANK
-    }
+def _blank(stream: Stream, keys: Keys) -> set[str]:
+    found = _names(stream) & keys.keys()
+    return {name for name in found if bytes(keys[name]) in _BLANK}
 
 
-def _replaced(stream: Stream, payload: str, newest: _Keys) -> str:
-    """Replace the personal fields of a payload by those of the newest, or by null."""
-    keys = _keys(payload)
+def _replaced(stream: Stream, payload: str, newest: Keys) -> str:
+    """Replace what the newest version lost in a payload by what that one has."""
+    keys = keys_of(payload)
     lost = {
         name
         for name in _blank(stream, newest)
-        if bytes(keys.get(name, _NOTHING)) not in _BLANK
+        if bytes(keys.get(name, NOTHING)) not in _BLANK
     }
-    if newest and not lost:
+    if not lost:
         return payload
     wanted = {
-        name: newest.get(name, _NOTHING) for name in stream.personal if name in keys
+        name: newest.get(name, NOTHING) for name in _names(stream) if name in keys
     }
     if all(bytes(keys[name]) == bytes(value) for name, value in wanted.items()):
         return payload

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 
 from pipelines.config.model import Account, Config, Vendor
+from pipelines.config.privacy import NO_KEY, Privacy
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.resources import (
     Read,
@@ -39,6 +40,7 @@ from pipelines.load.audit import Audit, comparable, due_for_count, near
 from pipelines.load.change_detection import Tally, watch
 from pipelines.load.package import memory_for, store, take_load_no
 from pipelines.load.result import AccountWindow, added, key, key_of, lost
+from pipelines.load.suppression import suppression_of
 from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
 from pipelines.planning.planner import (
     BACKFILL,
@@ -56,6 +58,7 @@ from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.records import stored_records
+from pipelines.warehouse.suppression_list import note_unfinished
 
 BATCH_WINDOWS = 16
 """Windows of one load package. A kill can lose one batch; each takes about a second."""
@@ -115,7 +118,14 @@ def load(
             work = nightly_work(vendor, raw, since, now, reads)
         as_of = now if config.is_as_of else None
         result = load_plan(
-            vendor, warehouse, work, clock, progress, audit=audit, as_of=as_of
+            vendor,
+            warehouse,
+            work,
+            clock,
+            progress,
+            audit=audit,
+            as_of=as_of,
+            privacy=config.privacy,
         )
         with locked_raw_file(warehouse, vendor.name):
             result = replace(result, settled=no_longer_pending(work, raw))
@@ -175,6 +185,7 @@ class _Run:
     reads: RunReads
     vendor_run: VendorRun
     """The waits and clocks of the run, over all batches."""
+    privacy: Privacy
     begun: dict[str, list[Read]] = field(default_factory=dict)
     """By account, windows that were read and are not completely stored."""
     blocked: set[str] = field(default_factory=set)
@@ -238,6 +249,7 @@ class _Run:
             run=self.vendor_run,
             begun=self.begun,
             audit=audit,
+            privacy=self.privacy,
         )
 
     def audit(self, choose: Choice) -> set[str]:
@@ -370,16 +382,19 @@ def load_plan(
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     audit: bool = False,
     as_of: datetime | None = None,
+    privacy: Privacy = NO_KEY,
 ) -> LoadResult:
     """Read all windows of a work plan, and judge the stored records that are missing.
 
     ``audit`` also requests the vendor's counts of older windows. ``as_of`` is the time
-    of --now; None without it.
+    of --now; None without it. ``privacy`` has the key of the suppression list.
     """
     result = LoadResult(vendor.name, pending=len(work.pending), notes=work.warnings)
     reads = RunReads(clock(), take_load_no(vendor, warehouse))
     vendor_run = VendorRun(clock, as_of)
-    run = _Run(vendor, warehouse, clock, progress, turn, result, reads, vendor_run)
+    run = _Run(
+        vendor, warehouse, clock, progress, turn, result, reads, vendor_run, privacy
+    )
 
     def choose(_: Account, windows: Windows, past: Reads) -> Windows:
         return due_for_count(windows, past, reads.since)
@@ -400,14 +415,18 @@ def load_batch(
     run: VendorRun | None = None,
     begun: dict[str, list[Read]] | None = None,
     audit: Audit | None = None,
+    privacy: Privacy = NO_KEY,
 ) -> tuple[Tally, Package]:
     """Read windows and store them, their ledger and their quarantine as one load.
 
     A full package takes no more windows: the others have no ledger row, or one with
     the reason ``begun``, and belong to the next package. A package that is not full
-    also takes the counts of an ``audit``, which are requested after all windows.
+    also takes the counts of an ``audit``, which are requested after all windows. Who is
+    erased stays erased; raises `ListError` if that cannot be known.
     """
     raw = warehouse.raw(vendor.name)
+    suppression = suppression_of(warehouse, privacy, vendor)
+    leaves_old = partial(note_unfinished, warehouse, vendor.name)
     tally, package = Tally(), Package(begun={} if begun is None else begun)
 
     def sources(load_no: int) -> list[Any]:
@@ -434,7 +453,7 @@ def load_batch(
             return audit.rows(load_no, run, given_up, tally.ledger)
 
         built = package_source(vendor.name, readings, counted)
-        watch(built, vendor.name, raw, tally)
+        watch(built, suppression, raw, tally, leaves_old)
         return [built]
 
     store(vendor, warehouse, sources, lambda: memory_for(tally))

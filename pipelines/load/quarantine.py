@@ -16,9 +16,11 @@ import pyarrow as pa
 from pipelines.extract.raw_schema import RECORDS
 from pipelines.extract.window_reader import UNREADABLE, read_keys, reason_of
 from pipelines.load.erasure import Erased, blanked, marked
+from pipelines.load.suppression import Suppression, is_marked
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of
 from pipelines.warehouse.queries import query
+from pipelines.warehouse.suppression_list import GONE
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
 REPLACEMENT = "\ufffd"
@@ -90,6 +92,8 @@ def _read(
     """Return the reason, the id and the event time of a record."""
     if stream is None:
         return "its stream is not read any more", "", None
+    if payload.startswith(GONE):
+        return "it was erased with callhouse erase", "", None
     if REPLACEMENT in payload:
         return "bytes that were not UTF-8 came; a later read may bring it", "", None
     try:
@@ -100,9 +104,16 @@ def _read(
 
 
 def store_readable(
-    file: duckdb.DuckDBPyConnection, vendor: str, readable: Sequence[Unreadable]
-) -> None:
-    """Move records from the quarantine to their tables, as one more load."""
+    file: duckdb.DuckDBPyConnection,
+    suppression: Suppression,
+    readable: Sequence[Unreadable],
+) -> bool:
+    """Move records from the quarantine to their tables, as one more load.
+
+    Return True if that erased something of a stored version.
+    """
+    has_erased = False
+    vendor = suppression.vendor
     load_id = str(time.time())  # as dlt makes them
     file.execute("set variable load_id = $1", [load_id])
     file.execute(query("raw/quarantine_load"))
@@ -110,10 +121,12 @@ def store_readable(
         streams = {s.name: s for s in streams_of(vendor) if s.table == table}
         own = [one for one in readable if one.stream in streams]
         if own:
-            _store_table(file, streams[own[0].stream], own, load_id)
+            stream = streams[own[0].stream]
+            has_erased |= _store_table(file, stream, own, load_id, suppression)
     file.register("readable", _keys_of(readable))
     file.execute(query("raw/quarantine_recount"))
     file.execute(query("raw/quarantine_remove"))
+    return has_erased
 
 
 def _store_table(
@@ -121,19 +134,33 @@ def _store_table(
     stream: Stream,
     readable: Sequence[Unreadable],
     load_id: str,
-) -> None:
-    """Store versions of records, without what the vendor has erased in any of them."""
+    suppression: Suppression,
+) -> bool:
+    """Store versions of records, without what the vendor has erased in any of them.
+
+    Return True if that changed a stored version.
+    """
     name = f"raw.{stream.table}"
     file.register("wanted", _keys_of(readable))
     file.table(name).create_view("records", replace=True)
     stored = file.sql(query("raw/stored_versions")).to_arrow_table().cast(RECORDS)
     found = [row | {"is_stored": True} for row in stored.to_pylist()]
+    was_erased = {
+        (row["account"], row["record_id"]) for row in found if _is_erased(row)
+    }
+
+    def payload_of(one: Unreadable) -> str:
+        known = one.account, one.record_id
+        if known in was_erased or suppression.concerns(known, one.payload):
+            return suppression.erased(stream, known, one.payload)
+        return one.payload
+
     found += [
         {
             "account": one.account,
             "record_id": one.record_id,
             "event_at": one.event_at,
-            "payload": one.payload,
+            "payload": payload_of(one),
             "is_stored": False,
             **sighting,
         }
@@ -150,10 +177,11 @@ def _store_table(
         stream, frozenset(marked(stream, versions)), blanked(stream, last)
     ).applied(versions)
     before: dict[tuple[str, str], str | None] = {}
-    changes = []
+    changes, has_erased = [], False
     for row, payload in zip(found, erased["payload"].to_pylist(), strict=True):
         known = row["account"], row["record_id"]
         if row["is_stored"] and payload != row["payload"]:
+            has_erased = True
             file.table(name).update(
                 {"payload": duckdb.ConstantExpression(payload)}, condition=_is(row)
             )
@@ -164,6 +192,11 @@ def _store_table(
     columns = file.table(name).columns
     fresh = file.from_arrow(pa.Table.from_pylist(changes, schema=schema))
     fresh.select(*columns).insert_into(name)
+    return has_erased
+
+
+def _is_erased(row: Mapping[str, Any]) -> bool:
+    return row["payload"] is not None and is_marked(row["payload"])
 
 
 def _is(row: Mapping[str, Any]) -> duckdb.Expression:

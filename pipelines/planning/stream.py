@@ -60,8 +60,14 @@ class Stream:
     ids_per_request: int = 0
     """How many records one request can ask for by id; 0: the API cannot do it."""
     personal: tuple[str, ...] = ()
-    """Keys of a record that say who called or what was spoken. When one is blank in a
-    later version, it is blanked in all versions."""
+    """Keys of a record that say who the customer is or what was spoken.
+
+    ``legs.name`` is a key within a list or an object. ``to unless direction=inbound``
+    is not the customer's where the key ``direction`` beside it has that value, or one
+    of several, as in ``role=Agent|2``."""
+    is_erased_by_blanking: bool = False
+    """Whether a personal key that is blank in a later version was erased by the vendor,
+    and is blanked in all versions."""
     erased_mark: str = ""
     """The key that is true once the vendor has depersonalised a record."""
 

@@ -45,6 +45,17 @@ SESSIONS = Stream(
     pending=query("evovoice_pending"),
     ids_per_request=100,  # 24 characters each, in an address of some 8,000
     complete_for=12 * DAY,
+    personal=(
+        "fromAddress unless direction=Outgoing|1",
+        "fromName unless direction=Outgoing|1",
+        "fromPhoneNumber unless direction=Outgoing|1",
+        "toAddress unless direction=Incoming|0",
+        "destination unless direction=Incoming|0",
+        *("callbackNumber", "displayName", "log", "consoleData"),
+        "members.identity unless role=Agent|2",
+        "members.displayName unless role=Agent|2",
+        *("members.applicationData", "members.avatarUrl"),
+    ),
 )
 ARCHIVED_SESSIONS = replace(
     SESSIONS,

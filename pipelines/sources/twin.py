@@ -77,7 +77,10 @@ CREATED_CALLS = Stream(
         "allResults",
         "additional",
         "recordPath",
+        "externalId",
+        "markers",
     ),
+    is_erased_by_blanking=True,
     erased_mark="depersonalized",
 )
 UPDATED_CALLS = replace(

@@ -47,6 +47,14 @@ CALL_SESSIONS = Stream(
     lookback=timedelta(days=3),
     pending=query("voximplant_pending"),
     ids_per_request=1000,
+    personal=(
+        "custom_data",
+        "initiator_address",
+        "log_file_url",
+        "calls.remote_number unless remote_number_type=user",
+        *("calls.diversion_number", "calls.custom_data", "calls.record_url"),
+        *("records.record_url", "records.transcription_url"),
+    ),
 )
 ACCOUNT_INFO = Stream(
     name="account_info",

@@ -51,6 +51,15 @@ CALLS = Stream(
     lookback=3 * DAY,
     pending=query("whippy_pending"),
     total_is_exact=False,
+    personal=(
+        "from unless direction=outbound",
+        "to unless direction=inbound",
+        "contact_id",
+        "body",
+        "analysis",
+        "attachments.url",
+        "metadata.call_summary",
+    ),
 )
 STREAMS = (CALLS,)
 

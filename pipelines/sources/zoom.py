@@ -41,6 +41,10 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     daily_requests: ZeroOrMore = 15_000
 
 
+LEG_PARTIES = (
+    *("consumer_number", "consumer_display_name"),
+    *("caller_number", "callee_number", "caller_id"),
+)
 VOICE_CALLS = Stream(
     name="voice_calls",
     table="voice_calls",
@@ -49,14 +53,15 @@ VOICE_CALLS = Stream(
     pending=query("zoom_pending"),
     ids_per_request=1,
     has_unstable_pages=False,
-    # An administrator can erase these from the log, and a leg repeats them.
     personal=(
         "consumer_number",
         "consumer_display_name",
-        "caller_number",
-        "callee_number",
-        "voice_call_details",
+        "caller_number unless direction=outbound",
+        "callee_number unless direction=inbound",
+        "caller_id",
+        *(f"voice_call_details.{name}" for name in LEG_PARTIES),
     ),
+    is_erased_by_blanking=True,  # by an administrator, in the log; a leg repeats them
 )
 ENGAGEMENTS = Stream(
     name="engagements",
@@ -67,6 +72,7 @@ ENGAGEMENTS = Stream(
     calls="",
     has_unstable_pages=False,
     complete_for=timedelta(),
+    personal=("consumers",),
 )
 STREAMS = (VOICE_CALLS, ENGAGEMENTS)
 VOICE_CALL_LIST = Listing(

@@ -49,6 +49,11 @@ class Warehouse:
         return self.locks / "build.lock"
 
     @property
+    def privacy_lock(self) -> Path:
+        """The lock for writing the suppression list."""
+        return self.locks / "privacy.lock"
+
+    @property
     def journal_lock(self) -> Path:
         """The lock for writing the journal."""
         return self.locks / "journal.lock"
@@ -57,6 +62,11 @@ class Warehouse:
     def raw_folder(self) -> Path:
         """The folder of the raw files."""
         return self.root / "raw"
+
+    @property
+    def privacy(self) -> Path:
+        """The folder of what is to stay erased; there may be none."""
+        return self.root / "privacy"
 
     @property
     def locks(self) -> Path:
@@ -70,7 +80,7 @@ class Warehouse:
     @property
     def private_folders(self) -> tuple[Path, ...]:
         """The folders that nobody but their owner may enter."""
-        return self.raw_folder, self.locks, self._work
+        return self.raw_folder, self.locks, self._work, self.privacy
 
     @property
     def build(self) -> Path:

@@ -66,10 +66,10 @@ def publish(
                 "callhouse transform"
             )
         _keep(before, warehouse.snapshots, now, keep, mode)
-        _drop_older(warehouse.published_folder, {own.name, before.parent.name})
+        drop_older(warehouse.published_folder, {own.name, before.parent.name})
         _refuse_logs(published)
         _point(published, incoming.relative_to(warehouse.root))
-        _flush(warehouse.root)
+        flush(warehouse.root)
         # A client that opens it for writing in this moment locks it.
         with suppress(InUseError):
             found = _contents(published, PUBLISHED_FILE)
@@ -99,7 +99,7 @@ def _copy(build_file: Path, incoming: Path, mode: int) -> None:
     for path in (own, folder):
         path.chmod(folder_mode(mode))
     for path in (incoming, own, folder):
-        _flush(path)
+        flush(path)
 
 
 def _contents(path: Path, file_kind: FileKind) -> dict[str, int]:
@@ -143,7 +143,7 @@ def _drop(snapshot: Path) -> None:
     snapshot.with_name(f"{snapshot.name}.wal").unlink(missing_ok=True)
 
 
-def _drop_older(folder: Path, names: set[str]) -> None:
+def drop_older(folder: Path, names: set[str]) -> None:
     """Delete all published files except those of ``names``.
 
     The last one stays: a client may have followed the link to it, and open it now.
@@ -165,7 +165,8 @@ def _failures(published: Path) -> Iterator[None]:
         ) from None
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

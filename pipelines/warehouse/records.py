@@ -163,33 +163,40 @@ def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
 
 
 def stored_marks(
-    raw_file: Path, stream: Stream, fresh: pa.Table
-) -> set[tuple[str, str]]:
-    """Return account and id of the records just read that were erased before."""
-    mark = pa.array([stream.erased_mark] * fresh.num_rows, pa.string())
-    wanted = fresh.select(["account", "record_id"]).append_column("mark", mark)
-    found = _of_fresh(raw_file, stream, fresh, wanted, "stored_marks")
-    return set() if found is None else {*zip(*found.to_pydict().values(), strict=True)}
+    raw_file: Path, table: str, mark: str, fresh: pa.Table
+) -> dict[tuple[str, str], bool]:
+    """Return account and id of the records just read that a table has versions of.
+
+    The value is True if a version was erased: if its key ``mark`` is true.
+    """
+    marks = pa.array([mark] * fresh.num_rows, pa.string())
+    wanted = fresh.select(["account", "record_id"]).append_column("mark", marks)
+    found = _of_fresh(raw_file, table, fresh, wanted, "stored_marks")
+    if found is None:
+        return {}
+    return {
+        (row["account"], row["record_id"]): row["marked"] for row in found.to_pylist()
+    }
 
 
 def stored_versions(
-    raw_file: Path, stream: Stream, fresh: pa.Table, wanted: Iterable[tuple[str, str]]
+    raw_file: Path, table: str, fresh: pa.Table, wanted: Iterable[tuple[str, str]]
 ) -> pa.Table | None:
     """Return every stored version of some of the records just read."""
     accounts, ids = zip(*wanted, strict=True)
-    table = pa.table({"account": accounts, "record_id": ids})
-    return _of_fresh(raw_file, stream, fresh, table, "stored_versions")
+    those = pa.table({"account": accounts, "record_id": ids})
+    return _of_fresh(raw_file, table, fresh, those, "stored_versions")
 
 
 def _of_fresh(
-    raw_file: Path, stream: Stream, fresh: pa.Table, wanted: pa.Table, name: str
+    raw_file: Path, table: str, fresh: pa.Table, wanted: pa.Table, name: str
 ) -> pa.Table | None:
     """Run the query ``name`` over all stored versions of the records just read."""
     with raw_files.opened(raw_file) as warehouse:
-        if stream.table not in raw_files.tables(warehouse):
+        if table not in raw_files.tables(warehouse):
             return None
         warehouse.register("fresh", fresh)
-        if not _select(warehouse, stream.table, f"{_IDS} from fresh"):
+        if not _select(warehouse, table, f"{_IDS} from fresh"):
             return None
         warehouse.register("wanted", wanted)
         found: pa.Table = raw_files.fetched(

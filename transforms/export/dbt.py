@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from transforms.export.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
 from transforms.runner import functions, input_sql
-from transforms.runner.graph import DELETED, TOMBSTONES, VERSIONS, Graph
+from transforms.runner.graph import DELETED, ERASED, TOMBSTONES, VERSIONS, Graph
 from transforms.runner.model import FOLDERS, Model
 from transforms.runner.statements import statement
 
@@ -88,6 +88,7 @@ def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
         *(f"config.{name}" for name in config),
         *input_sql.LEDGERS,
         DELETED,
+        ERASED,
         VERSIONS,
         TOMBSTONES,
         *(f"raw.{v}__{t}" for v, t in sorted(graph.records | graph.registers)),
@@ -122,7 +123,7 @@ def _raw(
     }
     tables = sorted(graph.records & set(inputs.stored))
     stored = input_sql.stored({one: _source(*one) for one in tables})
-    for name in (DELETED, TOMBSTONES):
+    for name in (DELETED, ERASED, TOMBSTONES):
         found[name] = statement(name.removeprefix("inputs."), stored=stored)
     for vendor, table in sorted(graph.records | graph.registers):
         place = places(table).get(vendor)

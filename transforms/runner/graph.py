@@ -12,6 +12,8 @@ from transforms.runner.parsing import ModelError, Reference, nearest
 
 DELETED = "inputs.deleted"
 """The records to rebuild that their vendor no longer lists."""
+ERASED = "inputs.erased"
+"""The records to rebuild that were erased with ``callhouse erase``."""
 VERSIONS = "inputs.versions"
 """The versions of the records to rebuild of all vendors, with the name of the table."""
 TOMBSTONES = "inputs.tombstones"
@@ -20,7 +22,7 @@ REBUILD = "inputs.rebuild"
 """The versions of the records to rebuild that are known so far."""
 LEDGERS = frozenset(
     {"raw.load_windows", "raw.quarantine", "raw.absences", "inputs.loads"}
-    | {DELETED, VERSIONS, TOMBSTONES, REBUILD}
+    | {DELETED, ERASED, VERSIONS, TOMBSTONES, REBUILD}
 )
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
 CALLS = "main.fact_calls"
@@ -236,7 +238,7 @@ def _ordered(
 def _refuse_half_seen(graph: Graph) -> None:
     """Refuse a table of everything that is made from the calls of this build alone."""
     partial = {f"raw.{vendor}__{table}" for vendor, table in graph.records}
-    partial |= {DELETED, VERSIONS, TOMBSTONES}
+    partial |= {DELETED, ERASED, VERSIONS, TOMBSTONES}
     by_key = {model.table for model in graph.models if model.kind == "call_key"}
     for model in graph.models:
         half = [one for one in model.references if one.name in partial]

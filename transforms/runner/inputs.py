@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 from transforms.runner import input_sql
 from transforms.runner.graph import (
     DELETED,
+    ERASED,
     REBUILD,
     TOMBSTONES,
     VERSIONS,
@@ -199,7 +200,8 @@ def show_inputs(raw: Raw, whole: Collection[str]) -> dict[str, str]:
     execute = raw.connection.execute
     marked = select("marked", stored=raw.versions(raw.graph.records))
     places: dict[str, str] = {}
-    for name in (DELETED, TOMBSTONES):
+    found = (DELETED, ERASED, TOMBSTONES)
+    for name in found:
         rows = statement(name.removeprefix("inputs."), stored=marked)
         execute(f'create temp table "{name}" as {rows}')
     for vendor, table in sorted(raw.graph.records | raw.graph.registers):
@@ -215,7 +217,7 @@ def show_inputs(raw: Raw, whole: Collection[str]) -> dict[str, str]:
         places[name] = temporary(name)
     records = {one: temporary(f"raw.{one[0]}__{one[1]}") for one in raw.graph.records}
     execute(f'create temp view "{VERSIONS}" as {input_sql.stored(records)}')
-    return places | {name: temporary(name) for name in (DELETED, TOMBSTONES, VERSIONS)}
+    return places | {name: temporary(name) for name in (*found, VERSIONS)}
 
 
 def _bounds(raw: Raw, records: str) -> str:

@@ -94,7 +94,8 @@
 -- @column is_deleted: two complete, believable reads of different runs, at least 20 hours apart, no
 --     longer had it, and no other window has it alive; as it was last seen, and left out of the
 --     marts
--- @column is_erased: the vendor has depersonalised it; its personal columns are NULL in every table
+-- @column is_erased: erased, by its vendor or with callhouse erase; its personal columns are NULL in
+--     every table
 -- @column first_loaded_at: when it was first read, UTC
 -- @column last_loaded_at: when its present version was first read, or it was found deleted, UTC
 -- @column load_id: the load that brought its present version, or found it deleted
@@ -197,7 +198,7 @@ select
         false
     ) as is_settled,
     deleted.record_id is not null as is_deleted,
-    coalesce(calls.is_erased, false) as is_erased,
+    coalesce(calls.is_erased, false) or erased.record_id is not null as is_erased,
     calls.first_loaded_at,
     coalesce(deleted.deleted_at, calls.last_loaded_at) as last_loaded_at,
     coalesce(deleted.load_id, calls.load_id) as load_id
@@ -212,6 +213,11 @@ left join inputs.deleted as deleted
         calls.vendor = deleted.vendor
         and calls.account = deleted.account
         and calls.vendor_call_id = deleted.record_id
+left join inputs.erased as erased
+    on
+        calls.vendor = erased.vendor
+        and calls.account = erased.account
+        and calls.vendor_call_id = erased.record_id
 left join config.accounts as accounts
     on calls.vendor = accounts.vendor and calls.account = accounts.account
 cross join config.run as run

@@ -1,0 +1,42 @@
+"""What ``callhouse erase`` prints: counts, never the number."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pipelines.commands.erase import Erasure
+
+
+def as_json(found: "Erasure") -> dict[str, Any]:
+    """Return an erasure as one object."""
+    calls = [
+        {"vendor": vendor, "account": account, "calls": count}
+        for (vendor, account), count in found.calls.items()
+    ]
+    return {"erased": found.is_done, "calls": calls, "files_searched": found.searched}
+
+
+def show_erasure(found: "Erasure") -> None:
+    """Print how many calls of which accounts were erased, or would be."""
+    for (vendor, account), count in found.calls.items():
+        typer.echo(f"{vendor} {account}: {count:,} calls")
+    if not found.is_done:
+        typer.echo(f"{found.total:,} calls would be erased; nothing was changed")
+        return
+    typer.echo(f"{found.total:,} calls are erased, and stay so in later loads")
+    if found.searched:
+        typer.echo(f"the number is in none of {found.searched} files of the warehouse")
+    typer.echo(
+        "Backups and copies outside the warehouse still have it: delete those that "
+        "are older than this."
+    )
+
+
+def show_lifted(*, is_listed: bool) -> None:
+    """Print what lifting did."""
+    typer.echo(
+        "Calls that come later are stored as they come; what was erased stays erased."
+        if is_listed
+        else "It was not on the list; nothing was changed."
+    )

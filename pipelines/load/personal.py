@@ -1,0 +1,164 @@
+"""Blank values of a record, a JSON text, and leave all its other bytes as they came."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
+
+import msgspec
+
+Keys: TypeAlias = dict[str, msgspec.Raw]
+Matches: TypeAlias = Callable[[str], bool]
+"""Whether a text, a number's digits among them, is of somebody who is erased."""
+NOTHING = msgspec.Raw(b"null")
+DEEPEST = 60
+"""Values nested deeper than this are looked at as one text."""
+
+
+@dataclass(frozen=True)
+class PersonalKey:
+    """One of `Stream.personal`: a key within lists and objects, and its exception."""
+
+    names: tuple[str, ...]
+    beside: str = ""
+    """The key beside it that decides; "": it is always personal."""
+    kept_for: frozenset[str] = frozenset()
+    """Its values, in lower case, with which the key is not the customer's."""
+
+    def is_of_customer(self, keys: Mapping[str, msgspec.Raw]) -> bool:
+        """Return False if a key beside it says that it is not the customer's."""
+        found = keys.get(self.beside, NOTHING)
+        return not self.beside or _text(found).casefold() not in self.kept_for
+
+
+@cache
+def personal_keys(personal: tuple[str, ...]) -> tuple[PersonalKey, ...]:
+    """Return the keys that `Stream.personal` names."""
+    return tuple(map(_personal_key, personal))
+
+
+def _personal_key(text: str) -> PersonalKey:
+    path, _, exception = text.partition(" unless ")
+    beside, _, values = exception.partition("=")
+    kept = frozenset(values.casefold().split("|"))
+    return PersonalKey(tuple(path.split(".")), beside, kept)
+
+
+def keys_of(payload: str) -> Keys:
+    """Return the keys of a record, and the bytes of each value."""
+    return msgspec.json.decode(payload, type=Keys)
+
+
+def blanked(
+    payload: str,
+    personal: tuple[str, ...],
+    matches: Matches | None = None,
+    kept: Collection[str] = (),
+) -> str:
+    """Return a record with null for its personal keys, and for what ``matches``.
+
+    ``kept`` are keys of the record itself that stay whatever is in them. A record
+    without anything to blank is returned as it is.
+    """
+    whole = msgspec.Raw(payload.strip().encode())
+    found = _Blanking(matches, frozenset(kept)).object(whole, personal_keys(personal))
+    return payload if found is whole else bytes(found).decode()
+
+
+def texts_of(payload: str) -> list[str]:
+    """Return every text, number and key in a record, each as a text."""
+    found: list[str] = []
+    try:
+        left = [msgspec.json.decode(payload)]
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return [_unescaped(payload)]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            found += value
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, float):
+            found.append(f"{value:.0f}")
+        elif value is not None and not isinstance(value, bool):
+            found.append(str(value))
+    return found
+
+
+@dataclass(frozen=True)
+class _Blanking:
+    matches: Matches | None
+    kept: frozenset[str]
+
+    def object(
+        self, raw: msgspec.Raw, personal: Collection[PersonalKey], depth: int = 0
+    ) -> msgspec.Raw:
+        """Return an object; the same one if there is nothing to blank in it."""
+        keys = msgspec.json.decode(raw, type=Keys)
+        clean: Keys = {}
+        for name, value in keys.items():
+            own = [one for one in personal if one.names[0] == name]
+            if self.matches is not None and self.matches(name):
+                continue
+            clean[name] = self._value(keys, value, own, depth)
+            if depth == 0 and name in self.kept:
+                clean[name] = value
+        if clean.keys() == keys.keys() and all(clean[n] is keys[n] for n in keys):
+            return raw
+        return msgspec.Raw(msgspec.json.encode(clean))
+
+    def _value(
+        self,
+        beside: Keys,
+        value: msgspec.Raw,
+        personal: Collection[PersonalKey],
+        depth: int,
+    ) -> msgspec.Raw:
+        if any(len(one.names) == 1 and one.is_of_customer(beside) for one in personal):
+            return value if bytes(value) == b"null" else NOTHING
+        within = [
+            PersonalKey(one.names[1:], one.beside, one.kept_for)
+            for one in personal
+            if len(one.names) > 1
+        ]
+        return self._inside(value, within, depth + 1)
+
+    def _inside(
+        self, value: msgspec.Raw, personal: Collection[PersonalKey], depth: int
+    ) -> msgspec.Raw:
+        kind = bytes(value)[:1]
+        if not personal and self.matches is None:
+            return value
+        if kind in {b"{", b"["} and depth <= DEEPEST:
+            if kind == b"{":
+                return self.object(value, personal, depth)
+            parts = msgspec.json.decode(value, type=list[msgspec.Raw])
+            clean = [self._inside(one, personal, depth + 1) for one in parts]
+            if all(new is old for new, old in zip(clean, parts, strict=True)):
+                return value
+            return msgspec.Raw(msgspec.json.encode(clean))
+        if self.matches is None or bytes(value) in {b"null", b"true", b"false"}:
+            return value
+        return NOTHING if any(map(self.matches, _texts(value))) else value
+
+
+def _texts(value: msgspec.Raw) -> list[str]:
+    """Return a leaf as the texts in which a number may be found."""
+    return [_text(value), *texts_of(bytes(value).decode())]
+
+
+def _text(value: msgspec.Raw) -> str:
+    text = bytes(value).decode()
+    if not text.startswith('"'):
+        return text
+    try:
+        return msgspec.json.decode(value, type=str)
+    except (msgspec.MsgspecError, ValueError):  # half of a pair of surrogates
+        return _unescaped(text)
+
+
+def _unescaped(text: str) -> str:
+    """Return a text that is not JSON with the characters that it may escape."""
+    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda one: chr(int(one[1], 16)), text)

@@ -1,0 +1,516 @@
+"""A person is gone from every byte of the warehouse, stays gone, and costs stay."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from clients import client
+from conftest import TABLES, Row, callhouse
+from contract import example
+from patience import PATIENCE
+from reading import EVENING, FIRST, listing, said, scripted_environment
+from sandbox_control import stamp
+from typer.testing import CliRunner
+from vendor_server import Answer, VendorServer, vendor_server
+
+from pipelines.cli.app import app
+from pipelines.commands import erase as erasing
+from pipelines.planning.windows import DAY
+from pipelines.warehouse.paths import Warehouse
+
+NUMBER = "+12025550123"
+WRITTEN = re.compile(
+    rb"2[\s().\-/]{0,3}0[\s().\-/]{0,3}2[\s().\-/]{0,3}555[\s.\-]?0123"
+)
+LISTS = {
+    "/contact_center/voice_calls": "zoom",
+    "/GetCallHistory": "voximplant",
+    "/sessions": "evovoice",
+    "/search/incoming/calls": "twin",
+    "/calls/search": "whippy",
+}
+SUMS = (
+    "select vendor, currency, sum(cost_total), sum(cost_telephony), sum(cost_ai), "
+    "sum(total_seconds), count(*), count(cost_total), count(ended_at), "
+    "list(outcome order by call_key), list(direction order by call_key) "
+    "from fact_calls group by all order by vendor, currency"
+)
+MARTS = ("daily_calls", "daily_costs", "monthly_account_usage", "dim_agents")
+
+
+def records(vendor: str, form: Mapping[str, Any], call: str) -> Row:
+    """Return the vendor's full example on the first day, with an id and changes."""
+    text = json.dumps(example(vendor, "full")).replace("2026-03-02", FIRST[0])
+    record: Row = json.loads(text.replace("12025550102", "12025550188"))
+    ids = {"zoom": "engagement_id", "twin": "callId", "evovoice": "id"}
+    key = ids.get(vendor, "id" if vendor == "whippy" else "call_session_history_id")
+    record[key] = int(call) if vendor == "voximplant" else call
+    record |= {"accountId": "a-1"} if vendor == "evovoice" else {}
+    return record | dict(form)
+
+
+def legs(number: str) -> list[Row]:
+    first, *others = example("voximplant", "full")["calls"]
+    return [{**first, "remote_number": number, "custom_data": f"to {NUMBER}"}, *others]
+
+
+FORMS: Mapping[str, Row] = {
+    "zoom": {"caller_number": NUMBER, "consumer_number": "+1 (202) 555-0123"},
+    "voximplant": {"calls": legs("12025550123")},
+    "evovoice": {
+        "fromAddress": "(202) 555-0123",
+        "log": [{"message": "1 202 5550123"}],
+    },
+    "twin": {
+        "callingNumber": "12025550123",
+        "messagesAsString": "Bot: ...\nClient: call me, 1-202-555-0123",
+        "additional": '{"phone": "001 202 555 0123"}',
+    },
+    "whippy": {
+        "from": "+1.202.555.0123",
+        "attachments": [
+            {
+                "content_type": "audio/wav",
+                "url": "https://storage.example/12025550123-01.wav",
+            }
+        ],
+    },
+}
+OTHERS: Mapping[str, Row] = {
+    "zoom": {"caller_number": "+12025550177", "consumer_number": "+12025550177"},
+    "voximplant": {},
+    "evovoice": {"fromAddress": "(202) 555-0177"},
+    "twin": {"callingNumber": "12025550177"},
+    "whippy": {"from": "+12025550177"},
+}
+
+
+@dataclass
+class Vendors:
+    """Five vendors at one address, with the records of the person and of others."""
+
+    server: VendorServer
+    listed: dict[str, list[Row]] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        self.listed = {
+            vendor: [
+                records(vendor, FORMS[vendor], "7001"),
+                records(vendor, OTHERS[vendor], "7002"),
+            ]
+            for vendor in FORMS
+        }
+        for legs_of in self.listed["voximplant"][1:]:
+            legs_of["calls"][0]["remote_number"] = "12025550177"
+
+    def answer(self, path: str, _: bytes) -> Answer:
+        if path.startswith("/login"):
+            return said(access_token="t-1", expires_in=3600, token="t-1")
+        if path.startswith("/GetAccountInfo"):
+            return said(result={"account_id": 1, "currency": "USD"})
+        if path.startswith("/accounts/"):
+            return said(id="a-1")
+        vendor = next(LISTS[one] for one in LISTS if path.startswith(one))
+        return listing(vendor, self.listed[vendor])
+
+
+@dataclass
+class House:
+    """A warehouse of its own, used through the command line."""
+
+    folder: Path
+    vendors: Vendors
+    environment: dict[str, str]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(self.folder / "warehouse")
+
+    def run(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        return callhouse(self.folder, {**self.environment, **changed}, *arguments)
+
+    def night(self, now: datetime) -> subprocess.CompletedProcess[str]:
+        return self.run("run", "--no-audit", "--now", stamp(now))
+
+    def erase(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run("erase", *arguments, "--now", stamp(EVENING + DAY / 12))
+
+    def query(self, sql: str, file: Path | None = None) -> list[tuple[Any, ...]]:
+        path = file or self.warehouse.published
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+    def seen(self, pattern: re.Pattern[bytes] = WRITTEN) -> set[str]:
+        """Return the files that have the number in their bytes."""
+        root = self.warehouse.root
+        return {
+            str(path.relative_to(root))
+            for path in root.rglob("*")
+            if path.is_file() and pattern.search(path.read_bytes())
+        }
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give two runs of all vendors: in the second the person's number was mended."""
+    with vendor_server() as server:
+        folder, vendors = tmp_path_factory.mktemp("erase"), Vendors(server)
+        vendors.reset()
+        server.always = vendors.answer
+        environment = {
+            **scripted_environment(server.url),
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "CALLHOUSE__START": FIRST[0],
+            "CALLHOUSE__SOURCES__EVOVOICE__REGION": "US",
+        }
+        house = House(folder, vendors, environment)
+        vendors.listed["whippy"][0]["from"] = "+1 (202) 555 0123"
+        assert house.night(EVENING).returncode == 0
+        vendors.reset()
+        vendors.listed["zoom"][0]["consumer_display_name"] = NUMBER
+        assert house.night(EVENING + DAY / 24).returncode == 0
+        yield house
+
+
+@pytest.fixture
+def house(first: House, tmp_path: Path) -> House:
+    """Give a copy of it."""
+    source, target = first.warehouse.root, tmp_path / "warehouse"
+    shutil.copytree(source, target, symlinks=True)
+    first.vendors.reset()
+    first.vendors.listed["zoom"][0]["consumer_display_name"] = NUMBER
+    return House(tmp_path, first.vendors, {**first.environment, "HOME": str(tmp_path)})
+
+
+def test_a_number_is_in_no_byte_and_stays_so_and_no_cost_changes(house: House) -> None:
+    assert {f"raw/{vendor}.duckdb" for vendor in FORMS} <= house.seen()
+    assert any(name.startswith("snapshots/") for name in house.seen())
+    assert any(name.startswith("published/") for name in house.seen())
+    assert "build.duckdb" in house.seen()
+    sums, marts = house.query(SUMS), [house.query(f"from {one}") for one in MARTS]
+    assert house.query("select 1 from ops.call_changes where new like '%0123%'")
+    with client(house.warehouse.published, read_only=True) as analyst:
+        done = house.erase("(202) 555-0123", "--region", "us")
+        assert "0123" in analyst.ask("from fact_calls"), "it keeps the file it opened"
+    assert (done.returncode, done.stderr.count("0123")) == (0, 0), done.stderr
+    assert "5 calls are erased" in done.stdout
+    assert "0123" not in done.stdout
+    assert house.seen() == set()
+    assert (house.query(SUMS), [house.query(f"from {one}") for one in MARTS]) == (
+        sums,
+        marts,
+    )
+    erased = (
+        "select vendor, customer_number, country, business_number is not null "
+        "from fact_calls where is_erased order by vendor"
+    )
+    gone = [(vendor, None, None, True) for vendor in sorted(FORMS)]
+    assert house.query(erased) == gone
+    parties = (
+        "select from_party, to_party from fact_call_legs join fact_calls using "
+        "(call_key) where is_erased and vendor = 'zoom'"
+    )
+    assert {*house.query(parties)} == {(None, None)}
+    for snapshot in house.warehouse.snapshots.iterdir():
+        assert house.query(SUMS, snapshot)
+        assert house.query(erased, snapshot)[0][1] is None
+    others = "select count(*) from fact_calls where customer_number = '+12025550177'"
+    assert house.query(others) == [(5,)]
+    journal = house.warehouse.journal.read_text("utf-8")
+    lines = [json.loads(line) for line in journal.splitlines()]
+    own = [line for line in lines if line["command"] == "erase"]
+    assert {(line["vendor"], line["records"]) for line in own} == {
+        (vendor, 1) for vendor in FORMS
+    }
+
+    # The vendors list the call once more, one of them with its price.
+    house.vendors.listed["zoom"][0]["charge"] = "$0.500"
+    assert house.night(EVENING + DAY / 8).returncode == 0
+    assert house.seen() == set()
+    assert house.query(erased) == gone
+    charged = "select cost_total from fact_calls where is_erased and vendor = 'zoom'"
+    assert house.query(charged) == [(Decimal("0.5"),)]
+    ((versions,),) = house.query(
+        "select count(*) from raw.calls where record_id = '7001'",
+        house.warehouse.raw("whippy"),
+    )
+    assert versions == 2, "the same record is no new version"
+    changed = "select field from ops.call_changes where call_key = 'zoom:main:7001'"
+    assert ("charge",) in house.query(changed)
+
+    # A new call of the same number, in another record.
+    house.vendors.listed["whippy"].append(records("whippy", FORMS["whippy"], "7003"))
+    assert house.night(EVENING + DAY / 7).returncode == 0
+    assert house.seen() == set()
+    assert len(house.query(erased)) == 6
+
+    assert house.run("erase", NUMBER, "--lift").returncode == 0
+    house.vendors.listed["whippy"].append(records("whippy", FORMS["whippy"], "7004"))
+    assert house.night(EVENING + DAY / 6.5).returncode == 0
+    kept = (
+        "select vendor_call_id from fact_calls where customer_number = '+12025550123'"
+    )
+    assert house.query(kept) == [("7004",)], "what was erased stays erased"
+
+
+HOOKED = """
+import os, signal, sys
+from pipelines.cli.app import app
+import pipelines.commands.erase, pipelines.commands.unfinished, pipelines.cli.erase_view
+
+last, counted = int(sys.argv[1]), 0
+WATCHED = {"open", "os.rename", "os.remove", "os.mkdir", "shutil.rmtree", "os.link"}
+
+def hook(event, arguments):
+    global counted
+    if event in WATCHED and "warehouse" in str(arguments[0]):
+        counted += 1
+        if counted == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+try:
+    app(["erase", "+12025550123", "--now", sys.argv[2]])
+finally:
+    print("events", counted, flush=True)
+"""
+
+
+def hooked(house: House, last: int) -> subprocess.CompletedProcess[str]:
+    script = house.folder / "hooked.py"
+    script.write_text(HOOKED)
+    return subprocess.run(
+        [sys.executable, str(script), str(last), stamp(EVENING + DAY / 12)],
+        cwd=house.folder,
+        env=house.environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        0.35,
+        0.6,
+        0.8,
+        *(pytest.param(n / 20, marks=pytest.mark.soak) for n in range(4, 20)),
+    ],
+)
+def test_a_killed_erasure_is_finished_by_the_next_run(
+    house: House, first: House, tmp_path: Path, share: float
+) -> None:
+    aside = House(tmp_path / "aside", house.vendors, house.environment)
+    shutil.copytree(first.warehouse.root, aside.warehouse.root, symlinks=True)
+    whole = hooked(aside, 0)
+    assert whole.returncode == 0, whole.stderr
+    events = int(whole.stdout.rpartition("events ")[2])
+    sums = house.query(SUMS)
+    done = hooked(house, round(events * share))
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (house.warehouse.privacy / "suppressed.json").exists()
+    told = house.run("status")
+    assert "an erasure is not finished" in told.stderr
+    assert house.run("doctor").returncode == 1
+    assert house.night(EVENING + DAY / 8).returncode == 0
+    assert house.seen() == set()
+    assert house.query(SUMS) == sums
+    assert house.query("select count(*) from fact_calls where is_erased") == [(5,)]
+    assert "not finished" not in house.run("status").stderr
+    assert list(house.warehouse.privacy.iterdir()) == [
+        house.warehouse.privacy / "suppressed.json"
+    ]
+
+
+def test_one_call_is_erased_by_its_key_and_no_other(house: House) -> None:
+    done = house.erase("twin:main:7001")
+    assert done.returncode == 0, done.stderr
+    assert house.query("select call_key from fact_calls where is_erased") == [
+        ("twin:main:7001",)
+    ]
+    house.vendors.listed["twin"][0]["messagesAsString"] = "another text"
+    assert house.night(EVENING + DAY / 8).returncode == 0
+    raw = house.warehouse.raw("twin")
+    texts = house.query("select payload from raw.calls where record_id = '7001'", raw)
+    assert not any("another text" in text or "0123" in text for (text,) in texts)
+    assert "raw/zoom.duckdb" in house.seen(), "other calls of the number stay"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("twin:main:nobody",), "there is no call"),
+        (("12ab",), "neither a phone number nor a call's key"),
+        (("202 555 0123",), "neither a phone number nor a call's key"),
+    ],
+)
+def test_what_names_nobody_is_refused_and_changes_nothing(
+    house: House, given: tuple[str, ...], sentence: str
+) -> None:
+    done = house.erase(*given)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert not (house.warehouse.privacy / "suppressed.json").exists()
+
+
+def test_a_number_of_many_calls_is_refused_until_it_is_confirmed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = house.erase(NUMBER, "--dry-run", "--json")
+    assert json.loads(counted.stdout)["calls"][0] == {
+        "vendor": "evovoice",
+        "account": "main",
+        "calls": 1,
+    }
+    monkeypatch.setattr(erasing, "MOST_CALLS", 4)
+    refused = house.erase(NUMBER)
+    assert refused.returncode == 2
+    assert "5 calls" in refused.stderr
+    assert house.seen()
+    assert house.erase(NUMBER, "--yes").returncode == 0
+    assert not house.seen()
+
+
+def test_a_number_is_read_from_standard_input_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(house.folder)
+    arguments = ["erase", "-", "--dry-run"]
+    done = CliRunner().invoke(
+        app, arguments, input=f"{NUMBER}\n", env=house.environment
+    )
+    assert "5 calls would be erased" in done.stdout
+
+
+def test_a_record_in_quarantine_is_erased_and_still_counted(house: House) -> None:
+    broken = {**records("whippy", FORMS["whippy"], "7005"), "created_at": None}
+    house.vendors.listed["whippy"].append(broken)
+    assert house.night(EVENING + DAY / 18).returncode == 1
+    count = "select reason, count(*) from ops.quarantine group by all"
+    before = house.query(count)
+    assert house.erase(NUMBER).returncode == 0
+    assert house.seen() == set()
+    assert house.query(count) == before
+    assert house.night(EVENING + DAY / 8).returncode == 0, "it is not new a second time"
+    assert house.seen() == set()
+    payloads = "select distinct payload from raw.quarantine"
+    ((payload,),) = house.query(payloads, house.warehouse.raw("whippy"))
+    assert payload.startswith("erased:")
+    assert house.run("quarantine", "retry").returncode in {0, 1}
+
+
+def test_a_call_that_turns_out_to_be_of_somebody_erased_loses_its_older_versions(
+    house: House,
+) -> None:
+    assert house.erase(NUMBER).returncode == 0
+    text = "their very own words"
+    plain = records("whippy", OTHERS["whippy"] | {"body": text}, "7005")
+    house.vendors.listed["whippy"].append(plain)
+    assert house.night(EVENING + DAY / 8).returncode == 0
+    own = re.compile(text.encode())
+    assert "raw/whippy.duckdb" in house.seen(own)
+    plain["from"] = NUMBER
+    assert house.night(EVENING + DAY / 7).returncode == 0
+    assert house.seen(own) == house.seen() == set()
+    erased = "select is_erased from fact_calls where vendor_call_id = '7005'"
+    assert house.query(erased) == [(True,)]
+
+
+def test_what_twin_erases_itself_is_in_no_byte_after_the_run(house: House) -> None:
+    marked = re.compile(rb"1-202-555-0123")
+    assert {"raw/twin.duckdb"} <= house.seen(marked)
+    house.vendors.listed["twin"][0] |= {
+        "depersonalized": True,
+        "callingNumber": None,
+        "updatedAt": f"{FIRST[0]}T19:00:00+00:00",
+    }
+    assert house.night(EVENING + DAY / 8).returncode == 0
+    assert house.seen(marked) == set()
+    own = (
+        "select customer_number, cost_total is not null from fact_calls "
+        "where vendor = 'twin' and is_erased"
+    )
+    assert house.query(own) == [(None, True)]
+    for snapshot in house.warehouse.snapshots.iterdir():
+        assert house.query(own, snapshot) == [(None, True)]
+    assert list(house.warehouse.privacy.iterdir()) == []
+    assert "raw/zoom.duckdb" in house.seen(), "the other vendors keep theirs"
+
+
+def test_with_another_key_or_none_nothing_is_loaded_or_erased(house: House) -> None:
+    key = house.folder / "config" / "privacy.key"
+    assert house.erase(NUMBER).returncode == 0
+    assert key.stat().st_mode & 0o777 == 0o600
+    other = {"CALLHOUSE__PRIVACY__KEY": "another key of some length"}
+    own = {"CALLHOUSE__PRIVACY__KEY": key.read_text().strip()}
+    aside = key.rename(key.with_name("aside"))
+    for changed, what in (
+        (other, "the key is another one"),
+        ({}, "the key is missing"),
+    ):
+        for command in (("run",), ("load",), ("erase", "+12025550177")):
+            done = house.run(*command, **changed)
+            assert done.returncode == 2, command
+            assert what in done.stderr
+            assert "0177" not in done.stderr
+    assert (
+        house.run(
+            "run", "--no-audit", "--now", stamp(EVENING + DAY / 8), **own
+        ).returncode
+        == 0
+    )
+    aside.chmod(0o644)
+    aside.rename(key)
+    refused = house.run("run")
+    assert (refused.returncode, "chmod 600" in refused.stderr) == (2, True)
+
+
+def test_the_list_is_private_and_has_no_number_in_it(house: House) -> None:
+    assert house.erase(NUMBER).returncode == 0
+    folder = house.warehouse.privacy
+    listed = folder / "suppressed.json"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert listed.stat().st_mode & 0o777 == 0o600
+    for vendor in TABLES:
+        assert house.warehouse.raw(vendor).stat().st_mode & 0o777 == 0o600
+    assert house.warehouse.build.stat().st_mode & 0o777 == 0o600
+    assert house.warehouse.published.stat().st_mode & 0o777 == 0o640
+    for snapshot in house.warehouse.snapshots.iterdir():
+        assert snapshot.stat().st_mode & 0o777 == 0o640
+    assert not WRITTEN.search(listed.read_bytes())
+
+
+def test_a_raw_file_keeps_its_numbers_of_loads_and_its_layout(house: House) -> None:
+    raw = house.warehouse.raw("twin")
+    layout = "select layout, program from callhouse.layout"
+    columns = (
+        "select table_name, column_name, data_type, is_nullable, column_default "
+        "from duckdb_columns() where not internal order by all"
+    )
+    last = "select max(load_no) from raw.load_windows"
+    before = [house.query(sql, raw) for sql in (layout, columns, last)]
+    comments = (
+        "select column_name, comment from duckdb_columns() "
+        "where schema_name = 'main' order by all"
+    )
+    meaning = house.query(comments)
+    assert house.erase(NUMBER).returncode == 0
+    assert [house.query(sql, raw) for sql in (layout, columns, last)] == before
+    assert house.query(comments) == meaning
+    assert house.night(EVENING + timedelta(hours=3)).returncode == 0
+    assert house.query(last, raw) > before[2], "a later load has a greater number"
