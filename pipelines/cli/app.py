@@ -44,6 +44,7 @@ from pipelines.cli.parameters import (
     utc,
 )
 from pipelines.cli.quarantine import quarantine
+from pipelines.cli.safekeeping import backup, restore
 
 if TYPE_CHECKING:
     from pipelines.planning.planner import BackfillRequest
@@ -80,6 +81,9 @@ export = typer.Typer(
 app.add_typer(export, name="export")
 
 app.add_typer(quarantine, name="quarantine")
+
+for command in (backup, restore):
+    app.command()(command)
 
 
 @app.command()

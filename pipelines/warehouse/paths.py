@@ -59,6 +59,11 @@ class Warehouse:
         return self.root / "raw"
 
     @property
+    def privacy(self) -> Path:
+        """The folder of what is to stay erased; there may be none."""
+        return self.root / "privacy"
+
+    @property
     def locks(self) -> Path:
         """The folder of the locks."""
         return self.root / "locks"

@@ -68,7 +68,7 @@ def publish(
         _drop_older(warehouse.published_folder, {own.name, before.parent.name})
         _refuse_logs(published)
         _point(published, incoming.relative_to(warehouse.root))
-        _flush(warehouse.root)
+        flush(warehouse.root)
         # A client that opens it for writing in this moment locks it.
         with suppress(InUseError):
             found = _contents(published, PUBLISHED_FILE)
@@ -98,7 +98,7 @@ def _copy(build_file: Path, incoming: Path, mode: int) -> None:
     for path in (own, folder):
         path.chmod(folder_mode(mode))
     for path in (incoming, own, folder):
-        _flush(path)
+        flush(path)
 
 
 def _contents(path: Path, file_kind: FileKind) -> dict[str, int]:
@@ -166,7 +166,8 @@ def _failures(published: Path) -> Iterator[None]:
         ) from None
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
