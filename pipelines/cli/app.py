@@ -44,7 +44,7 @@ from pipelines.cli.parameters import (
     utc,
 )
 from pipelines.cli.quarantine import quarantine
-from pipelines.cli.safekeeping import backup, restore
+from pipelines.cli.safekeeping import backup, restore, rollback
 
 if TYPE_CHECKING:
     from pipelines.planning.planner import BackfillRequest
@@ -82,7 +82,7 @@ app.add_typer(export, name="export")
 
 app.add_typer(quarantine, name="quarantine")
 
-for command in (backup, restore):
+for command in (backup, restore, rollback):
     app.command()(command)
 
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.command_steps import answer
 from pipelines.cli.endings import refusals
-from pipelines.cli.parameters import CONFIG, Folder, Now, utc
+from pipelines.cli.parameters import CONFIG, AsJson, Folder, Now, utc
 
 NOT_IN_IT = "config.toml, secrets.toml, rate_cards.toml and fx_rates.csv"
 
@@ -72,3 +73,40 @@ def restore(
     if done.aside:
         typer.echo(f"the warehouse that was there is now {done.aside}")
     typer.echo("next: callhouse run, which loads what is missing since then")
+
+
+def rollback(
+    snapshot: Annotated[
+        str | None, typer.Argument(help="Its name; default: the newest.")
+    ] = None,
+    now: Now = None,
+    *,
+    show_list: Annotated[
+        bool,
+        typer.Option("--list", help="Only list the snapshots, with time and calls."),
+    ] = False,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Publish a snapshot, a file that was published before.
+
+    The file that it replaces is kept as a snapshot. No raw file is changed: the next
+    run or transform publishes newer tables again. --json is for --list.
+    """
+    from dataclasses import asdict
+
+    from pipelines.cli.tables import plain_rows, show_rows
+    from pipelines.commands.rollback import list_snapshots, roll_back
+    from pipelines.config.loader import read_config
+
+    with refusals():
+        settings = read_config(config)
+        if show_list:
+            rows = [asdict(one) for one in list_snapshots(settings.warehouse)]
+            answer(rows, plain_rows, show_rows, json=json)
+            return
+        done = roll_back(settings, utc(now), snapshot)
+    typer.echo(f"published {done.published}")
+    if done.kept:
+        typer.echo(f"to undo it: callhouse rollback {done.kept}")
+    typer.echo("the next run or transform publishes newer tables again")

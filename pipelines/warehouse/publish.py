@@ -80,6 +80,11 @@ def publish(
     return published
 
 
+def snapshots_of(warehouse: Warehouse) -> list[Path]:
+    """Return the files that were published before and are kept, the newest first."""
+    return _snapshots(warehouse.snapshots)
+
+
 def folder_mode(mode: int) -> int:
     """Return the mode of a folder whose files have ``mode``: readers may enter it."""
     return mode | (mode & 0o444) >> 2
@@ -134,8 +139,12 @@ def _keep(before: Path, snapshots: Path, now: datetime, keep: int, mode: int) ->
         name = snapshots / f"calls-until-{now:%Y%m%dT%H%M%S}Z.duckdb"
         _drop(name)
         name.hardlink_to(before)
-    for old in sorted(snapshots.glob("calls-until-*.duckdb"))[: -keep or None]:
+    for old in _snapshots(snapshots)[keep:]:
         _drop(old)
+
+
+def _snapshots(folder: Path) -> list[Path]:
+    return sorted(folder.glob("calls-until-*.duckdb"), reverse=True)
 
 
 def _drop(snapshot: Path) -> None:
