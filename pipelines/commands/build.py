@@ -14,6 +14,7 @@ import pyarrow as pa
 import transforms
 from pipelines.commands.model_inputs import model_inputs
 from pipelines.config.model import Config
+from pipelines.config.privacy import protection
 from pipelines.load.loader import locked_raw_file
 from pipelines.sources import vendors as all_vendors
 from pipelines.warehouse.journal import LoadResult, read_runs, write_runs
@@ -75,6 +76,7 @@ def build_and_publish(
                 now,
                 config.keep_snapshots,
                 mode=config.published_mode,
+                numbers=protection(config.privacy),
             )
         if result.kept:
             sentence = "; ".join(result.kept.values())

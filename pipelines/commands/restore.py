@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.config.model import Config
+from pipelines.config.privacy import protection_of
 from pipelines.sources import vendors
 from pipelines.warehouse.locks import BUILD_TIMEOUT, FILE_TIMEOUT, in_turn, only_one
 from pipelines.warehouse.manifest import (
@@ -139,7 +140,9 @@ def _stage(
             )
     saved = Warehouse(backup).published
     if saved.exists():
-        publish(saved, staged, now, 0, mode=config.published_mode)
+        numbers = protection_of(config.privacy, saved)
+        mode = config.published_mode
+        publish(saved, staged, now, 0, mode=mode, numbers=numbers)
     for path in (*staged.root.rglob("*"), staged.root):
         if not path.is_symlink():
             flush(path)

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.config.model import Config
+from pipelines.config.privacy import protection_of
 from pipelines.config.toml_file import ConfigError
 from pipelines.warehouse.journal import LoadResult, write_runs
 from pipelines.warehouse.locks import BUILD_TIMEOUT, in_turn
@@ -70,7 +71,12 @@ def roll_back(config: Config, now: datetime, name: str | None) -> RolledBack:
             )
             raise FileError(f"{error}; {remedy}") from None
         publish(
-            chosen, warehouse, now, config.keep_snapshots, mode=config.published_mode
+            chosen,
+            warehouse,
+            now,
+            config.keep_snapshots,
+            mode=config.published_mode,
+            numbers=protection_of(config.privacy, chosen),
         )
         newest = next(iter(snapshots_of(warehouse)), None)
         kept = newest.stem if newest and newest not in found else None

@@ -27,6 +27,8 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from pipelines.config.fx_rates import CURRENCY, FX_RATES
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
+from pipelines.config.privacy import SECTION as PRIVACY
+from pipelines.config.privacy import read_privacy
 from pipelines.config.rate_cards import read_rate_cards
 from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
 from pipelines.extract.address import trouble_with
@@ -99,6 +101,7 @@ def read_config(
         keep_snapshots=general.keep_snapshots,
         published_mode=_mode(settings, general.published_mode),
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
+        privacy=read_privacy(settings, folder),
         fx_rates=folder / FX_RATES,
     )
 
@@ -176,7 +179,8 @@ def _environment(environment: Mapping[str, str]) -> _Settings:
     for name, value in environment.items():
         if name.startswith(PREFIX):
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-            full = path if path[0] == "sources" else ("callhouse", *path)
+            is_section = path[0] in {"sources", PRIVACY}
+            full = path if is_section else ("callhouse", *path)
             found[full] = Setting(value, f"environment: {name}")
     return found
 
@@ -185,7 +189,7 @@ def _general(settings: _Settings) -> _General:
     kinds = get_type_hints(_General, include_extras=True)
     given = {}
     for path, setting in settings.items():
-        nearest(path[0], ("callhouse", "sources"), setting)
+        nearest(path[0], ("callhouse", PRIVACY, "sources"), setting)
         if path[0] == "callhouse":
             key = nearest(".".join(path[1:]), kinds, setting)
             given[key] = _typed(setting, kinds[key], key)

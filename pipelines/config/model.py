@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.config.fx_rates import as_table
+from pipelines.config.privacy import Privacy
 from pipelines.config.rate_cards import RateCard
 from pipelines.extract.source import SourceSettings
 from pipelines.warehouse.paths import Warehouse
@@ -59,6 +60,7 @@ class Config:
     published_mode: int = 0o640
     """The mode of the published file."""
     rate_cards: tuple[RateCard, ...] = ()
+    privacy: Privacy = field(default_factory=Privacy)
     is_as_of: bool = True
     """True: the time was set with --now, and is not that of the machine's clock."""
     fx_rates: Path | pa.Table = field(
