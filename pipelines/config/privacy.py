@@ -1,4 +1,4 @@
-"""The section ``[privacy]``: what is shown of phone numbers, and its key.
+"""The section ``[privacy]``: what is shown of numbers, and how long text is kept.
 
 The key is kept apart from the warehouse. Without a configured one, a file
 ``privacy.key`` is made beside ``secrets.toml`` when a key is first needed.
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 from pipelines.config.toml_file import ConfigError, Setting, nearest
 from pipelines.warehouse.number_protection import (
@@ -21,7 +22,8 @@ from pipelines.warehouse.number_protection import (
 )
 
 SECTION = "privacy"
-KEYS = ("phone_numbers", "key")
+KEYS = ("phone_numbers", "quarantine_days", "key")
+MOST_DAYS = 36_500
 SHORTEST_KEY = 16
 """Characters of a key."""
 
@@ -35,15 +37,17 @@ class Privacy:
     key_file: Path | None = field(default=None, compare=False)
     phone_numbers: str = PLAIN
     """One of `MODES`: what the published file shows of them."""
+    quarantine_days: float | None = None
+    """How long the text of a record in quarantine is kept; None: for ever."""
 
 
 def read_privacy(settings: Mapping[tuple[str, ...], Setting], folder: Path) -> Privacy:
     """Return the section; raise `ConfigError` for a value that cannot be used."""
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     for path, setting in settings.items():
         if path[0] == SECTION:
             name = nearest(".".join(path[1:]), KEYS, setting)
-            found[name] = _key(setting) if name == "key" else _mode(setting)
+            found[name] = _READERS[name](setting)
     return Privacy(key_file=folder / "privacy.key", **found)
 
 
@@ -96,6 +100,22 @@ def _key(setting: Setting) -> str:
             "random, as by: openssl rand -hex 32"
         )
     return key
+
+
+def _days(setting: Setting) -> float:
+    try:
+        found = float(setting.value)
+    except (TypeError, ValueError):
+        found = 0.0
+    if isinstance(setting.value, bool) or not 0 < found <= MOST_DAYS:
+        raise ConfigError(
+            f"{setting.place}: write a number of days, more than 0 and at most "
+            f"{MOST_DAYS:,}; leave it out to keep everything"
+        )
+    return found
+
+
+_READERS = dict(zip(KEYS, (_mode, _days, _key), strict=True))
 
 
 def _in_file(path: Path) -> str | None:

@@ -21,6 +21,8 @@ from pipelines.sources import streams_of
 from pipelines.warehouse.raw_files import query
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
+REMOVED = "removed:"
+"""Begins what stands in place of a record's text once it is removed, as too old."""
 REPLACEMENT = "\ufffd"
 """Replaces bytes that are not UTF-8; they cannot be restored."""
 
@@ -75,7 +77,11 @@ def quarantined(
             reason,
             is_open,
             sightings,
-            *_read(streams.get(stream), payload, sightings[0]["fetched_at"]),
+            *(
+                (reason, "", None)
+                if payload.startswith(REMOVED)
+                else _read(streams.get(stream), payload, sightings[0]["fetched_at"])
+            ),
         )
         for account, stream, payload, reason, is_open, sightings in file.execute(
             query("raw/quarantine")
