@@ -104,7 +104,8 @@ def test_a_damaged_snapshot_is_refused_and_the_next_older_one_is_named(
         path = Warehouse(own.folder / "warehouse").snapshots / f"{name}.duckdb"
         text = path.read_bytes()
         path.unlink()
-        path.write_bytes(text[:12_288] + bytes(len(text) - 12_288))
+        half = len(text) // 2  # it opens, and what is in it cannot be read
+        path.write_bytes(text[:half] + bytes(len(text) - half))
         before = own.published.resolve()
         code, _, said = later(own, name)
         assert (code, len(said.splitlines())) == (2, 1)
