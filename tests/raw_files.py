@@ -13,6 +13,7 @@ from conftest import TABLES
 from pipelines.commands.build import build_and_publish
 from pipelines.config.fx_rates import FxRate, as_table
 from pipelines.config.model import Account, Config, Vendor
+from pipelines.config.privacy import Privacy
 from pipelines.config.rate_cards import RateCard
 from pipelines.planning.windows import DAY
 from pipelines.warehouse.paths import Warehouse
@@ -51,6 +52,7 @@ class RawFiles:
     loads: int = 0
     pace: timedelta = timedelta(minutes=1)
     """How far the clock goes on, or back, from load to load."""
+    privacy: Privacy = field(default_factory=Privacy)
     settings: dict[str, Any] = field(default_factory=dict)
     """Those of a vendor's accounts, where they are not the defaults."""
 
@@ -99,6 +101,7 @@ class RawFiles:
             reporting_currency=self.currency,
             reporting_time_zone=self.time_zone,
             rate_cards=self.cards,
+            privacy=self.privacy,
             fx_rates=as_table(self.rates),
         )
 

@@ -45,6 +45,7 @@ from pipelines.cli.parameters import (
     utc,
 )
 from pipelines.cli.quarantine import quarantine
+from pipelines.cli.safekeeping import backup, restore, rollback
 
 if TYPE_CHECKING:
     from pipelines.planning.planner import BackfillRequest
@@ -83,6 +84,8 @@ app.add_typer(export, name="export")
 app.add_typer(quarantine, name="quarantine")
 
 app.command(context_settings={"ignore_unknown_options": True})(erase)
+for command in (backup, restore, rollback):
+    app.command()(command)
 
 
 @app.command()

@@ -68,12 +68,14 @@ def _run_settings(config: Config, now: datetime) -> pa.Table:
         "reporting_time_zone": pa.string(),
         "reporting_currency": pa.string(),
         "service_level_seconds": pa.int64(),
+        "phone_numbers": pa.string(),
     }
     row = {
         "now": now,
         "reporting_time_zone": config.reporting_time_zone,
         "reporting_currency": config.reporting_currency,
         "service_level_seconds": config.service_level_seconds,
+        "phone_numbers": config.privacy.phone_numbers,
     }
     return pa.Table.from_pylist([row], schema=pa.schema(fields))
 

@@ -16,6 +16,7 @@ from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
 from pipelines.load.loader import Progress, clock_from
+from pipelines.load.retention import apply_retention
 from pipelines.load.workers import load_vendors
 from pipelines.planning.planner import BackfillRequest
 from pipelines.warehouse.journal import LoadResult, mend_journal, write_runs
@@ -69,6 +70,7 @@ def run_pipeline(
         outcomes = load_all(
             config, now, progress, vendors=vendors, origin=origin, audit=audit
         )
+        outcomes += apply_retention(config, now)
         result, published = build_and_finish(
             priced, now, full=full, forget_history=forget_history
         )

@@ -23,6 +23,8 @@ from pipelines.warehouse.queries import query
 from pipelines.warehouse.suppression_list import GONE
 
 READABLE = "can be read now; store it with: callhouse quarantine retry"
+REMOVED = "removed:"
+"""Begins what stands in place of a record's text once it is removed, as too old."""
 REPLACEMENT = "\ufffd"
 """Replaces bytes that are not UTF-8; they cannot be restored."""
 
@@ -77,7 +79,11 @@ def quarantined(
             reason,
             is_open,
             sightings,
-            *_read(streams.get(stream), payload, sightings[0]["fetched_at"]),
+            *(
+                (reason, "", None)
+                if payload.startswith(REMOVED)
+                else _read(streams.get(stream), payload, sightings[0]["fetched_at"])
+            ),
         )
         for account, stream, payload, reason, is_open, sightings in file.execute(
             query("raw/quarantine")

@@ -213,6 +213,12 @@ def refuse_in_use(path: Path, file_kind: FileKind) -> None:
         raise InUseError(_in_use(path, file_kind, who))
 
 
+def refuse_written(path: Path, file_kind: FileKind) -> None:
+    """Raise `InUseError` if another process has a file open for writing."""
+    if (who := _holder(path, fcntl.F_RDLCK)) is not None:
+        raise InUseError(_in_use(path, file_kind, who))
+
+
 @contextmanager
 def _without_log(path: Path) -> Iterator[Path]:
     """Yield a path of the file at which DuckDB finds no log."""

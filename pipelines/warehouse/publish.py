@@ -20,6 +20,13 @@ from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
+from pipelines.warehouse.locks import tell
+from pipelines.warehouse.number_protection import (
+    PLAIN,
+    NumberProtection,
+    copy_protected,
+    shown_in,
+)
 from pipelines.warehouse.opening import (
     BUILD_FILE,
     PUBLISHED_FILE,
@@ -34,6 +41,10 @@ NO_LOG = Path("no-log-of-a-published-file", "see-the-README")
 """The target of the link ``calls.duckdb.wal``: in a folder that does not exist."""
 
 
+SHOWN = NumberProtection()
+"""Phone numbers stay plain."""
+
+
 class PublishError(Exception):
     """The file could not be published, or is not equal to the build file."""
 
@@ -45,19 +56,22 @@ def publish(
     keep: int,
     *,
     mode: int = 0o640,
+    numbers: NumberProtection = SHOWN,
 ) -> Path:
     """Copy the closed build file, flush it to the disk, and let the link point to it.
 
     The last ``keep`` published files stay in ``snapshots/`` as backups. ``mode`` is the
-    mode of all these files. Raises `PublishError` if the copy differs from the build
-    file, which is then not published, or if another program changed what is published.
+    mode of all these files. ``numbers`` says what the copy shows of phone numbers;
+    older files that show them in another way are deleted. Raises `PublishError` if the
+    copy differs from the build file, which is then not published, or if another program
+    changed what is published.
     """
     published = warehouse.published
     with _failures(published):
         before = published.resolve()
         own = warehouse.published_folder / f"{now:%Y%m%dT%H%M%SZ}-{token_hex(4)}"
         incoming = own / published.name
-        _copy(build_file, incoming, mode)
+        _copy(build_file, incoming, mode, numbers)
         built = _contents(build_file, BUILD_FILE)
         if _contents(incoming, PUBLISHED_FILE) != built:
             raise PublishError(
@@ -65,10 +79,15 @@ def publish(
                 "the file of the last run; look at the disk, and run: "
                 "callhouse transform"
             )
-        _keep(before, warehouse.snapshots, now, keep, mode)
+        shown = shown_in(incoming)
+        is_same = shown_in(before) == shown
+        _drop_others(warehouse.snapshots, shown)
+        _keep(before if is_same else None, warehouse.snapshots, now, keep, mode)
         drop_older(warehouse.published_folder, {own.name, before.parent.name})
         _refuse_logs(published)
         _point(published, incoming.relative_to(warehouse.root))
+        if not is_same:
+            drop_older(warehouse.published_folder, {own.name})
         flush(warehouse.root)
         # A client that opens it for writing in this moment locks it.
         with suppress(InUseError):
@@ -81,20 +100,30 @@ def publish(
     return published
 
 
+def snapshots_of(warehouse: Warehouse) -> list[Path]:
+    """Return the files that were published before and are kept, the newest first."""
+    return _snapshots(warehouse.snapshots)
+
+
 def folder_mode(mode: int) -> int:
     """Return the mode of a folder whose files have ``mode``: readers may enter it."""
     return mode | (mode & 0o444) >> 2
 
 
-def _copy(build_file: Path, incoming: Path, mode: int) -> None:
+def _copy(
+    build_file: Path, incoming: Path, mode: int, numbers: NumberProtection
+) -> None:
     """Copy into a folder that only the owner can enter until the copy is complete."""
     own, folder = incoming.parent, incoming.parent.parent
     folder.mkdir(exist_ok=True)
     own.mkdir(mode=0o700)
-    # Made here and now, or not at all: a link would lead the copy elsewhere.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    os.close(os.open(incoming, flags, 0o600))
-    shutil.copyfile(build_file, incoming)
+    if numbers.mode == PLAIN:
+        # Made here and now, or not at all: a link would lead the copy elsewhere.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        os.close(os.open(incoming, flags, 0o600))
+        shutil.copyfile(build_file, incoming)
+    else:
+        copy_protected(build_file, incoming, numbers)
     incoming.chmod(mode)
     for path in (own, folder):
         path.chmod(folder_mode(mode))
@@ -125,16 +154,32 @@ def _point(link: Path, target: Path) -> None:
     incoming.replace(link)
 
 
-def _keep(before: Path, snapshots: Path, now: datetime, keep: int, mode: int) -> None:
+def _keep(
+    before: Path | None, snapshots: Path, now: datetime, keep: int, mode: int
+) -> None:
     """Keep the file that is replaced as a snapshot, and delete older snapshots."""
-    if before.exists() and keep > 0:
+    if before and before.exists() and keep > 0:
         snapshots.mkdir(exist_ok=True)
         snapshots.chmod(folder_mode(mode))
         name = snapshots / f"calls-until-{now:%Y%m%dT%H%M%S}Z.duckdb"
         _drop(name)
         name.hardlink_to(before)
-    for old in sorted(snapshots.glob("calls-until-*.duckdb"))[: -keep or None]:
+    for old in _snapshots(snapshots)[keep:]:
         _drop(old)
+
+
+def _drop_others(snapshots: Path, mode: str) -> None:
+    """Delete snapshots that show phone numbers in another way, and say so."""
+    others = [one for one in _snapshots(snapshots) if shown_in(one) != mode]
+    for one in others:
+        _drop(one)
+    if others:
+        names = ", ".join(one.name for one in others)
+        tell(f"phone numbers are {mode} now, so these snapshots are deleted: {names}")
+
+
+def _snapshots(folder: Path) -> list[Path]:
+    return sorted(folder.glob("calls-until-*.duckdb"), reverse=True)
 
 
 def _drop(snapshot: Path) -> None:

@@ -1,11 +1,11 @@
 -- One row per agent that any call names.
 -- @key agent_key
 -- @not_null vendor, account, is_bot, calls, vendor_agent_id
--- @column agent_key: vendor:account:vendor_agent_id
+-- @column agent_key [key, may have a number]: vendor:account:vendor_agent_id
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
--- @column vendor_agent_id: the vendor's number of the agent, or the name where it has none
--- @column agent_name: as the latest call names it; NULL = never named
+-- @column vendor_agent_id [may be a number]: the vendor's number of the agent, or the name where it has none
+-- @column agent_name [may be a number]: as the latest call names it; NULL = never named
 -- @column is_bot: whether the agent is a program
 -- @column calls [calls]: calls that name the agent; deleted ones do not count
 -- @column first_call_at: start of the first of them, UTC; NULL = none is left

@@ -2,9 +2,9 @@
 -- @key call_key, agent_key
 -- @not_null seq, is_bot
 -- @column call_key: the call
--- @column agent_key: vendor:account:vendor_agent_id, as in dim_agents
+-- @column agent_key [key, may have a number]: vendor:account:vendor_agent_id, as in dim_agents
 -- @column seq: 1 for the first agent of the call
--- @column agent_name: as the vendor wrote it at this call; NULL = not given
+-- @column agent_name [may be a number]: as the vendor wrote it at this call; NULL = not given
 -- @column is_bot: whether the agent is a program
 -- @column talk_seconds [seconds]: what this agent talked in this call; NULL = not reported, or not
 --     for each of several agents

@@ -6,14 +6,14 @@
 -- @column leg_no: number of the leg within the call, the same on every re-read
 -- @column role: whose leg it is
 -- @column direction: inbound or outbound, seen from the business; NULL = not reported
--- @column from_party: as the vendor writes it; NULL = not reported, or erased
--- @column to_party: as the vendor writes it; NULL = not reported, or erased
--- @column party_name: name of the party; NULL = not reported, or erased
+-- @column from_party [phone number]: as the vendor writes it; NULL = not reported, or erased
+-- @column to_party [phone number]: as the vendor writes it; NULL = not reported, or erased
+-- @column party_name [may be a number]: name of the party; NULL = not reported, or erased
 -- @column started_at: UTC; NULL = not reported
 -- @column ended_at: UTC; NULL = not ended, or not reported
 -- @column total_seconds [seconds]: length of the leg; NULL = not reported
 -- @column is_successful: whether it was connected; NULL = not reported
--- @column vendor_result: the vendor's word; NULL = none was sent
+-- @column vendor_result [may be a number]: the vendor's word; NULL = none was sent
 -- @column end_code: the vendor's or the protocol's code, such as 486; NULL = not reported
 -- @column cost [currency]: what the leg cost; NULL = not priced by leg, or not yet
 -- @column currency: ISO 4217 of cost; NULL = cost is

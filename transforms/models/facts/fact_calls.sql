@@ -25,7 +25,7 @@
 -- @column answered_at: when somebody took it, UTC; NULL = not answered, or not reported
 -- @column ended_at: when it ended, UTC; NULL = not ended, or not reported
 -- @column call_date: date of started_at in the reporting time zone; NULL = started_at is
--- @column customer_number: the customer's number as E.164 with +; NULL = none, or no such number
+-- @column customer_number [phone number]: the customer's number as E.164 with +; NULL = none, or no such number
 -- @column business_number: our number as E.164 with +; NULL = none, or no such number
 -- @column customer_number_kind: e164, sip, internal, anonymous, unknown; NULL = the vendor names
 --     nobody
@@ -81,7 +81,7 @@
 -- @column fx_rate [reporting_currency per currency]: the last rate published on call_date or up to
 --     7 days before it, 1 for the reporting currency itself; NULL = cost_total is, or no rate is
 --     known
--- @column agent_name: first agent, a convenience: all are in bridge_call_agents; NULL = none, or
+-- @column agent_name [may be a number]: first agent, a convenience: all are in bridge_call_agents; NULL = none, or
 --     not named
 -- @column queue_name: first queue, a convenience: all are in bridge_call_queues; NULL = none, or
 --     not named

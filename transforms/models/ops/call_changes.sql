@@ -10,9 +10,9 @@
 --     listed it, or listed it again
 -- @column seen_at: when the new value was first read, UTC; it changed between that and the read
 --     before
--- @column old: the value before, at most 200 characters; NULL = the field was null or not there, or
+-- @column old [may be a number]: the value before, at most 200 characters; NULL = the field was null or not there, or
 --     is_withheld
--- @column new: the value since, at most 200 characters; NULL = the field is null or not there any
+-- @column new [may be a number]: the value since, at most 200 characters; NULL = the field is null or not there any
 --     more, or is_withheld
 -- @column is_withheld: whether a value is left out, as the newest version has none in this field
 -- @column is_late: whether the call had passed its settle horizon, and so may have counted as

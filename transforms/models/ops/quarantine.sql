@@ -8,7 +8,7 @@
 -- @column window_to: end of that window, UTC; NULL = not asked by window
 -- @column record_no: place of the record in the window's answer
 -- @column reason: why it could not be read
--- @column payload: the bytes that came; may be personal
+-- @column payload [record]: the bytes that came; may be personal
 -- @column fetched_at: when, UTC
 -- @column is_open: whether no complete read of its window came later, which would have it as a row
 --     of its own if it still could not be read

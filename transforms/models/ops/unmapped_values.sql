@@ -5,7 +5,7 @@
 -- @not_null calls, first_seen_at
 -- @column vendor: as in fact_calls
 -- @column field: of the vendor's record
--- @column value: as in unmapped_values_by_call
+-- @column value [may be a number]: as in unmapped_values_by_call
 -- @column calls [calls]: calls that have it now
 -- @column first_seen_at: when the first of them was first read, UTC
 select

@@ -7,7 +7,7 @@
 -- @column call_key: the call
 -- @column vendor: as in fact_calls
 -- @column field: of the vendor's record
--- @column value: its first 200 characters; of an object or a list `no scalar`; of a field that is
+-- @column value [may be a number]: its first 200 characters; of an object or a list `no scalar`; of a field that is
 --     needed and absent `missing`
 -- @column first_loaded_at: when the call was first read, UTC
 with unmapped as (
