@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipelines.load import erasure
 from pipelines.load.erasure import Erased, Known
+from pipelines.planning.planner import AUDIT
 from pipelines.planning.reasons import BEGUN
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of
@@ -51,7 +52,9 @@ def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: A
         tally.ledger += [
             row
             for row in table.to_pylist()
-            if not row["split_of"] and row["reason"] != BEGUN
+            if not row["split_of"]
+            and row["reason"] != BEGUN
+            and row["purpose"] != AUDIT  # counted, not read: it proves nothing
         ]
         return table
 
