@@ -30,27 +30,11 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 LONGEST = [
-    *("absences", "dbt_export", "verify", "backfill", "refusals", "old_warehouses"),
-    *("run", "quarantine", "memory", "deletion_histories", "pending"),
-    *("interleavings", "audit", "zoom_engagements", "kills", "opening", "clock"),
-    *(
-        "explain",
-        "request_budget",
-        "contract_edges",
-        "damaged_files",
-        "coverage",
-        "publish",
-    ),
-    *(
-        "readme",
-        "app",
-        "cases",
-        "rate_cards",
-        "installed",
-        "fx_rates",
-        "runner",
-        "wire",
-    ),
+    *("dbt_export", "absences", "refusals", "run", "verify", "interleavings"),
+    *("memory", "backfill", "old_warehouses", "damaged_files", "pending", "kills"),
+    *("runner", "quarantine", "audit", "clock", "twin_semantics", "publish"),
+    *("add_a_vendor", "rate_cards", "coverage", "contract_edges", "installed", "wire"),
+    *("explain", "fx_rates", "opening", "zoom_engagements", "contracts", "cases"),
 ]
 """Test files that are dealt to the workers first, so that none is left for the end."""
 

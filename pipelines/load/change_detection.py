@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines.load import erasure
 from pipelines.load.erasure import Erased, Known, with_payloads
 from pipelines.load.suppression import ERASED, Suppression
+from pipelines.planning.planner import AUDIT
 from pipelines.planning.reasons import BEGUN
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of
@@ -67,7 +68,9 @@ def watch(
         tally.ledger += [
             row
             for row in table.to_pylist()
-            if not row["split_of"] and row["reason"] != BEGUN
+            if not row["split_of"]
+            and row["reason"] != BEGUN
+            and row["purpose"] != AUDIT  # counted, not read: it proves nothing
         ]
         return table
 

@@ -8,7 +8,7 @@ from typing import Any
 from raw_files import NOW, RawFiles, Record
 
 from pipelines.config.model import Account
-from pipelines.load.absences import RunReads, verdict_on
+from pipelines.load.absences import RunReads, missing_in, verdict_on
 from pipelines.load.audit import near
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
@@ -75,11 +75,12 @@ def test_deletions_in_several_lists_of_an_account_are_all_counted_around(
         came = [day for day in DAYS if day != GONE[stream.name]]
         raw.load("zoom", [call(day, "again") for day in came], stream.table)
         run.rows += [read(stream, day, came.count(day)) for day in DAYS]
-    first = min(GONE.values())
+    file, first = Warehouse(tmp_path).raw("zoom"), min(GONE.values())
     window = StoredWindow(VOICE_CALLS, "main", *month_before(first), 1, 1, 1)
     for lists in (LISTS, LISTS[::-1]):
         places = [(ACCOUNT, stream) for stream in lists]
-        verdict = verdict_on(Warehouse(tmp_path).raw("zoom"), places, run, NOW, None)
+        found = [*missing_in(file, places, run, NOW, None)]
+        verdict = verdict_on(file, found, run, NOW, None)
         assert verdict.deleted == len(LISTS)
         assert sorted(verdict.proven["main"]) == [at(day) for day in GONE.values()]
         assert near([window], verdict.proven["main"], NOW) == [window]
