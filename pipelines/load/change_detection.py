@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.load import erasure
+from pipelines.load.accounting import Accounts
 from pipelines.load.erasure import Erased, Known
 from pipelines.planning.reasons import BEGUN
 from pipelines.planning.stream import Stream
@@ -27,6 +28,8 @@ class Tally:
     """What is counted while dlt takes the records of a load package."""
 
     ledger: list[dict[str, Any]] = field(default_factory=list)
+    accounts: Accounts = field(default_factory=Accounts)
+    """What became of each record; shared by the packages of a run."""
     bytes: int = 0
     """Size of the tables that are stored, older versions of records included."""
     largest: int = 0
@@ -45,21 +48,28 @@ class Tally:
 
 
 def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: ANN401
-    """Count the records of a source, and leave out those that are unchanged."""
+    """Count the records of a source, and leave out those that are unchanged.
 
-    def note(table: pa.Table) -> pa.Table:
-        tally.ledger += [
-            row
-            for row in table.to_pylist()
-            if not row["split_of"] and row["reason"] != BEGUN
-        ]
-        return table
-
+    The rows of the ledger are held back; `closed_ledger` returns them.
+    """
     for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
         if stream.table in source.resources:
             source.resources[stream.table].add_map(_only_changes(stream, raw, tally))
-    source.resources["load_windows"].add_map(note)
+    source.resources["load_windows"].add_map(tally.accounts.hold)
     source.resources["quarantine"].add_map(_new_in_quarantine(raw, tally))
+
+
+def closed_ledger(vendor: str, tally: Tally) -> list[dict[str, Any]]:
+    """Return the rows of the ledger, now that all records of the package are counted.
+
+    A window of which a record is unaccounted for is not complete.
+    """
+    tables = {stream.name: stream.table for stream in streams_of(vendor)}
+    rows = list(tally.accounts.closed(tables.__getitem__))
+    tally.ledger += [
+        row for row in rows if not row["split_of"] and row["reason"] != BEGUN
+    ]
+    return rows
 
 
 def _new_in_quarantine(raw: Path, tally: Tally) -> Callable[[pa.Table], pa.Table]:
@@ -71,6 +81,7 @@ def _new_in_quarantine(raw: Path, tally: Tally) -> Callable[[pa.Table], pa.Table
             one = row["account"], row["stream"], row["payload"]
             if one not in known:
                 tally.unreadable[one] = row["reason"]
+        tally.accounts.add_unreadable(fresh)
         _measure(fresh, tally)
         return fresh
 
@@ -87,6 +98,7 @@ def _only_changes(
         tally.same.setdefault(stream.table, []).append(found.same)
         changes = _changes(fresh, stream.table, found, tally)
         tally.changed += changes.num_rows
+        tally.accounts.add(stream.table, fresh, changes)
         erased = Erased(stream, lost, erasure.blanked(stream, changes))
         cleaned = _older_ones_cleaned(erased, raw, tally, fresh)
         stored = pa.concat_tables([changes, cleaned])

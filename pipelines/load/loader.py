@@ -28,8 +28,9 @@ from pipelines.load.absences import (
     verdict_on,
     with_verdict,
 )
+from pipelines.load.accounting import Accounts
 from pipelines.load.audit import Audit, comparable, due_for_count, near
-from pipelines.load.change_detection import Tally, watch
+from pipelines.load.change_detection import Tally, closed_ledger, watch
 from pipelines.load.package import memory_for, store, take_load_no
 from pipelines.load.result import AccountWindow, added, key, key_of, lost
 from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
@@ -172,6 +173,8 @@ class _Run:
     """By account, windows that were read and are not completely stored."""
     blocked: set[str] = field(default_factory=set)
     """Accounts of which this run reads nothing more, since it would fail again."""
+    accounts: Accounts = field(default_factory=Accounts)
+    """What became of each record that came."""
 
     def read(
         self,
@@ -231,6 +234,7 @@ class _Run:
             run=self.vendor_run,
             begun=self.begun,
             audit=audit,
+            accounts=self.accounts,
         )
 
     def audit(self, choose: Choice) -> set[str]:
@@ -388,6 +392,7 @@ def load_batch(
     run: VendorRun | None = None,
     begun: dict[str, list[Read]] | None = None,
     audit: Audit | None = None,
+    accounts: Accounts | None = None,
 ) -> tuple[Tally, Package]:
     """Read windows and store them, their ledger and their quarantine as one load.
 
@@ -396,7 +401,8 @@ def load_batch(
     also takes the counts of an ``audit``, which are requested after all windows.
     """
     raw = warehouse.raw(vendor.name)
-    tally, package = Tally(), Package(begun={} if begun is None else begun)
+    tally = Tally(accounts=Accounts() if accounts is None else accounts)
+    package = Package(begun={} if begun is None else begun)
 
     def sources(load_no: int) -> list[Any]:
         found = []
@@ -417,13 +423,14 @@ def load_batch(
             watch(built, vendor.name, raw, tally)
             found.append(built)
 
-        def counted() -> list[dict[str, Any]]:
+        def ledger() -> list[dict[str, Any]]:
+            rows = closed_ledger(vendor.name, tally)
             if audit is None or package.is_full:
-                return []
+                return rows
             given_up = _given_up(batch, tally, package)
-            return audit.rows(load_no, run, given_up, tally.ledger)
+            return rows + audit.rows(load_no, run, given_up, tally.ledger)
 
-        return [*found, ledger_rows(counted)] if audit else found
+        return [*found, ledger_rows(ledger)]
 
     store(vendor, warehouse, sources, lambda: memory_for(tally))
     return tally, package

@@ -104,8 +104,9 @@ def _meant(fault: Fault, request: Request) -> bool:
 
 def is_later_page(request: Request) -> bool:
     """Return whether it asks for a page that is not the first one."""
-    sent = {key.lower(): value for key, value in (*request.query, *request.form())}
-    sent |= {key.lower(): value for key, value in (request.document() or {}).items()}
+    document = request.document() or {}
+    members = (*request.query, *request.form(), *document.items())
+    sent: dict[str, object] = {key.lower(): value for key, value in members}
     later = {name: sent.get(name) for name in ("offset", "page", "next_page_token")}
     return any(value not in {None, "", "0", 0} for value in later.values())
 

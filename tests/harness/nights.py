@@ -304,8 +304,9 @@ class History:
         """Count which faults had an effect, and take all of them back."""
         for fault in armed(self.sandbox):
             self.counts[f"drawn: {fault['kind']}"] += 1
-            self.counts[f"fault: {fault['kind']}"] += fault["hits"]
-            if fault["kind"] in sandbox_faults.CHANGES and not fault["hits"]:
+            hits = fault.get("hits", 0)
+            self.counts[f"fault: {fault['kind']}"] += hits
+            if fault["kind"] in sandbox_faults.CHANGES and not hits:
                 self.deleted.pop(self._of(fault), None)
         undo(self.sandbox, "faults")
         self.control("blank", vendors=list(self.vendors), blank=False)
@@ -388,7 +389,7 @@ class History:
         """Yield vendors whose records are not stored as they came, NUL and all."""
         for fault in armed(self.sandbox):
             vendor = fault["vendor"]
-            if fault["kind"] != "nul_in_text" or not fault["hits"]:
+            if fault["kind"] != "nul_in_text" or not fault.get("hits"):
                 continue
             if vendor in done.complete:
                 file = str(self.warehouse / f"raw/{vendor}.duckdb")
