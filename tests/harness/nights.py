@@ -395,7 +395,7 @@ class History:
                 file = str(self.warehouse / f"raw/{vendor}.duckdb")
                 with duckdb.connect(file, read_only=True) as raw:
                     stored = raw.table(f"raw.{TABLES[vendor]}")
-                    if not stored.filter(r"contains(payload, 'a\u0000b')").fetchone():
+                    if not len(stored.filter(r"contains(payload, 'a\u0000b')")):
                         yield f"changed: {vendor} sent a NUL that is not stored"
 
     def unchanged(self, what: str) -> None:

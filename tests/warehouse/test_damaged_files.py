@@ -190,7 +190,9 @@ def test_the_doctor_names_each_file_with_its_remedy_and_changes_nothing(
         DAMAGES[damage](path)
         done = run(house, "doctor", "--json")
         (found,) = [
-            one for one in json.loads(done.stdout) if one["file"].endswith(file)
+            one
+            for one in json.loads(done.stdout)["files"]
+            if one["file"].endswith(file)
         ]
         assert bool(found["remedy"]) is ((damage, file) not in fine), found
         assert done.exit_code == (0 if (damage, file) in fine else 1)
