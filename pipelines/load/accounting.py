@@ -47,7 +47,7 @@ class Accounts:
         return rows.slice(0, 0)
 
     def closed(self, table_of: Callable[[str], str]) -> Iterator[Row]:
-        """Yield the rows of the ledger that were held back, with what is counted."""
+        """Yield the rows of the ledger that were kept back, with what is counted."""
         waiting, self.waiting = self.waiting, []
         for row in waiting:
             yield self._closed(row, table_of(row["stream"]))

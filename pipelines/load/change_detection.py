@@ -50,7 +50,7 @@ class Tally:
 def watch(source: Any, vendor: str, raw: Path, tally: Tally) -> None:  # noqa: ANN401
     """Count the records of a source, and leave out those that are unchanged.
 
-    The rows of the ledger are held back; `closed_ledger` returns them.
+    The rows of the ledger are kept back; `closed_ledger` returns them.
     """
     for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
         if stream.table in source.resources:

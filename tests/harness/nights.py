@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -113,7 +113,9 @@ class History:
     deleted: dict[Key, datetime] = field(default_factory=dict)
     moved: dict[Key, datetime] = field(default_factory=dict)
     excused: set[Key] = field(default_factory=set)
-    """Calls that changed, or were hidden, during the run."""
+    """Calls that change while they are listed."""
+    hidden: set[tuple[str, date | None]] = field(default_factory=set)
+    """Vendors that list nothing, or nothing of a day."""
     is_healthy: bool = True
     """Nothing was armed that could keep tonight's run from being complete."""
     before: Published = field(
@@ -262,7 +264,7 @@ class History:
                 self.change_meanwhile(vendor)
             if self.before.facts and self.rng.random() < self.odds.blank:
                 self.control("blank", vendors=[vendor])
-                self.excused |= self.calls(vendor).keys()
+                self.hidden.add((vendor, None))
                 self.is_healthy = False
                 self.counts["answers: nothing listed"] += 1
                 self.say(f"{vendor} lists nothing")
@@ -271,15 +273,10 @@ class History:
 
     def hide_a_day(self, vendor: str) -> None:
         day = (self.now - self.rng.randint(0, READ_AGAIN[vendor]) * DAY).date()
-        hidden = {
-            key
-            for key, call in self.calls(vendor).items()
-            if call.event_at.date() == day
-        }
         self.control("blank", vendors=[vendor], days=[f"{day}"])
-        self.excused |= hidden
+        self.hidden.add((vendor, day))
         self.is_healthy = False
-        self.counts["answers: day hidden"] += bool(hidden)
+        self.counts["answers: day hidden"] += 1
         self.say(f"{vendor} hides {day}")
 
     def change_meanwhile(self, vendor: str) -> None:
@@ -311,6 +308,7 @@ class History:
         undo(self.sandbox, "faults")
         self.control("blank", vendors=list(self.vendors), blank=False)
         self.excused.clear()
+        self.hidden.clear()
         self.is_healthy = True
 
     def _of(self, fault: dict[str, Any]) -> Key:
@@ -375,7 +373,7 @@ class History:
                 found,
                 since=self.since,
                 now=self.now,
-                excused=self.excused,
+                excused=self.excused | self.unlisted(calls),
             )
         wrong += self.changed_texts(done)
         if wrong:
@@ -384,6 +382,14 @@ class History:
         self.before = found
         if done.complete:
             self.last_run = self.now
+
+    def unlisted(self, calls: dict[Key, Call]) -> set[Key]:
+        """Return the calls that their vendor hides tonight."""
+        return {
+            key
+            for key, call in calls.items()
+            if self.hidden & {(key.vendor, None), (key.vendor, call.event_at.date())}
+        }
 
     def changed_texts(self, done: Done) -> Iterator[str]:
         """Yield vendors whose records are not stored as they came, NUL and all."""
@@ -467,7 +473,7 @@ class History:
     def again(self) -> None:
         """The same night once more changes no row."""
         self.check(self.run())
-        calm = self.is_healthy and not self.excused
+        calm = self.is_healthy and not self.excused | self.hidden
         done = self.run()
         self.check(done)
         changed = {
