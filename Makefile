@@ -41,8 +41,11 @@ test: check dbt ## everything that CI runs: check, then all tests
 test-duckdb1: .venv-duckdb1/installed dbt ## all tests under DuckDB 1.5, the oldest that Callhouse runs with
 	.venv-duckdb1/bin/pytest $(ARGS)
 
-soak: setup ## the tests that take longer, and forty invented histories
-	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history"
+soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60)
+	PYTHONPATH=tests $(BIN)/python -m harness.nights $(ARGS)
+
+soak-tests: setup ## the tests that take longer, forty invented histories, every planted bug
+	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history" $(ARGS)
 
 docs: setup ## write the schema page, and the README's part on the vendors, from the code
 	@$(BIN)/python -m pipelines.commands.write_docs
@@ -57,4 +60,4 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt test test-duckdb1 soak docs lock clean
+.PHONY: help setup run check dbt test test-duckdb1 soak soak-tests docs lock clean

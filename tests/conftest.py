@@ -44,7 +44,7 @@ FEW = [
     pytest.param(one, marks=() if one in {"twin", "whippy"} else pytest.mark.soak)
     for one in VENDORS
 ]
-"""A vendor with three lists of its calls and one with a single list; make soak: all."""
+"""A vendor with three lists of its calls, one with a single list; the soak has all."""
 TABLES = {
     "evovoice": "sessions",
     "twin": "calls",

@@ -294,20 +294,33 @@ def verify(
 
 
 @app.command()
-def doctor(now: Now = None, *, json: AsJson = False, config: Folder = CONFIG) -> None:
-    """Check every file of the warehouse.
+def doctor(
+    now: Now = None,
+    *,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Compare with the vendors' totals, too."),
+    ] = False,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Check every file of the warehouse, and the invariants of docs/invariants.md.
 
     It prints what is wrong and the remedy. It reads every file completely, asks no
-    vendor and changes nothing. Exit code 1: there is something to do.
+    vendor without --verify, and changes nothing. Exit code 1: there is something to do.
     """
     from pipelines.cli.doctor_view import as_json, show_findings
     from pipelines.commands.doctor import examine
+    from pipelines.commands.invariants import BROKEN, check_all
     from pipelines.config.loader import read_config
 
     with refusals():
-        found = examine(read_config(config), utc(now))
-    answer(found, as_json, show_findings, json=json)
-    raise typer.Exit(1 if any(one.remedy for one in found) else 0)
+        settings, at = read_config(config), utc(now)
+        files = examine(settings, at)
+        invariants = check_all(settings, at, ask_vendors=verify)
+    answer((files, invariants), as_json, show_findings, json=json)
+    is_broken = any(one.state == BROKEN for one in invariants)
+    raise typer.Exit(1 if is_broken or any(one.remedy for one in files) else 0)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -97,12 +97,14 @@ def verify(
     )
 
 
+def missing_windows(stored: Sequence[StoredWindow]) -> list[StoredWindow]:
+    """Return the windows of which fewer records are stored than came."""
+    return [one for one in stored if one.rows_stored < one.rows_inside]
+
+
 def _missing(vendor: Vendor, stored: Sequence[StoredWindow]) -> Iterator[Finding]:
-    for window in stored:
-        if window.rows_stored < window.rows_inside:
-            yield _finding(
-                vendor, window, MISSING, window.rows_stored, window.rows_inside
-            )
+    for window in missing_windows(stored):
+        yield _finding(vendor, window, MISSING, window.rows_stored, window.rows_inside)
 
 
 def _different(

@@ -355,6 +355,7 @@ def _ledger_rows(
         "rows_quarantined": len(records.unreadable),
         "rows_vanished": len(records.missing),
         "rows_known": records.known,
+        "rows_received": len(_newest_of(records)) + len(records.unreadable),
         "vendor_total": records.total,
     }
     # Requests are counted with the whole window. Parts overlap by a second, so a part

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.load import erasure
+from pipelines.load.accounting import Accounts
 from pipelines.load.erasure import Erased, Known, with_payloads
 from pipelines.load.suppression import ERASED, Suppression
-from pipelines.planning.planner import AUDIT
 from pipelines.planning.reasons import BEGUN
 from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of
@@ -29,6 +29,8 @@ class Tally:
     """What is counted while dlt takes the records of a load package."""
 
     ledger: list[dict[str, Any]] = field(default_factory=list)
+    accounts: Accounts = field(default_factory=Accounts)
+    """What became of each record; shared by the packages of a run."""
     bytes: int = 0
     """Size of the tables that are stored, older versions of records included."""
     largest: int = 0
@@ -46,6 +48,8 @@ class Tally:
     """Records whose stored versions this package replaces, so that it does it once."""
     suppressed: set[Known] = field(default_factory=set)
     """Records of this package, in any table, that are of somebody who is erased."""
+    is_closed: bool = False
+    """All records of this package were counted."""
 
 
 def watch(
@@ -59,25 +63,19 @@ def watch(
 
     What is erased is left out as well. ``leaves_old`` is called before a package is
     stored if erased values stay in bytes of the file; with ``is_whole`` if they stay in
-    stored versions.
+    stored versions. The rows of the ledger are kept back until `closed_ledger` returns
+    them.
     """
     vendor = suppression.vendor
     erasing = _Erasing(suppression, raw, tally, leaves_old)
 
-    def note(table: pa.Table) -> pa.Table:
-        tally.ledger += [
-            row
-            for row in table.to_pylist()
-            if not row["split_of"]
-            and row["reason"] != BEGUN
-            and row["purpose"] != AUDIT  # counted, not read: it proves nothing
-        ]
-        return table
+    def ledger(rows: pa.Table) -> pa.Table:
+        return rows if tally.is_closed else tally.accounts.hold(rows)
 
     for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
         if stream.table in source.resources:
             source.resources[stream.table].add_map(_only_changes(stream, erasing))
-    source.resources["load_windows"].add_map(note)
+    source.resources["load_windows"].add_map(ledger)
     source.resources["quarantine"].add_map(_new_in_quarantine(erasing))
 
 
@@ -129,6 +127,20 @@ class _Erasing:
         return with_payloads(fresh, payloads)
 
 
+def closed_ledger(vendor: str, tally: Tally) -> list[dict[str, Any]]:
+    """Return the rows of the ledger, now that all records of the package are counted.
+
+    A window of which a record is unaccounted for is not complete.
+    """
+    tables = {stream.name: stream.table for stream in streams_of(vendor)}
+    rows = list(tally.accounts.closed(tables.__getitem__))
+    tally.ledger += [
+        row for row in rows if not row["split_of"] and row["reason"] != BEGUN
+    ]
+    tally.is_closed = True
+    return rows
+
+
 def _new_in_quarantine(erasing: _Erasing) -> Callable[[pa.Table], pa.Table]:
     """Note unreadable records that are new in quarantine; all of them are stored."""
     raw, tally = erasing.raw, erasing.tally
@@ -140,6 +152,7 @@ def _new_in_quarantine(erasing: _Erasing) -> Callable[[pa.Table], pa.Table]:
             one = row["account"], row["stream"], row["payload"]
             if one not in known:
                 tally.unreadable[one] = row["reason"]
+        tally.accounts.add_unreadable(fresh)
         _measure(fresh, tally)
         return fresh
 
@@ -157,6 +170,7 @@ def _only_changes(stream: Stream, erasing: _Erasing) -> Callable[[pa.Table], pa.
         tally.same.setdefault(stream.table, []).append(found.same)
         changes = _changes(fresh, stream.table, found, tally)
         tally.changed += changes.num_rows
+        tally.accounts.add(stream.table, fresh, changes)
         blanked = erasure.blanked(stream, changes)
         by_vendor = {one: blanked[one] for one in blanked.keys() - tally.suppressed}
         erased = Erased(stream, lost, by_vendor)

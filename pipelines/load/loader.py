@@ -36,8 +36,9 @@ from pipelines.load.absences import (
     verdict_on,
     with_verdict,
 )
+from pipelines.load.accounting import Accounts
 from pipelines.load.audit import Audit, comparable, due_for_count, near
-from pipelines.load.change_detection import Tally, watch
+from pipelines.load.change_detection import Tally, closed_ledger, watch
 from pipelines.load.package import memory_for, store, take_load_no
 from pipelines.load.result import AccountWindow, added, key, key_of, lost
 from pipelines.load.suppression import suppression_of
@@ -190,6 +191,8 @@ class _Run:
     """By account, windows that were read and are not completely stored."""
     blocked: set[str] = field(default_factory=set)
     """Accounts of which this run reads nothing more, since it would fail again."""
+    accounts: Accounts = field(default_factory=Accounts)
+    """What became of each record that came."""
 
     def read(
         self,
@@ -250,6 +253,7 @@ class _Run:
             begun=self.begun,
             audit=audit,
             privacy=self.privacy,
+            accounts=self.accounts,
         )
 
     def audit(self, choose: Choice) -> set[str]:
@@ -416,6 +420,7 @@ def load_batch(
     begun: dict[str, list[Read]] | None = None,
     audit: Audit | None = None,
     privacy: Privacy = NO_KEY,
+    accounts: Accounts | None = None,
 ) -> tuple[Tally, Package]:
     """Read windows and store them, their ledger and their quarantine as one load.
 
@@ -427,7 +432,8 @@ def load_batch(
     raw = warehouse.raw(vendor.name)
     suppression = suppression_of(warehouse, privacy, vendor)
     leaves_old = partial(note_unfinished, warehouse, vendor.name)
-    tally, package = Tally(), Package(begun={} if begun is None else begun)
+    tally = Tally(accounts=Accounts() if accounts is None else accounts)
+    package = Package(begun={} if begun is None else begun)
 
     def sources(load_no: int) -> list[Any]:
         readings: list[Reading] = []
@@ -446,13 +452,14 @@ def load_batch(
             source = connect(vendor.name, account.settings, options)
             readings.append((account.alias, windows, source, options))
 
-        def counted() -> list[dict[str, Any]]:
+        def ledger() -> list[dict[str, Any]]:
+            rows = closed_ledger(vendor.name, tally)
             if audit is None or package.is_full:
-                return []
+                return rows
             given_up = _given_up(batch, tally, package)
-            return audit.rows(load_no, run, given_up, tally.ledger)
+            return rows + audit.rows(load_no, run, given_up, tally.ledger)
 
-        built = package_source(vendor.name, readings, counted)
+        built = package_source(vendor.name, readings, ledger)
         watch(built, suppression, raw, tally, leaves_old)
         return [built]
 

@@ -88,10 +88,12 @@ class Archive(Generic[T]):
         name = self.identity(call)
         move = self.changes.moved.get(name)
         is_dated = name not in self.changes.undated
-        if move is None and is_dated:
+        erased_at = self.changes.erased.get(name)
+        if move is None and is_dated and erased_at is None:
             return call
         correction = Correction() if move is None else move.correction
-        return self.correct(call, replace(correction, is_dated=is_dated))
+        whole = replace(correction, is_dated=is_dated, erased_at=erased_at)
+        return self.correct(call, whole)
 
     def find(self, name: str) -> tuple[str, date, datetime]:
         """Return account, day and start of a call as it was made; or `KeyError`."""

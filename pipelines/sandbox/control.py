@@ -199,6 +199,15 @@ def _undate(sandbox: Sandbox, request: Request) -> Response:
     return reply({"undated": len(changes.undated)})
 
 
+def _erase(sandbox: Sandbox, request: Request) -> Response:
+    """Depersonalise calls now, as TWIN does (twin.md, section 11)."""
+    asked, (changes,) = _asked(sandbox, request)
+    if asked.vendor != "twin":
+        raise ValueError(f"{asked.vendor} erases nothing")
+    changes.erased |= dict.fromkeys(asked.ids, sandbox.world.clock.now)
+    return reply({"erased": len(changes.erased)})
+
+
 def _move(sandbox: Sandbox, request: Request) -> Response:
     """Correct the start of calls; without "start" it is again what it was at first.
 
@@ -269,6 +278,7 @@ HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], Response]] = {
     ("POST", "scopes"): _grant,
     ("POST", "removed"): _remove,
     ("POST", "moved"): _move,
+    ("POST", "erased"): _erase,
     ("POST", "late"): _list_late,
     ("POST", "undated"): _undate,
     ("POST", "blank"): _blank,

@@ -35,6 +35,8 @@ TOTALS = {
 }
 FAR_IDS: dict[str, object] = {"voximplant": 999_999_999_999_999}
 
+NUL_TEXT = "a\0b"
+
 Body = dict[str, object]
 Record = dict[str, object]
 
@@ -64,6 +66,10 @@ class Fault:
     framed: bool = False
     more: int = 1
     """How many records more than there are a total counts."""
+    change: str = "removed"
+    """The control endpoint that gets ``body`` just before the answer."""
+    hits: int = 0
+    """How many answers it really changed."""
 
 
 def take(armed: list[Fault], vendor: str, request: Request) -> Fault | None:
@@ -89,10 +95,21 @@ def _meant(fault: Fault, request: Request) -> bool:
         return fault.kind == "sign_in_down"
     if fault.kind == "sign_in_down":
         return False
+    if fault.kind == "later_page":
+        return is_later_page(request)
     if fault.kind == "expire_page_token":
         return bool(page_token(request))
     lists_only = fault.kind in EDITS or fault.kind in REPLAYS
     return not (lists_only and ("/accounts/" in path or "GetAccountInfo" in path))
+
+
+def is_later_page(request: Request) -> bool:
+    """Return whether it asks for a page that is not the first one."""
+    document = request.document() or {}
+    members = (*request.query, *request.form(), *document.items())
+    sent: dict[str, object] = {key.lower(): value for key, value in members}
+    later = {name: sent.get(name) for name in ("offset", "page", "next_page_token")}
+    return any(value not in {None, "", "0", 0} for value in later.values())
 
 
 def page_token(request: Request) -> str:
@@ -189,6 +206,11 @@ def spoil(fault: Fault, response: Response, memory: Memory) -> Response:
     return replace(response, body=encode(body))
 
 
+def edits(fault: Fault) -> bool:
+    """Return whether a fault works by another body than the vendor's own."""
+    return fault.kind in EDITS or fault.kind in {*REPLAYS, "truncated"}
+
+
 def _cut(response: Response) -> Response:
     return replace(response, cut=True)
 
@@ -266,6 +288,11 @@ def _warnings(fault: Fault, body: Body, _: str) -> None:
     body["warnings"] = warnings if fault.body is None else fault.body
 
 
+def _nul_in_text(_: Fault, body: Body, key: str) -> None:
+    for record in _records(body, key):
+        record["note"] = NUL_TEXT
+
+
 EDITS: dict[str, Callable[[Fault, Body, str], None]] = {
     "missing_key": _missing_key,
     "renamed_key": _renamed_key,
@@ -277,6 +304,7 @@ EDITS: dict[str, Callable[[Fault, Body, str], None]] = {
     "error_beside": _error_beside,
     "errors_beside": _errors_beside,
     "warnings": _warnings,
+    "nul_in_text": _nul_in_text,
 }
 REPLAYS = ("repeat_page", "cached_answer")
 ENDS_TOKENS = ("expire_token", "another_program")
@@ -289,8 +317,11 @@ ONLY = {
     "warnings": ("voximplant",),
 }
 """Kinds that make sense for some vendors alone."""
+CHANGES = ("meanwhile", "later_page")
+"""Kinds that change calls while they are listed: before any answer, or a later page."""
 KINDS = (
     *EDITS,
+    *CHANGES,
     "html",
     "error200",
     "not_json",

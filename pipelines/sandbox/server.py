@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pipelines.sandbox import faults
 from pipelines.sandbox.control import Sandbox, control
-from pipelines.sandbox.wire import Request, Response, reply
+from pipelines.sandbox.wire import Request, Response, encode, reply
 from pipelines.sandbox.world import World
 
 OK = 200
@@ -62,8 +62,11 @@ def _ask(
             sandbox.world.tokens[vendor].owners.clear()
         if fault.kind == "expire_page_token":
             sandbox.world.lost_pages.add(faults.page_token(request))
+        if fault.kind in faults.CHANGES:
+            _change(sandbox, fault, request)
         other = faults.instead(fault, sandbox.world.clock.now)
         if other is not None:
+            fault.hits += 1
             return other
     response = sandbox.answers[vendor](request)
     if response.status != OK:
@@ -83,7 +86,17 @@ def _ask(
         other=others[-1] if others else None,
         total=sandbox.totals.get((request.path, question)),
     )
-    return faults.spoil(fault, response, memory)
+    spoiled = faults.spoil(fault, response, memory)
+    # Those that are no edit work by what they did before the answer.
+    fault.hits += spoiled != response or not faults.edits(fault)
+    return spoiled
+
+
+def _change(sandbox: Sandbox, fault: faults.Fault, request: Request) -> None:
+    path, body = f"/_sandbox/{fault.change}", encode(fault.body)
+    done = control(sandbox, replace(request, method="POST", path=path, body=body))
+    if done.status != OK:
+        raise ValueError(f"{fault.change} cannot be done: {done.body!r}")
 
 
 def open_server(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:

@@ -37,6 +37,8 @@ class Correction:
     """The time of change that the vendor put on it; None where it put none."""
     is_dated: bool = True
     """Whether the record still has its time of change."""
+    erased_at: datetime | None = None
+    """When the vendor erased what the record says of a person."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Changes:
     moved: dict[str, Move] = field(default_factory=dict)
     listed_from: dict[str, datetime] = field(default_factory=dict)
     """When a call that is listed late is listed at last."""
+    erased: dict[str, datetime] = field(default_factory=dict)
+    """When the vendor erased what it knew of the person of a call."""
     undated: set[str] = field(default_factory=set)
     """Calls whose records have lost their time of change."""
     is_blank: bool = False

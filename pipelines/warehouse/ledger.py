@@ -61,6 +61,14 @@ def stored_windows(raw_file: Path, stream: Stream) -> list[StoredWindow]:
         return [StoredWindow(stream, *row) for row in found]
 
 
+def unbalanced(raw_file: Path) -> list[tuple[str, str, datetime, int, int]]:
+    """Return by account and stream what `queries/raw/unbalanced.sql` finds."""
+    with raw_files.opened(raw_file) as warehouse:
+        if "load_windows" not in raw_files.tables(warehouse):
+            return []
+        return raw_files.rows(warehouse, "unbalanced")
+
+
 def suspicions(raw_file: Path) -> list[Suspicion]:
     """Return the records that were missing in earlier runs and are not decided yet."""
     with raw_files.opened(raw_file) as warehouse:

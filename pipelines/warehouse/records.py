@@ -283,6 +283,15 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
     ]
 
 
+def went_back(raw_file: Path, table: str) -> list[tuple[str, int]]:
+    """Return by account how many records have an older version as their newest."""
+    with raw_files.opened(raw_file) as warehouse:
+        if table not in raw_files.tables(warehouse):
+            return []
+        warehouse.table(f"raw_file.raw.{table}").create_view("records")
+        return raw_files.rows(warehouse, "went_back")
+
+
 def versions(
     raw_file: Path, table: str, account: str, record_id: str
 ) -> list[dict[str, Any]]:

@@ -373,3 +373,42 @@ def test_answers_are_dated_by_the_sandboxs_own_clock(
     assert "Date" not in page(client, vendor).headers
     change(client, "date_header", vendor)
     assert dated() == datetime(2026, 3, 25, 4, 5, 6, tzinfo=UTC)
+
+
+def test_a_call_that_twin_depersonalised_says_so_and_costs_what_it_did(
+    client: Client,
+) -> None:
+    def records() -> dict[str, dict[str, Any]]:
+        fields = "callId,depersonalized,totalCost,updatedAt"
+        span = {"from": f"{EARLIER}T23:59:59Z", "to": "2026-03-20T00:00:00Z"}
+        items = client.twin(**span, fields=fields, limit=1000).json()["items"]
+        return {one["callId"]: one for one in items}
+
+    name, before = next(one for one in records().items() if one[1]["updatedAt"])
+    change(client, "erased", "twin", ids=[name])
+    after = records()[name]
+    assert (before["depersonalized"], after["depersonalized"]) == (False, True)
+    assert after["totalCost"] == before["totalCost"]
+    assert after["updatedAt"] > before["updatedAt"]
+
+
+@pytest.mark.parametrize("vendor", ["twin", "whippy"])
+def test_a_call_can_be_deleted_between_two_pages(client: Client, vendor: str) -> None:
+    name = next(iter(listed(client, vendor)))
+    body = {"vendor": vendor, "ids": [name]}
+    client.arm(vendor, "later_page", body=body)
+    assert name in listed(client, vendor)  # the first page
+    later = {"limit": 5, "offset": 5}
+    start, end = f"{EARLIER}T23:59:59Z", "2026-03-20T00:00:00Z"
+    if vendor == "twin":
+        client.twin(**{"from": start, "to": end}, fields=TWIN_FIELDS, **later)
+    else:
+        client.whippy(body={"after": start, "before": end}, **later)
+    assert name not in listed(client, vendor)
+
+
+def test_a_fault_counts_the_answers_that_it_changed(client: Client) -> None:
+    client.arm("whippy", "nul_in_text", times=None)
+    assert "a\0b" in {record["note"] for record in listed(client, "whippy").values()}
+    (armed,) = client.http.get(f"{client.url}/_sandbox/faults").json()
+    assert armed["hits"] == 1

@@ -190,7 +190,7 @@ def test_the_doctor_names_each_file_with_its_remedy_and_changes_nothing(
         for path in whole:
             DAMAGES[damage](path)
         done = run(house, "doctor", "--json")
-        listed = json.loads(done.stdout)
+        listed = json.loads(done.stdout)["files"]
         for file in files:
             (found,) = [one for one in listed if one["file"].endswith(file)]
             assert bool(found["remedy"]) is ((damage, file) not in FINE), found

@@ -88,6 +88,7 @@ def corrected(call: Call, correction: Correction) -> Call:
         created=call.created + by,
         started=None if started is None else started + by,
         finished=call.finished + by,
+        erased=correction.erased_at or call.erased,
         correction=correction,
     )
 

@@ -25,6 +25,7 @@ with freed as (
 update raw.load_windows as windows
 set
     rows_quarantined = windows.rows_quarantined - freed.records,
+    rows_stored = windows.rows_stored + freed.records,
     rows_distinct = windows.rows_distinct + freed.rows_distinct,
     rows_inside = windows.rows_inside + freed.rows_inside
 from freed

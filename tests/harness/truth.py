@@ -1,0 +1,177 @@
+"""What is published, compared with what the vendors have: call by call."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+from conftest import LAG, exact, parts_of
+from sandbox_control import truth
+
+from pipelines.planning.windows import read_time
+from pipelines.sandbox.process import Sandbox
+
+FACTS = """
+    select
+        vendor, account, vendor_call_id, is_deleted, started_at, direction,
+        total_seconds, cost_total, currency, vendor_outcome,
+        coalesce(parts, map {}) as parts, coalesce(legs, 0) as legs
+    from fact_calls
+    left join (
+        select call_key, map_from_entries(list((component, amount))) as parts
+        from (
+            select call_key, component, sum(amount) as amount
+            from fact_call_costs
+            where is_leaf and amount is not null
+            group by all
+        )
+        group by all
+    ) using (call_key)
+    left join (
+        select call_key, count(*) as legs from fact_call_legs group by all
+    ) using (call_key)
+"""
+SUSPECTED = """
+    select vendor, account, record_id, since
+    from ops.absences
+    qualify row_number() over (
+        partition by vendor, account, record, record_id order by read_at desc
+    ) = 1 and state = 'suspected'
+"""
+UNPROVEN = """
+    select vendor, account, window_start, window_end
+    from ops.load_windows
+    where state = 'complete' and purpose not in ('settle', 'audit') and split_of is null
+    qualify row_number() over (
+        partition by vendor, account, stream, window_start
+        order by load_no desc, started_at desc
+    ) = 1 and rows_quarantined > 0
+"""
+EARLIER = timedelta(days=45)
+"""Calls from before the history are there where a price needs the whole month."""
+
+
+class Key(NamedTuple):
+    """What a call is known by."""
+
+    vendor: str
+    account: str
+    call_id: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that a vendor has: when it is listed, and what must be published of it."""
+
+    event_at: datetime
+    ended_at: datetime | None
+    fact: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Published:
+    """The calls of the published file."""
+
+    facts: Mapping[Key, tuple[Any, ...]]
+    deleted: frozenset[Key]
+    twice: tuple[Key, ...]
+    suspected: Mapping[Key, datetime]
+    """Calls that one run has missed; a second one must, before they are deleted."""
+    unproven: tuple[tuple[str, str, datetime, datetime], ...] = ()
+    """Vendor, account and span of windows whose last read had a record that could not
+    be read: it may be any of those that did not come. The audit counts them later."""
+
+
+def published(file: Path) -> Published:
+    """Return what analysts see; empty before the first run."""
+    if not file.exists():
+        return Published({}, frozenset(), (), {})
+    with duckdb.connect(str(file), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        rows = connection.execute(FACTS).fetchall()
+        suspected = connection.execute(SUSPECTED).fetchall()
+        unproven = connection.execute(UNPROVEN).fetchall()
+    counts = Counter(Key(*row[:3]) for row in rows)
+    return Published(
+        {Key(*row[:3]): row[4:] for row in rows},
+        frozenset(Key(*row[:3]) for row in rows if row[3]),
+        tuple(key for key, count in counts.items() if count > 1),
+        {Key(*row[:3]): row[3] for row in suspected},
+        tuple(unproven),
+    )
+
+
+def calls_of(
+    sandbox: Sandbox, vendor: str, since: datetime, now: datetime
+) -> dict[Key, Call]:
+    """Return every call that a vendor would list now."""
+    found = truth(sandbox, vendor, since - EARLIER, now - LAG)
+    return {
+        Key(vendor, call["account"], call["vendor_call_id"]): Call(
+            read_time(call["event_at"]),
+            read_time(call["ended_at"]) if call["ended_at"] else None,
+            (
+                read_time(call["started_at"]),
+                call["direction"],
+                exact(call["total_seconds"]),
+                exact(call["cost"]),
+                call["currency"],
+                call["vendor_outcome"] or None,
+                parts_of(call["lines"]),
+                call["leg_count"] or 0,
+            ),
+        )
+        for call in found
+    }
+
+
+def differences(
+    vendor: str,
+    calls: Mapping[Key, Call],
+    found: Published,
+    *,
+    since: datetime,
+    now: datetime,
+    excused: Collection[Key] = (),
+) -> Iterator[str]:
+    """Yield each call of a vendor that is lost, stale, a ghost or there twice.
+
+    A deleted call may be listed until a second run, 20 hours later, has missed it too.
+    """
+    yield from (f"duplicated {key}" for key in found.twice if key.vendor == vendor)
+    for key, call in calls.items():
+        if key in excused:
+            continue
+        if key not in found.facts:
+            if call.event_at >= since:
+                yield f"lost {key} of {call.event_at}"
+        elif key in found.deleted:
+            yield f"lost {key} of {call.event_at}: it lives, and is marked deleted"
+        elif not _is_same(found.facts[key], call.fact):
+            yield f"stale {key}: published {found.facts[key]}, truth {call.fact}"
+    yield from _ghosts(vendor, found, {*calls, *excused}, now)
+
+
+def _ghosts(
+    vendor: str, found: Published, known: Collection[Key], now: datetime
+) -> Iterator[str]:
+    for key, fact in found.facts.items():
+        if key.vendor != vendor or key in known or key in found.deleted:
+            continue
+        is_too_new = fact[0] >= now - LAG
+        since = found.suspected.get(key)
+        is_pending = since is not None and now - since < timedelta(hours=20)
+        is_unproven = any(
+            (vendor, key.account) == window[:2] and window[2] <= fact[0] < window[3]
+            for window in found.unproven
+        )
+        if not is_too_new and not is_pending and not is_unproven:
+            yield f"ghost {key} of {fact[0]}, suspected since {since}"
+
+
+def _is_same(fact: tuple[Any, ...], true: tuple[Any, ...]) -> bool:
+    """Return whether two facts are equal; money that is a float is not."""
+    return fact == true and not any(isinstance(value, float) for value in fact)
