@@ -70,13 +70,13 @@ class Done:
 
     @property
     def loaded(self) -> dict[str, dict[str, Any]]:
-        """Return the result of each vendor; empty if the command did not end well."""
+        """Return the result of each vendor; empty if the command loaded nothing."""
         if self.code not in {0, 1} or not self.output.startswith("{"):
             return {}
         result = json.loads(self.output)
         return {
             one["vendor"]: one
-            for one in result["loaded"]
+            for one in result.get("loaded", ())
             if one["vendor"] not in result["kept"]
         }
 
