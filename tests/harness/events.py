@@ -68,6 +68,8 @@ class Odds:
     hidden_day: float = 0.2
     meanwhile: float = 0.3
     delete: float = 0.6
+    empty: float = 0.4
+    """Of the deletions, those that take all calls of a day, where they are few."""
     restore: float = 0.4
     move: float = 0.6
     late: float = 0.4

@@ -6,8 +6,9 @@ them, what goes wrong with their answers, and what happens to the process and it
 After every run that says it is complete the published calls are those of the vendors:
 none is lost, stale, there twice, or a ghost. What is not compared, and why: calls that
 changed while they were listed (either state is true), days that a vendor hides
-(nobody could know), and deleted calls that only one run has missed (the rule of
-deletion asks for two).
+(nobody could know), deleted calls that only one run has missed (the rule of deletion
+asks for two), and windows whose last read had a record that could not be read (it is
+in quarantine, and may be any of them).
 """
 
 import argparse
@@ -48,6 +49,8 @@ BEGINS = tuple(
 """First nights: before the clock changes in America and Europe, and an ordinary one."""
 READ_AGAIN = dict.fromkeys(VENDORS, 3) | {"twin": 1}
 """What lies more days back than this may be settled, so that no night reads it."""
+PAGE_SIZE = 3
+"""Records of a page, so that days have several."""
 MOST_MISSING = 3
 """More deletions at once are believed on the operator's word only."""
 REFUSED, CHECK_FAILED, KILLED = 2, 3, -9
@@ -67,13 +70,13 @@ class Done:
 
     @property
     def loaded(self) -> dict[str, dict[str, Any]]:
-        """Return the result of each vendor; empty if the command did not end well."""
+        """Return the result of each vendor; empty if the command loaded nothing."""
         if self.code not in {0, 1} or not self.output.startswith("{"):
             return {}
         result = json.loads(self.output)
         return {
             one["vendor"]: one
-            for one in result["loaded"]
+            for one in result.get("loaded", ())
             if one["vendor"] not in result["kept"]
         }
 
@@ -83,7 +86,9 @@ class Done:
         return [
             vendor
             for vendor, one in self.loaded.items()
-            if not one["errors"] and one["windows"] == one["planned"]
+            if not one["errors"]
+            and not one["unreadable"]
+            and one["windows"] == one["planned"]
         ]
 
 
@@ -184,10 +189,10 @@ class History:
         living = self.living(vendor)
         days = Counter(moment.date() for moment in living.values())
         small = [day for day, count in days.items() if count <= room]
-        if small and self.rng.random() < 1 / 2:
-            day = self.rng.choice(small)
+        if self.rng.random() < self.odds.empty:
+            day = self.rng.choice(small) if small else None
             keys = [key for key, moment in living.items() if moment.date() == day]
-            self.counts["calls: day emptied"] += 1
+            self.counts["calls: day emptied"] += bool(keys)
         else:
             keys = self.rng.sample(sorted(living), k=max(0, min(2, room, len(living))))
         for key in keys:
@@ -280,22 +285,28 @@ class History:
         self.say(f"{vendor} hides {day}")
 
     def change_meanwhile(self, vendor: str) -> None:
-        """Delete a call of the newest days while they are listed."""
-        fresh = {
-            key: call.event_at
-            for key, call in sorted(self.calls(vendor).items())
-            if call.event_at > self.now - 2 * DAY and call.event_at >= self.since
-        }
+        """Delete a call while its day is listed: of those that no run has seen yet.
+
+        Before the first run that is its first day, whose second page is the first of
+        all later pages: what moves up there into the first page is seen by nobody.
+        """
+        fresh = sorted(
+            (call.event_at, key)
+            for key, call in self.calls(vendor).items()
+            if call.event_at >= max(self.since, self.last_run or self.since)
+        )
+        if self.last_run is None and fresh:
+            fresh = [one for one in fresh if one[0].date() == fresh[0][0].date()]
         if not fresh:
             return
-        key = self.rng.choice(sorted(fresh, key=lambda one: fresh[one])[:4])
+        moment, key = self.rng.choice([*fresh[:PAGE_SIZE], *fresh[-PAGE_SIZE:]])
         kind = self.rng.choice(("meanwhile", "later_page", "later_page"))
         body = {"vendor": vendor, "ids": [key.call_id]}
         after = self.rng.randint(0, 3) if kind == "meanwhile" else 0
         self.control("faults", vendor=vendor, kind=kind, body=body, after=after)
         self.excused.add(key)
-        self.deleted[key] = fresh[key]
-        self.say(f"{key} of {stamp(fresh[key])} is deleted at a {kind}")
+        self.deleted[key] = moment
+        self.say(f"{key} of {stamp(moment)} is deleted at a {kind}")
 
     def heal(self) -> None:
         """Count which faults had an effect, and take all of them back."""
@@ -328,7 +339,9 @@ class History:
             **{f"HARNESS_{name.upper()}": text for name, text in planted.items()},
         }
         for vendor in VENDORS:
-            environment[f"CALLHOUSE__SOURCES__{vendor.upper()}__PAGE_SIZE"] = "3"
+            environment[f"CALLHOUSE__SOURCES__{vendor.upper()}__PAGE_SIZE"] = (
+                f"{PAGE_SIZE}"
+            )
         return subprocess.Popen(
             [sys.executable, "-m", "harness.launch", *arguments],
             cwd=self.folder,
@@ -403,6 +416,14 @@ class History:
                     stored = raw.table(f"raw.{TABLES[vendor]}")
                     if not len(stored.filter(r"contains(payload, 'a\u0000b')")):
                         yield f"changed: {vendor} sent a NUL that is not stored"
+
+    def examine(self) -> None:
+        """The doctor finds every invariant of this warehouse unbroken."""
+        done = self.ended(self.start("doctor", "--now", stamp(self.now), "--json"))
+        if done.code != 0:
+            self.wrong(f"the doctor ends with {done.code}", done.output, done.errors)
+        for one in json.loads(done.output)["invariants"]:
+            self.counts[f"invariants: {one['name']} {one['state']}"] += 1
 
     def unchanged(self, what: str) -> None:
         """A run that did not come to its end changed nothing that analysts see."""
@@ -541,10 +562,15 @@ class History:
         with full_disk(self.warehouse) as is_full:
             if is_full:
                 done = self.run()
-                self.counts["fault: disk full"] += done.code in {REFUSED, CHECK_FAILED}
-                if done.code == 0:
-                    self.wrong("a run on a full disk says that it is complete")
-                self.unchanged("a run on a full disk")
+                is_stopped = done.code in {REFUSED, CHECK_FAILED}
+                self.counts["drawn: disk full"] += 1
+                self.counts["fault: disk full"] += is_stopped
+                if is_stopped:
+                    self.unchanged("a run on a full disk")
+                else:  # it may have had room enough: then it is right as any other
+                    was_healthy, self.is_healthy = self.is_healthy, False
+                    self.check(done)
+                    self.is_healthy = was_healthy
         self.plain()
 
 
@@ -565,16 +591,9 @@ def full_disk(folder: Path) -> Iterator[bool]:
     aside = folder.with_name("aside")
     folder.rename(aside)
     folder.mkdir()
-    size = sum(one.stat().st_size for one in aside.rglob("*") if one.is_file()) >> 10
-    mount = [
-        "/usr/bin/mount",
-        "-t",
-        "tmpfs",
-        "-o",
-        f"size={size + 600}k",
-        "none",
-        str(folder),
-    ]
+    sizes = [4 + (one.lstat().st_size >> 10) for one in aside.rglob("*")]
+    room = f"size={sum(sizes) + 200}k"
+    mount = ["/usr/bin/mount", "-t", "tmpfs", "-o", room, "none", str(folder)]
     is_mounted = os.geteuid() == 0 and not subprocess.run(mount, check=False).returncode
     try:
         if is_mounted:
@@ -609,15 +628,21 @@ def live(history: History, nights: int, quiet: int = 2) -> None:
     """Live through a history: eventful nights, and quiet ones at its end."""
     history.counts["nights"] += 1
     history.say("first night")
+    for vendor in history.vendors:
+        if history.rng.random() < history.odds.meanwhile:
+            history.change_meanwhile(vendor)
     if history.odds.nights is None or history.odds.nights.get("killed"):
         history.killed()
     else:
         history.plain()
+    history.heal()
     history.keep_a_copy()
     for _ in range(nights):
         history.night()
     for _ in range(quiet):
         history.quiet_night()
+    if quiet:
+        history.examine()
 
 
 def replay(seed: int, nights: int, vendors: Sequence[str], bug: str) -> str:

@@ -84,6 +84,13 @@ class Published:
     """Vendor, account and span of windows whose last read had a record that could not
     be read: it may be any of those that did not come. The audit counts them later."""
 
+    def is_unproven(self, key: Key, moment: datetime) -> bool:
+        """Return whether a call may be one that could not be read."""
+        return any(
+            key[:2] == (vendor, account) and start <= moment < end
+            for vendor, account, start, end in self.unproven
+        )
+
 
 def published(file: Path) -> Published:
     """Return what analysts see; empty before the first run."""
@@ -143,7 +150,7 @@ def differences(
     """
     yield from (f"duplicated {key}" for key in found.twice if key.vendor == vendor)
     for key, call in calls.items():
-        if key in excused:
+        if key in excused or found.is_unproven(key, call.event_at):
             continue
         if key not in found.facts:
             if call.event_at >= since:
@@ -164,10 +171,7 @@ def _ghosts(
         is_too_new = fact[0] >= now - LAG
         since = found.suspected.get(key)
         is_pending = since is not None and now - since < timedelta(hours=20)
-        is_unproven = any(
-            (vendor, key.account) == window[:2] and window[2] <= fact[0] < window[3]
-            for window in found.unproven
-        )
+        is_unproven = found.is_unproven(key, fact[0])
         if not is_too_new and not is_pending and not is_unproven:
             yield f"ghost {key} of {fact[0]}, suspected since {since}"
 

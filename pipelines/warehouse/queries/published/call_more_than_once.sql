@@ -1,9 +1,5 @@
 -- Calls that are in fact_calls more than once.
-select
-    vendor,
-    account,
-    count(*) as calls
-from (
+with repeated as (
     select
         vendor,
         account,
@@ -12,5 +8,11 @@ from (
     group by all
     having count(*) > 1
 )
+
+select
+    vendor,
+    account,
+    count(*) as calls
+from repeated
 group by all
 order by all

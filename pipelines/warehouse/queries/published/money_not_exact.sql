@@ -1,10 +1,5 @@
 -- Per vendor and currency: what calls cost, where the sum of their parts is another one.
-select
-    vendor,
-    currency,
-    sum(cost_total) as total,
-    sum(parts) as parts
-from (
+with priced as (
     select
         vendor,
         currency,
@@ -15,6 +10,13 @@ from (
     from main.fact_calls
     where cost_total is not null
 )
+
+select
+    vendor,
+    currency,
+    sum(cost_total) as total,
+    sum(parts) as parts
+from priced
 group by all
 having sum(cost_total) != sum(parts) or typeof(any_value(cost_total)) not like 'DECIMAL%'
 order by all
