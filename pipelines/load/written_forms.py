@@ -17,7 +17,7 @@ SHORTEST, LONGEST = 6, 18
 SHORT_TEXT = 40
 """Characters of a text that is read as a number as a whole."""
 LONGEST_NAME = 320
-_GAP = r"[\s().\-/\u2010-\u2015]{0,3}"
+_GAP = r"[\s().\-/\u2010-\u2015]{0,5}"
 _TOKEN = re.compile(rf"\+?[\s(]{{0,2}}\d(?:{_GAP}\d)*")
 _FLOAT = re.compile(r"\d\.\d+[eE]\+?\d{1,2}(?!\d)")
 _ABROAD = re.compile(r"00|011|810")
