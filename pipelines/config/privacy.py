@@ -20,6 +20,7 @@ from pipelines.warehouse.number_protection import (
     NumberProtection,
     shown_in,
 )
+from pipelines.warehouse.suppression_list import write_private
 
 SECTION = "privacy"
 KEYS = ("phone_numbers", "quarantine_days", "key")
@@ -143,15 +144,8 @@ def _in_file(path: Path) -> str | None:
 def _made(path: Path) -> str:
     """Make a key in a new file, flushed to the disk, and return it."""
     key = token_hex(32)
-    incoming = path.with_name(f"{path.name}.incoming")
     try:
-        incoming.unlink(missing_ok=True)
-        handle = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(f"{key}\n")
-            file.flush()
-            os.fsync(handle)
-        incoming.replace(path)
+        write_private(path, f"{key}\n".encode())
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be made: {error.strerror}; give a key as [privacy] key in "
