@@ -16,7 +16,6 @@ from pipelines.commands.model_inputs import model_inputs
 from pipelines.config.model import Config
 from pipelines.config.privacy import protection
 from pipelines.load.loader import locked_raw_file
-from pipelines.load.retention import finish_retention, note_finished
 from pipelines.sources import vendors as all_vendors
 from pipelines.warehouse.journal import LoadResult, read_runs, write_runs
 from pipelines.warehouse.ledger import past_reads
@@ -78,7 +77,6 @@ def build_and_publish(
         with _written_down(config, now):
             result = _build(config, now, build_file, full=full, forget=forget_history)
             before_publish(build_file, result)
-            finish_retention(warehouse)
             published = publish(
                 build_file,
                 warehouse,
@@ -87,7 +85,6 @@ def build_and_publish(
                 mode=config.published_mode,
                 numbers=protection(config.privacy),
             )
-            note_finished(warehouse)
         if result.kept:
             sentence = "; ".join(result.kept.values())
             failed = LoadResult("", errors=(sentence,))

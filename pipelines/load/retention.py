@@ -1,24 +1,23 @@
 """How long personal data is kept: the text of records in quarantine.
 
-A value that is replaced stays in the free blocks of its file, so a raw file in which
-something was removed is replaced by a copy. The build file is replaced after the next
-build, which no longer has the text; until then a mark in the warehouse says so.
+What is removed here is left in the bytes of files, as after an erasure; the mark of
+unfinished work lets the next build free them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import duckdb
 
 from pipelines.config.model import Config
+from pipelines.load.loader import BATCH_TIMEOUT
 from pipelines.load.quarantine import REMOVED
 from pipelines.sources import vendors
 from pipelines.warehouse.journal import LoadResult, write_runs
-from pipelines.warehouse.locks import LockedError, in_turn, tell
+from pipelines.warehouse.locks import LockedError, in_turn, only_one, tell
 from pipelines.warehouse.migration import migrate
 from pipelines.warehouse.opening import (
-    BUILD_FILE,
     RAW_FILE,
     FileError,
     is_present,
@@ -29,7 +28,7 @@ from pipelines.warehouse.opening import (
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.queries import query
 from pipelines.warehouse.raw_files import tables
-from pipelines.warehouse.rewriting import replace_by_copy
+from pipelines.warehouse.suppression_list import note_unfinished
 
 
 def apply_retention(config: Config, now: datetime) -> Sequence[LoadResult]:
@@ -57,20 +56,6 @@ def apply_retention(config: Config, now: datetime) -> Sequence[LoadResult]:
     return failed
 
 
-def finish_retention(warehouse: Warehouse) -> None:
-    """Replace the build file, after a build, by a copy without what was removed.
-
-    The caller has the lock of the build.
-    """
-    if _mark(warehouse).exists():
-        replace_by_copy(warehouse.build, BUILD_FILE)
-
-
-def note_finished(warehouse: Warehouse) -> None:
-    """Note that the published file is one without what was removed."""
-    _mark(warehouse).unlink(missing_ok=True)
-
-
 def _forget(warehouse: Warehouse, vendor: str, before: datetime) -> int:
     """Remove the text of old records in quarantine; return of how many records."""
     raw, lock = warehouse.raw(vendor), warehouse.raw_lock(vendor)
@@ -84,17 +69,27 @@ def _forget(warehouse: Warehouse, vendor: str, before: datetime) -> int:
     ):
         if not _old(file, before):
             return 0
-    with in_turn(lock), private():
-        mark = _mark(warehouse)
-        mark.parent.mkdir(exist_ok=True)
-        mark.touch()
-        with writing(raw) as file, refusing(raw, RAW_FILE):
-            old = _old(file, before)
-            file.begin()
-            file.execute(query("raw/quarantine_forget"))
-            file.commit()
-        replace_by_copy(raw, RAW_FILE, is_raw=True)
+    with _changing(warehouse, vendor) as file:
+        old = _old(file, before)
+        file.begin()
+        file.execute(query("raw/quarantine_forget"))
+        file.commit()
     return old
+
+
+@contextmanager
+def _changing(warehouse: Warehouse, vendor: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a raw file for removing something, which is noted as unfinished before."""
+    raw, what = warehouse.raw(vendor), f"loading {vendor}"
+    with (
+        only_one(warehouse.vendor_lock(vendor), what, timeout=BATCH_TIMEOUT),
+        in_turn(warehouse.raw_lock(vendor)),
+        private(),
+        writing(raw) as file,
+        refusing(raw, RAW_FILE),
+    ):
+        note_unfinished(warehouse, vendor)
+        yield file
 
 
 def _old(file: duckdb.DuckDBPyConnection, before: datetime) -> int:
@@ -107,7 +102,3 @@ def _old(file: duckdb.DuckDBPyConnection, before: datetime) -> int:
     rows = file.sql(query("raw/quarantine_old")).to_arrow_table()
     file.register("old", rows)
     return int(rows.num_rows)
-
-
-def _mark(warehouse: Warehouse) -> Path:
-    return warehouse.privacy / "retention.pending"

@@ -13,6 +13,7 @@ from secrets import token_hex
 
 import msgspec
 
+from pipelines.warehouse.locks import in_turn
 from pipelines.warehouse.opening import FileError
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import flush
@@ -141,19 +142,17 @@ def note_unfinished(
     warehouse: Warehouse, vendor: str, *, is_whole: bool = False
 ) -> None:
     """Note that a vendor's erased values may still be in files, and flush the note."""
-    before = unfinished(warehouse).get(vendor, Unfinished())
-    found = Unfinished(is_whole=is_whole or before.is_whole)
-    write_private(_mark_file(warehouse, vendor), msgspec.json.encode(found))
+    with in_turn(warehouse.privacy_lock):
+        before = unfinished(warehouse).get(vendor, Unfinished())
+        _write_mark(warehouse, vendor, Unfinished(is_whole=is_whole or before.is_whole))
 
 
-def note_raw_done(warehouse: Warehouse, vendor: str, mark: Unfinished) -> Unfinished:
-    """Note that the raw file of a vendor is done; return the new mark.
-
-    The caller has the lock of the vendor, so nobody else has noted anything meanwhile.
-    """
-    done = msgspec.structs.replace(mark, is_raw_done=True)
-    write_private(_mark_file(warehouse, vendor), msgspec.json.encode(done))
-    return done
+def note_raw_done(warehouse: Warehouse, vendor: str, mark: Unfinished) -> None:
+    """Note that a raw file is done, unless more was noted since ``mark`` was read."""
+    with in_turn(warehouse.privacy_lock):
+        if unfinished(warehouse).get(vendor) == mark:
+            done = msgspec.structs.replace(mark, is_raw_done=True)
+            _write_mark(warehouse, vendor, done)
 
 
 def unfinished(warehouse: Warehouse) -> dict[str, Unfinished]:
@@ -163,7 +162,7 @@ def unfinished(warehouse: Warehouse) -> dict[str, Unfinished]:
         try:
             mark = msgspec.json.decode(path.read_bytes(), type=Unfinished)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            mark = Unfinished(is_whole=True)  # the safe reading of a torn file
+            mark = Unfinished("torn", is_whole=True)  # the safe reading
         except FileNotFoundError:
             continue
         found[path.stem] = mark
@@ -172,11 +171,12 @@ def unfinished(warehouse: Warehouse) -> dict[str, Unfinished]:
 
 def note_finished(warehouse: Warehouse, done: dict[str, Unfinished]) -> None:
     """Remove the marks that are still the same ones."""
-    now = unfinished(warehouse)
-    for vendor, mark in done.items():
-        if now.get(vendor) == mark:
-            _mark_file(warehouse, vendor).unlink(missing_ok=True)
-    flush(warehouse.privacy)
+    with in_turn(warehouse.privacy_lock):
+        now = unfinished(warehouse)
+        for vendor, mark in done.items():
+            if now.get(vendor) == mark:
+                _mark_file(warehouse, vendor).unlink(missing_ok=True)
+        flush(warehouse.privacy)
 
 
 def _list_file(warehouse: Warehouse) -> Path:
@@ -185,6 +185,10 @@ def _list_file(warehouse: Warehouse) -> Path:
 
 def _mark_file(warehouse: Warehouse, vendor: str) -> Path:
     return warehouse.privacy / f"{vendor}.unfinished"
+
+
+def _write_mark(warehouse: Warehouse, vendor: str, mark: Unfinished) -> None:
+    write_private(_mark_file(warehouse, vendor), msgspec.json.encode(mark))
 
 
 def write_private(path: Path, content: bytes) -> None:
