@@ -23,7 +23,7 @@ from pipelines.warehouse.number_protection import (
 from pipelines.warehouse.suppression_list import write_private
 
 SECTION = "privacy"
-KEYS = ("phone_numbers", "quarantine_days", "key")
+KEYS = ("phone_numbers", "quarantine_days", "raw_days", "key")
 MOST_DAYS = 36_500
 SHORTEST_KEY = 16
 """Characters of a key."""
@@ -40,6 +40,8 @@ class Privacy:
     """One of `MODES`: what the published file shows of them."""
     quarantine_days: float | None = None
     """How long the text of a record in quarantine is kept; None: for ever."""
+    raw_days: float | None = None
+    """How long the personal data of a call is kept; None: for ever."""
 
 
 NO_KEY = Privacy()
@@ -119,7 +121,7 @@ def _days(setting: Setting) -> float:
     return found
 
 
-_READERS = dict(zip(KEYS, (_mode, _days, _key), strict=True))
+_READERS = dict(zip(KEYS, (_mode, _days, _days, _key), strict=True))
 
 
 def _in_file(path: Path) -> str | None:
