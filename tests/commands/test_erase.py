@@ -31,6 +31,9 @@ from typer.testing import CliRunner
 
 from pipelines.cli.app import app
 from pipelines.commands import erase as erasing
+from pipelines.config.model import Config
+from pipelines.config.privacy import Privacy
+from pipelines.load.retention import apply_retention
 from pipelines.planning.windows import DAY
 
 MARTS = ("daily_calls", "daily_costs", "monthly_account_usage", "dim_agents")
@@ -319,6 +322,56 @@ def test_calls_of_a_vendor_without_a_raw_file_are_erased_where_they_are_left(
     assert house.query(SUMS) == sums
     left = "select customer_number, is_erased from fact_calls where vendor = 'twin'"
     assert set(house.query(left)) == {(None, True), ("+12025550177", False)}
+
+
+def test_who_was_erased_since_a_backup_stays_so_after_a_restore(house: House) -> None:
+    other, of_other = "+12025550177", re.compile(rb"2025550177")
+    assert house.erase(other).returncode == 0
+    made = EVENING + DAY / 20
+    assert house.run("backup", "backups", "--now", stamp(made)).returncode == 0
+    assert house.run("erase", other, "--lift").returncode == 0
+    assert house.erase(NUMBER).returncode == 0
+    done = house.run("restore", "backups", "--replace")
+    assert done.returncode == 0, done.stderr
+    assert house.seen()
+    assert "it may have who was erased since" in done.stdout
+    assert "an erasure is not finished" in house.run("status").stderr
+    sums = house.query(SUMS)
+    house.vendors.listed["whippy"].append(records("whippy", OTHERS["whippy"], "7009"))
+    assert house.night(EVENING + DAY / 8).returncode == 0
+    assert house.seen() == house.seen(of_other) == set()
+    erased = "select count(*) from fact_calls where is_erased"
+    assert house.query(erased) == [(11,)], "either list is one"
+    assert len(house.query(SUMS)) == len(sums)
+
+
+def test_what_was_too_old_before_a_restore_is_removed_after_it(house: House) -> None:
+    limited = {"CALLHOUSE__PRIVACY__RAW_DAYS": "1"}
+    now = stamp(EVENING + DAY / 20)
+    assert house.run("backup", "backups", "--now", now).returncode == 0
+    config = Config(house.warehouse, (), privacy=Privacy(raw_days=1))
+    assert not apply_retention(config, EVENING + 3 * DAY)
+    assert house.run("restore", "backups", "--replace").returncode == 0
+    assert house.seen()
+    sums = house.query(SUMS)
+    assert house.run("transform", "--now", now, **limited).returncode == 0
+    assert not house.seen()
+    assert house.query(SUMS) == sums
+
+
+def test_a_restore_into_an_empty_place_says_which_erasures_to_repeat(
+    house: House,
+) -> None:
+    made = EVENING + DAY / 20
+    assert house.run("backup", "backups", "--now", stamp(made)).returncode == 0
+    assert house.erase(NUMBER).returncode == 0
+    shutil.rmtree(house.warehouse.root)
+    done = house.run("restore", "backups")
+    assert f"erasures made after {made:%Y-%m-%d %H:%M:%S}Z are not in it" in done.stdout
+    assert "who was erased since" not in done.stdout
+    assert house.seen()
+    assert house.erase(NUMBER).returncode == 0
+    assert not house.seen()
 
 
 def test_with_another_key_or_none_nothing_is_loaded_or_erased(house: House) -> None:
