@@ -20,6 +20,7 @@ from pipelines.cli.command_steps import (
     narrated,
     selection,
     tell_places,
+    tell_plain,
 )
 from pipelines.cli.endings import Commands, refusals
 from pipelines.cli.erase import erase
@@ -355,8 +356,9 @@ def explain(
     """Show everything about one call.
 
     Parties, times, cost lines, loads, changes and the vendor's record. It prints phone
-    numbers and names. The facts are those that are published; below them are all
-    versions of the call's record, also of loads since the last build.
+    numbers and names; the record is from the private raw file, and has them plainly
+    whatever [privacy] phone_numbers says. The facts are those that are published; below
+    them are all versions of the call's record, also of loads since the last build.
     """
     from pipelines.cli.explain_view import as_json, show_history
     from pipelines.commands.explain import explain as explained
@@ -364,7 +366,9 @@ def explain(
 
     with refusals():
         built_warehouse(config)
-        history = explained(read_config(config), call_key)
+        settings = read_config(config)
+        tell_plain(settings, "the record is from the")
+        history = explained(settings, call_key)
     answer(history, as_json, show_history, json=json)
 
 
@@ -381,13 +385,16 @@ def export_dbt(
     """Write the models as a dbt project.
 
     With their tests and the meaning of their columns. The project has the configuration
-    as it is now, and reads the raw files where they are.
+    as it is now, and reads the private raw files where they are: its tables show phone
+    numbers plainly whatever [privacy] phone_numbers says.
     """
     from pipelines.commands.export_dbt import export_to_dbt
     from pipelines.config.loader import read_config
 
     with refusals():
-        count = export_to_dbt(read_config(config), utc(now), folder)
+        settings = read_config(config)
+        tell_plain(settings, "the project makes its tables from the")
+        count = export_to_dbt(settings, utc(now), folder)
     typer.echo(f"wrote {count} files; in {folder}, `dbt build` makes the tables")
 
 

@@ -166,6 +166,18 @@ def tell_unfinished(warehouse: "Warehouse") -> None:
         )
 
 
+def tell_plain(settings: "Config", what: str) -> None:
+    """Say on stderr that what a command shows has numbers as vendors write them."""
+    from pipelines.warehouse.number_protection import PLAIN
+
+    mode = settings.privacy.phone_numbers
+    if mode != PLAIN:
+        say(
+            f"{what} private raw files, so phone numbers are not {mode} there; for the "
+            "owner of the warehouse alone"
+        )
+
+
 @contextmanager
 def narrated() -> "Iterator[Progress]":
     """Show progress; end an interrupted command with one sentence and an exit code."""

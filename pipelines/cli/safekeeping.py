@@ -72,6 +72,10 @@ def restore(
         typer.echo(f"{root} is as in {done.backup}, of {made}, already")
     if done.aside:
         typer.echo(f"the warehouse that was there is now {done.aside}")
+    elif done.is_new:
+        typer.echo(f"erasures made after {made} are not in it: repeat them")
+    if done.has_erasures:
+        typer.echo("until the next run or transform it may have who was erased since")
     typer.echo("next: callhouse run, which loads what is missing since then")
 
 

@@ -16,7 +16,6 @@ from pipelines.commands.model_inputs import model_inputs
 from pipelines.config.model import Config
 from pipelines.config.privacy import protection
 from pipelines.load.loader import locked_raw_file
-from pipelines.load.retention import finish_retention, note_finished
 from pipelines.sources import vendors as all_vendors
 from pipelines.warehouse.journal import LoadResult, read_runs, write_runs
 from pipelines.warehouse.ledger import past_reads
@@ -38,6 +37,7 @@ from pipelines.warehouse.opening import (
 from pipelines.warehouse.publish import folder_mode, publish
 from transforms.runner.build import BuildResult, build
 from transforms.runner.build_state import HistoryError
+from transforms.runner.inputs import Spans
 
 MODELS = Path(transforms.__file__).parent / "models"
 
@@ -60,13 +60,15 @@ def build_and_publish(
     *,
     full: bool = False,
     forget_history: bool = False,
+    again: Spans | None = None,
     before_publish: Callable[[Path, BuildResult], None] = lambda *_: None,
 ) -> tuple[BuildResult, Path]:
     """Build the models from the raw files, and publish all tables or none.
 
     If the raw file of a vendor cannot be read, or lacks loads that are in the tables,
     the calls of this vendor stay as they are, and ``kept`` of the result says why;
-    with ``forget_history`` they are deleted. ``before_publish`` is called with the
+    with ``forget_history`` they are deleted. ``again`` says by vendor when the records
+    began that are built again. ``before_publish`` is called with the
     closed build file and the result. Raises `CheckFailed`, and `PublishError`.
     """
     make_warehouse(config)
@@ -76,9 +78,8 @@ def build_and_publish(
         locks.enter_context(in_turn(warehouse.build_lock, timeout=BUILD_TIMEOUT))
         locks.enter_context(private())
         with _written_down(config, now):
-            result = _build(config, now, build_file, full=full, forget=forget_history)
+            result = _build(config, now, full=full, forget=forget_history, again=again)
             before_publish(build_file, result)
-            finish_retention(warehouse)
             published = publish(
                 build_file,
                 warehouse,
@@ -87,7 +88,6 @@ def build_and_publish(
                 mode=config.published_mode,
                 numbers=protection(config.privacy),
             )
-            note_finished(warehouse)
         if result.kept:
             sentence = "; ".join(result.kept.values())
             failed = LoadResult("", errors=(sentence,))
@@ -122,8 +122,9 @@ def open_model_inputs(
 
 
 def _build(
-    config: Config, now: datetime, build_file: Path, *, full: bool, forget: bool
+    config: Config, now: datetime, *, full: bool, forget: bool, again: Spans | None
 ) -> BuildResult:
+    build_file = config.warehouse.build
     refuse_in_use(build_file, BUILD_FILE)
     mended = _mend(build_file, config.warehouse.published)
     damaged: dict[str, str] = {}
@@ -139,6 +140,7 @@ def _build(
                     mended=mended,
                     unreadable=inputs.unreadable,
                     forget_history=forget,
+                    again=again,
                 )
             except duckdb.Error:
                 # A file may open and yet have blocks that cannot be read.

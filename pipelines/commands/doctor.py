@@ -189,10 +189,10 @@ def _tables(file: Path, file_kind: FileKind) -> Finding:
 
 def _erasures(warehouse: Warehouse) -> Iterator[Finding]:
     """Yield the erasures that are not finished."""
-    for vendor in unfinished(warehouse):
-        problem = "an erasure is not finished: what is erased may still be in files"
-        place = str(warehouse.privacy / f"{vendor}.unfinished")
-        yield Finding(place, WRONG, problem=problem, remedy="run: callhouse transform")
+    if names := ", ".join(unfinished(warehouse)):
+        problem = f"an erasure is not finished ({names}): its values may be in files"
+        place, remedy = str(warehouse.privacy), "run: callhouse transform"
+        yield Finding(place, WRONG, problem=problem, remedy=remedy)
 
 
 def _locks(folder: Path) -> Iterator[Finding]:

@@ -129,8 +129,8 @@ def erase(
         latest.with_texts(person.kind, person.texts).write(warehouse)
         if not warehouse.published.exists() and not _raw_files(warehouse):
             return Erasure(calls, is_done=True)
-        for vendor in vendors():
-            note_unfinished(warehouse, vendor, is_whole=True)
+    for vendor in vendors():
+        note_unfinished(warehouse, vendor, is_whole=True)
     build_and_finish(config, now)
     if left := unfinished(warehouse):
         raise FileError(

@@ -4,7 +4,7 @@ That is a snapshot, and the build file's calls of a vendor whose raw file is gon
 """
 
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,8 +34,9 @@ GONE = "erased"
 """Stands for a text where a table must have one."""
 PERSONAL: Mapping[str, Mapping[str, str]] = {
     "main.fact_calls": {
-        **dict.fromkeys(("customer_number", "customer_number_kind", "country"), "null"),
-        "is_erased": "true",
+        **dict.fromkeys(("customer_number", "country"), "null"),
+        "customer_number_kind": "if(call_key in (from removed), 'removed', null)",
+        "is_erased": "is_erased or call_key not in (from removed)",
     },
     "main.fact_call_legs": {
         **dict.fromkeys(("from_party", "to_party"), "null"),
@@ -52,23 +53,21 @@ PERSONAL: Mapping[str, Mapping[str, str]] = {
 _OF_ERASED = duckdb.SQLExpression("call_key in (select erased.call_key from erased)")
 
 
-def erased_calls(published: Path) -> frozenset[str]:
-    """Return the keys of the calls that were erased, by their vendor or here."""
+def erased_calls(published: Path) -> dict[str, bool]:
+    """Return the keys of calls without personal data; True: they were only too old."""
     with read(published, PUBLISHED_FILE) as file:
-        rows = file.execute(query("published/erased_keys")).fetchall()
-    return frozenset(key for (key,) in rows)
+        return dict(file.execute(query("published/erased_keys")).fetchall())
 
 
 def clear_tables(
-    path: Path, kind: FileKind, calls: Collection[str], suppressions: Suppressions
+    path: Path, kind: FileKind, calls: Mapping[str, bool], suppressions: Suppressions
 ) -> None:
     """Take those who are erased out of a built file; their bytes stay in its blocks.
 
-    ``calls`` are keys of calls that are erased, ``suppressions`` find others.
+    ``calls`` are those of `erased_calls`, ``suppressions`` find others.
     """
     with refusing(path, kind), duckdb.connect(str(path)) as file:
-        keys = {*calls, *_found(file, suppressions)}
-        file.register("erased", pa.table({"call_key": pa.array([*keys], pa.string())}))
+        _register(file, {**calls, **dict.fromkeys(_found(file, suppressions), False)})
         for table, values in PERSONAL.items():
             own = values.keys() & _columns(file, table)
             texts = {name: duckdb.SQLExpression(values[name]) for name in own}
@@ -78,9 +77,16 @@ def clear_tables(
         file.execute("checkpoint")
 
 
+def _register(file: duckdb.DuckDBPyConnection, calls: Mapping[str, bool]) -> None:
+    """Make the tables ``erased`` and ``removed`` of keys; the second is a part."""
+    removed = [key for key in calls if calls[key]]
+    for name, keys in (("erased", [*calls]), ("removed", removed)):
+        file.register(name, pa.table({"call_key": pa.array(keys, pa.string())}))
+
+
 def clear_snapshots(
     warehouse: Warehouse,
-    calls: Collection[str],
+    calls: Mapping[str, bool],
     suppressions: Suppressions,
     *,
     is_whole: bool,
@@ -106,7 +112,7 @@ def clear_snapshots(
 def _rewrite(
     snapshot: Path,
     warehouse: Warehouse,
-    calls: Collection[str],
+    calls: Mapping[str, bool],
     suppressions: Suppressions,
 ) -> None:
     work, mode = _work_file(warehouse), snapshot.stat().st_mode & 0o777
@@ -128,11 +134,10 @@ def _work_file(warehouse: Warehouse) -> Path:
     return warehouse.privacy / "snapshot.duckdb"
 
 
-def _has_values(snapshot: Path, calls: Collection[str]) -> bool:
+def _has_values(snapshot: Path, calls: Mapping[str, bool]) -> bool:
     """Return True if a snapshot has a value of an erased call."""
     with read(snapshot, PUBLISHED_FILE) as file:
-        keys = pa.table({"call_key": pa.array([*calls], pa.string())})
-        file.register("erased", keys)
+        _register(file, calls)
         for table, values in PERSONAL.items():
             named = [*values.keys() & _columns(file, table) - {"is_erased"}]
             if not named:

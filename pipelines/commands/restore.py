@@ -3,6 +3,9 @@
 The backup is copied beside the warehouse, checked and opened there, and takes the
 warehouse's place in one exchange of names. So whoever kills it finds the warehouse as
 it was or the restored one, and can run the same command again.
+
+Who was erased since the backup stays erased: the list of the warehouse that is replaced
+is taken over, and the next run or transform erases everybody who is on it.
 """
 
 import ctypes
@@ -27,6 +30,11 @@ from pipelines.warehouse.migration import LAYOUT, LayoutError, inspect
 from pipelines.warehouse.opening import FileError, is_present, private
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import flush, folder_mode, publish
+from pipelines.warehouse.suppression_list import (
+    has_erasures,
+    note_unfinished,
+    take_over_erasures,
+)
 
 _EXCHANGE = 2
 """RENAME_EXCHANGE of Linux."""
@@ -44,6 +52,8 @@ class Restored:
     """Where the warehouse lies that was there before; None: there was none."""
     is_new: bool = True
     """False: the warehouse was as in the backup already."""
+    has_erasures: bool = False
+    """True: the next run or transform erases again who is on the list."""
 
 
 def restore(config: Config, now: datetime, folder: Path, *, replace: bool) -> Restored:
@@ -72,17 +82,24 @@ def restore(config: Config, now: datetime, folder: Path, *, replace: bool) -> Re
         incoming = root.with_name(f"{root.name}.incoming")
         if incoming.exists():  # of a restore that was killed
             shutil.rmtree(incoming)
-        _stage(backup, manifest, Warehouse(incoming), config, now)
+        staged = Warehouse(incoming)
+        _stage(backup, manifest, staged, config, now)
+        take_over_erasures(staged, warehouse)
+        if to_erase := has_erasures(staged):
+            for name in vendors():
+                note_unfinished(staged, name, is_whole=True)
+            staged.privacy_lock.unlink()
         for lock in warehouse.locks.glob("*.lock"):
             # The same file: whoever waits at it waits for the restored warehouse too.
-            Warehouse(incoming).locks.joinpath(lock.name).hardlink_to(lock)
+            staged.locks.joinpath(lock.name).hardlink_to(lock)
         aside = root.with_name(f"{root.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
         if aside.exists():
             raise FileError(f"{aside} exists already; run the same command again")
         _exchange(incoming, root, aside)
         if is_empty:
             shutil.rmtree(aside)
-    return Restored(backup, manifest, None if is_empty else aside)
+    aside_or_none = None if is_empty else aside
+    return Restored(backup, manifest, aside_or_none, has_erasures=to_erase)
 
 
 def _chosen(folder: Path) -> Path:
@@ -107,6 +124,7 @@ def _lock_all(locks: ExitStack, warehouse: Warehouse) -> None:
     for name in vendors():
         locks.enter_context(in_turn(warehouse.raw_lock(name), timeout=FILE_TIMEOUT))
     locks.enter_context(in_turn(warehouse.journal_lock))
+    locks.enter_context(in_turn(warehouse.privacy_lock))
 
 
 def _is_empty(warehouse: Warehouse) -> bool:

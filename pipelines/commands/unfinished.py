@@ -18,7 +18,7 @@ from pipelines.commands.erased_tables import (
     erased_calls,
 )
 from pipelines.config.model import FINALITY_HORIZON, Config, Vendor
-from pipelines.load.erased_records import erase_records
+from pipelines.load.erased_records import erase_records, old_days, remove_old
 from pipelines.load.loader import BATCH_TIMEOUT
 from pipelines.load.suppression import Suppression, suppression_of
 from pipelines.sources import vendors
@@ -107,12 +107,13 @@ def build_and_finish(
 
     def free(build_file: Path, result: BuildResult) -> None:
         if result.kept:
-            clear_tables(build_file, BUILD_FILE, (), suppressions)
+            clear_tables(build_file, BUILD_FILE, {}, suppressions)
         replace_by_copy(build_file, BUILD_FILE)
 
     built = build_and_publish(
         config,
         now,
+        again={name: mark.span for name, mark in marks.items() if mark.span},
         full=full or is_whole,
         forget_history=forget_history,
         before_publish=free,
@@ -136,6 +137,8 @@ def _erase_raw_file(config: Config, vendor: str) -> None:
             if mark.is_whole and own:
                 with writing(raw) as file, refusing(raw, RAW_FILE):
                     erase_records(file, own)
+                    if own.before is not None:
+                        remove_old(file, own, old_days(file, vendor, own.before))
             replace_by_copy(raw, RAW_FILE, is_raw=True)
             log = log_of(raw)
             log.with_name(f"{log.name}.set-aside").unlink(missing_ok=True)

@@ -20,9 +20,10 @@ from pipelines.warehouse.number_protection import (
     NumberProtection,
     shown_in,
 )
+from pipelines.warehouse.suppression_list import write_private
 
 SECTION = "privacy"
-KEYS = ("phone_numbers", "quarantine_days", "key")
+KEYS = ("phone_numbers", "quarantine_days", "raw_days", "key")
 MOST_DAYS = 36_500
 SHORTEST_KEY = 16
 """Characters of a key."""
@@ -39,6 +40,8 @@ class Privacy:
     """One of `MODES`: what the published file shows of them."""
     quarantine_days: float | None = None
     """How long the text of a record in quarantine is kept; None: for ever."""
+    raw_days: float | None = None
+    """How long the personal data of a call is kept; None: for ever."""
 
 
 NO_KEY = Privacy()
@@ -118,7 +121,7 @@ def _days(setting: Setting) -> float:
     return found
 
 
-_READERS = dict(zip(KEYS, (_mode, _days, _key), strict=True))
+_READERS = dict(zip(KEYS, (_mode, _days, _days, _key), strict=True))
 
 
 def _in_file(path: Path) -> str | None:
@@ -143,15 +146,8 @@ def _in_file(path: Path) -> str | None:
 def _made(path: Path) -> str:
     """Make a key in a new file, flushed to the disk, and return it."""
     key = token_hex(32)
-    incoming = path.with_name(f"{path.name}.incoming")
     try:
-        incoming.unlink(missing_ok=True)
-        handle = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(f"{key}\n")
-            file.flush()
-            os.fsync(handle)
-        incoming.replace(path)
+        write_private(path, f"{key}\n".encode())
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be made: {error.strerror}; give a key as [privacy] key in "

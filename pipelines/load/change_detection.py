@@ -93,9 +93,11 @@ class _Erasing:
         if not self.suppression or not fresh.num_rows:
             return fresh
         rows, found = fresh.to_pylist(), self.tally.suppressed
+        tables = {one.table for one in streams_of(self.suppression.vendor)}
         stored = [
             stored_marks(self.raw, table, ERASED, fresh)
-            for table in {one.table for one in streams_of(self.suppression.vendor)}
+            for table in tables
+            if self.suppression.has_list
         ]
         was_erased = {known for marks in stored for known in marks if marks[known]}
         is_plain = {known for marks in stored for known in marks if not marks[known]}
@@ -108,6 +110,8 @@ class _Erasing:
                 payload = self.suppression.erased(stream, known, payload)
                 if known in is_plain - was_erased:
                     self.leaves_old(is_whole=True)
+            else:
+                payload = self.suppression.aged(stream, row["event_at"], payload)
             payloads.append(payload)
         return with_payloads(fresh, payloads)
 

@@ -1,6 +1,7 @@
-"""Erase stored records: everybody who is listed, in every version of every record."""
+"""Erase stored records, in every version: who is listed, and what is too old."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -9,6 +10,7 @@ import pyarrow as pa
 from pipelines.load.erasure import Known
 from pipelines.load.suppression import Suppression, is_marked
 from pipelines.planning.stream import Stream
+from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of
 from pipelines.warehouse.queries import query
 from pipelines.warehouse.raw_files import tables
@@ -81,6 +83,49 @@ def erase_records(file: duckdb.DuckDBPyConnection, suppression: Suppression) -> 
     return len(found)
 
 
+def old_days(
+    file: duckdb.DuckDBPyConnection,
+    vendor: str,
+    until: datetime,
+    since: datetime | None = None,
+) -> list[datetime]:
+    """Return the UTC days of a span of time that have records with personal keys."""
+    file.execute("set TimeZone = 'UTC'")
+    days: set[datetime] = set()
+    for stream in _with_personal_keys(file, vendor):
+        sql = query("raw/old_days").format(raw_table=stream.table)
+        days |= {day for (day,) in file.execute(sql, [since, until]).fetchall()}
+    return sorted(days)
+
+
+def remove_old(
+    file: duckdb.DuckDBPyConnection, suppression: Suppression, days: Sequence[datetime]
+) -> int:
+    """Remove the personal keys of the records of some days; return of how many.
+
+    Each day is a transaction of its own, which bounds the memory.
+    """
+    found: set[Known] = set()
+    for day in days:
+        file.begin()
+        for stream in _with_personal_keys(file, suppression.vendor):
+            changed = []
+            for row, account, record_id, payload in _rows(
+                file, stream.table, "record_id", day
+            ):
+                clean = suppression.aged(stream, day, payload)
+                if clean != payload:
+                    found.add((account, record_id))
+                    changed.append({"row_id": row, "payload": clean})
+            _update(file, stream.table, changed)
+        file.commit()
+    return len(found)
+
+
+def _with_personal_keys(file: duckdb.DuckDBPyConnection, vendor: str) -> list[Stream]:
+    return [one for one in _stored(file, vendor) if one.personal]
+
+
 def _stored(file: duckdb.DuckDBPyConnection, vendor: str) -> list[Stream]:
     """Return a stream for each table of records that there is."""
     there = tables(file)
@@ -89,13 +134,20 @@ def _stored(file: duckdb.DuckDBPyConnection, vendor: str) -> list[Stream]:
 
 
 def _rows(
-    file: duckdb.DuckDBPyConnection, table: str, name: str
+    file: duckdb.DuckDBPyConnection, table: str, name: str, day: datetime | None = None
 ) -> Iterator[tuple[int, str, str, str]]:
-    """Yield row, account, the column ``name`` and payload of what has a payload."""
+    """Yield row, account, the column ``name`` and payload of what has a payload.
+
+    With a ``day``, only of the records that began on it.
+    """
+    condition = "true"
+    if day is not None:
+        # Literals, so that the scan skips row groups.
+        start, end = (f"timestamptz '{one.isoformat()}'" for one in (day, day + DAY))
+        condition = f"event_at >= {start} and event_at < {end}"
+    parts = {"raw_table": table, "named_column": name, "condition": condition}
     with file.cursor() as reading:
-        found = reading.execute(
-            query("raw/payloads").format(raw_table=table, named_column=name)
-        )
+        found = reading.execute(query("raw/payloads").format(**parts))
         while some := found.fetchmany(AT_ONCE):
             yield from some
 

@@ -159,7 +159,9 @@ def _store_table(
         known = one.account, one.record_id
         if known in was_erased or suppression.concerns(known, one.payload):
             return suppression.erased(stream, known, one.payload)
-        return one.payload
+        if one.event_at is None:
+            return one.payload
+        return suppression.aged(stream, one.event_at, one.payload)
 
     found += [
         {

@@ -1,24 +1,26 @@
-"""How long personal data is kept: the text of records in quarantine.
+"""How long personal data is kept: of calls, and the text of records in quarantine.
 
-A value that is replaced stays in the free blocks of its file, so a raw file in which
-something was removed is replaced by a copy. The build file is replaced after the next
-build, which no longer has the text; until then a mark in the warehouse says so.
+What is removed is left in the bytes of files, as after an erasure; the mark of
+unfinished work lets the next build free them. That copies whole files, so calls are
+removed by UTC days: at most once a day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import duckdb
 
 from pipelines.config.model import Config
+from pipelines.load.erased_records import old_days, remove_old
+from pipelines.load.loader import BATCH_TIMEOUT
 from pipelines.load.quarantine import REMOVED
+from pipelines.load.suppression import Suppression
 from pipelines.sources import vendors
 from pipelines.warehouse.journal import LoadResult, write_runs
-from pipelines.warehouse.locks import LockedError, in_turn, tell
+from pipelines.warehouse.locks import LockedError, in_turn, only_one, tell
 from pipelines.warehouse.migration import migrate
 from pipelines.warehouse.opening import (
-    BUILD_FILE,
     RAW_FILE,
     FileError,
     is_present,
@@ -29,7 +31,11 @@ from pipelines.warehouse.opening import (
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.queries import query
 from pipelines.warehouse.raw_files import tables
-from pipelines.warehouse.rewriting import replace_by_copy
+from pipelines.warehouse.suppression_list import (
+    note_removed_before,
+    note_unfinished,
+    removed_before,
+)
 
 
 def apply_retention(config: Config, now: datetime) -> Sequence[LoadResult]:
@@ -37,64 +43,90 @@ def apply_retention(config: Config, now: datetime) -> Sequence[LoadResult]:
 
     Return a result for each vendor whose raw file cannot be used, with the error.
     """
-    if config.privacy.quarantine_days is None:
-        return ()
-    before = now - timedelta(days=config.privacy.quarantine_days)
     done, failed = [], []
     for vendor in vendors():
         try:
-            removed = _forget(config.warehouse, vendor, before)
+            notes = tuple(_removed(config, vendor, now))
         except (FileError, LockedError) as error:
-            sentence = f"what is too old in quarantine was not removed: {error}"
+            sentence = f"what is too old was not removed: {error}"
             failed.append(LoadResult(vendor, errors=(sentence,)))
             continue
-        if removed:
-            note = f"removed the text of {removed:,} records in quarantine"
-            tell(f"{vendor}: {note}")
-            done.append(LoadResult(vendor, notes=(note,)))
+        if notes:
+            tell(f"{vendor}: {'; '.join(notes)}")
+            done.append(LoadResult(vendor, notes=notes))
     if done or failed:
         write_runs(config.warehouse, now, "retention", [*done, *failed])
     return failed
 
 
-def finish_retention(warehouse: Warehouse) -> None:
-    """Replace the build file, after a build, by a copy without what was removed.
-
-    The caller has the lock of the build.
-    """
-    if _mark(warehouse).exists():
-        replace_by_copy(warehouse.build, BUILD_FILE)
-
-
-def note_finished(warehouse: Warehouse) -> None:
-    """Note that the published file is one without what was removed."""
-    _mark(warehouse).unlink(missing_ok=True)
+def _removed(config: Config, vendor: str, now: datetime) -> Iterator[str]:
+    """Remove what is too old of a vendor, and yield what that was."""
+    warehouse, privacy = config.warehouse, config.privacy
+    raw, lock = warehouse.raw(vendor), warehouse.raw_lock(vendor)
+    if not is_present(raw):
+        return
+    if (privacy.quarantine_days, privacy.raw_days) != (None, None):
+        migrate(raw, lock)
+    if privacy.quarantine_days is not None:
+        before = now - timedelta(days=privacy.quarantine_days)
+        if count := _forget(warehouse, vendor, before):
+            yield f"removed the text of {count:,} records in quarantine"
+    if privacy.raw_days is None:
+        note_removed_before(warehouse, vendor, None)  # what is read again comes back
+    else:
+        before = now - timedelta(days=privacy.raw_days)
+        before = before.replace(hour=0, minute=0, second=0, microsecond=0)
+        if count := _remove_old(warehouse, vendor, before):
+            yield f"removed the personal data of {count:,} calls"
 
 
 def _forget(warehouse: Warehouse, vendor: str, before: datetime) -> int:
     """Remove the text of old records in quarantine; return of how many records."""
-    raw, lock = warehouse.raw(vendor), warehouse.raw_lock(vendor)
-    if not is_present(raw):
-        return 0
-    migrate(raw, lock)
+    raw = warehouse.raw(vendor)
     with (
-        in_turn(lock, shared=True),
+        in_turn(warehouse.raw_lock(vendor), shared=True),
         refusing(raw, RAW_FILE),
         duckdb.connect(str(raw), read_only=True) as file,
     ):
         if not _old(file, before):
             return 0
-    with in_turn(lock), private():
-        mark = _mark(warehouse)
-        mark.parent.mkdir(exist_ok=True)
-        mark.touch()
-        with writing(raw) as file, refusing(raw, RAW_FILE):
-            old = _old(file, before)
-            file.begin()
-            file.execute(query("raw/quarantine_forget"))
-            file.commit()
-        replace_by_copy(raw, RAW_FILE, is_raw=True)
+    with _changing(warehouse, vendor) as file:
+        old = _old(file, before)
+        note_unfinished(warehouse, vendor)
+        file.begin()
+        file.execute(query("raw/quarantine_forget"))
+        file.commit()
     return old
+
+
+def _remove_old(warehouse: Warehouse, vendor: str, before: datetime) -> int:
+    """Remove the personal keys of the calls that became too old since the last time.
+
+    Return of how many records. A later load removes them from all ``before`` that time.
+    """
+    since, count = removed_before(warehouse, vendor), 0
+    if since is not None and since >= before:
+        return 0
+    # No load may store calls of these days between the removal and the note of it.
+    with _changing(warehouse, vendor) as file:
+        if days := old_days(file, vendor, before, since):
+            note_unfinished(warehouse, vendor, span=(days[0], before))
+            count = remove_old(file, Suppression(vendor, before=before), days)
+        note_removed_before(warehouse, vendor, before)
+    return count
+
+
+@contextmanager
+def _changing(warehouse: Warehouse, vendor: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    raw, what = warehouse.raw(vendor), f"loading {vendor}"
+    with (
+        only_one(warehouse.vendor_lock(vendor), what, timeout=BATCH_TIMEOUT),
+        in_turn(warehouse.raw_lock(vendor)),
+        private(),
+        writing(raw) as file,
+        refusing(raw, RAW_FILE),
+    ):
+        yield file
 
 
 def _old(file: duckdb.DuckDBPyConnection, before: datetime) -> int:
@@ -107,7 +139,3 @@ def _old(file: duckdb.DuckDBPyConnection, before: datetime) -> int:
     rows = file.sql(query("raw/quarantine_old")).to_arrow_table()
     file.register("old", rows)
     return int(rows.num_rows)
-
-
-def _mark(warehouse: Warehouse) -> Path:
-    return warehouse.privacy / "retention.pending"

@@ -3,10 +3,12 @@
 A record in which an erased number or name stands, or whose call is erased, loses all
 its personal keys and every other value with the number or name in it, and gets the mark
 `ERASED`. The same bytes always give the same bytes, so a record that is read again is
-not a new version of it.
+not a new version of it. A record older than ``[privacy] raw_days`` loses its personal
+keys alone, and gets the same mark with another value.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache, lru_cache
 
 import msgspec
@@ -26,32 +28,44 @@ from pipelines.warehouse.suppression_list import (
     PAYLOAD,
     SuppressionList,
     read_list,
+    removed_before,
 )
 
 ERASED = "callhouse_erased"
-"""The key that is true in a record that was erased here; ``inputs.erased`` reads it."""
+"""The key that is true in a record that was erased here, and ``"age"`` in one that was
+too old; ``inputs.erased`` reads it."""
 _MARKED = f'"{ERASED}":true'
 SHORT = 100
 """Characters of a text that is remembered; others would take too much memory."""
-_TRUE = msgspec.Raw(b"true")
+_TRUE, _AGE = msgspec.Raw(b"true"), msgspec.Raw(b'"age"')
 
 
 class Suppression:
-    """Who is erased of one vendor's calls."""
+    """Who is erased of one vendor's calls, and which of them are too old."""
 
     def __init__(
         self,
         vendor: str,
         listed: SuppressionList | None = None,
         regions: Mapping[str, str | None] | None = None,
+        before: datetime | None = None,
     ) -> None:
-        """Take the list, or None where nobody was ever erased; regions by account."""
+        """Take the list, or None where nobody was ever erased; regions by account.
+
+        Calls ``before`` a time are too old.
+        """
         self.vendor = vendor
+        self.before = before
         self._listed = listed
         self._regions = regions or {}
         self._matches = cache(self._matches_of)
 
     def __bool__(self) -> bool:
+        """Return True if something may be to erase."""
+        return self.has_list or self.before is not None
+
+    @property
+    def has_list(self) -> bool:
         """Return True if anybody was ever erased in this warehouse."""
         return self._listed is not None
 
@@ -71,13 +85,21 @@ class Suppression:
 
     def erased(self, stream: Stream, known: Known, payload: str) -> str:
         """Return a record of somebody who is erased, without them and with the mark."""
-        kept = {stream.primary_key, stream.event_time_field, ERASED}
-        kept |= {stream.updated_at_field, stream.filter_field}
         matches = self._matches(self._regions.get(known[0]))
-        clean = blanked(payload, stream.personal, matches, kept)
+        clean = blanked(payload, stream.personal, matches, _kept(stream))
         if is_marked(clean):
             return clean
         return msgspec.json.encode(keys_of(clean) | {ERASED: _TRUE}).decode()
+
+    def aged(self, stream: Stream, event_at: datetime, payload: str) -> str:
+        """Return a record, without its personal keys and marked if it is too old."""
+        if self.before is None or not stream.personal or event_at >= self.before:
+            return payload
+        clean = blanked(payload, stream.personal, kept=_kept(stream))
+        keys = keys_of(clean)
+        if ERASED in keys:
+            return clean
+        return msgspec.json.encode(keys | {ERASED: _AGE}).decode()
 
     def unreadable(self, streams: Iterable[Stream], account: str, payload: str) -> str:
         """Return a payload in quarantine, or what stands for it if it is erased.
@@ -126,7 +148,15 @@ def suppression_of(
     """
     listed = read_list(warehouse, lambda: mac_key(privacy))
     regions = {account.alias: account.region for account in vendor.accounts}
-    return Suppression(vendor.name, listed, regions)
+    has_limit = privacy.raw_days is not None
+    before = removed_before(warehouse, vendor.name) if has_limit else None
+    return Suppression(vendor.name, listed, regions, before)
+
+
+def _kept(stream: Stream) -> set[str]:
+    """Return the keys of a record that stay whatever is in them."""
+    kept = {stream.primary_key, stream.event_time_field, ERASED}
+    return kept | {stream.updated_at_field, stream.filter_field}
 
 
 def is_marked(payload: str) -> bool:

@@ -7,12 +7,14 @@ be found from a hash without a key by trying all numbers.
 import hmac
 import os
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
 
 import msgspec
 
+from pipelines.warehouse.locks import in_turn
 from pipelines.warehouse.opening import FileError
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import flush
@@ -100,20 +102,9 @@ def read_list(
 
     ``key`` is called only if there is a list. Raises `ListError`.
     """
-    path = _list_file(warehouse)
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
+    path, stored = _list_file(warehouse), _stored(warehouse)
+    if stored is None:
         return None
-    except OSError as error:
-        raise ListError(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        stored = msgspec.json.decode(text, type=_Stored)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ListError(
-            f"{path}, the list of who is erased, is damaged; restore it from a backup, "
-            "for without it erased persons would be loaded again"
-        ) from None
     found = key()
     if found is None or not (listed := SuppressionList(found, stored)).is_of_key():
         what = "the key is missing" if found is None else "the key is another one"
@@ -123,6 +114,56 @@ def read_list(
             "CALLHOUSE__PRIVACY__KEY or in the file privacy.key beside secrets.toml"
         )
     return listed
+
+
+def _stored(warehouse: Warehouse) -> _Stored | None:
+    """Return what the file of a warehouse has; None: there is none."""
+    path = _list_file(warehouse)
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ListError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        return msgspec.json.decode(text, type=_Stored)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ListError(
+            f"{path}, the list of who is erased, is damaged; restore it from a backup, "
+            "for without it erased persons would be loaded again"
+        ) from None
+
+
+def take_over_erasures(warehouse: Warehouse, before: Warehouse) -> None:
+    """Unite a warehouse's list with that of the one that it replaces.
+
+    What was removed by age there is too old here as well. Raises `ListError` if the
+    lists were made with different keys.
+    """
+    path, own, other = _list_file(warehouse), *map(_stored, (warehouse, before))
+    if own and other and own.check != other.check:
+        raise ListError(
+            f"{_list_file(before)} was made with another key than the list of who is "
+            "erased in the backup, so one of them would be lost; restore the backup to "
+            "an empty place, and repeat the erasures there"
+        )
+    if other:
+        united = {
+            name: getattr(other, name) | (getattr(own, name) if own else frozenset())
+            for name in ("numbers", "names", "calls")
+        }
+        found = _Stored(other.check, **united)
+        write_private(path, msgspec.json.encode(found, order="sorted"))
+    for age_file in before.privacy.glob("*.removed-before"):
+        vendor = age_file.stem
+        times = [removed_before(one, vendor) for one in (warehouse, before)]
+        note_removed_before(warehouse, vendor, max(filter(None, times)))
+
+
+def has_erasures(warehouse: Warehouse) -> bool:
+    """Return True if anything was ever erased here, or removed by age."""
+    ages = warehouse.privacy.glob("*.removed-before")
+    return _list_file(warehouse).exists() or any(ages)
 
 
 class Unfinished(msgspec.Struct, frozen=True):
@@ -135,25 +176,34 @@ class Unfinished(msgspec.Struct, frozen=True):
     the vendor has erased them, and a load has stored the records without them."""
     is_raw_done: bool = False
     """The raw file is free of them."""
+    span: tuple[datetime, datetime] | None = None
+    """When the records began that lost values, and are built again for that."""
 
 
 def note_unfinished(
-    warehouse: Warehouse, vendor: str, *, is_whole: bool = False
+    warehouse: Warehouse,
+    vendor: str,
+    *,
+    is_whole: bool = False,
+    span: tuple[datetime, datetime] | None = None,
 ) -> None:
     """Note that a vendor's erased values may still be in files, and flush the note."""
-    before = unfinished(warehouse).get(vendor, Unfinished())
-    found = Unfinished(is_whole=is_whole or before.is_whole)
-    write_private(_mark_file(warehouse, vendor), msgspec.json.encode(found))
+    with in_turn(warehouse.privacy_lock):
+        before = unfinished(warehouse).get(vendor, Unfinished())
+        ends = [*(span or ()), *(before.span or ())]
+        mark = Unfinished(
+            is_whole=is_whole or before.is_whole,
+            span=(min(ends), max(ends)) if ends else None,
+        )
+        _write_mark(warehouse, vendor, mark)
 
 
-def note_raw_done(warehouse: Warehouse, vendor: str, mark: Unfinished) -> Unfinished:
-    """Note that the raw file of a vendor is done; return the new mark.
-
-    The caller has the lock of the vendor, so nobody else has noted anything meanwhile.
-    """
-    done = msgspec.structs.replace(mark, is_raw_done=True)
-    write_private(_mark_file(warehouse, vendor), msgspec.json.encode(done))
-    return done
+def note_raw_done(warehouse: Warehouse, vendor: str, mark: Unfinished) -> None:
+    """Note that a raw file is done, unless more was noted since ``mark`` was read."""
+    with in_turn(warehouse.privacy_lock):
+        if unfinished(warehouse).get(vendor) == mark:
+            done = msgspec.structs.replace(mark, is_raw_done=True)
+            _write_mark(warehouse, vendor, done)
 
 
 def unfinished(warehouse: Warehouse) -> dict[str, Unfinished]:
@@ -163,7 +213,7 @@ def unfinished(warehouse: Warehouse) -> dict[str, Unfinished]:
         try:
             mark = msgspec.json.decode(path.read_bytes(), type=Unfinished)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            mark = Unfinished(is_whole=True)  # the safe reading of a torn file
+            mark = Unfinished("torn", is_whole=True)  # the safe reading
         except FileNotFoundError:
             continue
         found[path.stem] = mark
@@ -172,11 +222,49 @@ def unfinished(warehouse: Warehouse) -> dict[str, Unfinished]:
 
 def note_finished(warehouse: Warehouse, done: dict[str, Unfinished]) -> None:
     """Remove the marks that are still the same ones."""
-    now = unfinished(warehouse)
-    for vendor, mark in done.items():
-        if now.get(vendor) == mark:
-            _mark_file(warehouse, vendor).unlink(missing_ok=True)
-    flush(warehouse.privacy)
+    with in_turn(warehouse.privacy_lock):
+        now = unfinished(warehouse)
+        for vendor, mark in done.items():
+            if now.get(vendor) == mark:
+                _mark_file(warehouse, vendor).unlink(missing_ok=True)
+        flush(warehouse.privacy)
+
+
+def removed_before(warehouse: Warehouse, vendor: str) -> datetime | None:
+    """Return the time before which a vendor's calls have no personal keys any more.
+
+    None: nothing was removed by age.
+    """
+    path = _age_file(warehouse, vendor)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=datetime)
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ListError(
+            f"{path}, which says how old the calls are that have lost their personal "
+            "data, is damaged; delete it, and the next run removes from all of them"
+        ) from None
+
+
+def note_removed_before(
+    warehouse: Warehouse, vendor: str, before: datetime | None
+) -> None:
+    """Note that the calls before a time have lost their personal keys, or forget it."""
+    path = _age_file(warehouse, vendor)
+    if before is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_private(path, _encoded(before))
+
+
+def _age_file(warehouse: Warehouse, vendor: str) -> Path:
+    return warehouse.privacy / f"{vendor}.removed-before"
+
+
+def _encoded(value: object) -> bytes:
+    # A date library's own time is one as well, and is not encoded by itself.
+    return msgspec.json.encode(value, enc_hook=datetime.isoformat)
 
 
 def _list_file(warehouse: Warehouse) -> Path:
@@ -185,6 +273,10 @@ def _list_file(warehouse: Warehouse) -> Path:
 
 def _mark_file(warehouse: Warehouse, vendor: str) -> Path:
     return warehouse.privacy / f"{vendor}.unfinished"
+
+
+def _write_mark(warehouse: Warehouse, vendor: str, mark: Unfinished) -> None:
+    write_private(_mark_file(warehouse, vendor), _encoded(mark))
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -6,193 +6,48 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 from clients import client
-from conftest import TABLES, Row, callhouse
-from contract import example
+from conftest import TABLES
 from patience import PATIENCE
-from reading import EVENING, FIRST, listing, said, scripted_environment
+from people import (
+    FORMS,
+    NUMBER,
+    OTHERS,
+    SUMS,
+    WRITTEN,
+    House,
+    house_of_two_nights,
+    records,
+)
+from reading import EVENING, FIRST
 from sandbox_control import stamp
 from typer.testing import CliRunner
-from vendor_server import Answer, VendorServer, vendor_server
 
 from pipelines.cli.app import app
 from pipelines.commands import erase as erasing
+from pipelines.config.model import Config
+from pipelines.config.privacy import Privacy
+from pipelines.load.retention import apply_retention
 from pipelines.planning.windows import DAY
-from pipelines.warehouse.paths import Warehouse
 
-NUMBER = "+12025550123"
-WRITTEN = re.compile(
-    rb"2[\s().\-/]{0,3}0[\s().\-/]{0,3}2[\s().\-/]{0,3}555[\s.\-]?0123"
-)
-LISTS = {
-    "/contact_center/voice_calls": "zoom",
-    "/GetCallHistory": "voximplant",
-    "/sessions": "evovoice",
-    "/search/incoming/calls": "twin",
-    "/calls/search": "whippy",
-}
-SUMS = (
-    "select vendor, currency, sum(cost_total), sum(cost_telephony), sum(cost_ai), "
-    "sum(total_seconds), count(*), count(cost_total), count(ended_at), "
-    "list(outcome order by call_key), list(direction order by call_key) "
-    "from fact_calls group by all order by vendor, currency"
-)
 MARTS = ("daily_calls", "daily_costs", "monthly_account_usage", "dim_agents")
-
-
-def records(vendor: str, form: Mapping[str, Any], call: str) -> Row:
-    """Return the vendor's full example on the first day, with an id and changes."""
-    text = json.dumps(example(vendor, "full")).replace("2026-03-02", FIRST[0])
-    record: Row = json.loads(text.replace("12025550102", "12025550188"))
-    ids = {"zoom": "engagement_id", "twin": "callId", "evovoice": "id"}
-    key = ids.get(vendor, "id" if vendor == "whippy" else "call_session_history_id")
-    record[key] = int(call) if vendor == "voximplant" else call
-    record |= {"accountId": "a-1"} if vendor == "evovoice" else {}
-    return record | dict(form)
-
-
-def legs(number: str) -> list[Row]:
-    first, *others = example("voximplant", "full")["calls"]
-    return [{**first, "remote_number": number, "custom_data": f"to {NUMBER}"}, *others]
-
-
-FORMS: Mapping[str, Row] = {
-    "zoom": {"caller_number": NUMBER, "consumer_number": "+1 (202) 555-0123"},
-    "voximplant": {"calls": legs("12025550123")},
-    "evovoice": {
-        "fromAddress": "(202) 555-0123",
-        "log": [{"message": "1 202 5550123"}],
-    },
-    "twin": {
-        "callingNumber": "12025550123",
-        "messagesAsString": "Bot: ...\nClient: call me, 1-202-555-0123",
-        "additional": '{"phone": "001 202 555 0123"}',
-    },
-    "whippy": {
-        "from": "+1.202.555.0123",
-        "attachments": [
-            {
-                "content_type": "audio/wav",
-                "url": "https://storage.example/12025550123-01.wav",
-            }
-        ],
-    },
-}
-OTHERS: Mapping[str, Row] = {
-    "zoom": {"caller_number": "+12025550177", "consumer_number": "+12025550177"},
-    "voximplant": {},
-    "evovoice": {"fromAddress": "(202) 555-0177"},
-    "twin": {"callingNumber": "12025550177"},
-    "whippy": {"from": "+12025550177"},
-}
-
-
-@dataclass
-class Vendors:
-    """Five vendors at one address, with the records of the person and of others."""
-
-    server: VendorServer
-    listed: dict[str, list[Row]] = field(default_factory=dict)
-
-    def reset(self) -> None:
-        self.listed = {
-            vendor: [
-                records(vendor, FORMS[vendor], "7001"),
-                records(vendor, OTHERS[vendor], "7002"),
-            ]
-            for vendor in FORMS
-        }
-        for legs_of in self.listed["voximplant"][1:]:
-            legs_of["calls"][0]["remote_number"] = "12025550177"
-
-    def answer(self, path: str, _: bytes) -> Answer:
-        if path.startswith("/login"):
-            return said(access_token="t-1", expires_in=3600, token="t-1")
-        if path.startswith("/GetAccountInfo"):
-            return said(result={"account_id": 1, "currency": "USD"})
-        if path.startswith("/accounts/"):
-            return said(id="a-1")
-        vendor = next(LISTS[one] for one in LISTS if path.startswith(one))
-        return listing(vendor, self.listed[vendor])
-
-
-@dataclass
-class House:
-    """A warehouse of its own, used through the command line."""
-
-    folder: Path
-    vendors: Vendors
-    environment: dict[str, str]
-
-    @property
-    def warehouse(self) -> Warehouse:
-        return Warehouse(self.folder / "warehouse")
-
-    def run(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        return callhouse(self.folder, {**self.environment, **changed}, *arguments)
-
-    def night(self, now: datetime) -> subprocess.CompletedProcess[str]:
-        return self.run("run", "--no-audit", "--now", stamp(now))
-
-    def erase(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.run("erase", *arguments, "--now", stamp(EVENING + DAY / 12))
-
-    def query(self, sql: str, file: Path | None = None) -> list[tuple[Any, ...]]:
-        path = file or self.warehouse.published
-        with duckdb.connect(str(path), read_only=True) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            return connection.execute(sql).fetchall()
-
-    def seen(self, pattern: re.Pattern[bytes] = WRITTEN) -> set[str]:
-        """Return the files that have the number in their bytes."""
-        root = self.warehouse.root
-        return {
-            str(path.relative_to(root))
-            for path in root.rglob("*")
-            if path.is_file() and pattern.search(path.read_bytes())
-        }
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Give two runs of all vendors: in the second the person's number was mended."""
-    with vendor_server() as server:
-        folder, vendors = tmp_path_factory.mktemp("erase"), Vendors(server)
-        vendors.reset()
-        server.always = vendors.answer
-        environment = {
-            **scripted_environment(server.url),
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(folder),
-            "CALLHOUSE__START": FIRST[0],
-            "CALLHOUSE__SOURCES__EVOVOICE__REGION": "US",
-        }
-        house = House(folder, vendors, environment)
-        vendors.listed["whippy"][0]["from"] = "+1 (202) 555 0123"
-        assert house.night(EVENING).returncode == 0
-        vendors.reset()
-        vendors.listed["zoom"][0]["consumer_display_name"] = NUMBER
-        assert house.night(EVENING + DAY / 24).returncode == 0
+    with house_of_two_nights(tmp_path_factory.mktemp("erase")) as house:
         yield house
 
 
 @pytest.fixture
 def house(first: House, tmp_path: Path) -> House:
-    """Give a copy of it."""
-    source, target = first.warehouse.root, tmp_path / "warehouse"
-    shutil.copytree(source, target, symlinks=True)
-    first.vendors.reset()
-    first.vendors.listed["zoom"][0]["consumer_display_name"] = NUMBER
-    return House(tmp_path, first.vendors, {**first.environment, "HOME": str(tmp_path)})
+    return first.copied(tmp_path)
 
 
 def test_a_number_is_in_no_byte_and_stays_so_and_no_cost_changes(house: House) -> None:
@@ -432,15 +287,20 @@ def test_a_call_that_turns_out_to_be_of_somebody_erased_loses_its_older_versions
 
 
 def test_what_twin_erases_itself_is_in_no_byte_after_the_run(house: House) -> None:
-    marked = re.compile(rb"1-202-555-0123")
-    assert {"raw/twin.duckdb"} <= house.seen(marked)
-    house.vendors.listed["twin"][0] |= {
+    own_number, twin = re.compile(rb"12025550144"), house.vendors.listed["twin"][0]
+    twin |= {
+        "callingNumber": "12025550144",
+        "updatedAt": f"{FIRST[0]}T18:00:00+00:00",
+    }
+    assert house.night(EVENING + DAY / 12).returncode == 0
+    assert {"raw/twin.duckdb", "build.duckdb"} <= house.seen(own_number)
+    twin |= {
         "depersonalized": True,
         "callingNumber": None,
         "updatedAt": f"{FIRST[0]}T19:00:00+00:00",
     }
     assert house.night(EVENING + DAY / 8).returncode == 0
-    assert house.seen(marked) == set()
+    assert house.seen(own_number) == house.seen(re.compile(rb"1-202-555-0123")) == set()
     own = (
         "select customer_number, cost_total is not null from fact_calls "
         "where vendor = 'twin' and is_erased"
@@ -450,6 +310,68 @@ def test_what_twin_erases_itself_is_in_no_byte_after_the_run(house: House) -> No
         assert house.query(own, snapshot) == [(None, True)]
     assert list(house.warehouse.privacy.iterdir()) == []
     assert "raw/zoom.duckdb" in house.seen(), "the other vendors keep theirs"
+
+
+def test_calls_of_a_vendor_without_a_raw_file_are_erased_where_they_are_left(
+    house: House,
+) -> None:
+    house.warehouse.raw("twin").unlink()
+    sums = house.query(SUMS)
+    house.erase(NUMBER)
+    assert house.seen() == set()
+    assert house.query(SUMS) == sums
+    left = "select customer_number, is_erased from fact_calls where vendor = 'twin'"
+    assert set(house.query(left)) == {(None, True), ("+12025550177", False)}
+
+
+def test_who_was_erased_since_a_backup_stays_so_after_a_restore(house: House) -> None:
+    other, of_other = "+12025550177", re.compile(rb"2025550177")
+    assert house.erase(other).returncode == 0
+    made = EVENING + DAY / 20
+    assert house.run("backup", "backups", "--now", stamp(made)).returncode == 0
+    assert house.run("erase", other, "--lift").returncode == 0
+    assert house.erase(NUMBER).returncode == 0
+    done = house.run("restore", "backups", "--replace")
+    assert done.returncode == 0, done.stderr
+    assert house.seen()
+    assert "it may have who was erased since" in done.stdout
+    assert "an erasure is not finished" in house.run("status").stderr
+    sums = house.query(SUMS)
+    house.vendors.listed["whippy"].append(records("whippy", OTHERS["whippy"], "7009"))
+    assert house.night(EVENING + DAY / 8).returncode == 0
+    assert house.seen() == house.seen(of_other) == set()
+    erased = "select count(*) from fact_calls where is_erased"
+    assert house.query(erased) == [(11,)], "either list is one"
+    assert len(house.query(SUMS)) == len(sums)
+
+
+def test_what_was_too_old_before_a_restore_is_removed_after_it(house: House) -> None:
+    limited = {"CALLHOUSE__PRIVACY__RAW_DAYS": "1"}
+    now = stamp(EVENING + DAY / 20)
+    assert house.run("backup", "backups", "--now", now).returncode == 0
+    config = Config(house.warehouse, (), privacy=Privacy(raw_days=1))
+    assert not apply_retention(config, EVENING + 3 * DAY)
+    assert house.run("restore", "backups", "--replace").returncode == 0
+    assert house.seen()
+    sums = house.query(SUMS)
+    assert house.run("transform", "--now", now, **limited).returncode == 0
+    assert not house.seen()
+    assert house.query(SUMS) == sums
+
+
+def test_a_restore_into_an_empty_place_says_which_erasures_to_repeat(
+    house: House,
+) -> None:
+    made = EVENING + DAY / 20
+    assert house.run("backup", "backups", "--now", stamp(made)).returncode == 0
+    assert house.erase(NUMBER).returncode == 0
+    shutil.rmtree(house.warehouse.root)
+    done = house.run("restore", "backups")
+    assert f"erasures made after {made:%Y-%m-%d %H:%M:%S}Z are not in it" in done.stdout
+    assert "who was erased since" not in done.stdout
+    assert house.seen()
+    assert house.erase(NUMBER).returncode == 0
+    assert not house.seen()
 
 
 def test_with_another_key_or_none_nothing_is_loaded_or_erased(house: House) -> None:

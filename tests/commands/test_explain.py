@@ -214,3 +214,15 @@ def test_a_wrong_table_of_exchange_rates_stops_no_story(
     key = key_of(house, "vendor = 'zoom'")
     done = explain(house, key, CALLHOUSE_CONFIG=str(tmp_path))
     assert (done.exit_code, key in done.stdout) == (0, True), done.stderr
+
+
+def test_what_shows_numbers_in_another_way_than_the_published_file_says_so(
+    house: House, tmp_path: Path
+) -> None:
+    masked = {"CALLHOUSE__PRIVACY__PHONE_NUMBERS": "masked"}
+    ((key,),) = house.query("select any_value(call_key) from fact_calls")
+    for command in (("explain", key), ("export", "dbt", str(tmp_path / "dbt"))):
+        told, plain = house.run(*command, **masked), house.run(*command)
+        assert (told.returncode, plain.returncode) == (0, 0), told.stderr
+        assert "private raw files, so phone numbers are not masked" in told.stderr
+        assert "private raw files" not in plain.stderr

@@ -19,7 +19,7 @@ from transforms.runner.graph import (
     read_graph,
     rebuilds_in_turn,
 )
-from transforms.runner.inputs import RECORDS, Loads, Raw
+from transforms.runner.inputs import RECORDS, Loads, Raw, Spans
 from transforms.runner.memory import build_settings
 from transforms.runner.model import Model
 from transforms.runner.statements import quoted, statement, temporary
@@ -87,6 +87,7 @@ def build(
     mended: str | None = None,
     unreadable: Collection[str] = (),
     forget_history: bool = False,
+    again: Spans | None = None,
 ) -> BuildResult:
     """Bring the tables of ``build_file`` up to the raw files, or change nothing.
 
@@ -98,7 +99,8 @@ def build(
     A vendor keeps the calls it has, also in a full build, if it has no raw file, if
     its raw file lacks a load that was built, or if it is one of ``unreadable``. With
     ``forget_history`` the first two do not count: calls that are in no raw file are
-    dropped.
+    dropped. ``again`` says by vendor when the records began whose stored versions are
+    not those of the last build any more, though no new load has changed them.
 
     Raises ModelError for an invalid model file, CheckFailed for rows that break
     a check, HistoryError for calls that cannot be kept; the file is then as it was.
@@ -131,7 +133,7 @@ def build(
         relations |= inputs.make_config(raw, config)
         reason, new = build_state.compare(raw, stamp, cause)
         run = _BuildContext(raw, reason is not None, kept, relations)
-        _run_all(run, new)
+        _run_all(run, new, again or {})
         if run.is_full:
             build_state.drop_others(connection, run.rows)
             data_dictionary.write_dictionary(connection, graph)
@@ -166,14 +168,14 @@ def _why_kept(missing_loads: int | None) -> str:
     return f"lacks {missing_loads} of the loads that its calls were built from"
 
 
-def _run_all(run: _BuildContext, new: Loads) -> None:
+def _run_all(run: _BuildContext, new: Loads, again: Spans) -> None:
     """Mark what must be rebuilt, run every model on it, and check the result."""
     graph = run.raw.graph
     first = config_only(graph)
     for model in first:
         with _named(model):
             _run(run, model)
-    whole = _mark(run, new)
+    whole = _mark(run, new, again)
     run.relations |= inputs.show_inputs(run.raw, whole)
     for model in graph.models:
         if model not in first:
@@ -184,7 +186,7 @@ def _run_all(run: _BuildContext, new: Loads) -> None:
             _run_check(run, model)
 
 
-def _mark(run: _BuildContext, new: Loads) -> set[str]:
+def _mark(run: _BuildContext, new: Loads, again: Spans) -> set[str]:
     """Mark all that must be rebuilt; return the vendors of which that is all."""
     raw = run.raw
     if run.is_full:
@@ -193,6 +195,7 @@ def _mark(run: _BuildContext, new: Loads) -> set[str]:
     whole = inputs.changed_registers(raw, run.relations, new)
     inputs.mark_all(raw, whole)
     inputs.mark_loaded(raw, new)
+    inputs.mark_begun(raw, again)
     relations = run.relations | inputs.show_marked(raw)
     for model in rebuilds_in_turn(raw.graph):
         with _named(model):

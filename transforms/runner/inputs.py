@@ -6,6 +6,7 @@ that models use, as in ``temp."raw.zoom__voice_calls"``, and never in the built 
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -40,6 +41,8 @@ RECORDS = temporary("run.records")
 """Vendor, account, record_id and call_key of the records to rebuild."""
 Loads: TypeAlias = frozenset[tuple[str, str, str]]
 """Vendor, table and load id."""
+Spans: TypeAlias = Mapping[str, tuple[datetime, datetime]]
+"""From when until when, by vendor."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,15 @@ def mark_loaded(raw: Raw, new: Loads) -> None:
         if ids != "null":
             versions = raw.versions({(vendor, table)})
             _mark(raw, select("new_records", stored=versions, load_ids=ids))
+
+
+def mark_begun(raw: Raw, spans: Spans) -> None:
+    """Mark the records of ``spans`` that began in them."""
+    for vendor, (start, end) in spans.items():
+        own = raw.without({*raw.vendors} - {vendor})
+        parts = {"start_at": f"'{start.isoformat()}'", "end_at": f"'{end.isoformat()}'"}
+        versions = own.versions(raw.graph.records)
+        _mark(own, select("begun_records", stored=versions, **parts))
 
 
 def mark_asked(raw: Raw, sql: str) -> None:

@@ -4,7 +4,7 @@
 --     cost_status, is_settled, is_deleted, is_erased, first_loaded_at, last_loaded_at,
 --     reporting_currency, load_id
 -- @accepted direction: inbound, outbound, internal, unknown
--- @accepted customer_number_kind: e164, sip, internal, anonymous, unknown
+-- @accepted customer_number_kind: e164, sip, internal, anonymous, unknown, removed
 -- @accepted outcome: answered, abandoned, missed, rejected, voicemail, overflowed, contained, busy,
 --     no_answer, failed, canceled, in_progress, unknown
 -- @accepted outcome_stage: ivr, queue, ring, connected, hold, voicemail, callback, none
@@ -27,8 +27,9 @@
 -- @column call_date: date of started_at in the reporting time zone; NULL = started_at is
 -- @column customer_number [phone number]: the customer's number as E.164 with +; NULL = none, or no such number
 -- @column business_number: our number as E.164 with +; NULL = none, or no such number
--- @column customer_number_kind: e164, sip, internal, anonymous, unknown; NULL = the vendor names
---     nobody
+-- @column customer_number_kind: e164, sip, internal, anonymous, unknown; removed = the call is older
+--     than [privacy] raw_days, and has lost what was personal in every table; NULL = the vendor names
+--     nobody, or is_erased
 -- @column country: ISO 3166-1 alpha-2 of the customer's side, as the vendor says, else of
 --     customer_number; NULL = neither shows it, or the number belongs to no country, or to one of
 --     many
@@ -132,7 +133,10 @@ select
     costs.call_date,
     calls.customer_e164 as customer_number,
     calls.business_e164 as business_number,
-    calls.customer_number_kind,
+    coalesce(
+        calls.customer_number_kind,
+        if(erased.is_removed and not coalesce(calls.is_erased, false), 'removed', null)
+    ) as customer_number_kind,
     if(
         regexp_full_match(calls.country, '[A-Za-z]{2}'),
         upper(calls.country),
@@ -198,7 +202,7 @@ select
         false
     ) as is_settled,
     deleted.record_id is not null as is_deleted,
-    coalesce(calls.is_erased, false) or erased.record_id is not null as is_erased,
+    coalesce(calls.is_erased, false) or coalesce(not erased.is_removed, false) as is_erased,
     calls.first_loaded_at,
     coalesce(deleted.deleted_at, calls.last_loaded_at) as last_loaded_at,
     coalesce(deleted.load_id, calls.load_id) as load_id

@@ -5,4 +5,4 @@ select
     {named_column},
     payload
 from raw.{raw_table}
-where payload is not null
+where payload is not null and {condition}
