@@ -44,6 +44,9 @@ test-duckdb1: .venv-duckdb1/installed dbt ## all tests under DuckDB 1.5, the old
 soak: setup ## the tests that take longer, and forty invented histories
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history"
 
+mutants: setup ## wrong edits of SQL and Python, a sample: which does no test notice?
+	$(BIN)/python tests/mutants/measure.py $(ARGS)
+
 docs: setup ## write the schema page, and the README's part on the vendors, from the code
 	@$(BIN)/python -m pipelines.commands.write_docs
 
@@ -57,4 +60,4 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt test test-duckdb1 soak docs lock clean
+.PHONY: help setup run check dbt test test-duckdb1 soak mutants docs lock clean
