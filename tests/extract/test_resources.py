@@ -116,6 +116,14 @@ def test_a_set_that_moved_between_two_pages_is_read_again() -> None:
     assert found["load_windows"][0]["state"] == "complete"
 
 
+def test_a_total_that_moved_on_the_second_of_three_pages_is_read_again() -> None:
+    moving = [page(3, call(1)), page(4, call(2), call(3)), page(4, call(4))]
+    still = [page(4, call(1), call(2)), page(4, call(3)), page(4, call(5))]
+    found = read(moving, still)
+    assert [row["record_id"] for row in found["calls"]] == ["c1", "c2", "c3", "c5"]
+    assert found["load_windows"][0]["state"] == "complete"
+
+
 def test_fewer_than_promised_are_kept_but_leave_the_window_open() -> None:
     short = [page(3, call(1), call(2))]
     found = read(short, short, short)
