@@ -46,6 +46,7 @@ EDGES = ("transforms/test_contract_edges",)
 COVERAGE = ("transforms/test_coverage",)
 CONFIG = ("config/test_config", "config/test_wrong_inputs config/test_fx_rates")
 TESTS: dict[str, Sequence[str]] = {
+    "transforms/models/ops/absences.sql": ("load/test_absences",),
     "transforms/models/ops/*.sql": (*COVERAGE, *FACTS),
     "transforms/models/intermediate/coverage/*.sql": COVERAGE,
     "transforms/models/*fx*.sql": (*FACTS, "config/test_fx_rates"),
@@ -260,7 +261,7 @@ def refuse_failing(free: SimpleQueue[Copy], wanted: Sequence[Mutant]) -> None:
         raise SystemExit(f"tests fail without any edit, mend them first: {named}")
 
 
-def told(found: Sequence[tuple[Mutant, Result]]) -> Iterator[str]:
+def report(found: Sequence[tuple[Mutant, Result]]) -> Iterator[str]:
     """Yield the lines of the report: survivors, then scores."""
     for mutant, result in found:
         if result.noticed_by is None:
@@ -313,7 +314,7 @@ def main() -> None:
         what = result.noticed_by or "SURVIVED"
         place = f"{len(found)}/{len(wanted)} {mutant.place}"
         print(f"{place} {mutant.edit.kind}: {what}, {result.seconds} s", flush=True)  # noqa: T201
-    print("\n".join(told(found)))  # noqa: T201
+    print("\n".join(report(found)))  # noqa: T201
     return None
 
 
