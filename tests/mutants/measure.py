@@ -60,6 +60,7 @@ TESTS: dict[str, Sequence[str]] = {
     ),
     "pipelines/extract/pagination.py": (
         "extract/test_resources extract/test_client",
+        "extract/test_wire",
         "sources/test_sources_semantics",
         "sources/*/test_*_semantics",
     ),
