@@ -36,6 +36,14 @@ def python_edits(text: str) -> list[Edit]:
     return in_order(Module(text).edits(), text)
 
 
+def declared(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what mypy checks and no test can: annotations, and decorators."""
+    for name in ("annotation", "returns"):
+        if isinstance(whole := getattr(node, name, None), ast.AST):
+            yield whole
+    yield from getattr(node, "decorator_list", ())
+
+
 class Module:
     """A module whose nodes know where in its text they stand."""
 
@@ -61,15 +69,14 @@ class Module:
         return self.text[self.start(node) : self.end(node)]
 
     def edits(self) -> Iterator[Edit]:
-        types = {
+        checked = {
             id(inner)
             for node in ast.walk(self.tree)
-            for name in ("annotation", "returns")
-            if isinstance(whole := getattr(node, name, None), ast.AST)
+            for whole in declared(node)
             for inner in ast.walk(whole)
         }
         for node in ast.walk(self.tree):
-            if id(node) not in types:
+            if id(node) not in checked:
                 yield from self.of_node(node)
 
     def of_node(self, node: ast.AST) -> Iterator[Edit]:
