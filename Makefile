@@ -47,6 +47,9 @@ soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seed
 soak-tests: setup ## the tests that take longer, forty invented histories, every planted bug
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history" $(ARGS)
 
+mutants: setup ## wrong edits of SQL and Python, a sample: which does no test notice?
+	$(BIN)/python tests/mutants/measure.py $(ARGS)
+
 docs: setup ## write the schema page, and the README's part on the vendors, from the code
 	@$(BIN)/python -m pipelines.commands.write_docs
 
@@ -60,4 +63,4 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt test test-duckdb1 soak soak-tests docs lock clean
+.PHONY: help setup run check dbt test test-duckdb1 soak soak-tests mutants docs lock clean

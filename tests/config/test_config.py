@@ -1,5 +1,6 @@
 import grp
 import os
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import given as for_any
 from hypothesis import strategies as st
 
 from pipelines.config.loader import ALIAS, read_config
+from pipelines.config.rate_cards import DAY, MOST
 from pipelines.config.toml_file import ConfigError
 from pipelines.sources import vendors
 
@@ -281,6 +283,44 @@ def test_a_rate_card_that_could_match_no_call_is_refused(
     sentence = refusal(tmp_path, {})
     assert expected in sentence
     assert "rate_cards.toml" in sentence
+
+
+def test_cards_of_one_call_have_one_currency_also_when_one_of_them_has_ended(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "secrets.toml", SECRETS)
+    other = EUROS.replace("ai_platform", "ai_llm")
+    march = EUROS + "valid_to = 2026-03-31\n"
+    write(tmp_path, "rate_cards.toml", RATE_CARD + march + other)
+    assert "has USD for the same calls on 2026-04-01" in refusal(tmp_path, {})
+    outbound = other.replace("inbound", "outbound")
+    for fitting in (outbound, march + other + "valid_to = 2026-03-31\n"):
+        write(tmp_path, "rate_cards.toml", RATE_CARD + fitting)
+        assert read_config(tmp_path, {}).rate_cards
+    until = RATE_CARD + "valid_to = 2026-02-28\n"
+    write(tmp_path, "rate_cards.toml", until + other)
+    assert read_config(tmp_path, {}).rate_cards
+    write(tmp_path, "rate_cards.toml", until.replace("02-28", "03-01") + other)
+    assert "on 2026-03-01" in refusal(tmp_path, {})
+
+
+def test_a_rate_card_of_one_day_and_amounts_at_their_bounds_are_read(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "secrets.toml", SECRETS)
+    day = RATE_CARD.replace("0.07", "0") + "valid_to = 2026-01-01\n"
+    write(tmp_path, "rate_cards.toml", day)
+    (card,) = read_config(tmp_path, {}).rate_cards
+    first = date(2026, 1, 1)
+    days = [first - DAY, first, first + DAY]
+    assert [card.is_valid(one) for one in days] == [False, True, False]
+    for wrong in (f"= {MOST}", "= inf"):
+        write(
+            tmp_path,
+            "rate_cards.toml",
+            day.replace("unit_price = 0", f"unit_price {wrong}"),
+        )
+        assert "unit_price: must be 0 or more" in refusal(tmp_path, {})
 
 
 @pytest.mark.parametrize(

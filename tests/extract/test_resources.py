@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -116,6 +116,14 @@ def test_a_set_that_moved_between_two_pages_is_read_again() -> None:
     assert found["load_windows"][0]["state"] == "complete"
 
 
+def test_a_total_that_moved_on_the_second_of_three_pages_is_read_again() -> None:
+    moving = [page(3, call(1)), page(4, call(2), call(3)), page(4, call(4))]
+    still = [page(4, call(1), call(2)), page(4, call(3)), page(4, call(5))]
+    found = read(moving, still)
+    assert [row["record_id"] for row in found["calls"]] == ["c1", "c2", "c3", "c5"]
+    assert found["load_windows"][0]["state"] == "complete"
+
+
 def test_fewer_than_promised_are_kept_but_leave_the_window_open() -> None:
     short = [page(3, call(1), call(2))]
     found = read(short, short, short)
@@ -218,6 +226,20 @@ def test_parts_that_list_more_than_the_whole_are_read_until_they_do_not() -> Non
     assert (ledger["state"], ledger["reason"]) == ("complete", "vendor_counts_more")
 
 
+def test_a_window_of_two_seconds_is_cut_into_no_smaller_parts_than_they() -> None:
+    asked: list[int] = []
+
+    def fetch(window: Window) -> Iterator[Page]:
+        asked.append(int((window.end - window.start).total_seconds()))
+        yield page(9, *(call(n) for n in range(min(len(asked) - 3, 4))))
+
+    short = Window(START, START + timedelta(seconds=2), "calls")
+    options = ReadOptions(lambda: START)
+    records = reading.Reader(ESTIMATED, "main", fetch, options).read(short, START + DAY)
+    assert asked == [2, 2, 2, 1, 1, 1, 1, 1, 1]
+    assert (records.distinct, records.counts_more) == (4, True)
+
+
 def test_an_exact_total_that_is_not_reached_leaves_the_window_open() -> None:
     (ledger,) = read(*[[page(5, call(1))]] * 3)["load_windows"]
     assert (ledger["state"], ledger["reason"]) == ("partial", "short")
@@ -234,8 +256,18 @@ NEXT_DAY = [call(n, at="2026-03-02T10:00:00Z") for n in range(6)]
         ([*NEXT_DAY[:5], *(call(n) for n in range(10, 16))], True),
         ([call(1, at="2026-03-02T03:00:00Z")], True),
         ([call(1, at="2026-02-28T23:59:59.5Z")], True),
+        ([call(1, at="2026-03-02T14:00:00Z")], True),
+        ([call(1, at="2026-03-02T14:00:00.000001Z")], False),
+        (NEXT_DAY[:4], True),
+        ([*NEXT_DAY, call(6, at="2026-03-02T00:00:01Z")], False),
+        ([*NEXT_DAY, *(call(n) for n in range(10, 16))], True),
+        ([call(n, at="2026-03-02T00:00:01Z") for n in range(6)], True),
     ],
-    ids=["another day", "far away", "mostly inside", "another zone", "the edge"],
+    ids=[
+        *("another day", "far away", "mostly inside", "another zone", "the edge"),
+        *("the last zone", "beyond it", "a few", "nearly all", "half of them"),
+        "a second late",
+    ],
 )
 def test_records_that_lie_elsewhere_answer_another_question(
     records: list[msgspec.Raw],

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,7 +15,12 @@ from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
 from pipelines.extract.rate_limit import QuotaUsedError, RateLimit
 from pipelines.planning.planner import PastRead
-from pipelines.planning.request_budget import expected_requests, used_today, warning
+from pipelines.planning.request_budget import (
+    days_needed,
+    expected_requests,
+    used_today,
+    warning,
+)
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 
@@ -24,9 +30,15 @@ CALLS = Stream("calls", "calls", "id", "at", ids_per_request=10)
 QUOTA = 10
 
 
-def read(started_at: datetime, requests: int, account: str = "main") -> PastRead:
+def read(
+    started_at: datetime,
+    requests: int,
+    account: str = "main",
+    stream: str = "calls",
+    state: str = "complete",
+) -> PastRead:
     day = (MIDNIGHT, MIDNIGHT + DAY)
-    return PastRead(account, "calls", day, "nightly", "complete", started_at, requests)
+    return PastRead(account, stream, day, "nightly", state, started_at, requests)
 
 
 def test_requests_since_midnight_count_and_those_of_another_account_do_not() -> None:
@@ -45,6 +57,33 @@ def test_a_plan_is_expected_to_take_what_such_windows_took_before() -> None:
     assert expected_requests([CALLS], windows, [read(NOW, 2), read(NOW, 3)]) == 10
     named = Window(MIDNIGHT, MIDNIGHT + DAY, "calls", ids=tuple(map(str, range(11))))
     assert expected_requests([CALLS], [named], [read(NOW, 20)]) == 2
+
+
+def test_each_stream_is_expected_to_take_what_its_own_windows_took() -> None:
+    other = replace(CALLS, name="other")
+    windows = [Window(MIDNIGHT, MIDNIGHT + DAY, "calls") for _ in range(2)]
+    windows += [Window(MIDNIGHT, MIDNIGHT + DAY, "other") for _ in range(3)]
+    reads = [read(NOW, 10), read(NOW, 2, stream="other")]
+    assert expected_requests([CALLS, other], windows, reads) == 2 * 10 + 3 * 2
+    # A read that failed says nothing of how long one takes.
+    failed = read(NOW, 90, stream="other", state="failed")
+    assert expected_requests([CALLS, other], windows, [*reads, failed]) == 26
+    # A stream that may not be read is asked for once, however many its windows.
+    denied = read(NOW, 1, stream="other", state="unreachable")
+    assert expected_requests([CALLS, other], windows, [reads[0], denied]) == 21
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "requests", "days"),
+    [
+        *[(10, 0, 0, 0), (10, 4, 6, 1), (10, 4, 7, 2), (10, 4, 16, 2), (10, 4, 17, 3)],
+        *[(0, 0, 99, 1), (10, 40, 10, 2), (10, 40, 11, 3)],
+    ],
+)
+def test_requests_beyond_what_is_left_take_further_days(
+    limit: int, used: int, requests: int, days: int
+) -> None:
+    assert days_needed(limit, used, requests) == days
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,11 @@ from pipelines.planning.windows import (
     covers,
     day_windows,
     merge,
+    overlaps,
     read_time,
     split,
     subtract,
+    whole_days,
 )
 from transforms.runner import functions
 
@@ -70,6 +72,32 @@ def test_merged_intervals_neither_touch_nor_overlap(parts: list[Interval]) -> No
     merged = merge(parts)
     assert all(left[1] < right[0] for left, right in itertools.pairwise(merged))
     assert all(covers(merged, part) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        *[(0, 1, False), (0, 2, False), (0, 3, True), (2, 4, True), (3, 4, True)],
+        *[(3, 9, True), (4, 5, False), (5, 6, False), (0, 9, True)],
+    ],
+)
+def test_intervals_overlap_if_they_share_an_instant_and_not_if_they_touch(
+    first: int, last: int, *, expected: bool
+) -> None:
+    other = (EPOCH + first * DAY, EPOCH + last * DAY)
+    middle = (EPOCH + 2 * DAY, EPOCH + 4 * DAY)
+    assert overlaps(other, middle) is overlaps(middle, other) is expected
+
+
+def test_whole_days_have_the_first_and_the_last_of_them_in_full() -> None:
+    now = EPOCH + timedelta(hours=30)
+    day = EPOCH.replace(tzinfo=None)
+    assert whole_days(None, None, now) is None
+    assert whole_days(day, day, now) == (EPOCH, EPOCH + DAY)
+    assert whole_days(day, None, now) == (EPOCH, now)
+    assert whole_days(None, day, now) == (read_time("2000-01-01T00:00Z"), EPOCH + DAY)
+    # A last day that is still to come ends with the day that begins now.
+    assert whole_days(day, day + 9 * DAY, now) == (EPOCH, now + DAY)
 
 
 def test_days_stay_utc_days_across_a_change_of_summer_time() -> None:

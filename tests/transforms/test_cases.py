@@ -155,6 +155,22 @@ def test_every_mapped_word_is_in_a_case(rated: RawFiles) -> None:
         ), row
 
 
+def test_a_value_that_nothing_maps_counts_its_calls_from_the_first_on(
+    rated: RawFiles,
+) -> None:
+    seen: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+    for *value, at in rated.query(
+        "select vendor, field, value, first_loaded_at from ops.unmapped_values_by_call"
+    ):
+        seen[(*value,)].append(at)
+    assert any(len(set(times)) > 1 for times in seen.values())
+    found = rated.query(
+        "select vendor, field, value, calls, first_seen_at from ops.unmapped_values"
+    )
+    expected = [(*value, len(times), min(times)) for value, times in seen.items()]
+    assert sorted(found) == sorted(expected)
+
+
 def test_cases_come_out_the_same_from_nothing(rated: RawFiles) -> None:
     nightly = rated.tables()
     rated.build(full=True)

@@ -1,4 +1,7 @@
-"""Every vendor's examples, changed one key at a time, all the way to the facts."""
+"""Every vendor's examples, changed one key at a time, all the way to the facts.
+
+Each is the second version of a record whose first one was another example.
+"""
 
 import json
 from collections import Counter
@@ -49,6 +52,11 @@ REFUSED: Mapping[str, set[str]] = {
 }
 """By kind of field: what cannot be a call."""
 LEFT_OUT = {("owner", "word")}
+EARLIER: Mapping[str, Mapping[str, Json]] = {
+    "evovoice": {"dateLastModified": "2026-03-01T00:00:00Z"},
+    "twin": {"updatedAt": "2026-03-01T00:00:00Z", "billedAt": None},
+}
+"""By vendor: what makes a version the earlier one, where not the load says it."""
 
 
 @dataclass(frozen=True)
@@ -162,11 +170,20 @@ def cases(vendor: str) -> list[Case]:
     return made
 
 
+def older(case: Case) -> bytes:
+    """Return an older version of a record, of which nothing may be left."""
+    base = "seed" if case.base == "full" else "full"
+    identity = WIRES[case.vendor].identity
+    record = {**example(case.vendor, base), **EARLIER.get(case.vendor, {})}
+    return json.dumps({**record, identity: case.record[identity]}).encode()
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
     warehouse = Warehouse(tmp_path_factory.mktemp("contracts"))
     sent = {vendor: cases(vendor) for vendor in WIRES}
     for vendor, made in sent.items():
+        warehouse.send(vendor, [older(case) for case in made if not is_refused(case)])
         ledger = warehouse.send(vendor, [case.body for case in made])
         assert (ledger["state"], ledger["error"]) == ("complete", None)
     warehouse.build()
@@ -302,20 +319,29 @@ def test_a_change_of_a_second_record_of_zoom_changes_what_it_feeds_and_no_more(
     ]
     warehouse = Warehouse(tmp_path)
     warehouse.send("zoom", [json.dumps(call).encode() for call in calls])
+    kinds = {path: declared["kind"] for path, declared in fields.items()}
+    refused = [
+        case for case in made if case.change in REFUSED.get(kinds.get(case.path), ())
+    ]
+    parts = ("flow", "waiting", "talk", "wrap_up")
+    earlier = [
+        {**record, "engagement_id": case.call_id}
+        | {f"{part}_duration": 999 for part in parts}
+        for case in made
+        if case not in refused
+    ]
+    bodies = [json.dumps(one).encode() for one in earlier]
+    warehouse.send("zoom", bodies, wire=ENGAGEMENTS)
     ledger = warehouse.send("zoom", [case.body for case in made], wire=ENGAGEMENTS)
     assert (ledger["state"], ledger["error"]) == ("complete", None)
     warehouse.build()
     one = collected(warehouse, "zoom", made)
     was = one.found[made[0].call_id]
-    parts = ("ivr_seconds", "queue_seconds", "talk_seconds", "wrap_seconds")
-    assert [was.fact[name] for name in parts] == [21, 64, 344, 30]
-    kinds = {path: declared["kind"] for path, declared in fields.items()}
-    refused = [
-        case for case in made if case.change in REFUSED.get(kinds.get(case.path), ())
-    ]
+    columns = ("ivr_seconds", "queue_seconds", "talk_seconds", "wrap_seconds")
+    assert [was.fact[name] for name in columns] == [21, 64, 344, 30]
     assert one.refused == Counter(case.body.decode() for case in refused)
     for case in refused:
-        assert [one.found[case.call_id].fact[name] for name in parts] == [None] * 4
+        assert [one.found[case.call_id].fact[name] for name in columns] == [None] * 4
     wrong = [
         f"{case} {what}"
         for case in made

@@ -459,6 +459,7 @@ def test_lag_is_how_long_after_its_end_a_watched_call_changed(tmp_path: Path) ->
     lag.configure("twin", "main", "quiet")
     lag.read("twin", ("main", of("created_calls", 10)))
     lag.hold("main", "03-10 10:00", billed="03-10 12:00")
+    lag.hold("main", "03-10 10:30", billed="03-10 12:30")
     lag.hold("main", "03-10 11:00", created="03-10 12:00", billed="03-11 13:00")
     lag.hold("main", "03-10 12:00", created="03-11 12:00", billed="03-15 13:00")
     # First seen too late, not settled for want of a price, and not settled by age.
@@ -468,8 +469,8 @@ def test_lag_is_how_long_after_its_end_a_watched_call_changed(tmp_path: Path) ->
     lag.build()
     assert lag.query("select * from ops.settlement_lag order by account") == [
         (
-            *("twin", "main", 3, 2),
-            *map(Decimal, ("26.000", "121.000", "121.000", "121.000", "1.000")),
+            *("twin", "main", 4, 2),
+            *map(Decimal, ("0.000", "121.000", "121.000", "121.000", "1.000")),
             6,
         ),
         ("twin", "quiet", 0, 0, None, None, None, None, Decimal("1.000"), None),

@@ -7,6 +7,7 @@ from typing import get_args
 
 import duckdb
 import phonenumbers
+import pytest
 from contract import Warehouse, example
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +100,12 @@ def test_a_zero_in_brackets_is_read_as_the_zero_without_them(
     if number.country_code != COLOMBIA:
         assert found == read_number(f"+{number.country_code} 0{rest}", None)
     assert found == read_number(f"+{number.country_code}{national}", None)
+
+
+@pytest.mark.parametrize(("length", "kind"), [(250, "e164"), (251, "unknown")])
+def test_a_text_longer_than_any_number_is_none(length: int, kind: Kind) -> None:
+    text = "tel:+12025550123;isub=".ljust(length, "4")
+    assert read_number(text, None).kind == kind
 
 
 @given(
