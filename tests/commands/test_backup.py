@@ -342,7 +342,7 @@ def killed(house: House, command: str, point: int) -> int:
     ).returncode
 
 
-EVERY = [10, pytest.param(1, marks=pytest.mark.soak)]
+EVERY = [20, pytest.param(1, marks=pytest.mark.soak)]
 """Of how many points of a command one is tried."""
 
 

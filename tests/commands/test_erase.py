@@ -161,9 +161,7 @@ def hooked(house: House, last: int) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "share",
     [
-        0.35,
         0.6,
-        0.8,
         *(pytest.param(n / 20, marks=pytest.mark.soak) for n in range(4, 20)),
     ],
 )
