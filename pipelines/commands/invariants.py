@@ -5,7 +5,7 @@ not be checked and why. Nothing is changed, and no request is sent to a vendor, 
 with ``ask_vendors``: then their totals are compared as ``callhouse verify`` does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -21,7 +21,15 @@ from pipelines.planning.windows import merge, subtract
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.ledger import past_reads, stored_windows, unbalanced
 from pipelines.warehouse.locks import LockedError
-from pipelines.warehouse.opening import BUILD_FILE, FileError, is_present, opened
+from pipelines.warehouse.number_protection import PLAIN, protected_columns, shown_in
+from pipelines.warehouse.opening import (
+    BUILD_FILE,
+    PUBLISHED_FILE,
+    FileError,
+    is_present,
+    opened,
+)
+from pipelines.warehouse.publish import row_counts
 from pipelines.warehouse.published_queries import rows_of
 from pipelines.warehouse.records import unbuilt, went_back
 
@@ -41,7 +49,7 @@ class Invariant:
 
 
 @dataclass(frozen=True)
-class Warehouse:
+class Examined:
     """What the checks read."""
 
     config: Config
@@ -61,7 +69,7 @@ class Warehouse:
                     yield vendor, raw
 
 
-Check = Callable[[Warehouse], Iterator[str]]
+Check = Callable[[Examined], Iterator[str]]
 """Yields a sentence for everything that breaks an invariant."""
 
 
@@ -73,21 +81,21 @@ def check_all(
     config: Config, now: datetime, *, ask_vendors: bool = False
 ) -> list[Invariant]:
     """Return what was found out about each invariant."""
-    warehouse = Warehouse(config, now, ask_vendors)
-    return [_checked(one, check, warehouse) for one, check in CHECKS.items()]
+    examined = Examined(config, now, ask_vendors)
+    return [_checked(one, check, examined) for one, check in CHECKS.items()]
 
 
-def _checked(one: Invariant, check: Check, warehouse: Warehouse) -> Invariant:
+def _checked(one: Invariant, check: Check, examined: Examined) -> Invariant:
     try:
-        found = tuple(check(warehouse))
+        found = tuple(check(examined))
     except (_UncheckedError, FileError, LockedError, duckdb.CatalogException) as error:
         return replace(one, state=UNCHECKED, where=(str(error).splitlines()[0],))
     return replace(one, state=BROKEN if found else HOLDS, where=found)
 
 
-def _nothing_lost(warehouse: Warehouse) -> Iterator[str]:
-    published = warehouse.published
-    for vendor, raw in warehouse.raw_files():
+def _nothing_lost(examined: Examined) -> Iterator[str]:
+    published = examined.published
+    for vendor, raw in examined.raw_files():
         streams = [one for one in streams_of(vendor) if one.is_by_own_time]
         stored = [
             window for stream in streams for window in stored_windows(raw, stream)
@@ -106,13 +114,13 @@ def _nothing_lost(warehouse: Warehouse) -> Iterator[str]:
                     f"{vendor}: {calls} stored calls are not published, the first of "
                     f"{days[0][1]:%Y-%m-%d}; run: callhouse transform --full"
                 )
-    if warehouse.ask_vendors:
-        yield from _other_totals(warehouse)
+    if examined.ask_vendors:
+        yield from _other_totals(examined)
 
 
-def _other_totals(warehouse: Warehouse) -> Iterator[str]:
-    for vendor in warehouse.config.vendors:
-        verdict = verify(vendor, warehouse.config, warehouse.now)
+def _other_totals(examined: Examined) -> Iterator[str]:
+    for vendor in examined.config.vendors:
+        verdict = verify(vendor, examined.config, examined.now)
         for kind in (DIFFERENT, UNKNOWN):
             found = [one for one in verdict.findings if one.kind == kind]
             if found:
@@ -122,25 +130,25 @@ def _other_totals(warehouse: Warehouse) -> Iterator[str]:
                 )
 
 
-def _nothing_twice(warehouse: Warehouse) -> Iterator[str]:
-    for row in rows_of(_built(warehouse), "call_more_than_once"):
+def _nothing_twice(examined: Examined) -> Iterator[str]:
+    for row in rows_of(_built(examined), "call_more_than_once"):
         yield f"{row['vendor']}, {row['account']}: {row['calls']} calls are there twice"
 
 
-def _never_back(warehouse: Warehouse) -> Iterator[str]:
-    for vendor, raw in warehouse.raw_files():
+def _never_back(examined: Examined) -> Iterator[str]:
+    for vendor, raw in examined.raw_files():
         for table in dict.fromkeys(one.table for one in streams_of(vendor)):
             for account, count in went_back(raw, table):
                 yield f"{vendor}, {account}: {count} {table} have an older version last"
 
 
-def _one_whole_run(warehouse: Warehouse) -> Iterator[str]:
-    published = _built(warehouse)
-    build_file = warehouse.config.warehouse.build
+def _one_whole_run(examined: Examined) -> Iterator[str]:
+    published = _built(examined)
+    build_file = examined.config.warehouse.build
     if not is_present(build_file):
         raise _UncheckedError(f"{build_file} is not there to compare with")
-    with opened(build_file, BUILD_FILE) as build, opened(published, BUILD_FILE) as file:
-        of_build, of_file = _rows_by_table(build), _rows_by_table(file)
+    of_build = row_counts(build_file, BUILD_FILE)
+    of_file = row_counts(published, PUBLISHED_FILE)
     for table in sorted(of_build.keys() | of_file.keys()):
         if of_build.get(table) != of_file.get(table):
             yield (
@@ -149,15 +157,8 @@ def _one_whole_run(warehouse: Warehouse) -> Iterator[str]:
             )
 
 
-def _rows_by_table(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    names = connection.table_function("duckdb_tables").project(
-        "schema_name || '.' || table_name"
-    )
-    return {name: len(connection.table(name)) for (name,) in names.fetchall()}
-
-
-def _no_holes(warehouse: Warehouse) -> Iterator[str]:
-    for vendor, raw in warehouse.raw_files():
+def _no_holes(examined: Examined) -> Iterator[str]:
+    for vendor, raw in examined.raw_files():
         whole = {one.name for one in streams_of(vendor) if not one.is_full_refresh}
         reads = [
             one
@@ -186,9 +187,9 @@ def _holes(reads: list[PastRead]) -> list[tuple[datetime, datetime]]:
     return subtract((begin, end), merge(one.interval for one in reads))
 
 
-def _balanced(warehouse: Warehouse) -> Iterator[str]:
+def _balanced(examined: Examined) -> Iterator[str]:
     unknown = 0
-    for vendor, raw in warehouse.raw_files():
+    for vendor, raw in examined.raw_files():
         for account, stream, first, count, older in unbalanced(raw):
             unknown += older
             if count:
@@ -203,38 +204,48 @@ def _balanced(warehouse: Warehouse) -> Iterator[str]:
         )
 
 
-def _money_is_exact(warehouse: Warehouse) -> Iterator[str]:
-    for row in rows_of(_built(warehouse), "money_not_exact"):
+def _money_is_exact(examined: Examined) -> Iterator[str]:
+    for row in rows_of(_built(examined), "money_not_exact"):
         place = f"{row['vendor']}, {row['currency']}"
         yield f"{place}: calls cost {row['total']}, their parts {row['parts']}"
 
 
-def _same_contents(warehouse: Warehouse) -> Iterator[str]:
-    published, build_file = _built(warehouse), warehouse.config.warehouse.build
+def _same_contents(examined: Examined) -> Iterator[str]:
+    published, build_file = _built(examined), examined.config.warehouse.build
     if not is_present(build_file):
         raise _UncheckedError(f"{build_file} is not there to compare with")
-    with opened(build_file, BUILD_FILE) as build, opened(published, BUILD_FILE) as file:
+    is_plain = shown_in(published) == PLAIN
+    with (
+        opened(build_file, BUILD_FILE) as build,
+        opened(published, PUBLISHED_FILE) as file,
+    ):
+        hidden = frozenset[tuple[str, str]]() if is_plain else protected_columns(build)
         for table in ("main.fact_calls", "main.fact_call_costs", "main.fact_call_legs"):
-            sums = {_checksum(one, table) for one in (build, file)}
+            sums = {_checksum(one, table, hidden) for one in (build, file)}
             if len(sums) > 1:
                 yield f"{table} is not what was built; run: callhouse transform"
 
 
-def _checksum(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, ...]:
+def _checksum(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    hidden: Collection[tuple[str, str]],
+) -> tuple[int, ...]:
+    """Return a checksum of a table without the columns that are ``hidden``."""
     rows = connection.table(table)
-    name = table.rpartition(".")[2]
+    names = [f'"{one}"' for one in rows.columns if (table, one) not in hidden]
     found: tuple[int, ...] = rows.aggregate(
-        f"count(*), sum(hash({name})::hugeint)"
+        f"count(*), sum(hash({', '.join(names)})::hugeint)"
     ).fetchall()[0]
     return found
 
 
-def _built(warehouse: Warehouse) -> Path:
-    if not is_present(warehouse.published):
+def _built(examined: Examined) -> Path:
+    if not is_present(examined.published):
         raise _UncheckedError(
-            f"{warehouse.published} is not there; callhouse run makes it"
+            f"{examined.published} is not there; callhouse run makes it"
         )
-    return warehouse.published
+    return examined.published
 
 
 CHECKS: dict[Invariant, Check] = {

@@ -62,6 +62,18 @@ def shown_in(published: Path) -> str:
     return PLAIN if found is None else str(found[0])
 
 
+def protected_columns(
+    built: duckdb.DuckDBPyConnection,
+) -> frozenset[tuple[str, str]]:
+    """Return table and name of the columns that are protected unless all is plain."""
+    described = built.table("ops.data_dictionary").project(
+        "table_schema || '.' || table_name, column_name, unit"
+    )
+    return frozenset(
+        (table, column) for table, column, unit in described.fetchall() if unit in UNITS
+    )
+
+
 def copy_protected(source: Path, target: Path, protection: NumberProtection) -> None:
     """Write the tables of a built file into a new one, their numbers protected."""
     settings: Any = {**STORAGE, **build_settings(), "temp_directory": f"{target}.tmp"}

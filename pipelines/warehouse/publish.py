@@ -72,8 +72,8 @@ def publish(
         own = warehouse.published_folder / f"{now:%Y%m%dT%H%M%SZ}-{token_hex(4)}"
         incoming = own / published.name
         _copy(build_file, incoming, mode, numbers)
-        built = _contents(build_file, BUILD_FILE)
-        if _contents(incoming, PUBLISHED_FILE) != built:
+        built = row_counts(build_file, BUILD_FILE)
+        if row_counts(incoming, PUBLISHED_FILE) != built:
             raise PublishError(
                 f"the copy of {build_file} is not what was built; {published} is still "
                 "the file of the last run; look at the disk, and run: "
@@ -91,7 +91,7 @@ def publish(
         flush(warehouse.root)
         # A client that opens it for writing in this moment locks it.
         with suppress(InUseError):
-            found = _contents(published, PUBLISHED_FILE)
+            found = row_counts(published, PUBLISHED_FILE)
             if not published.samefile(incoming) or found != built:
                 raise PublishError(
                     f"{published} is not what was built: another program changed it "
@@ -131,7 +131,7 @@ def _copy(
         flush(path)
 
 
-def _contents(path: Path, file_kind: FileKind) -> dict[str, int]:
+def row_counts(path: Path, file_kind: FileKind) -> dict[str, int]:
     """Return the number of rows by table."""
     with opened(path, file_kind) as connection:
         ((counts,),) = connection.execute(query("row_counts")).fetchall()

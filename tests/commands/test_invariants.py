@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import TUESDAY, House, open_house
+from conftest import TUESDAY, House, copy_of, open_house
 from sandbox_control import stamp
 
 RAW, BUILD, PUBLISHED = "raw/whippy.duckdb", "build.duckdb", "calls.duckdb"
@@ -44,8 +44,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
-def broken(house: House, *arguments: str) -> tuple[int, dict[str, str]]:
-    done = house.run("doctor", "--json", "--now", stamp(TUESDAY), *arguments)
+def broken(house: House, *arguments: str, **changed: str) -> tuple[int, dict[str, str]]:
+    done = house.run("doctor", "--json", "--now", stamp(TUESDAY), *arguments, **changed)
     found = {one["name"]: one for one in json.loads(done.stdout)["invariants"]}
     return done.returncode, {
         name: "; ".join(one["where"])
@@ -56,6 +56,20 @@ def broken(house: House, *arguments: str) -> tuple[int, dict[str, str]]:
 
 def test_a_healthy_warehouse_breaks_none(house: House) -> None:
     assert broken(house) == (0, {})
+
+
+@pytest.mark.parametrize("mode", ["masked", "hashed"])
+def test_protected_numbers_are_no_other_contents(
+    house: House, tmp_path: Path, mode: str
+) -> None:
+    own = copy_of(house, tmp_path)
+    shown = {"CALLHOUSE__PRIVACY__PHONE_NUMBERS": mode}
+    assert own.run("transform", "--now", stamp(TUESDAY), **shown).returncode == 0
+    assert broken(own, **shown) == (0, {})
+    with duckdb.connect(str(own.published)) as connection:
+        connection.execute("update fact_calls set total_seconds = total_seconds + 1")
+    code, found = broken(own, **shown)
+    assert (code, found.keys()) == (1, {"I9"})
 
 
 @pytest.mark.parametrize("name", BREAKS)
