@@ -20,11 +20,11 @@ def as_json(found: "Erasure") -> dict[str, Any]:
 def show_erasure(found: "Erasure") -> None:
     """Print how many calls of which accounts were erased, or would be."""
     for (vendor, account), count in found.calls.items():
-        typer.echo(f"{vendor} {account}: {count:,} calls")
+        typer.echo(f"{vendor} {account}: {_calls(count)}")
     if not found.is_done:
-        typer.echo(f"{found.total:,} calls would be erased; nothing was changed")
+        typer.echo(f"to erase: {_calls(found.total)}; nothing was changed")
         return
-    typer.echo(f"{found.total:,} calls are erased, and stay so in later loads")
+    typer.echo(f"erased: {_calls(found.total)}, also in later loads")
     if found.searched:
         typer.echo(f"the number is in none of {found.searched} files of the warehouse")
     typer.echo(
@@ -40,3 +40,7 @@ def show_lifted(*, is_listed: bool) -> None:
         if is_listed
         else "It was not on the list; nothing was changed."
     )
+
+
+def _calls(count: int) -> str:
+    return f"{count:,} call{'' if count == 1 else 's'}"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from phonenumbers import SUPPORTED_REGIONS
+
 from pipelines.commands.build import make_warehouse
 from pipelines.commands.unfinished import build_and_finish, suppressions_of
 from pipelines.config.model import Config
@@ -36,6 +38,8 @@ from pipelines.warehouse.suppression_list import (
 )
 from transforms.runner.phone_numbers import read_number
 
+FOR_COUNTING = b"of a list that is never stored"
+"""The key with which calls are counted before anything is erased."""
 MOST_CALLS = 500
 """A number of more calls is probably one of the business itself."""
 _PARTS = 3
@@ -75,6 +79,10 @@ def person_of(text: str, region: str | None, *, is_name: bool = False) -> Person
     ``region`` is the country of a number in national form. With ``is_name`` the text is
     a name, exactly as a vendor writes it.
     """
+    if region is not None and region not in SUPPORTED_REGIONS:
+        raise ConfigError(
+            f"--region {region} is not a region; write ISO 3166-1 alpha-2, such as DE"
+        )
     text = text.strip()
     parts = text.split(":", _PARTS - 1)
     if is_name and text:
@@ -108,9 +116,7 @@ def erase(
     `MOST_CALLS` calls unless that is ``confirmed``; `FileError` if something is left.
     """
     warehouse = config.warehouse
-    before = _list_of(config, make=not dry_run)
-    after = before.with_texts(person.kind, person.texts)
-    only = SuppressionList(after.key).with_texts(person.kind, person.texts)
+    only = SuppressionList(FOR_COUNTING).with_texts(person.kind, person.texts)
     calls = _calls_of(config, only)
     found = Erasure(calls, is_done=False)
     if person.kind == CALL and not found.total:
@@ -125,8 +131,8 @@ def erase(
         )
     make_warehouse(config)
     with in_turn(warehouse.privacy_lock, timeout=BUILD_TIMEOUT):
-        latest = _list_of(config, make=True)
-        latest.with_texts(person.kind, person.texts).write(warehouse)
+        listed = _list_of(config, make_key=True)
+        listed.with_texts(person.kind, person.texts).write(warehouse)
         if not warehouse.published.exists() and not _raw_files(warehouse):
             return Erasure(calls, is_done=True)
     for vendor in vendors():
@@ -149,20 +155,19 @@ def lift(config: Config, person: Person) -> bool:
     warehouse = config.warehouse
     make_warehouse(config)
     with in_turn(warehouse.privacy_lock, timeout=BUILD_TIMEOUT):
-        listed = _list_of(config, make=False)
+        listed = _list_of(config, make_key=False)
         is_listed = any(listed.has(person.kind, one) for one in person.texts)
         if is_listed:
             listed.without_texts(person.kind, person.texts).write(warehouse)
     return is_listed
 
 
-def _list_of(config: Config, *, make: bool) -> SuppressionList:
-    """Return the list, or a new one; ``make`` makes a key for it if there is none."""
+def _list_of(config: Config, *, make_key: bool) -> SuppressionList:
+    """Return the list, or a new one, with ``make_key`` of a key that is made for it."""
     found = read_list(config.warehouse, lambda: mac_key(config.privacy))
     if found is not None:
         return found
-    key = mac_key(config.privacy, make=make)
-    return SuppressionList(key or b"only for counting")
+    return SuppressionList(mac_key(config.privacy, make=make_key) or FOR_COUNTING)
 
 
 def _calls_of(config: Config, listed: SuppressionList) -> dict[tuple[str, str], int]:

@@ -64,7 +64,7 @@ def test_a_number_is_in_no_byte_and_stays_so_and_no_cost_changes(house: House) -
         done = house.erase("(202) 555-0123", "--region", "us")
         assert "0123" in analyst.ask("from fact_calls"), "it keeps the file it opened"
     assert (done.returncode, done.stderr.count("0123")) == (0, 0), done.stderr
-    assert "5 calls are erased" in done.stdout
+    assert "erased: 5 calls" in done.stdout
     assert "0123" not in done.stdout
     assert house.seen() == set()
     assert (
@@ -216,6 +216,7 @@ def test_one_call_is_erased_by_its_key_and_no_other(house: House) -> None:
         (("twin:main:nobody",), "there is no call"),
         (("12ab",), "neither a phone number nor a call's key"),
         (("202 555 0123",), "neither a phone number nor a call's key"),
+        (("+12025550123", "--region", "xx"), "--region XX is not a region"),
     ],
 )
 def test_what_names_nobody_is_refused_and_changes_nothing(
@@ -225,6 +226,7 @@ def test_what_names_nobody_is_refused_and_changes_nothing(
     assert done.returncode == 2
     assert sentence in done.stderr
     assert not (house.warehouse.privacy / "suppressed.json").exists()
+    assert not [*house.folder.rglob("privacy.key")]
 
 
 def test_a_number_of_many_calls_is_refused_until_it_is_confirmed(
@@ -253,7 +255,7 @@ def test_a_number_is_read_from_standard_input_too(
     done = CliRunner().invoke(
         app, arguments, input=f"{NUMBER}\n", env=house.environment
     )
-    assert "5 calls would be erased" in done.stdout
+    assert "to erase: 5 calls; nothing was changed" in done.stdout
 
 
 def test_a_record_in_quarantine_is_erased_and_still_counted(house: House) -> None:
