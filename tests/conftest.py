@@ -205,9 +205,7 @@ def open_house(
         yield House(folder, sandbox, environment)
 
 
-HELD = """
-    select account, vendor_call_id, started_at, direction, total_seconds, cost_total,
-        currency, vendor_outcome, coalesce(parts, map {}) as parts, coalesce(legs, 0)
+WITH_PARTS = """
     from fact_calls
     left join (
         select call_key, map_from_entries(list((component, amount))) as parts
@@ -222,6 +220,12 @@ HELD = """
     left join (
         select call_key, count(*) as legs from fact_call_legs group by all
     ) using (call_key)
+"""
+"""Each call with its costs by component, `parts`, and how many legs it has."""
+HELD = f"""
+    select account, vendor_call_id, started_at, direction, total_seconds, cost_total,
+        currency, vendor_outcome, coalesce(parts, map {{}}) as parts, coalesce(legs, 0)
+    {WITH_PARTS}
 """
 
 

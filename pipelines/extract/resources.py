@@ -107,18 +107,18 @@ def dlt_source(
 def package_source(
     vendor: str,
     readings: Sequence[Reading],
-    counted: Callable[[], list[dict[str, Any]]] = list,
+    last_rows: Callable[[], list[dict[str, Any]]] = list,
 ) -> DltSource:
     """Return one dlt source that reads accounts of a vendor, one after another.
 
-    ``counted`` returns more ledger rows; it is called when all windows were read and
+    ``last_rows`` returns more ledger rows; it is called when all windows were read and
     their tables were taken.
     """
 
     def groups() -> Iterator[Sequence[Portion]]:
         for reading in readings:
             yield from _grouped(portions_of(*reading))
-        if rows := counted():
+        if rows := last_rows():
             yield [Portion("", (), (), pa.Table.from_pylist(rows, schema=LEDGER), 0)]
 
     sources = [source for *_, source, _ in readings]

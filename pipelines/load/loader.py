@@ -351,21 +351,17 @@ class _Run:
             for place in places_of(self.vendor)
             if place[0].alias not in self.blocked
         ]
-        rounds = 0
-        while True:
+        for rounds_left in range(ROUNDS, -1, -1):
             with in_turn(lock, shared=True):
                 found = [*missing_in(raw, places, self.reads, now, confirmed)]
-                more = (
-                    []
-                    if rounds == ROUNDS
-                    else still_to_read(raw, found, self.reads, now, confirmed)
-                )
-                if not more:
-                    return verdict_on(
-                        raw, found, self.reads, now, confirmed, uncounted=uncounted
-                    )
+                more = still_to_read(raw, found, self.reads, now, confirmed)
+                if not more or not rounds_left:
+                    break
             self.read(more)
-            rounds += 1
+        with in_turn(lock, shared=True):
+            return verdict_on(
+                raw, found, self.reads, now, confirmed, uncounted=uncounted
+            )
 
     def _add_notes(self, notes: Sequence[str]) -> None:
         all_of_them = dict.fromkeys([*self.result.notes, *notes])

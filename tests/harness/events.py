@@ -96,7 +96,7 @@ def fault(rng: Random, vendor: str, odds: Odds) -> dict[str, object]:
 
 
 def night(rng: Random, odds: Odds) -> str:
-    """Return what happens to the process tonight."""
+    """Return what happens to the process in this night."""
     weights = NIGHTS if odds.nights is None else odds.nights
     return rng.choices(list(weights), list(weights.values()))[0]
 

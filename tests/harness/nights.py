@@ -122,7 +122,7 @@ class History:
     hidden: set[tuple[str, date | None]] = field(default_factory=set)
     """Vendors that list nothing, or nothing of a day."""
     is_healthy: bool = True
-    """Nothing was armed that could keep tonight's run from being complete."""
+    """Nothing was armed that could keep this night's run from being complete."""
     before: Published = field(
         default_factory=lambda: Published({}, frozenset(), (), {})
     )
@@ -397,7 +397,7 @@ class History:
             self.last_run = self.now
 
     def unlisted(self, calls: dict[Key, Call]) -> set[Key]:
-        """Return the calls that their vendor hides tonight."""
+        """Return the calls that their vendor hides in this night."""
         return {
             key
             for key, call in calls.items()

@@ -8,31 +8,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-from conftest import LAG, exact, parts_of
+from conftest import LAG, WITH_PARTS, exact, parts_of
 from sandbox_control import truth
 
 from pipelines.planning.windows import read_time
 from pipelines.sandbox.process import Sandbox
 
-FACTS = """
+FACTS = f"""
     select
         vendor, account, vendor_call_id, is_deleted, started_at, direction,
         total_seconds, cost_total, currency, vendor_outcome,
-        coalesce(parts, map {}) as parts, coalesce(legs, 0) as legs
-    from fact_calls
-    left join (
-        select call_key, map_from_entries(list((component, amount))) as parts
-        from (
-            select call_key, component, sum(amount) as amount
-            from fact_call_costs
-            where is_leaf and amount is not null
-            group by all
-        )
-        group by all
-    ) using (call_key)
-    left join (
-        select call_key, count(*) as legs from fact_call_legs group by all
-    ) using (call_key)
+        coalesce(parts, map {{}}) as parts, coalesce(legs, 0) as legs
+    {WITH_PARTS}
 """
 SUSPECTED = """
     select vendor, account, record_id, since
