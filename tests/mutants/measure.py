@@ -64,6 +64,7 @@ TESTS: dict[str, Sequence[str]] = {
         "extract/test_resources",
     ),
     "pipelines/extract/pagination.py": (
+        "extract/test_pagination",
         "extract/test_client",
         "extract/test_resources",
         "extract/test_wire",
