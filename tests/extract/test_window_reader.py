@@ -413,3 +413,13 @@ def test_of_two_records_of_one_change_the_later_one_counts() -> None:
     event_at, changed, _ = records.last_read["c1"]
     assert (event_at, changed) == (START + SECOND, START)
     assert (records.fetched, records.distinct) == (2, 1)
+
+
+def test_a_record_that_lost_the_time_of_its_change_is_as_new_as_it_came() -> None:
+    dated = call(1, changed=START.isoformat())
+    records, _ = read([Page([dated, call(1, START + SECOND)])])
+    event_at, changed, _ = records.last_read["c1"]
+    assert (event_at, changed) == (START + SECOND, START)
+    later = call(1, changed=(START + SECOND).isoformat())
+    records, _ = read([Page([call(1), later, dated])])
+    assert records.last_read["c1"][1] == START + SECOND

@@ -44,6 +44,7 @@ never ends is noticed, too."""
 FACTS = ("transforms/test_cases", "transforms/test_contracts")
 EDGES = ("transforms/test_contract_edges",)
 COVERAGE = ("transforms/test_coverage",)
+HEADERS = ("transforms/test_model_headers", "transforms/test_runner")
 CONFIG = ("config/test_config", "config/test_wrong_inputs config/test_fx_rates")
 TESTS: dict[str, Sequence[str]] = {
     "transforms/models/ops/absences.sql": ("load/test_absences",),
@@ -86,8 +87,8 @@ TESTS: dict[str, Sequence[str]] = {
     "pipelines/config/fx_rates.py": CONFIG,
     "transforms/runner/phone_numbers.py": ("transforms/test_phone_numbers", *FACTS),
     "transforms/runner/times.py": ("planning/test_windows", *FACTS, *EDGES),
-    "transforms/runner/parsing.py": ("transforms/test_runner",),
-    "transforms/runner/model.py": ("transforms/test_runner", "test_conventions"),
+    "transforms/runner/parsing.py": HEADERS,
+    "transforms/runner/model.py": (*HEADERS, "test_conventions"),
 }
 """By file, the first that fits: its tests, those first that cost least."""
 
