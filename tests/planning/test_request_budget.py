@@ -123,7 +123,7 @@ def test_threads_share_one_pace_and_one_quota_and_count_for_themselves() -> None
     def work() -> None:
         mine = 0
         try:
-            while True:
+            for _ in range(30):
                 limit.take()
                 mine += 1
         except QuotaUsedError:

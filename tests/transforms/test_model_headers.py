@@ -27,14 +27,15 @@ def refusal(folder: Path, file: str, header: str, sql: str = SELECT) -> str:
 HEADER = """\
 --
 -- One row per call,
---   whatever it was.
+--whatever it was,
+--   and whoever.
 -- @kind incremental call_key
 -- @key call_key, part
 -- @not_null a
 -- @not_null b, c
 -- @nullable part
 -- @accepted a: x, y,
---   z
+--z
 -- @accepted b: 1
 -- @check a < b
 --   and c > 0
@@ -59,7 +60,7 @@ def test_a_header_says_it_all_in_lines_that_go_on(tmp_path: Path) -> None:
     assert (found.file, found.table, found.kind) == (
         *("facts/deep/a.sql", "main.a", "call_key"),
     )
-    assert found.sentence == "One row per call, whatever it was."
+    assert found.sentence == "One row per call, whatever it was, and whoever."
     assert (found.key, found.nullable) == (("call_key", "part"), ("part",))
     assert found.not_null == ("a", "b", "c")
     assert found.accepted == (("a", ("x", "y", "z")), ("b", ("1",)))
