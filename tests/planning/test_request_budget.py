@@ -77,7 +77,7 @@ def test_each_stream_is_expected_to_take_what_its_own_windows_took() -> None:
     ("limit", "used", "requests", "days"),
     [
         *[(10, 0, 0, 0), (10, 4, 6, 1), (10, 4, 7, 2), (10, 4, 16, 2), (10, 4, 17, 3)],
-        *[(0, 0, 99, 1), (10, 40, 10, 2), (10, 40, 11, 3)],
+        *[(0, 0, 99, 1), (10, 40, 10, 2), (10, 40, 11, 3), (10, 4, 0, 0)],
     ],
 )
 def test_requests_beyond_what_is_left_take_further_days(

@@ -48,7 +48,7 @@ HEADER = """\
 -- @rebuild_group account, month
 -- @unused first,
 --   second
--- @unused third
+-- @unused third,, fourth,
 -- @former_name main.fact_calls
 -- @former_name ops.calls_2
 select 1 as call_key
@@ -67,7 +67,7 @@ def test_a_header_says_it_all_in_lines_that_go_on(tmp_path: Path) -> None:
     assert found.checks == ("a < b and c > 0", "a <> ''")
     assert found.is_reference
     assert found.rebuild_groups == ("account, month",)
-    assert found.unused == ("first", "second", "third")
+    assert found.unused == ("first", "second", "third", "fourth")
     assert found.former_names == ("main.fact_calls", "ops.calls_2")
     assert found.columns == (
         Column("call_key", None, "its key", None),
@@ -114,6 +114,11 @@ def test_a_file_without_tags_is_what_its_folder_says(tmp_path: Path) -> None:
 def test_a_file_that_stands_elsewhere_is_no_model(tmp_path: Path, file: str) -> None:
     told = refusal(tmp_path, file, "-- @key call_key\n")
     assert told.startswith(f"{file}: a model is staging|intermediate|facts|dims|marts|")
+
+
+def test_a_folder_is_told_that_was_probably_meant(tmp_path: Path) -> None:
+    told = refusal(tmp_path, "dim/a.sql", "-- @key call_key\n")
+    assert told.endswith("a check <name>.check.sql; the nearest is dims")
 
 
 @pytest.mark.parametrize("text", ["", "--\n", "-- @key a\n", "select 1\n-- late\n"])
@@ -174,7 +179,7 @@ others as (
 
 select a, b as c, others.*
 from others, MAIN.dim_days d, read_csv('x.csv'), ops.runs
-where exists (select 1 from Ops.Runs)
+where exists (select 1 from Ops.Runs) or exists (from main.found)
 """
 
 
@@ -184,6 +189,7 @@ def test_a_select_reads_tables_and_no_ctes_of_its_own(tmp_path: Path) -> None:
     assert sorted(told) == [
         ("main.dim_days", 10, True),
         ("main.fact_calls", 5, True),
+        ("main.found", 11, False),
         ("ops.runs", 10, False),
         ("ops.runs", 11, False),
         ("staging.calls", 2, False),
