@@ -84,7 +84,7 @@ TESTS: dict[str, Sequence[str]] = {
         "extract/test_client",
     ),
     "pipelines/config/rate_cards.py": (*CONFIG, "transforms/test_rate_cards"),
-    "pipelines/config/fx_rates.py": CONFIG,
+    "pipelines/config/fx_rates.py": ("config/test_fx_table", *CONFIG),
     "transforms/runner/phone_numbers.py": ("transforms/test_phone_numbers", *FACTS),
     "transforms/runner/times.py": ("planning/test_windows", *FACTS, *EDGES),
     "transforms/runner/parsing.py": HEADERS,
