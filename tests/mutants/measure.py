@@ -1,6 +1,6 @@
 """Make single wrong edits of the code, a sample of them, and count what tests notice.
 
-    make mutants                            # a hundred of SQL, a hundred of Python
+    make mutants                            # forty of SQL, forty of Python
     make mutants ARGS="--seed 2 --sample 30 sql"
     make mutants ARGS="--replay 1f2e3d4c5b6a"  # one of them, with what pytest says
 
@@ -311,7 +311,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("languages", nargs="*", metavar="sql|python")
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--sample", type=int, default=100, help="of each language")
+    options.add_argument("--sample", type=int, default=40, help="of each language")
     options.add_argument("--jobs", type=int, default=2)
     options.add_argument("--replay", metavar="NAME", help="of one edit, as reported")
     given = options.parse_args()
