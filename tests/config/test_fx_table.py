@@ -66,6 +66,7 @@ def test_rates_are_the_columns_of_the_file_in_the_order_of_days(tmp_path: Path) 
     assert texts[1:] == [("1.08000", ""), ("1.0865", "ECB, by hand")]
     given = as_table(read_fx_rates(path))
     assert rates_of(given) is given
+    assert given.schema == rates_of(path).schema
     assert rates_of(tmp_path / "none.csv").num_rows == 0
     assert read_fx_rates(tmp_path / "none.csv") == ()
 

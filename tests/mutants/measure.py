@@ -62,7 +62,7 @@ TESTS: dict[str, Sequence[str]] = {
     "pipelines/planning/*.py": (
         "planning/test_deletion planning/test_stream",
         "planning/test_planner planning/test_windows",
-        "extract/test_resources",
+        "extract/test_resources extract/test_spans",
     ),
     "pipelines/extract/pagination.py": (
         "extract/test_pagination",
