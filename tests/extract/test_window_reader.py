@@ -171,6 +171,19 @@ def test_a_total_that_comes_or_goes_between_two_pages_has_changed() -> None:
     assert read([calls(1, total=2), calls(2, total=2)])[1] == 1
 
 
+def test_what_is_stored_is_looked_up_for_the_stream_the_account_and_the_window() -> (
+    None
+):
+    asked: list[object] = []
+
+    def stored(*of: object) -> dict[str, datetime]:
+        asked.extend(of)
+        return {}
+
+    read([calls(1)], stored=stored)
+    assert asked == [CALLS, "main", WINDOW]
+
+
 def test_a_list_that_starts_over_forgets_all_that_came_before() -> None:
     first, again = calls(1, 2, total=5), calls(3, total=1, starts_over=True)
     records, _ = read([first, again])
