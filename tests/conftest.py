@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import duckdb
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from patience import PATIENCE
 from sandbox_control import control, post, stamp, truth, undo
 from typer.testing import CliRunner
@@ -28,6 +28,10 @@ from pipelines.sandbox.process import Sandbox, running_sandbox
 # How long an example takes is the machine's affair, not a property.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+# For make mutants, where it matters that an example fails, not how small it is.
+settings.register_profile(
+    "unshrunk", deadline=None, database=None, phases=(Phase.explicit, Phase.generate)
+)
 
 LONGEST = [
     *("dbt_export", "absences", "refusals", "run", "verify", "interleavings"),
@@ -38,6 +42,9 @@ LONGEST = [
     *("explain", "fx_rates", "opening", "zoom_engagements", "contracts", "cases"),
 ]
 """Test files that are dealt to the workers first, so that none is left for the end."""
+
+HOURS = 6 * 3600
+"""Seconds that a test of the soak may take."""
 
 CALLHOUSE = str(Path(sys.executable).with_name("callhouse"))
 VENDORS = ("evovoice", "twin", "voximplant", "whippy", "zoom")
@@ -62,6 +69,9 @@ Row = dict[str, Any]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {f"test_{name}": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    for item in items:
+        if item.get_closest_marker("soak") or item.get_closest_marker("history"):
+            item.add_marker(pytest.mark.timeout(HOURS))
 
 
 @pytest.fixture

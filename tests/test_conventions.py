@@ -294,7 +294,9 @@ def test_no_file_holds_a_phone_number_that_could_ring() -> None:
 @pytest.mark.parametrize("kind", ["calls", "costs", "legs", "agents", "queues"])
 def test_every_column_of_a_vendor_is_one_of_the_unions(kind: str) -> None:
     known = columns(f"staging/unions/{kind}")
-    for path in sorted(MODELS.glob(f"staging/*/*__{kind}.sql")):
+    paths = sorted(MODELS.glob(f"staging/*/*__{kind}.sql"))
+    assert paths
+    for path in paths:
         given = columns(f"staging/{path.parent.name}/{path.stem}")
         assert set(given) <= set(known), path.name
         assert given == sorted(given, key=known.index), f"{path.name}: another order"

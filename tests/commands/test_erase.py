@@ -206,6 +206,7 @@ def test_one_call_is_erased_by_its_key_and_no_other(house: House) -> None:
     assert house.night(EVENING + DAY / 8).returncode == 0
     raw = house.warehouse.raw("twin")
     texts = house.query("select payload from raw.calls where record_id = '7001'", raw)
+    assert texts
     assert not any("another text" in text or "0123" in text for (text,) in texts)
     assert "raw/zoom.duckdb" in house.seen(), "other calls of the number stay"
 

@@ -39,9 +39,8 @@ def nights(house: House) -> Iterator[Iterator[datetime]]:
             for (one,) in raw(house, vendor, "select max(started_at) from load_windows")
         ]
         last = max(begun)
-        while True:
-            last += timedelta(hours=6)
-            yield last
+        for number in range(1, 1000):
+            yield last + number * timedelta(hours=6)
 
     yield later()
     house.disarm()
@@ -293,6 +292,7 @@ def test_no_secret_and_no_number_is_in_what_a_failing_run_says(
         for name, value in house.environment.items()
         if "ACCOUNTS" in name and not name.endswith(("EMAIL", "USERNAME"))
     ]
+    assert len(secrets) >= len(VENDORS)
     told = night.stdout + night.stderr
     assert not [secret for secret in secrets if secret in told]
     journal = (house.folder / "warehouse" / "runs.jsonl").read_text()
@@ -313,4 +313,5 @@ def test_passing_errors_are_absorbed_and_whatever_failed_before_is_made_good(
     house.post("faults", {"vendor": "twin", "kind": "expire_token", "times": 1})
     night = house.night(next(nights), "--json")
     assert night.returncode == 0, night.stderr
-    assert all(one["retries"] >= 2 for one in json.loads(night.stdout)["loaded"])
+    loaded = json.loads(night.stdout)["loaded"]
+    assert {one["vendor"] for one in loaded if one["retries"] >= 2} == {*VENDORS}

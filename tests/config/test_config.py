@@ -10,7 +10,7 @@ from hypothesis import given as for_any
 from hypothesis import strategies as st
 
 from pipelines.config.loader import ALIAS, read_config
-from pipelines.config.rate_cards import DAY, MOST
+from pipelines.config.rate_cards import DAY
 from pipelines.config.toml_file import ConfigError
 from pipelines.sources import vendors
 
@@ -234,6 +234,8 @@ unit_price = 0.07
 currency = "USD"
 valid_from = 2026-01-01
 """
+FITS = "unit_price = '999999999999.999999'"
+"""The most that DECIMAL(18, 6) can have."""
 EUROS = RATE_CARD.replace("USD", "EUR").replace("01-01", "03-01")
 
 
@@ -285,6 +287,42 @@ def test_a_rate_card_that_could_match_no_call_is_refused(
     assert "rate_cards.toml" in sentence
 
 
+def test_a_card_of_another_component_account_or_day_is_no_twin(tmp_path: Path) -> None:
+    write(tmp_path, "secrets.toml", SECRETS)
+    others = [
+        RATE_CARD.replace('"ai_platform"', '"ai_llm"'),
+        RATE_CARD.replace('"inbound"', '"outbound"'),
+        RATE_CARD.replace("01-01", "01-02"),
+    ]
+    write(tmp_path, "rate_cards.toml", RATE_CARD + "".join(others))
+    cards = read_config(tmp_path, {}).rate_cards
+    assert len(cards) == 4
+    assert (cards[0].allowance, cards[0].minimum, cards[0].base_cost) == (0, 0, 0)
+    assert (cards[0].valid_to, cards[0].overrides) == (None, False)
+    for number, other in enumerate(others, start=2):
+        parts = [RATE_CARD, *others, other]
+        write(tmp_path, "rate_cards.toml", "".join(parts))
+        told = f"rate_card 5 valid_from: rate_card {number} prices the same from 2026"
+        assert told in refusal(tmp_path, {})
+
+
+def test_of_cards_of_two_currencies_the_later_one_is_named(tmp_path: Path) -> None:
+    """In the order of the file, not of their days; the newest card of a part counts."""
+    write(tmp_path, "secrets.toml", SECRETS)
+    llm = RATE_CARD.replace('"ai_platform"', '"ai_llm"')
+    older = llm.replace("01-01", "01-02").replace("2026", "2025")
+    write(tmp_path, "rate_cards.toml", EUROS + RATE_CARD + llm + older)
+    told = "rate_card 3 currency: rate_card 1 has EUR for the same calls on 2026-03-01"
+    assert told in refusal(tmp_path, {})
+    # The newest one that is valid on a day counts, wherever it stands in the file.
+    write(tmp_path, "rate_cards.toml", EUROS + RATE_CARD + llm.replace("USD", "EUR"))
+    told = "rate_card 3 currency: rate_card 2 has USD for the same calls on 2026-01-01"
+    assert told in refusal(tmp_path, {})
+    last = EUROS + "valid_to = 9999-12-31\n"
+    write(tmp_path, "rate_cards.toml", last + RATE_CARD)
+    assert len(read_config(tmp_path, {}).rate_cards) == 2
+
+
 def test_cards_of_one_call_have_one_currency_also_when_one_of_them_has_ended(
     tmp_path: Path,
 ) -> None:
@@ -314,7 +352,10 @@ def test_a_rate_card_of_one_day_and_amounts_at_their_bounds_are_read(
     first = date(2026, 1, 1)
     days = [first - DAY, first, first + DAY]
     assert [card.is_valid(one) for one in days] == [False, True, False]
-    for wrong in (f"= {MOST}", "= inf"):
+    write(tmp_path, "rate_cards.toml", day.replace("unit_price = 0", FITS))
+    (card,) = read_config(tmp_path, {}).rate_cards
+    assert card.unit_price == Decimal("999999999999.999999")
+    for wrong in ("= 1000000000000", "= inf", "= -0.000001"):
         write(
             tmp_path,
             "rate_cards.toml",

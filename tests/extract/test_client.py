@@ -2,7 +2,6 @@ import gzip
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 
 import pytest
 from vendor_server import Answer, VendorServer
@@ -354,4 +353,3 @@ def test_an_envelope_that_changed_or_a_page_that_repeats_is_an_error(
 
 def test_a_naive_retry_date_is_utc() -> None:
     assert seconds_to_wait({"Retry-After": "2026-03-01T12:00:05"}, NOW) == 5.0
-    assert isinstance(NOW, datetime)

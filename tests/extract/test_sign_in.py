@@ -48,4 +48,5 @@ def test_what_is_no_key_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(VendorError) as raised:
         signed_jwt("voximplant", "1000001", "key-1", text)
     assert raised.value.stops_account
+    assert "voximplant: private_key is not an RSA private key" in str(raised.value)
     assert (text[:10] or "\n") not in str(raised.value)

@@ -250,6 +250,7 @@ def test_a_night_waits_for_a_batch_and_goes_before_the_next(empty: House) -> Non
     (begun, ended), *nightly = [
         times for purpose, *times in sorted(orders) if purpose != "settle"
     ]
+    assert nightly
     assert all(begun < first and last < ended for first, last in nightly)
 
 

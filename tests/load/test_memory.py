@@ -197,8 +197,10 @@ def small_machine() -> Iterator[Path]:
         except OSError:
             continue
         yield group / "cgroup.procs"
-        while (group / "cgroup.procs").read_text():  # who forked the loads is ending
-            time.sleep(0.05)
+        for _ in range(PATIENCE * 20):
+            if not (group / "cgroup.procs").read_text():
+                break
+            time.sleep(0.05)  # who forked the loads is ending
         group.rmdir()
         return
     pytest.skip("no group of bounded memory can be made here")

@@ -142,6 +142,8 @@ class Module:
             inner = self.source(node.args[0])
             if not isinstance(node.args[0], ast.GeneratorExp):
                 yield self.instead("function", node, f"list({inner})")
+        if name in {"min", "max"}:
+            return  # the same in any order
         positional = [one for one in node.args if not isinstance(one, ast.Starred)]
         for one, other_one in pairwise(positional):
             if type(one) is type(other_one) and isinstance(

@@ -16,7 +16,8 @@ select distinct min(z) from calls qualify row_number() over (order by x, y desc)
 """
 FUNCTION = """\
 def within(items: dict[str, int], limit: int = 3) -> list[int]:
-    return sorted(min(one, limit) for one in items if one > 0 and not one == limit)
+    found = (min(one, limit) for one in items if one > 0 and not one == limit)
+    return list(map(pow, found, limit))
 """
 
 
@@ -58,7 +59,10 @@ def test_a_function_has_these_wrong_edits() -> None:
     assert edited("bound", FUNCTION) == {"> -> >="}
     assert edited("constant", FUNCTION) == {"3 -> 4", "0 -> 1"}
     assert edited("function", FUNCTION) == {"min -> max"}
-    assert edited("swap", FUNCTION) == {"one, limit -> limit, one"}
+    assert edited("swap", FUNCTION) == {
+        "pow, found -> found, pow",
+        "found, limit -> limit, found",
+    }
     assert edited("condition", FUNCTION) == {
         "and -> or",
         "not one == limit -> one == limit",

@@ -1,8 +1,11 @@
 """What proves that a record is deleted, and what does not: the rule alone."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.planning.deletion import (
     FEW,
@@ -11,6 +14,7 @@ from pipelines.planning.deletion import (
     Suspicion,
     WindowRead,
     days_beside,
+    is_confirmed,
     judge,
 )
 from pipelines.planning.windows import DAY, Interval, read_time
@@ -18,6 +22,7 @@ from pipelines.planning.windows import DAY, Interval, read_time
 MONDAY = read_time("2026-03-02T00:00:00Z")
 NIGHT = MONDAY + 4 * DAY + timedelta(hours=3)
 NOON = timedelta(hours=12)
+INSTANT = timedelta.resolution
 
 
 def day(number: int, listed: int = 20, known: int = 20) -> WindowRead:
@@ -73,7 +78,7 @@ def test_without_a_window_that_still_has_its_records_nothing_is_believed() -> No
 
 @pytest.mark.parametrize(
     ("listed", "count", "is_believed"),
-    [(0, FEW, True), (0, FEW + 1, False), (90, 10, True), (89, 11, False)],
+    [(0, 3, True), (0, 4, False), (90, 10, True), (89, 11, False)],
 )
 def test_many_at_once_are_not_believed(
     listed: int,
@@ -118,3 +123,76 @@ def test_an_operator_confirms_what_lies_in_his_span_and_no_more() -> None:
     blank = reads(*(day(number, 0, 0) for number in range(-1, 4)))
     judgment = judge([inside, outside], {}, blank, (MONDAY + DAY, MONDAY + 2 * DAY))
     assert (judgment.deleted, judgment.doubted) == ((inside,), (outside,))
+
+
+def test_an_operators_span_has_its_start_and_not_its_end() -> None:
+    span = (MONDAY + DAY, MONDAY + 2 * DAY)
+    found = [missing(n, at) for n, at in enumerate([*span, span[0] - INSTANT])]
+    assert [is_confirmed(one, span) for one in found] == [True, False, False]
+    assert not is_confirmed(found[0], None)
+    before = {one.record_id: earlier(one, 24) for one in found}
+    judgment = judge(found, before, WEEK)
+    assert (judgment.deleted, judgment.suspected) == (tuple(found), ())
+    sure = judgment.only_confirmed(span)
+    assert (sure.deleted, sure.suspected) == ((found[0],), (found[1], found[2]))
+    assert judgment.only_confirmed(None).deleted == ()
+
+
+def test_a_judgment_says_of_how_many_records_it_is() -> None:
+    judgment = judge([missing(1), missing(2)], {}, WEEK)
+    assert (judgment.stored, judgment.doubt) == (5 * 20 + 2 + 2, "")
+    assert judge([], {}, reads(day(0, 5, 0))).doubt == ""
+
+
+def test_a_stream_is_silent_if_windows_were_read_and_listed_nothing() -> None:
+    assert reads(day(0, 0, 0), day(1, 0, 0)).is_silent
+    assert not reads(day(0, 0, 0), day(1, 1, 0)).is_silent
+    assert not reads().is_silent
+
+
+def test_the_second_read_counts_from_the_last_one_of_the_records_own_window() -> None:
+    """A window begins with its start, and the next one with its end."""
+    one = missing(1, MONDAY + DAY)
+    own, later = day(1), replace(day(1), started_at=NIGHT + timedelta(hours=1))
+    others = [replace(day(n), started_at=NIGHT + 2 * DAY) for n in (0, 2)]
+    edge = missing(2, MONDAY + 2 * DAY - INSTANT)
+    for parts, at in (([own], NIGHT), ([later, own], later.started_at)):
+        for found in (one, edge):
+            assert reads(*others, *parts).started_at(found.event_at) == at
+
+
+def test_days_beside_are_whole_days_in_order_and_end_with_now() -> None:
+    """Ids stand in another order than times, and two records lie in one day."""
+    found = [
+        missing(number, MONDAY + days * DAY + NOON)
+        for number, days in enumerate((40, 20, 30, 0, 10, 20))
+    ]
+    late = StreamReads((), MONDAY + 41 * DAY + NOON / 2)
+    assert [
+        (start - MONDAY, end - start) for start, end in days_beside(found, late)
+    ] == [
+        *[((n + step) * DAY, DAY) for n in (0, 10, 20, 30) for step in (-1, 0, 1)],
+        *[(39 * DAY, DAY), (40 * DAY, DAY), (41 * DAY, NOON / 2)],
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 239)), max_size=12),
+    st.sets(st.integers(0, 9)),
+    st.sets(st.integers(0, 11)),
+    st.integers(0, 40),
+)
+def test_a_missing_record_is_deleted_suspected_or_doubted_and_only_one_of_them(
+    found: list[tuple[int, int]], seen: set[int], read_days: set[int], listed: int
+) -> None:
+    some = {n: missing(n, MONDAY + hours * DAY / 24) for n, hours in found}
+    before = {f"c{n}": earlier(missing(n), 24) for n in seen}
+    parts = [replace(day(n, listed, listed), started_at=NIGHT) for n in read_days]
+    those = StreamReads(tuple(parts), MONDAY + 12 * DAY)
+    judgment = judge([*some.values()], before, those)
+    told = [*judgment.deleted, *judgment.suspected, *judgment.doubted]
+    assert sorted(told, key=str) == sorted(some.values(), key=str)
+    assert {one.record_id for one in judgment.deleted} <= before.keys()
+    sure = [*judgment.deleted, *judgment.suspected]
+    assert not any(those.unread_around(one.event_at) for one in sure)
+    assert bool(judgment.doubted) <= bool(judgment.doubt)

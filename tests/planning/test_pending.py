@@ -3,8 +3,8 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,6 @@ from pipelines.extract.pagination import Fields, Listing, Page
 from pipelines.extract.resources import resources_of
 from pipelines.extract.source import Endpoint, Source
 from pipelines.extract.window_reader import ReadOptions
-from pipelines.planning.pending import PendingDay, days_in_doubt, pending_windows
-from pipelines.planning.planner import PastRead, plan
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sources import evovoice, twin, voximplant, zoom
@@ -40,7 +38,6 @@ LOOKBACKS = {
 BY_ID = ("evovoice", "twin", "voximplant", "zoom")
 """Asked by id here, for pages of two records make days dear to read."""
 CALLS = Stream("calls", "calls", "id", "at", pending="calls", ids_per_request=10)
-HORIZON = timedelta(days=7)
 
 
 @dataclass
@@ -148,69 +145,6 @@ def test_without_a_settle_horizon_late_truth_is_lost(tmp_path: Path) -> None:
 
 def at(text: str) -> datetime:
     return read_time(f"2026-{text}Z")
-
-
-def reads(
-    first: str, count: int, when: str, purpose: str = "nightly"
-) -> list[PastRead]:
-    """Return complete reads of days that follow each other, all made at one time."""
-    start = at(f"{first}T00:00:00")
-    days = [(start + n * DAY, start + (n + 1) * DAY) for n in range(count)]
-    return [
-        PastRead("main", "calls", day, purpose, "complete", at(when)) for day in days
-    ]
-
-
-def doubts(now: str, past: list[PastRead], stream: Stream = CALLS) -> list[str]:
-    """Return the days in doubt of a stream whose nights ran as ``past`` says."""
-    planned = plan(stream, at("03-01T00:00:00"), at(now), past)
-    days = days_in_doubt(stream, at(now), past, planned, lookback=None, horizon=HORIZON)
-    return [f"{start:%m-%d}" for start, _ in days]
-
-
-def test_days_past_their_lookback_are_in_doubt_until_read_after_the_horizon() -> None:
-    past = reads("03-01", 13, "03-14T03:00:00")
-    assert doubts("03-14T03:00:00", past) == ["03-07", "03-08", "03-09", "03-10"]
-    past += reads("03-07", 1, "03-14T03:00:00", "settle")
-    assert doubts("03-15T03:00:00", past) == ["03-07", "03-08", "03-09", "03-10"]
-    past += reads("03-07", 1, "03-15T03:00:00", "settle")
-    assert doubts("03-15T04:00:00", past) == ["03-08", "03-09", "03-10"]
-
-
-def test_an_outage_past_the_horizon_ends_with_one_more_question() -> None:
-    past = reads("03-01", 13, "03-14T03:00:00")
-    late = doubts("03-30T03:00:00", past)
-    assert late == ["03-07", "03-08", "03-09", "03-10"]
-    past += reads("03-07", 4, "03-30T03:00:00", "settle")
-    assert doubts("03-30T04:00:00", past) == []
-
-
-def test_a_question_about_pending_calls_covers_no_window() -> None:
-    asked = reads("03-01", 1, "03-20T03:00:00", "settle")
-    windows = plan(CALLS, at("03-01T00:00:00"), at("03-20T04:00:00"), asked)
-    assert windows[0].start == at("03-01T00:00:00")
-
-
-def test_an_archive_is_asked_for_no_day_that_has_not_moved_there() -> None:
-    past = reads("03-01", 20, "03-21T03:00:00")
-    short = replace(CALLS, lookback=DAY)
-    archive = replace(short, availability_delay=13 * DAY)
-    assert doubts("03-22T03:00:00", past, short)[-1] == "03-19"
-    assert doubts("03-22T03:00:00", past, archive) == []
-
-
-@pytest.mark.parametrize(
-    ("pending", "records", "ids_per_request", "by_id"),
-    [(1, 60, 1, True), (2, 60, 1, False), (2, 250, 1, True), (900, 60, 1000, True)],
-)
-def test_ids_are_sent_where_they_take_no_more_requests_than_the_day(
-    pending: int, records: int, ids_per_request: int, *, by_id: bool
-) -> None:
-    stream = Stream("calls", "calls", "id", "at", ids_per_request=ids_per_request)
-    ids = tuple(map(str, range(pending)))
-    day = PendingDay("main", at("03-01T00:00:00"), records, ids)
-    (window,) = pending_windows(stream, [day], [], page_size=100)
-    assert window.ids == (ids if by_id else ())
 
 
 DAY_WINDOW = partial(Window, at("03-02T00:00:00"), at("03-03T00:00:00"))

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.planning.planner import (
+    FRESH,
     BackfillRequest,
     ClockError,
     PastRead,
+    days_of,
     history_start,
     plan,
     plan_backfill,
@@ -105,6 +107,110 @@ def test_a_failed_window_is_read_again_however_old_it_has_become() -> None:
     assert windows[0].attempt == 2
 
 
+def past(
+    first: str,
+    when: datetime,
+    state: str = "complete",
+    *,
+    count: int = 1,
+    load: int = 0,
+) -> list[PastRead]:
+    """Return reads of days that follow each other, all made at one time."""
+    start = at(f"{first}T00:00:00")
+    days = [(start + n * DAY, start + (n + 1) * DAY) for n in range(count)]
+    return [
+        PastRead("main", "calls", day, "nightly", state, when, load_no=load)
+        for day in days
+    ]
+
+
+def test_attempts_are_counted_for_the_day_itself() -> None:
+    reads = [
+        read
+        for day, times in (("03-01", 3), ("03-02", 0), ("03-03", 1), ("03-04", 2))
+        for read in past(day, at("03-05T03:00:00"), "failed") * times
+    ]
+    now, expected = at("03-06T00:05:00"), [4, 1, 2, 3, 1]
+    assert [window.attempt for window in plan(CALLS, START, now, reads)] == expected
+    windows = plan_backfill(CALLS, days("03-01", "03-05"), now, reads)
+    assert [window.attempt for window in windows] == expected[::-1]
+    gone = [at(f"03-0{number}T12:00:00") for number in range(1, 6)]
+    reads = [replace(one, state="unreachable") for one in reads]
+    reads += past("03-01", now, count=5)
+    again = plan(
+        replace(CALLS, lookback=timedelta()), START, now, reads, suspected=gone
+    )
+    assert {window.purpose for window in again} == {"recheck"}
+    assert [window.attempt for window in again] == [one + 1 for one in expected]
+
+
+def test_a_purpose_is_of_the_day_itself_and_not_of_those_beside_it() -> None:
+    now = at("03-08T00:05:00")
+    done, tried = at("03-07T03:00:00"), past("03-06", at("03-07T03:00:00"), "failed")
+    assert [
+        (f"{window.start:%d}", window.purpose)
+        for window in plan(CALLS, START, now, past("03-03", done, count=2) + tried)
+    ] == [
+        *[("01", "nightly"), ("02", "nightly"), ("04", "lookback"), ("05", "nightly")],
+        *[("06", "retry"), ("07", "nightly")],
+    ]
+    first = past("03-01", done, "failed") + past("03-02", done, count=5)
+    assert plan(CALLS, START, now, first)[0].purpose == "retry"
+
+
+def test_a_window_is_closed_from_a_lookback_after_its_end_on() -> None:
+    now = at("03-02T00:05:00")
+    for early, windows in ((timedelta(), 0), (timedelta.resolution, 1)):
+        reads = past("03-01", at("03-05T00:00:00") - early)
+        assert len(plan(CALLS, START, now, reads)) == windows
+
+
+def test_what_was_read_a_day_ago_is_read_again_by_a_backfill() -> None:
+    reads = past("03-01", at("03-02T03:00:00"))
+    for early, windows in ((timedelta.resolution, 0), (timedelta(), 1)):
+        now = at("03-02T03:00:00") + FRESH - early
+        found = plan_backfill(CALLS, days("03-01", "03-01"), now, reads)
+        assert len(found) == windows
+
+
+def test_the_last_read_of_a_window_says_whether_it_is_still_served() -> None:
+    """The order of loads counts, whatever the clock said, and not that of the rows."""
+    now = at("03-02T00:05:00")
+    gone = past("03-01", at("03-02T00:02:00"), "unreachable", load=2)
+    for others, windows in (
+        (past("03-01", at("03-02T00:03:00"), "failed", load=1), 0),
+        (past("03-01", at("03-02T00:01:00"), "failed", load=3), 1),
+        (past("03-01", at("03-02T00:01:00"), "failed", load=2), 0),
+        (past("03-01", at("03-02T00:03:00"), "failed", load=2), 1),
+    ):
+        for reads in (gone + others, others + gone):
+            assert len(plan(CALLS, START, now, reads)) == windows
+
+
+def test_the_days_of_missing_records_are_read_after_the_others() -> None:
+    now = at("03-12T00:10:00")
+    reads = past("03-01", at("03-20T00:00:00"), count=9)
+    suspected = [
+        *[at("03-02T23:59:59"), at("03-05T00:00:00"), at("03-02T00:00:00")],
+        *[at("03-11T12:00:00"), at("03-12T00:04:59"), at("03-12T00:05:00")],
+        at("03-13T00:00:00"),
+    ]
+    windows = plan(CALLS, START, now, reads, suspected=suspected)
+    assert [(f"{one.start:%d}", one.purpose) for one in windows] == [
+        *[("10", "nightly"), ("11", "nightly"), ("12", "nightly")],
+        *[("02", "recheck"), ("05", "recheck")],
+    ]
+    assert [one.end for one in windows[3:]] == [at("03-03T00:00"), at("03-06T00:00")]
+    # Of a day that is not over, the rest is read again.
+    known = reads + past("03-10", at("03-20T00:00:00"), count=2)
+    known += [replace(known[-1], interval=(at("03-12T00:00:00"), at("03-12T00:05:00")))]
+    (today,) = plan(CALLS, START, now, known, suspected=[at("03-12T00:01:00")])
+    assert (today.start, today.end) == (at("03-12T00:00:00"), at("03-12T00:05:00"))
+    # Nothing is there to be read again of a day that has only begun.
+    early = at("03-12T00:05:00")
+    assert plan(CALLS, START, early, known, suspected=[early]) == []
+
+
 def test_an_archive_is_read_when_its_days_have_moved_there() -> None:
     now = at("03-30T03:00:00")
     windows = plan(ARCHIVE, START, now, [])
@@ -135,6 +241,12 @@ def test_a_clock_that_went_back_is_refused() -> None:
         both = f"the clock says {now:%Y-%m-%d %H:%M:%S}Z.*2026-03-10 03:00:00Z"
         with pytest.raises(ClockError, match=both):
             refuse_earlier(now, reads, "acme")
+    newest, apart = at("03-10T03:00:00"), timedelta(minutes=10)
+    reads.insert(0, replace(reads[0], started_at=newest - 9 * DAY))
+    refuse_earlier(newest - apart, reads, "acme")
+    with pytest.raises(ClockError, match="acme is not loaded: the clock says"):
+        refuse_earlier(newest - apart - timedelta.resolution, reads, "acme")
+    refuse_earlier(newest, [], "acme")
     wrong = [replace(one, state="failed", reason="clock") for one in reads]
     refuse_earlier(at("03-08T03:00:00"), wrong, "acme")
 
@@ -206,6 +318,17 @@ def test_a_backfill_reads_its_days_newest_first_and_both_ends_of_them() -> None:
     assert {window.purpose for window in windows} == {"backfill"}
 
 
+def test_a_backfill_may_begin_with_its_oldest_day() -> None:
+    order = replace(days("02-27", "03-02"), newest_first=False)
+    windows = plan_backfill(CALLS, order, at("03-10T03:00:00"), [])
+    assert [f"{window.start:%d}" for window in windows] == ["27", "28", "01", "02"]
+
+
+def test_a_backfill_of_a_stream_priced_by_the_month_begins_with_the_month() -> None:
+    found = [*days_of(BY_MONTH, days("03-03", "03-04"), at("03-10T03:00:00"))]
+    assert found == [(START + n * DAY, START + (n + 1) * DAY) for n in range(4)]
+
+
 def test_a_backfill_ends_where_the_vendor_has_calls_by_now() -> None:
     windows = plan_backfill(CALLS, days("03-09", "03-20"), at("03-10T03:00:00"), [])
     assert windows[0].end == at("03-10T02:55:00")
@@ -246,8 +369,33 @@ def test_what_is_no_longer_served_is_asked_for_by_force_only() -> None:
     assert len(plan(granted_by_now, START, now, reads)) == 30
 
 
+RATES = Stream("rates", "rates", "id", "", is_full_refresh=True)
+
+
+def test_a_reference_is_read_whole_by_every_night() -> None:
+    midnight, now = at("03-02T00:00:00"), at("03-02T03:00:30")
+    reads: list[PastRead] = []
+    for attempt in (1, 2, 3):
+        (window,) = plan(RATES, START, now, reads)
+        assert (window.start, window.end) == (midnight, at("03-02T02:56:00"))
+        assert (window.purpose, window.attempt) == ("nightly", attempt)
+        reads.append(read(window, now))
+    assert plan(RATES, START, now + DAY, reads)[0].attempt == 1
+
+
+def test_a_reference_of_today_is_not_that_of_yesterday_whose_window_ends_now() -> None:
+    first, order = at("03-02T00:04:30"), days("03-01", "03-05")
+    (window,) = plan_backfill(RATES, order, first, [])
+    assert (window.start, window.end) == (START, at("03-02T00:00:00"))
+    reads = [read(window, first)]
+    (today,) = plan_backfill(RATES, order, first + timedelta(minutes=1), reads)
+    assert (today.start, today.end) == (window.end, at("03-02T00:01:00"))
+    reads.append(read(today, first + timedelta(minutes=1)))
+    assert plan_backfill(RATES, order, first + timedelta(hours=1), reads) == []
+
+
 def test_a_reference_is_read_once_a_day_by_backfills() -> None:
-    rates = Stream("rates", "rates", "id", "", is_full_refresh=True)
+    rates = RATES
     now, order = at("03-30T03:00:00"), days("03-01", "03-05")
     (window,) = plan_backfill(rates, order, now, [])
     done = [read(window, now)]

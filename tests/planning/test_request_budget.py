@@ -77,7 +77,7 @@ def test_each_stream_is_expected_to_take_what_its_own_windows_took() -> None:
     ("limit", "used", "requests", "days"),
     [
         *[(10, 0, 0, 0), (10, 4, 6, 1), (10, 4, 7, 2), (10, 4, 16, 2), (10, 4, 17, 3)],
-        *[(0, 0, 99, 1), (10, 40, 10, 2), (10, 40, 11, 3)],
+        *[(0, 0, 99, 1), (10, 40, 10, 2), (10, 40, 11, 3), (10, 4, 0, 0)],
     ],
 )
 def test_requests_beyond_what_is_left_take_further_days(
@@ -123,7 +123,7 @@ def test_threads_share_one_pace_and_one_quota_and_count_for_themselves() -> None
     def work() -> None:
         mine = 0
         try:
-            while True:
+            for _ in range(30):
                 limit.take()
                 mine += 1
         except QuotaUsedError:

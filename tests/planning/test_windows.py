@@ -15,9 +15,11 @@ from pipelines.planning.windows import (
     day_windows,
     merge,
     overlaps,
+    read_dotnet_time,
     read_time,
     split,
     subtract,
+    utc,
     whole_days,
 )
 from transforms.runner import functions
@@ -72,6 +74,43 @@ def test_merged_intervals_neither_touch_nor_overlap(parts: list[Interval]) -> No
     merged = merge(parts)
     assert all(left[1] < right[0] for left, right in itertools.pairwise(merged))
     assert all(covers(merged, part) for part in parts)
+
+
+def spans(*ends: tuple[int, int]) -> list[Interval]:
+    """Return intervals, in days from the epoch."""
+    return [(EPOCH + first * DAY, EPOCH + last * DAY) for first, last in ends]
+
+
+@pytest.mark.parametrize(
+    ("parts", "left"),
+    [
+        ([], [(2, 6)]),
+        ([(2, 6)], []),
+        ([(0, 9)], []),
+        ([(0, 2)], [(2, 6)]),
+        ([(6, 9)], [(2, 6)]),
+        ([(0, 3), (5, 9)], [(3, 5)]),
+        ([(2, 3), (5, 6)], [(3, 5)]),
+        ([(5, 6), (2, 3), (3, 4)], [(4, 5)]),
+        ([(3, 4), (7, 8)], [(2, 3), (4, 6)]),
+        ([(3, 5), (3, 4)], [(2, 3), (5, 6)]),
+    ],
+)
+def test_what_is_left_of_a_span_ends_where_a_part_begins(
+    parts: list[tuple[int, int]], left: list[tuple[int, int]]
+) -> None:
+    (whole,) = spans((2, 6))
+    assert subtract(whole, spans(*parts)) == spans(*left)
+
+
+def test_intervals_that_touch_or_overlap_are_joined_in_order() -> None:
+    mixed = spans((6, 7), (0, 4), (1, 2), (4, 5), (9, 9))
+    assert merge(mixed) == spans((0, 5), (6, 7), (9, 9))
+
+
+def test_an_empty_span_has_no_days() -> None:
+    assert list(split((EPOCH, EPOCH))) == []
+    assert list(split((EPOCH, EPOCH - DAY))) == []
 
 
 @pytest.mark.parametrize(
@@ -190,11 +229,51 @@ def test_a_time_without_zone_is_refused_unless_the_vendor_names_one() -> None:
         read_time("2026-03-02 15:04:05")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/Date(1772454600000)/", "2026-03-02 12:30:00+00:00"),
+        ("/Date(1772454600000+0100)/", "2026-03-02 12:30:00+00:00"),
+        ("/Date(1772454600123-0800)/", "2026-03-02 12:30:00.123000+00:00"),
+        ("/Date(-1)/", "1969-12-31 23:59:59.999000+00:00"),
+        ("2026-03-02T12:30:00", "2026-03-02 12:30:00+00:00"),
+        ("2026-03-02T12:30:00+01:00", "2026-03-02 11:30:00+00:00"),
+    ],
+)
+def test_a_dotnet_time_counts_from_the_epoch_whatever_its_offset(
+    text: str, expected: str
+) -> None:
+    assert str(read_dotnet_time(text)) == expected
+
+
+@pytest.mark.parametrize("text", ["/Date()/", "/Date(1e3)/", " /Date(1)/", "/Date(1)"])
+def test_what_only_looks_like_a_dotnet_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a time in ISO 8601"):
+        read_dotnet_time(text)
+
+
+def test_a_moment_without_a_zone_is_not_in_utc() -> None:
+    with pytest.raises(ValueError, match="2026-01-01T00:00:00 has no time zone"):
+        utc(datetime(2026, 1, 1))  # noqa: DTZ001 - the point
+
+
 def test_a_window_needs_zones_and_an_order() -> None:
-    with pytest.raises(ValueError, match="zoned"):
-        Window(datetime(2026, 1, 1), datetime(2026, 1, 2), "calls")  # noqa: DTZ001
-    with pytest.raises(ValueError, match="ends after it starts"):
-        Window(EPOCH, EPOCH, "calls")
+    naive = EPOCH.replace(tzinfo=None)
+    for ends in ((naive, naive + DAY), (EPOCH, naive + DAY), (naive, EPOCH + DAY)):
+        with pytest.raises(ValueError, match="a window needs zoned times, got calls"):
+            Window(*ends, "calls")
+    for end in (EPOCH, EPOCH - DAY):
+        with pytest.raises(ValueError, match="a window ends after it starts, got"):
+            Window(EPOCH, end, "calls")
+
+
+def test_a_window_by_ids_says_so_and_asks_for_as_many_at_once_as_it_may() -> None:
+    window = Window(EPOCH, EPOCH + DAY, "calls", ids=("a", "b", "c"))
+    assert str(window) == "calls 2026-03-01 00:00..2026-03-02 00:00Z (3 by id)"
+    assert window.named("id", 2) == [{"id": "a,b"}, {"id": "c"}]
+    assert window.named("id", 3, ";") == [{"id": "a;b;c"}]
+    assert window.attempt == 1
+    assert Window(EPOCH, EPOCH + DAY, "calls").named("id", 2) == [{}]
 
 
 def test_day_windows_leave_out_the_end() -> None:

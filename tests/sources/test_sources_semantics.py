@@ -130,6 +130,6 @@ def test_a_question_without_an_answer_is_halved_down_to_a_shortest() -> None:
         yield Page([], total=7)
         raise ResultTooLargeError("too long")
 
-    with pytest.raises(ResultTooLargeError):
+    with pytest.raises(ResultTooLargeError, match="too long, between 2026-11-17 03:"):
         list(in_halves(span, NOW, NOW + DAY, timedelta(hours=6)))
     assert asked == [DAY, DAY / 2, DAY / 4]

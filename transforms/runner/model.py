@@ -83,17 +83,17 @@ class Model:
     sentence: str
     sql: str
     references: tuple[Reference, ...]
-    key: tuple[str, ...] = ()
-    not_null: tuple[str, ...] = ()
-    nullable: tuple[str, ...] = ()
+    key: tuple[str, ...]
+    not_null: tuple[str, ...]
+    nullable: tuple[str, ...]
     """Columns of the key that may be NULL: a mart's group of the unknown."""
-    accepted: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    checks: tuple[str, ...] = ()
-    columns: tuple[Column, ...] = ()
-    is_reference: bool = False
-    rebuild_groups: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ()
-    former_names: tuple[str, ...] = ()
+    accepted: tuple[tuple[str, tuple[str, ...]], ...]
+    checks: tuple[str, ...]
+    columns: tuple[Column, ...]
+    is_reference: bool
+    rebuild_groups: tuple[str, ...]
+    unused: tuple[str, ...]
+    former_names: tuple[str, ...]
     """Schema and name that the table had, each a view of it for one release."""
 
     @property

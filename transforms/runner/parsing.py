@@ -107,5 +107,5 @@ def columns_of(expression: str, place: str) -> tuple[str, ...]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Suggest the name that was probably meant."""
-    close = get_close_matches(word, sorted(known), n=1, cutoff=0.5)
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; the nearest is {close[0]}" if close else ""
