@@ -93,7 +93,12 @@ class RawFiles:
             file.execute("set timezone = 'UTC'; create schema if not exists raw")
             for name, columns in (("_dlt_loads", LOADS), (table, shape)):
                 file.execute(f"create table if not exists raw.{name} ({columns})")
-            file.execute("insert into raw._dlt_loads values (?, 0, ?)", [load, NOW])
+            # A test that counts loads back writes several tables as one load.
+            file.execute(
+                "insert into raw._dlt_loads select $load, 0, $now"
+                " where $load not in (select load_id from raw._dlt_loads)",
+                {"load": load, "now": NOW},
+            )
             file.executemany(
                 f"insert into raw.{table} {places}",
                 [(*row, load, self.loads) for row in rows],

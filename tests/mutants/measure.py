@@ -43,11 +43,14 @@ LONGEST = 600
 FACTS = ("transforms/test_cases", "transforms/test_contracts")
 EDGES = ("transforms/test_contract_edges",)
 COVERAGE = ("transforms/test_coverage",)
+LEDGERS = ("transforms/test_ledgers",)
 CONFIG = ("config/test_config", "config/test_wrong_inputs config/test_fx_rates")
 TESTS: dict[str, Sequence[str]] = {
     "transforms/models/*.check.sql": ("transforms/test_checks", *FACTS),
     "transforms/models/ops/absences.sql": ("load/test_absences",),
-    "transforms/models/ops/quarantine.sql": (*FACTS, *EDGES, "load/test_quarantine"),
+    "transforms/models/ops/quarantine.sql": LEDGERS,
+    "transforms/models/ops/latest_window_reads.sql": (*LEDGERS, *COVERAGE),
+    "transforms/models/ops/reconciliation.sql": (*LEDGERS, *COVERAGE),
     "transforms/models/ops/*.sql": (*COVERAGE, *FACTS),
     "transforms/models/intermediate/coverage/*.sql": COVERAGE,
     "transforms/models/*fx*.sql": ("config/test_fx_rates", *FACTS),
