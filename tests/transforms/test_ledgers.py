@@ -97,7 +97,7 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory) -> RawFiles:
     )
     for vendor in house.accounts:
         fields = msgspec.structs.fields(settings_of(vendor))
-        needed = {one.name: "any" for one in fields if one.required}
+        needed: dict[str, Any] = {one.name: "any" for one in fields if one.required}
         house.settings[vendor] = settings_of(vendor)(**needed)
     rows: dict[tuple[int, str], list[tuple[Any, ...]]] = defaultdict(list)
     for account, reads in ACCOUNTS.items():
