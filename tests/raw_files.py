@@ -56,12 +56,26 @@ class RawFiles:
     settings: dict[str, Any] = field(default_factory=dict)
     """Those of a vendor's accounts, where they are not the defaults."""
 
-    def load(self, vendor: str, records: Sequence[Record], table: str = "") -> None:
-        """Write records as one load, later than all before."""
+    def load(
+        self,
+        vendor: str,
+        records: Sequence[Record],
+        table: str = "",
+        minutes: Sequence[int] = (),
+    ) -> None:
+        """Write records as one load, later than all before.
+
+        ``minutes`` are how much later than the load each record was read, or before.
+        """
         fetched = NOW - timedelta(days=2) + self.pace * (self.loads + 1)
         rows = [
-            (account, name, at, at, fetched, payload and json.dumps(payload))
-            for account, name, at, payload in records
+            (
+                *(account, name, at, at, fetched + timedelta(minutes=after)),
+                payload and json.dumps(payload),
+            )
+            for (account, name, at, payload), after in zip(
+                records, minutes or [0] * len(records), strict=True
+            )
         ]
         self.write(vendor, table or TABLES[vendor], RECORDS, rows)
 
@@ -79,7 +93,12 @@ class RawFiles:
             file.execute("set timezone = 'UTC'; create schema if not exists raw")
             for name, columns in (("_dlt_loads", LOADS), (table, shape)):
                 file.execute(f"create table if not exists raw.{name} ({columns})")
-            file.execute("insert into raw._dlt_loads values (?, 0, ?)", [load, NOW])
+            # A test that counts loads back writes several tables as one load.
+            file.execute(
+                "insert into raw._dlt_loads select $load, 0, $now"
+                " where $load not in (select load_id from raw._dlt_loads)",
+                {"load": load, "now": NOW},
+            )
             file.executemany(
                 f"insert into raw.{table} {places}",
                 [(*row, load, self.loads) for row in rows],

@@ -45,13 +45,23 @@ FACTS = ("transforms/test_cases", "transforms/test_contracts")
 EDGES = ("transforms/test_contract_edges",)
 COVERAGE = ("transforms/test_coverage",)
 HEADERS = ("transforms/test_model_headers", "transforms/test_runner")
+LEDGERS = ("transforms/test_ledgers",)
 CONFIG = ("config/test_config", "config/test_wrong_inputs config/test_fx_rates")
 TESTS: dict[str, Sequence[str]] = {
+    "transforms/models/*.check.sql": ("transforms/test_checks", *FACTS),
     "transforms/models/ops/absences.sql": ("load/test_absences",),
+    "transforms/models/ops/quarantine.sql": LEDGERS,
+    "transforms/models/ops/latest_window_reads.sql": (*LEDGERS, *COVERAGE),
+    "transforms/models/ops/reconciliation.sql": (*LEDGERS, *COVERAGE),
     "transforms/models/ops/*.sql": (*COVERAGE, *FACTS),
     "transforms/models/intermediate/coverage/*.sql": COVERAGE,
-    "transforms/models/*fx*.sql": (*FACTS, "config/test_fx_rates"),
+    "transforms/models/*fx*.sql": ("config/test_fx_rates", *FACTS),
     "transforms/models/*.rebuild.sql": (*FACTS, "transforms/test_rate_cards"),
+    "transforms/models/staging/zoom/zoom__[cp]*.sql": (
+        *FACTS,
+        *EDGES,
+        "sources/zoom/test_zoom_charges",
+    ),
     "transforms/models/staging/*.sql": (*FACTS, *EDGES),
     "transforms/models/*.sql": FACTS,
     "pipelines/planning/pending.py": (

@@ -1,9 +1,10 @@
 """What the models make of records: cases worked by hand, all of them in one warehouse.
 
 A case is a folder tests/cases/<group>/<case>: loads.jsonl (records as the vendor sends
-them, each with the night that brings it), rate_cards.toml where it has some, and, for
-each table it is about, a CSV file with the rows it expects there and the arithmetic
-above them. An empty cell is NULL. Each case has an account of its own, of its name.
+them, each with the night that brings it and, where it matters, the minutes by which it
+is read later), rate_cards.toml where it has some, and, for each table it is about, a
+CSV file with the rows it expects there and the arithmetic above them. An empty cell is
+NULL. Each case has an account of its own, of its name.
 """
 
 import csv
@@ -38,12 +39,13 @@ OF_CALLS = {
 """Tables that have their account in the key of a call alone."""
 
 
-def loads(folder: Path) -> Iterator[tuple[int, str, str, Record]]:
-    """Yield night, vendor, table and record of a case."""
+def loads(folder: Path) -> Iterator[tuple[int, str, str, Record, int]]:
+    """Yield night, vendor, table and record of a case, and how late it was read."""
     for line in (folder / "loads.jsonl").read_text("utf-8").splitlines():
         one = json.loads(line)
         record = (folder.name, one["id"], read_time(one["at"]), one["payload"])
-        yield one["load"], one["vendor"], one.get("table", ""), record
+        late = one.get("minutes", 0)
+        yield one["load"], one["vendor"], one.get("table", ""), record, late
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +54,21 @@ def rated(tmp_path_factory: pytest.TempPathFactory) -> RawFiles:
     names = Counter(folder.name for folder in FOLDERS)
     assert names.total() == len(names), "two cases would share an account"
     accounts: dict[str, list[str]] = defaultdict(list)
-    nights: dict[int, dict[tuple[str, str], list[Record]]] = defaultdict(dict)
+    nights: dict[int, dict[tuple[str, str], list[tuple[Record, int]]]] = defaultdict(
+        dict
+    )
     house = RawFiles(tmp_path_factory.mktemp("cases"), accounts=accounts)
     for folder in FOLDERS:
         if (cards := folder / "rate_cards.toml").exists():
             house.cards += read_rate_cards(cards, {})
-        for night, vendor, table, record in loads(folder):
-            nights[night].setdefault((vendor, table), []).append(record)
+        for night, vendor, table, record, late in loads(folder):
+            nights[night].setdefault((vendor, table), []).append((record, late))
             if folder.name not in accounts[vendor]:
                 accounts[vendor].append(folder.name)
     for night in sorted(nights):
-        for (vendor, table), records in nights[night].items():
-            house.load(vendor, records, table)
+        for (vendor, table), read in nights[night].items():
+            records, minutes = zip(*read, strict=True)
+            house.load(vendor, records, table, minutes)
         result = house.build()
         assert result.is_full == (night == 1), result.reason
     return house
