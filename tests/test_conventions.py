@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from pipelines.cli.app import app
 from pipelines.commands import write_docs as docs
+from pipelines.planning import reasons
 from pipelines.sources import settings_of, streams_of, vendors
 from transforms.runner.graph import is_raw, lint
 from transforms.runner.model import TAGS, read_model
@@ -336,6 +337,12 @@ def test_no_model_of_all_vendors_names_one() -> None:
 
 def test_every_column_that_is_stored_says_what_it_is_and_what_null_means() -> None:
     assert lint(MODELS) == []
+
+
+def test_a_build_accepts_every_reason_that_a_load_writes_down() -> None:
+    written = {value for name, value in vars(reasons).items() if name.isupper()}
+    model = read_model(MODELS / "ops/load_windows.sql", MODELS)
+    assert written == {*dict(model.accepted)["reason"]}
 
 
 def test_the_columns_of_fact_calls_are_the_contract() -> None:
