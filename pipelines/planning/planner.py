@@ -251,7 +251,9 @@ def _known(
     late = [read for read in complete if read.started_at >= read.interval[1] + again]
     times = Counter(read.interval for read in late)
     closed = [
-        read.interval for read in late if not read.unreadable or times[read.interval] > 1
+        read.interval
+        for read in late
+        if not read.unreadable or times[read.interval] > 1
     ]
     return _Known(
         covered=merge(read.interval for read in complete),

@@ -124,7 +124,9 @@ def test_damage_that_only_a_full_read_finds_is_refused_too(own: House) -> None:
             "select max(block_id) from pragma_storage_info('fact_calls') "
             "where column_name = 'call_key' and segment_type = 'VARCHAR'"
         ).fetchall()
-        (size,) = file.execute("select block_size from pragma_database_size()").fetchone()
+        (size,) = file.execute(
+            "select block_size from pragma_database_size()"
+        ).fetchone()
     text = bytearray(path.read_bytes())
     text[BEFORE_BLOCKS + block * size + size // 2] ^= 0xFF
     path.unlink()  # the published file is the same one
