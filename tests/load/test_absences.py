@@ -285,24 +285,6 @@ def test_many_calls_gone_at_once_are_deleted_on_the_operators_word_alone(
     assert counts(loaded, "restored") == {v: len(own) for v, own in gone.items()}
 
 
-@pytest.mark.usefixtures("loaded")
-def test_a_deletion_is_seen_though_the_last_read_had_an_unreadable_record(
-    house: House,
-) -> None:
-    """That record may be the missing one, so its window is read once more."""
-    only = ("--vendor", "zoom", "--no-audit")
-    gone: Ids = {"zoom": ids_of(house, "zoom", OLD)[:1]}
-    remove(house, gone)
-    fault = {"kind": "malformed_record", "variant": "id", "times": 99}
-    house.post("faults", {"vendor": "zoom", **fault})
-    loaded = load(house, NOW + DAY, *only, exit_code=1)
-    assert loaded["zoom"]["unreadable"]
-    house.disarm()
-    for later, deleted in ((2 * DAY, 0), (3 * DAY, 1)):
-        loaded = load(house, NOW + later, *only)
-        assert counts(loaded, "deleted") == {"zoom": deleted}
-
-
 def test_confirming_goes_with_forcing(house: House) -> None:
     done = house.run("backfill", "--confirm-deletions", "--from", YOUNG)
     assert done.returncode == 2

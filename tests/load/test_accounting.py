@@ -16,6 +16,7 @@ from pipelines.config.model import Config, Vendor
 from pipelines.extract import resources
 from pipelines.load.loader import load
 from pipelines.sandbox.process import Sandbox
+from pipelines.warehouse.ledger import past_reads
 
 LEDGER = """
     select state, reason, rows_received, rows_stored, rows_unchanged, rows_quarantined
@@ -67,6 +68,8 @@ def test_what_came_is_stored_unchanged_or_in_quarantine(
     stored, unchanged, quarantined = (sum(row[at] for row in rows) for at in (3, 4, 5))
     assert stored == unchanged > 0
     assert quarantined > 0
+    reads = past_reads(config.warehouse.raw("whippy"))
+    assert sum(read.unreadable for read in reads) == quarantined
     assert told(config) == rows
 
 
