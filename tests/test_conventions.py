@@ -281,6 +281,28 @@ def test_the_notes_of_every_vendor_have_the_same_sections(vendor: str) -> None:
     assert numbers == [str(number) for number in range(1, len(NOTES) + 1)]
 
 
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_notes_of_every_vendor_name_the_least_rights(vendor: str) -> None:
+    notes = (ROOT / f"pipelines/sources/{vendor}.md").read_text("utf-8")
+    _, _, rest = notes.partition("\n## 3. Authentication\n")
+    assert rest.partition("\n## 4. ")[0].count("- **Least rights**: ") == 1
+
+
+def test_no_module_writes_csv_but_the_one_of_the_exchange_rates() -> None:
+    """Texts of vendors never become cells that a spreadsheet takes for a formula."""
+    writes = re.compile(
+        r"csv\.(?:Dict)?[wW]riter|to_csv|write_csv|format csv|\bcopy\b.*\.csv"
+    )
+    found = {
+        str(path.relative_to(ROOT))
+        for folder in ("pipelines", "transforms")
+        for suffix in ("py", "sql")
+        for path in (ROOT / folder).rglob(f"*.{suffix}")
+        if writes.search(path.read_text("utf-8"))
+    }
+    assert found == {"pipelines/config/fx_rates.py"}
+
+
 def test_no_file_holds_a_phone_number_that_could_ring() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {match[0]}"
