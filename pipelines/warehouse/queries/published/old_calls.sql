@@ -4,5 +4,6 @@ from main.fact_calls
 where
     vendor = getvariable('vendor')
     and started_at < getvariable('before')
+    and not is_erased
     and customer_number_kind is distinct from 'removed'
 order by call_key
