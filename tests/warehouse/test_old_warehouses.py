@@ -144,7 +144,10 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
     before = {vendor: stored(file) for vendor, file in raw.items()}
     unlisted = [one for (one,) in ask(warehouse / "calls.duckdb", A_CALL_EACH)]
     removed = gone(warehouse)
-    assert len(removed) == (0 if commit == OLDEST else len(VENDORS))
+    is_proven = commit not in {OLDEST, NEWEST}
+    assert len(removed) == (len(VENDORS) if is_proven else 0)
+    # The newest of them waits for a second read that misses a call.
+    not_listed = unlisted if commit == NEWEST else removed
     asked = house.run("status")
     if commit == NEWEST:  # its tables are those of today
         assert asked.returncode == 0
@@ -153,14 +156,14 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
         assert told(asked).endswith("; run: callhouse transform")
 
     house.post("clock", {"now": stamp(SECOND)})
-    house.post("removed", {"ids": removed})
+    house.post("removed", {"ids": not_listed})
     try:
         built = house.run("transform", "--now", stamp(SECOND))
         assert built.returncode == 0, built.stderr
         assert {v: stored(raw[v], had[v]) for v in VENDORS} == before
         # The oldest program did not know that a call may vanish: what its vendor had
         # to say of one then, it missed, and the next night reads.
-        missed = unlisted if commit == OLDEST else []
+        missed = [] if is_proven else unlisted
         wrong = differences(house, SECOND, 4)
         assert [one for one in wrong if not any(call in one for call in missed)] == []
         deleted = house.query("select vendor_call_id from fact_calls where is_deleted")
@@ -173,7 +176,7 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
         assert night.returncode == 0, night.stderr
         assert differences(house, THIRD, 5, going_on) == []
     finally:
-        house.post("removed", {"ids": removed, "removed": False})
+        house.post("removed", {"ids": not_listed, "removed": False})
     for vendor, file in raw.items():
         after = stored(file, had[vendor])
         lost = {t: rows - after[t] for t, rows in before[vendor].items()}
