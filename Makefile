@@ -27,6 +27,11 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/duckdb1-requirements.lock || $(call unreachable,.venv-duckdb1/bin)
 	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e . && touch $@
 
+.venv-sbom/installed: tests/sbom-requirements.lock
+	@python3 -m venv .venv-sbom
+	@.venv-sbom/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/sbom-requirements.lock || $(call unreachable,.venv-sbom/bin)
+	@touch $@
+
 run: setup ## load what is missing, build, publish (nothing configured: the sandbox vendors)
 	@$(BIN)/callhouse run --sandbox-if-unconfigured $(ARGS)
 
@@ -40,6 +45,9 @@ test: check dbt ## everything that CI runs: check, then all tests
 
 test-duckdb1: .venv-duckdb1/installed dbt ## all tests under DuckDB 1.5, the oldest that Callhouse runs with
 	.venv-duckdb1/bin/pytest $(ARGS)
+
+sbom: .venv-sbom/installed ## list all locked packages as sbom.json, in the form of CycloneDX
+	@.venv-sbom/bin/cyclonedx-py requirements --output-reproducible -o sbom.json requirements.lock
 
 soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60)
 	PYTHONPATH=tests $(BIN)/python -m harness.nights $(ARGS)
@@ -59,8 +67,9 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 	$(COMPILE) pyproject.toml --extra dev -o requirements.lock
 	$(COMPILE) --no-strip-extras tests/dbt-requirements.in -o tests/dbt-requirements.lock
 	$(COMPILE) tests/duckdb1-requirements.in -o tests/duckdb1-requirements.lock
+	$(COMPILE) tests/sbom-requirements.in -o tests/sbom-requirements.lock
 
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt test test-duckdb1 soak soak-tests mutants docs lock clean
+.PHONY: help setup run check dbt test test-duckdb1 sbom soak soak-tests mutants docs lock clean

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from pipelines.cli.app import app
 from pipelines.commands import write_docs as docs
+from pipelines.planning import reasons
 from pipelines.sources import settings_of, streams_of, vendors
 from transforms.runner.graph import is_raw, lint
 from transforms.runner.model import TAGS, read_model
@@ -280,6 +281,28 @@ def test_the_notes_of_every_vendor_have_the_same_sections(vendor: str) -> None:
     assert numbers == [str(number) for number in range(1, len(NOTES) + 1)]
 
 
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_notes_of_every_vendor_name_the_least_rights(vendor: str) -> None:
+    notes = (ROOT / f"pipelines/sources/{vendor}.md").read_text("utf-8")
+    _, _, rest = notes.partition("\n## 3. Authentication\n")
+    assert rest.partition("\n## 4. ")[0].count("- **Least rights**: ") == 1
+
+
+def test_no_module_writes_csv_but_the_one_of_the_exchange_rates() -> None:
+    """Texts of vendors never become cells that a spreadsheet takes for a formula."""
+    writes = re.compile(
+        r"csv\.(?:Dict)?[wW]riter|to_csv|write_csv|format csv|\bcopy\b.*\.csv"
+    )
+    found = {
+        str(path.relative_to(ROOT))
+        for folder in ("pipelines", "transforms")
+        for suffix in ("py", "sql")
+        for path in (ROOT / folder).rglob(f"*.{suffix}")
+        if writes.search(path.read_text("utf-8"))
+    }
+    assert found == {"pipelines/config/fx_rates.py"}
+
+
 def test_no_file_holds_a_phone_number_that_could_ring() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {match[0]}"
@@ -338,6 +361,12 @@ def test_no_model_of_all_vendors_names_one() -> None:
 
 def test_every_column_that_is_stored_says_what_it_is_and_what_null_means() -> None:
     assert lint(MODELS) == []
+
+
+def test_a_build_accepts_every_reason_that_a_load_writes_down() -> None:
+    written = {value for name, value in vars(reasons).items() if name.isupper()}
+    model = read_model(MODELS / "ops/load_windows.sql", MODELS)
+    assert written == {*dict(model.accepted)["reason"]}
 
 
 def test_the_columns_of_fact_calls_are_the_contract() -> None:

@@ -14,13 +14,27 @@ def as_json(found: "Erasure") -> dict[str, Any]:
         {"vendor": vendor, "account": account, "calls": count}
         for (vendor, account), count in found.calls.items()
     ]
-    return {"erased": found.is_done, "calls": calls, "files_searched": found.searched}
+    return {
+        "erased": found.is_done,
+        "calls": calls,
+        "files_searched": found.searched,
+        "unsure": [
+            {"vendor": vendor, "account": account, "calls": count}
+            for (vendor, account), count in found.unsure.items()
+        ],
+    }
 
 
 def show_erasure(found: "Erasure") -> None:
     """Print how many calls of which accounts were erased, or would be."""
     for (vendor, account), count in found.calls.items():
         typer.echo(f"{vendor} {account}: {_calls(count)}")
+    for (vendor, account), count in found.unsure.items():
+        typer.echo(
+            f"{vendor} {account}: {_calls(count)} not concerned, with the number in "
+            f"its national form: set region in [sources.{vendor}] if the account's "
+            "numbers are of that country, and repeat this; or erase each by its key"
+        )
     if not found.is_done:
         typer.echo(f"to erase: {_calls(found.total)}; nothing was changed")
         return

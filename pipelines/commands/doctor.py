@@ -14,6 +14,7 @@ import duckdb
 
 from pipelines.commands.estimate import estimate
 from pipelines.commands.pace import duration
+from pipelines.commands.rollback import rolled_back
 from pipelines.commands.run import ORIGINS
 from pipelines.config.model import Config
 from pipelines.planning.planner import BackfillRequest, PastRead
@@ -40,7 +41,8 @@ from pipelines.warehouse.queries import query
 from pipelines.warehouse.suppression_list import unfinished
 from transforms.runner import build_state
 
-GOOD, ABSENT, EMPTY, IN_USE, WRONG = "good", "absent", "empty", "in use", "wrong"
+GOOD, ABSENT, EMPTY, IN_USE = "good", "absent", "empty", "in use"
+OLDER, WRONG = "older", "wrong"
 LISTED = ("_dlt_loads", "load_id")
 """The table and column in which dlt lists its loads."""
 FILE_TIMEOUT = 10.0
@@ -53,7 +55,7 @@ class Finding:
 
     file: str
     state: str
-    """good, absent, empty, in use or wrong."""
+    """good, absent, empty, in use, older (a snapshot is published) or wrong."""
     layout: int | None = None
     """The version of its tables; None: it has none, or could not be read."""
     program: str | None = None
@@ -72,7 +74,7 @@ def examine(config: Config, now: datetime) -> list[Finding]:
     found = [_origin(warehouse.origin), _journal(warehouse)]
     found += [_raw(config, name, built.get(name, set()), now) for name in vendors()]
     found.append(_tables(warehouse.build, BUILD_FILE))
-    found.append(_tables(published, PUBLISHED_FILE))
+    found.append(_published(warehouse))
     found += _erasures(warehouse)
     return [*found, *_locks(warehouse.locks)]
 
@@ -185,6 +187,15 @@ def _tables(file: Path, file_kind: FileKind) -> Finding:
         remedy = "run: callhouse transform"
         return Finding(str(file), WRONG, problem=problem, remedy=remedy)
     return Finding(str(file), GOOD, stamp.layout, stamp.program)
+
+
+def _published(warehouse: Warehouse) -> Finding:
+    """Return the state of what analysts read, which may be a snapshot on purpose."""
+    found = _tables(warehouse.published, PUBLISHED_FILE)
+    if found.state != GOOD or not (sentence := rolled_back(warehouse)):
+        return found
+    remedy = "if analysts are to see the newer tables again: callhouse transform"
+    return replace(found, state=OLDER, problem=sentence, remedy=remedy)
 
 
 def _erasures(warehouse: Warehouse) -> Iterator[Finding]:

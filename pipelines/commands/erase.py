@@ -8,11 +8,11 @@ import mmap
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from phonenumbers import SUPPORTED_REGIONS
+from phonenumbers import SUPPORTED_REGIONS, parse, region_code_for_number
 
 from pipelines.commands.build import make_warehouse
 from pipelines.commands.unfinished import build_and_finish, suppressions_of
@@ -66,6 +66,9 @@ class Erasure:
     is_done: bool
     searched: int = 0
     """Files that were searched for the number, byte by byte."""
+    unsure: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Records that are not concerned: of accounts without a region, with the number's
+    national form, which may be a number of another country."""
 
     @property
     def total(self) -> int:
@@ -118,7 +121,9 @@ def erase(
     warehouse = config.warehouse
     only = SuppressionList(FOR_COUNTING).with_texts(person.kind, person.texts)
     calls = _calls_of(config, only)
-    found = Erasure(calls, is_done=False)
+    unsure = _calls_of(config, only, home) if (home := _region_of(person)) else {}
+    more = {one: n for one in unsure if (n := unsure[one] - calls.get(one, 0))}
+    found = Erasure(calls, is_done=False, unsure=more)
     if person.kind == CALL and not found.total:
         (key,) = person.texts
         raise ConfigError(f"there is no call {key!r} in the raw files")
@@ -134,7 +139,7 @@ def erase(
         listed = _list_of(config, make_key=True)
         listed.with_texts(person.kind, person.texts).write(warehouse)
         if not warehouse.published.exists() and not _raw_files(warehouse):
-            return Erasure(calls, is_done=True)
+            return replace(found, is_done=True)
     for vendor in vendors():
         note_unfinished(warehouse, vendor, is_whole=True)
     build_and_finish(config, now)
@@ -144,7 +149,7 @@ def erase(
             "transform finishes it"
         )
     write_runs(warehouse, now, "erase", _results(calls))
-    return Erasure(calls, is_done=True, searched=_searched(warehouse, person.digits))
+    return replace(found, is_done=True, searched=_searched(warehouse, person.digits))
 
 
 def lift(config: Config, person: Person) -> bool:
@@ -170,12 +175,24 @@ def _list_of(config: Config, *, make_key: bool) -> SuppressionList:
     return SuppressionList(mac_key(config.privacy, make=make_key) or FOR_COUNTING)
 
 
-def _calls_of(config: Config, listed: SuppressionList) -> dict[tuple[str, str], int]:
-    """Count the stored calls of those on a list, by vendor and account."""
+def _region_of(person: Person) -> str | None:
+    """Return the country in which a number is dialled in its national form."""
+    if not person.digits:
+        return None
+    return region_code_for_number(parse(f"+{person.digits}"))
+
+
+def _calls_of(
+    config: Config, listed: SuppressionList, elsewhere: str | None = None
+) -> dict[tuple[str, str], int]:
+    """Count the stored calls of those on a list, by vendor and account.
+
+    ``elsewhere`` is taken for the region of an account that has none.
+    """
     found: Counter[tuple[str, str]] = Counter()
     suppressions = suppressions_of(config)
     for vendor in _raw_files(config.warehouse):
-        own = suppressions[vendor].with_list(listed)
+        own = suppressions[vendor].with_list(listed, elsewhere)
         try:
             with (
                 locked_raw_file(config.warehouse, vendor) as raw,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.commands.rollback import rolled_back
 from pipelines.commands.verify import DIFFERENT, UNKNOWN, missing_windows, verify
 from pipelines.config.model import Config
 from pipelines.load.loader import locked_raw_file
@@ -86,15 +87,20 @@ def check_all(
 
 
 def _checked(one: Invariant, check: Check, examined: Examined) -> Invariant:
+    found: list[str] = []
     try:
-        found = tuple(check(examined))
+        found.extend(check(examined))
     except (_UncheckedError, FileError, LockedError, duckdb.CatalogException) as error:
-        return replace(one, state=UNCHECKED, where=(str(error).splitlines()[0],))
-    return replace(one, state=BROKEN if found else HOLDS, where=found)
+        # What was found before that stays found.
+        where = (*found, str(error).splitlines()[0])
+        return replace(one, state=BROKEN if found else UNCHECKED, where=where)
+    return replace(one, state=BROKEN if found else HOLDS, where=tuple(found))
 
 
 def _nothing_lost(examined: Examined) -> Iterator[str]:
     published = examined.published
+    rollback = rolled_back(examined.config.warehouse)
+    is_compared = published.exists() and not rollback
     for vendor, raw in examined.raw_files():
         streams = [one for one in streams_of(vendor) if one.is_by_own_time]
         stored = [
@@ -107,7 +113,7 @@ def _nothing_lost(examined: Examined) -> Iterator[str]:
                 f"first is {short[0].start:%Y-%m-%d}; callhouse verify says what mends"
             )
         for stream in {one.table: one for one in streams if one.calls}.values():
-            days = unbuilt(raw, published, vendor, stream) if published.exists() else []
+            days = unbuilt(raw, published, vendor, stream) if is_compared else []
             if days:
                 calls = sum(count for _, _, count in days)
                 yield (
@@ -116,6 +122,8 @@ def _nothing_lost(examined: Examined) -> Iterator[str]:
                 )
     if examined.ask_vendors:
         yield from _other_totals(examined)
+    if rollback:
+        raise _UncheckedError(_not_compared("the raw files", rollback))
 
 
 def _other_totals(examined: Examined) -> Iterator[str]:
@@ -143,10 +151,7 @@ def _never_back(examined: Examined) -> Iterator[str]:
 
 
 def _one_whole_run(examined: Examined) -> Iterator[str]:
-    published = _built(examined)
-    build_file = examined.config.warehouse.build
-    if not is_present(build_file):
-        raise _UncheckedError(f"{build_file} is not there to compare with")
+    published, build_file = _to_compare(examined)
     of_build = row_counts(build_file, BUILD_FILE)
     of_file = row_counts(published, PUBLISHED_FILE)
     for table in sorted(of_build.keys() | of_file.keys()):
@@ -211,9 +216,7 @@ def _money_is_exact(examined: Examined) -> Iterator[str]:
 
 
 def _same_contents(examined: Examined) -> Iterator[str]:
-    published, build_file = _built(examined), examined.config.warehouse.build
-    if not is_present(build_file):
-        raise _UncheckedError(f"{build_file} is not there to compare with")
+    published, build_file = _to_compare(examined)
     is_plain = shown_in(published) == PLAIN
     with (
         opened(build_file, BUILD_FILE) as build,
@@ -238,6 +241,20 @@ def _checksum(
         f"count(*), sum(hash({', '.join(names)})::hugeint)"
     ).fetchall()[0]
     return found
+
+
+def _to_compare(examined: Examined) -> tuple[Path, Path]:
+    """Return the published file and the build that it should be a copy of."""
+    published, build_file = _built(examined), examined.config.warehouse.build
+    if not is_present(build_file):
+        raise _UncheckedError(f"{build_file} is not there to compare with")
+    if rollback := rolled_back(examined.config.warehouse):
+        raise _UncheckedError(_not_compared("the build", rollback))
+    return published, build_file
+
+
+def _not_compared(what: str, rollback: str) -> str:
+    return f"what is published is not compared with {what}, since {rollback}"
 
 
 def _built(examined: Examined) -> Path:

@@ -1,6 +1,7 @@
 """``callhouse rollback``: publish a snapshot, a file that was published before."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,14 +9,22 @@ from pathlib import Path
 from pipelines.config.model import Config
 from pipelines.config.privacy import protection_of
 from pipelines.config.toml_file import ConfigError
-from pipelines.warehouse.journal import LoadResult, write_runs
+from pipelines.warehouse.journal import LoadResult, read_runs, write_runs
 from pipelines.warehouse.locks import BUILD_TIMEOUT, in_turn
 from pipelines.warehouse.migration import refuse_other_tables
-from pipelines.warehouse.opening import FileError, FileKind, private, refuse_damaged
+from pipelines.warehouse.opening import (
+    FileError,
+    FileKind,
+    is_present,
+    private,
+    refuse_damaged,
+)
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import publish, snapshots_of
 from pipelines.warehouse.published_queries import rows_of
 
+COMMAND = "rollback"
+"""Its name in the journal."""
 SNAPSHOT = FileKind(
     "a snapshot",
     when_in_use="close it there",
@@ -81,8 +90,30 @@ def roll_back(config: Config, now: datetime, name: str | None) -> RolledBack:
         newest = next(iter(snapshots_of(warehouse)), None)
         kept = newest.stem if newest and newest not in found else None
         note = f"published the snapshot {chosen.stem}"
-        write_runs(warehouse, now, "rollback", [LoadResult("", notes=(note,))])
+        write_runs(warehouse, now, COMMAND, [LoadResult("", notes=(note,))])
     return RolledBack(chosen.stem, kept)
+
+
+def rolled_back(warehouse: Warehouse) -> str | None:
+    """Return a sentence if a snapshot is published, one that is older than the build.
+
+    None: what is published is the newest build, or something else is wrong with it.
+    """
+    with suppress(FileError, OSError):
+        if not is_present(warehouse.published) or not is_present(warehouse.build):
+            return None
+        files = (warehouse.published, warehouse.build)
+        shown, built = (rows_of(one, "snapshot")[0]["as_of"] for one in files)
+        runs = read_runs(warehouse).to_pylist()
+        last = next((one for one in reversed(runs) if one["command"] == COMMAND), None)
+        # A build later than the rollback should have been published: a fault, not this.
+        if last and shown < built <= last["started_at"]:
+            return (
+                f"callhouse rollback {last['note']}: its tables are as of "
+                f"{shown:%Y-%m-%d %H:%M} UTC, those of the build as of "
+                f"{built:%Y-%m-%d %H:%M} UTC"
+            )
+    return None
 
 
 def _chosen(found: Sequence[Path], name: str | None, warehouse: Warehouse) -> Path:

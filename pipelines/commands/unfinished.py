@@ -6,9 +6,10 @@ steps are done.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from pipelines.commands.build import build_and_publish, make_warehouse
@@ -20,6 +21,7 @@ from pipelines.commands.erased_tables import (
 from pipelines.config.model import FINALITY_HORIZON, Config, Vendor
 from pipelines.load.erased_records import erase_records, old_days, remove_old
 from pipelines.load.loader import BATCH_TIMEOUT
+from pipelines.load.retention import limit_of
 from pipelines.load.suppression import Suppression, suppression_of
 from pipelines.sources import vendors
 from pipelines.warehouse.locks import (
@@ -42,6 +44,7 @@ from pipelines.warehouse.opening import (
 )
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import drop_older
+from pipelines.warehouse.published_queries import old_calls
 from pipelines.warehouse.rewriting import replace_by_copy
 from pipelines.warehouse.suppression_list import (
     note_finished,
@@ -107,7 +110,8 @@ def build_and_finish(
 
     def free(build_file: Path, result: BuildResult) -> None:
         if result.kept:
-            clear_tables(build_file, BUILD_FILE, {}, suppressions)
+            old = _old_calls(build_file, result.kept, config, now)
+            clear_tables(build_file, BUILD_FILE, old, suppressions)
         replace_by_copy(build_file, BUILD_FILE)
 
     built = build_and_publish(
@@ -122,6 +126,18 @@ def build_and_finish(
         _free_the_rest(config.warehouse, suppressions, is_whole=is_whole)
     note_finished(config.warehouse, marks)
     return built
+
+
+def _old_calls(
+    build_file: Path, kept: Collection[str], config: Config, now: datetime
+) -> dict[str, bool]:
+    """Return the calls of vendors that kept theirs which are too old, as `True`."""
+    days = config.privacy.raw_days
+    if days is None:
+        return {}
+    before = limit_of(days, now)
+    keys = (old_calls(build_file, BUILD_FILE, name, before) for name in kept)
+    return dict.fromkeys(chain.from_iterable(keys), True)
 
 
 def _erase_raw_file(config: Config, vendor: str) -> None:

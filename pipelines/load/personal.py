@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias
 
@@ -12,6 +12,8 @@ Keys: TypeAlias = dict[str, msgspec.Raw]
 Matches: TypeAlias = Callable[[str], bool]
 """Whether a text, a number's digits among them, is of somebody who is erased."""
 NOTHING = msgspec.Raw(b"null")
+ANY = "*"
+"""As the last name of a key: every key there, whatever its name."""
 DEEPEST = 60
 """Values nested deeper than this are looked at as one text."""
 
@@ -25,6 +27,13 @@ class PersonalKey:
     """The key beside it that decides; "": it is always personal."""
     kept_for: frozenset[str] = frozenset()
     """Its values, in lower case, with which the key is not the customer's."""
+    others: frozenset[str] = frozenset()
+    """Of `ANY`: the keys that are not personal."""
+
+    def names_key(self, name: str) -> bool:
+        """Return True if it begins with the key ``name``."""
+        first = self.names[0]
+        return first == name or (first == ANY and name not in self.others)
 
     def is_of_customer(self, keys: Mapping[str, msgspec.Raw]) -> bool:
         """Return False if a key beside it says that it is not the customer's."""
@@ -39,10 +48,12 @@ def personal_keys(personal: tuple[str, ...]) -> tuple[PersonalKey, ...]:
 
 
 def _personal_key(text: str) -> PersonalKey:
+    text, _, others = text.partition(" except ")
     path, _, exception = text.partition(" unless ")
     beside, _, values = exception.partition("=")
     kept = frozenset(values.casefold().split("|"))
-    return PersonalKey(tuple(path.split(".")), beside, kept)
+    names = tuple(path.split("."))
+    return PersonalKey(names, beside, kept, frozenset(others.split("|")))
 
 
 def keys_of(payload: str) -> Keys:
@@ -99,7 +110,7 @@ class _Blanking:
         keys = msgspec.json.decode(raw, type=Keys)
         clean: Keys = {}
         for name, value in keys.items():
-            own = [one for one in personal if one.names[0] == name]
+            own = [one for one in personal if one.names_key(name)]
             if self.matches is not None and self.matches(name):
                 continue
             clean[name] = self._value(keys, value, own, depth)
@@ -119,9 +130,7 @@ class _Blanking:
         if any(len(one.names) == 1 and one.is_of_customer(beside) for one in personal):
             return value if bytes(value) == b"null" else NOTHING
         within = [
-            PersonalKey(one.names[1:], one.beside, one.kept_for)
-            for one in personal
-            if len(one.names) > 1
+            replace(one, names=one.names[1:]) for one in personal if len(one.names) > 1
         ]
         return self._inside(value, within, depth + 1)
 
@@ -139,9 +148,18 @@ class _Blanking:
             if all(new is old for new, old in zip(clean, parts, strict=True)):
                 return value
             return msgspec.Raw(msgspec.json.encode(clean))
-        if self.matches is None or bytes(value) in {b"null", b"true", b"false"}:
-            return value
-        return NOTHING if any(map(self.matches, _texts(value))) else value
+        return NOTHING if self._is_personal(value, personal) else value
+
+    def _is_personal(
+        self, value: msgspec.Raw, personal: Collection[PersonalKey]
+    ) -> bool:
+        """Return True if a value without keys of its own is to be blanked."""
+        text = bytes(value)
+        if text != b"null" and any(one.names[0] == ANY for one in personal):
+            return True
+        if self.matches is None or text in {b"null", b"true", b"false"}:
+            return False
+        return any(map(self.matches, _texts(value)))
 
 
 def _texts(value: msgspec.Raw) -> list[str]:

@@ -21,6 +21,7 @@ from pipelines.warehouse.journal import LoadResult, write_runs
 from pipelines.warehouse.locks import LockedError, in_turn, only_one, tell
 from pipelines.warehouse.migration import migrate
 from pipelines.warehouse.opening import (
+    PUBLISHED_FILE,
     RAW_FILE,
     FileError,
     is_present,
@@ -29,6 +30,7 @@ from pipelines.warehouse.opening import (
     writing,
 )
 from pipelines.warehouse.paths import Warehouse
+from pipelines.warehouse.published_queries import old_calls
 from pipelines.warehouse.queries import query
 from pipelines.warehouse.raw_files import tables
 from pipelines.warehouse.suppression_list import (
@@ -64,6 +66,7 @@ def _removed(config: Config, vendor: str, now: datetime) -> Iterator[str]:
     warehouse, privacy = config.warehouse, config.privacy
     raw, lock = warehouse.raw(vendor), warehouse.raw_lock(vendor)
     if not is_present(raw):
+        yield from _removed_from_tables(config, vendor, now)
         return
     if (privacy.quarantine_days, privacy.raw_days) != (None, None):
         migrate(raw, lock)
@@ -74,10 +77,30 @@ def _removed(config: Config, vendor: str, now: datetime) -> Iterator[str]:
     if privacy.raw_days is None:
         note_removed_before(warehouse, vendor, None)  # what is read again comes back
     else:
-        before = now - timedelta(days=privacy.raw_days)
-        before = before.replace(hour=0, minute=0, second=0, microsecond=0)
+        before = limit_of(privacy.raw_days, now)
         if count := _remove_old(warehouse, vendor, before):
             yield f"removed the personal data of {count:,} calls"
+
+
+def _removed_from_tables(config: Config, vendor: str, now: datetime) -> Iterator[str]:
+    """Let the next build remove what is too old of calls that have no raw file.
+
+    The tables keep these calls as they were, so no record can make a row anew.
+    """
+    warehouse, days = config.warehouse, config.privacy.raw_days
+    if days is None or not is_present(warehouse.published):
+        return
+    note_removed_before(warehouse, vendor, None)  # a file that comes back has them
+    before = limit_of(days, now)
+    if old := old_calls(warehouse.published, PUBLISHED_FILE, vendor, before):
+        note_unfinished(warehouse, vendor)
+        yield f"removes the personal data of {len(old):,} calls that have no raw file"
+
+
+def limit_of(days: float, now: datetime) -> datetime:
+    """Return the UTC midnight before which calls are too old, by ``raw_days``."""
+    limit = now - timedelta(days=days)
+    return limit.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _forget(warehouse: Warehouse, vendor: str, before: datetime) -> int:

@@ -49,15 +49,18 @@ class Suppression:
         listed: SuppressionList | None = None,
         regions: Mapping[str, str | None] | None = None,
         before: datetime | None = None,
+        elsewhere: str | None = None,
     ) -> None:
         """Take the list, or None where nobody was ever erased; regions by account.
 
-        Calls ``before`` a time are too old.
+        Calls ``before`` a time are too old. ``elsewhere`` is the region of an account
+        that has none.
         """
         self.vendor = vendor
         self.before = before
         self._listed = listed
         self._regions = regions or {}
+        self._elsewhere = elsewhere
         self._matches = cache(self._matches_of)
 
     def __bool__(self) -> bool:
@@ -69,13 +72,19 @@ class Suppression:
         """Return True if anybody was ever erased in this warehouse."""
         return self._listed is not None
 
-    def with_list(self, listed: SuppressionList) -> "Suppression":
-        """Return who is erased of the same vendor by another list."""
-        return Suppression(self.vendor, listed, self._regions)
+    def with_list(
+        self, listed: SuppressionList, elsewhere: str | None = None
+    ) -> "Suppression":
+        """Return who is erased of the same vendor by another list.
+
+        ``elsewhere`` is the region of an account that has none.
+        """
+        regions = self._regions
+        return Suppression(self.vendor, listed, regions, elsewhere=elsewhere)
 
     def concerns(self, known: Known, payload: str) -> bool:
         """Return True if a record is of somebody who is erased."""
-        matches = self._matches(self._regions.get(known[0]))
+        matches = self._matches(self._region(known[0]))
         return self.has_call(known) or any(map(matches, texts_of(payload)))
 
     def has_call(self, known: Known) -> bool:
@@ -85,7 +94,7 @@ class Suppression:
 
     def erased(self, stream: Stream, known: Known, payload: str) -> str:
         """Return a record of somebody who is erased, without them and with the mark."""
-        matches = self._matches(self._regions.get(known[0]))
+        matches = self._matches(self._region(known[0]))
         clean = blanked(payload, stream.personal, matches, _kept(stream))
         if is_marked(clean):
             return clean
@@ -108,7 +117,7 @@ class Suppression:
         """
         if self._listed is None or payload.startswith(GONE):
             return payload
-        matches = self._matches(self._regions.get(account))
+        matches = self._matches(self._region(account))
         ids = filter(None, (_identity(one, payload) for one in streams))
         is_erased = any(self.has_call((account, one)) for one in ids)
         if is_erased or any(map(matches, texts_of(payload))):
@@ -117,7 +126,10 @@ class Suppression:
 
     def has_text(self, account: str, text: str) -> bool:
         """Return True if an erased number or name stands in a text of an account."""
-        return self._matches(self._regions.get(account))(text)
+        return self._matches(self._region(account))(text)
+
+    def _region(self, account: str) -> str | None:
+        return self._regions.get(account) or self._elsewhere
 
     def _matches_of(self, region: str | None) -> Matches:
         listed = self._listed

@@ -5,6 +5,10 @@ read that began a lookback after its end. The next run reads everything in its h
 that is not closed. A missed week, a failed window and a killed run are therefore no
 special cases, and a lookback counts from the last success.
 
+A read with a record that could not be read proves no deletion: that record may be the
+missing one. So a window is closed by such a read only when it was read once more, in
+case the vendor has corrected the record by then.
+
 A backfill is the same rule for another range. A run reads again what a backfill read
 too early to close it, and otherwise keeps to its own history: only a backfill completes
 a range that was backfilled in part.
@@ -65,6 +69,8 @@ class PastRead:
     """Why it is not simply complete (`pipelines.planning.reasons`)."""
     load_no: int = 0
     """The number of the load that stored it; later loads have greater numbers."""
+    unreadable: int = 0
+    """How many of the records that came could not be read."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,8 @@ class _Known:
     covered: list[Interval]
     """Read completely, at any time."""
     closed: list[Interval]
-    """Read completely a lookback after its end, or expired: nothing is left to read."""
+    """Read completely a lookback after its end, twice if a record of it could not be
+    read, or expired: nothing is left to read."""
     fresh: list[Interval]
     """Read completely within the last day."""
     incomplete: list[Interval]
@@ -241,10 +248,12 @@ def _known(
     own = [read for read in own if read.purpose not in NOT_WHOLE]
     again = stream.lookback_or(lookback)
     complete = [read for read in own if read.state == "complete"]
+    late = [read for read in complete if read.started_at >= read.interval[1] + again]
+    times = Counter(read.interval for read in late)
     closed = [
         read.interval
-        for read in complete
-        if read.started_at >= read.interval[1] + again
+        for read in late
+        if not read.unreadable or times[read.interval] > 1
     ]
     return _Known(
         covered=merge(read.interval for read in complete),

@@ -79,6 +79,8 @@ CREATED_CALLS = Stream(
         "recordPath",
         "externalId",
         "markers",
+        "variablesString",
+        "dialogResult",
     ),
     is_erased_by_blanking=True,
     erased_mark="depersonalized",

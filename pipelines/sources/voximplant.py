@@ -53,7 +53,7 @@ CALL_SESSIONS = Stream(
         "log_file_url",
         "calls.remote_number unless remote_number_type=user",
         *("calls.diversion_number", "calls.custom_data", "calls.record_url"),
-        *("records.record_url", "records.transcription_url"),
+        *("records.record_name", "records.record_url", "records.transcription_url"),
     ),
 )
 ACCOUNT_INFO = Stream(

@@ -57,8 +57,8 @@ CALLS = Stream(
         "contact_id",
         "body",
         "analysis",
-        "attachments.url",
-        "metadata.call_summary",
+        "attachments.* except content_type",
+        "metadata.* except agent_id|duration",
     ),
 )
 STREAMS = (CALLS,)

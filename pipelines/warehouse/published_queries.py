@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.warehouse.opening import PUBLISHED_FILE, opened, read
+from pipelines.warehouse.opening import PUBLISHED_FILE, FileKind, opened, read
 from pipelines.warehouse.queries import query
 
 Row = dict[str, Any]
@@ -22,6 +22,20 @@ def rows_of(published: Path, name: str, now: datetime | None = None) -> list[Row
     """
     with read(published, PUBLISHED_FILE) as connection:
         return _rows(connection, query(f"published/{name}"), now)
+
+
+def old_calls(
+    built: Path, file_kind: FileKind, vendor: str, before: datetime
+) -> list[str]:
+    """Return the keys of a vendor's calls before a time that have personal data.
+
+    ``built`` is the published file or the build file.
+    """
+    with read(built, file_kind) as connection:
+        connection.execute("set variable vendor = $1", [vendor])
+        connection.execute("set variable before = $1::timestamptz", [before])
+        rows = connection.execute(query("published/old_calls")).fetchall()
+    return [key for (key,) in rows]
 
 
 def rows_of_sql(published: Path, sql: str, now: datetime | None = None) -> list[Row]:

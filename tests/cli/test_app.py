@@ -238,6 +238,43 @@ def test_what_the_system_refuses_is_told_however_it_is_wrapped(
     assert not list(reports.iterdir())
 
 
+READ_ONLY = """
+mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && cd "$1" && shift && exec "$@"
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None,
+    reason="only root can mount a file system, in a namespace of its own",
+)
+@pytest.mark.parametrize("folder", [".", "warehouse/locks"])
+def test_a_file_system_that_is_read_only_is_told_in_a_sentence(
+    tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    mounted = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", str(tmp_path)]
+    try:
+        subprocess.run([*mounted, "true"], check=True, capture_output=True)
+    except subprocess.CalledProcessError:
+        pytest.skip("this machine lets nobody mount a file system")
+    done = subprocess.run(
+        [*mounted, CALLHOUSE, "run"],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "CALLHOUSE__SOURCES__WHIPPY__API_KEY": "k",
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("callhouse: warehouse")
+    assert "cannot be made: Read-only file system; mend that" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_lost_connection_is_not_of_the_system(reports: Path) -> None:
     assert not failure_of(ConnectionResetError(errno.ECONNRESET, "reset")).is_of_system
     assert len(list(reports.iterdir())) == 1

@@ -11,6 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from clients import client
 from conftest import TABLES
@@ -209,6 +210,25 @@ def test_one_call_is_erased_by_its_key_and_no_other(house: House) -> None:
     assert texts
     assert not any("another text" in text or "0123" in text for (text,) in texts)
     assert "raw/zoom.duckdb" in house.seen(), "other calls of the number stay"
+
+
+def test_a_national_form_in_an_account_without_a_region_is_told_of(
+    house: House,
+) -> None:
+    """It may be a number of another country, so nothing is erased for it alone."""
+    with duckdb.connect(str(house.warehouse.raw("evovoice"))) as file:
+        sql = "update raw.sessions set payload = replace(payload, '1 202 5550123', '')"
+        file.execute(sql)
+    one = [{"vendor": "evovoice", "account": "main", "calls": 1}]
+    for region, concerned, unsure in (("US", 5, []), ("DE", 4, []), ("", 4, one)):
+        changed = {"CALLHOUSE__SOURCES__EVOVOICE__REGION": region}
+        done = house.run("erase", NUMBER, "--dry-run", "--json", **changed)
+        found = json.loads(done.stdout)
+        assert sum(calls["calls"] for calls in found["calls"]) == concerned
+        assert found["unsure"] == unsure
+    said = house.run("erase", NUMBER, "--dry-run", **changed).stdout
+    assert "evovoice main: 1 call not concerned, with the number in its" in said
+    assert "0123" not in said
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
-from conftest import House, copy_of, open_house
+from conftest import House, Row, copy_of, open_house
 from sandbox_control import stamp
 
 from pipelines.planning.windows import DAY, read_time
@@ -17,6 +18,8 @@ from pipelines.warehouse.paths import Warehouse
 NOW = read_time("2026-11-17T03:00:00Z")
 VENDOR = ("--vendor", "whippy")
 CALLS = "select call_key, total_seconds from fact_calls order by all"
+BEFORE_BLOCKS = 3 * 4096
+"""Bytes of a DuckDB file before its first block."""
 RUNS = [NOW, NOW + DAY, NOW + 2 * DAY]
 
 
@@ -111,3 +114,52 @@ def test_a_damaged_snapshot_is_refused_and_the_next_older_one_is_named(
         assert (code, len(said.splitlines())) == (2, 1)
         assert expected in said
         assert own.published.resolve() == before
+
+
+def test_damage_that_only_a_full_read_finds_is_refused_too(own: House) -> None:
+    newest = snapshots(own)[0]
+    path = Warehouse(own.folder / "warehouse").snapshots / f"{newest}.duckdb"
+    with duckdb.connect(str(path), read_only=True) as file:
+        ((block,),) = file.execute(
+            "select max(block_id) from pragma_storage_info('fact_calls') "
+            "where column_name = 'call_key' and segment_type = 'VARCHAR'"
+        ).fetchall()
+        (size,) = file.execute(
+            "select block_size from pragma_database_size()"
+        ).fetchone()
+    text = bytearray(path.read_bytes())
+    text[BEFORE_BLOCKS + block * size + size // 2] ^= 0xFF
+    path.unlink()  # the published file is the same one
+    path.write_bytes(text)
+    with duckdb.connect(str(path), read_only=True) as file:
+        assert file.execute("select count(*) from fact_calls").fetchone()
+    before = own.published.resolve()
+    code, _, said = later(own, newest)
+    assert (code, len(said.splitlines())) == (2, 1), said
+    assert "is damaged" in said
+    assert own.published.resolve() == before
+
+
+def test_the_doctor_says_that_a_snapshot_is_published_until_a_build_is(
+    own: House,
+) -> None:
+    now = stamp(RUNS[-1] + timedelta(hours=2))
+    newest = snapshots(own)[0]
+    assert later(own)[0] == 0
+    code, (one,), states = examined(own, now)
+    assert code == 1, "analysts do not see all that is here"
+    assert Path(one["file"]).name == own.published.name
+    assert f"callhouse rollback published the snapshot {newest}" in one["problem"]
+    assert one["remedy"].endswith("callhouse transform")
+    assert states == {"I2": "unchecked", "I6": "unchecked", "I9": "unchecked"}
+    assert own.run("rollback", snapshots(own)[0], "--now", now).returncode == 0
+    assert examined(own, now) == (0, [], {}), "undone, it is the newest build again"
+
+
+def examined(house: House, now: str) -> tuple[int, list[Row], dict[str, str]]:
+    """Return the doctor's exit code, the files not good, the invariants not held."""
+    done = house.run("doctor", "--json", "--now", now)
+    found = json.loads(done.stdout)
+    bad = [one for one in found["files"] if one["remedy"]]
+    states = {one["name"]: one["state"] for one in found["invariants"]}
+    return done.returncode, bad, {n: s for n, s in states.items() if s != "holds"}

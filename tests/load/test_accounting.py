@@ -10,11 +10,13 @@ import pytest
 from conftest import TUESDAY
 from sandbox_control import control, undo
 
+from pipelines.commands.build import build_and_publish
 from pipelines.config.loader import read_config
 from pipelines.config.model import Config, Vendor
 from pipelines.extract import resources
 from pipelines.load.loader import load
 from pipelines.sandbox.process import Sandbox
+from pipelines.warehouse.ledger import past_reads
 
 LEDGER = """
     select state, reason, rows_received, rows_stored, rows_unchanged, rows_quarantined
@@ -33,6 +35,10 @@ def config(world: Sandbox, tmp_path: Path) -> Config:
     return read_config(Path("none"), environment)
 
 
+TOLD = LEDGER.replace("raw.", "ops.")
+"""The same of what analysts read."""
+
+
 def whippy(config: Config) -> Vendor:
     return next(one for one in config.vendors if one.name == "whippy")
 
@@ -40,6 +46,13 @@ def whippy(config: Config) -> Vendor:
 def ledger(config: Config) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(config.warehouse.raw("whippy")), read_only=True) as file:
         return file.execute(LEDGER).fetchall()
+
+
+def told(config: Config) -> list[tuple[Any, ...]]:
+    """Build, and return what analysts read of the ledger."""
+    _, published = build_and_publish(config, TUESDAY)
+    with duckdb.connect(str(published), read_only=True) as file:
+        return file.execute(TOLD).fetchall()
 
 
 def test_what_came_is_stored_unchanged_or_in_quarantine(
@@ -55,6 +68,9 @@ def test_what_came_is_stored_unchanged_or_in_quarantine(
     stored, unchanged, quarantined = (sum(row[at] for row in rows) for at in (3, 4, 5))
     assert stored == unchanged > 0
     assert quarantined > 0
+    reads = past_reads(config.warehouse.raw("whippy"))
+    assert sum(read.unreadable for read in reads) == quarantined
+    assert told(config) == rows
 
 
 def dropping(*arguments: object) -> Iterator[Any]:
@@ -76,5 +92,6 @@ def test_a_record_that_is_lost_on_its_way_keeps_its_window_open(
     assert not result.is_complete
     assert any("records came, but" in error for error in result.errors)
     assert {row[:2] for row in ledger(config) if row[2]} == {("partial", "unbalanced")}
+    assert told(config) == ledger(config), "a build passes its checks all the same"
     healed = load(vendor, config, TUESDAY + timedelta(minutes=5), lambda *_: None)
     assert healed.is_complete

@@ -11,7 +11,7 @@ import pytest
 from conftest import VENDORS
 from contract import BASES, WIRES, Warehouse, example
 
-from pipelines.load.personal import blanked, personal_keys, texts_of
+from pipelines.load.personal import ANY, blanked, personal_keys, texts_of
 from pipelines.sources import streams_of
 
 MODELS = Path(__file__).parents[2] / "transforms/models/staging"
@@ -41,7 +41,7 @@ def test_every_personal_key_is_one_of_the_vendors(vendor: str) -> None:
         if not stream.is_full_refresh:
             assert stream.personal, f"{vendor} {stream.name}: who is its customer?"
         for key in personal_keys(stream.personal):
-            path = ".".join(key.names)
+            path = ".".join(key.names).removesuffix(f".{ANY}")
             assert path in known or f" {path}," in declared or path in declared, path
             if key.beside:
                 beside = ".".join([*key.names[:-1], key.beside])
@@ -86,6 +86,51 @@ def test_without_the_personal_keys_all_else_of_a_call_is_as_it_was(
                 for one in (before, after)
             ]
             assert rows[0] == rows[1], table
+
+
+FREELY: dict[str, tuple[str, ...]] = {
+    "evovoice": ("log", "consoleData", "members.applicationData"),
+    "twin": (
+        *("additional", "allResults", "resultsString", "markers", "externalId"),
+        *("variablesString", "dialogResult"),
+    ),
+    "voximplant": ("custom_data", "calls.custom_data", "records.record_name"),
+    "whippy": ("metadata", "analysis", "attachments"),
+    "zoom": ("consumers",),
+}
+"""What anybody may have written into: texts, variables, objects of any shape."""
+SOMEBODY = "Tester of nowhere"
+WRITTEN = (
+    SOMEBODY,
+    [SOMEBODY],
+    {"name": SOMEBODY},
+    {"any": [[{"deep": SOMEBODY}]]},
+    [{"content_type": "audio/wav", "name": {"first": SOMEBODY}}],
+)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "path"), [(one, path) for one in VENDORS for path in FREELY[one]]
+)
+def test_nothing_is_left_of_what_is_written_freely(vendor: str, path: str) -> None:
+    (stream,) = [one for one in streams_of(vendor) if one.name == WIRES[vendor].stream]
+    if path == "consumers":
+        (stream,) = [one for one in streams_of(vendor) if one.name == "engagements"]
+    outer, _, inner = path.partition(".")
+    for shape in WRITTEN:
+        record = {"kept": 1, outer: [{inner: shape}] if inner else shape}
+        clean = blanked(json.dumps(record), stream.personal)
+        assert SOMEBODY not in clean
+        assert json.loads(clean)["kept"] == 1
+
+
+def test_every_key_of_an_object_is_blanked_except_those_that_are_named() -> None:
+    payload = '{"a":{"n":1,"k":"x","o":{"n":2}},"b":[{"n":3,"m":[]},"y",null]}'
+    personal = ("a.* except n", "b.* except n|k")
+    assert blanked(payload, personal) == (
+        '{"a":{"n":1,"k":null,"o":null},"b":[{"n":3,"m":null},null,null]}'
+    )
+    assert blanked('{"a":null,"b":[]}', personal) == '{"a":null,"b":[]}'
 
 
 def test_what_is_not_blanked_keeps_its_bytes() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import TABLES, House, Row, copy_of, open_house
+from conftest import TABLES, House, Row, copy_of, differences, open_house
 from people import FORMS, OTHERS, SUMS, house_of_two_nights, records
 from people import House as People
 from reading import EVENING
@@ -104,6 +104,21 @@ def test_the_text_of_old_records_is_removed_and_their_counts_stay(house: House) 
         "select vendor, outcome from ops.runs where command = 'retention'"
     ) == [("zoom", "complete")]
     assert house.run("quarantine", "retry").returncode == 0
+    assert stored(house) == after, "what has no text cannot be retried"
+
+    # Its vendor lists it once more as it was, and then mended.
+    house.post("faults", MALFORMED)
+    again = house.night(NOW + 2.3 * DAY, *ONLY)
+    assert again.returncode == 1
+    assert "new in quarantine" in again.stderr
+    assert {payload.startswith("removed:") for payload, _ in stored(house)} == {
+        True,
+        False,
+    }
+    house.disarm()
+    later(house, 2.4, keep="2")
+    assert {one["open"] for one in listed(house)} == {0}
+    assert differences(house, NOW + 2.4 * DAY, 2, ("zoom",)) == []
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +254,29 @@ def test_no_byte_of_an_old_call_says_who_it_was_and_no_cost_changes(
         assert people.query(told.format("fact_calls"), file) == [
             (None, "removed", False)
         ]
+
+
+def test_calls_that_have_no_raw_file_lose_their_numbers_where_they_are_left(
+    people: People,
+) -> None:
+    warehouse, later = people.warehouse, EVENING + 3 * DAY
+    environment = {RAW_DAYS: "1"}
+    config = Config(warehouse, (), privacy=Privacy(raw_days=1))
+    warehouse.raw("whippy").unlink()
+    sums = people.query(SUMS)
+    for _ in range(2):
+        assert not apply_retention(config, later)
+        done = people.run("transform", "--now", stamp(later), **environment)
+        assert done.returncode == 1, "the calls are those of an earlier build"
+        assert not people.seen()
+        assert people.query(SUMS) == sums
+        kinds = "select distinct vendor, customer_number_kind from fact_calls"
+        assert {kind for _, kind in people.query(kinds)} == {"removed"}
+    ((runs,),) = people.query(
+        "select count(*) from ops.runs where command = 'retention' "
+        "and note like '%have no raw file'"
+    )
+    assert runs == 1, "once is enough"
 
 
 @pytest.mark.parametrize("days", ["1", ""])

@@ -25,8 +25,9 @@ from pipelines.warehouse.paths import Warehouse
 from transforms.runner import build_state as state
 
 STORED = Path(__file__).parents[1] / "warehouses"
-COMMITS = ("68a0dcf", "304c909", "aa884e9", "97892e8", "273d7f5")
-OLDEST, NEWEST = COMMITS[0], COMMITS[-1]
+COMMITS = ("68a0dcf", "304c909", "aa884e9", "97892e8", "273d7f5", "72b6da3")
+OLDEST, BEFORE_LAYOUTS, NEWEST = COMMITS[0], "273d7f5", COMMITS[-1]
+"""Files of the second, and of all before, do not say which layout they have."""
 FIRST = read_time("2026-11-17T03:00:00Z")
 SECOND, THIRD = FIRST + DAY, FIRST + 2 * DAY
 NEWER = 99
@@ -143,20 +144,26 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
     before = {vendor: stored(file) for vendor, file in raw.items()}
     unlisted = [one for (one,) in ask(warehouse / "calls.duckdb", A_CALL_EACH)]
     removed = gone(warehouse)
-    assert len(removed) == (0 if commit == OLDEST else len(VENDORS))
-    refused = house.run("status")
-    assert refused.returncode == 2
-    assert told(refused).endswith("; run: callhouse transform")
+    is_proven = commit not in {OLDEST, NEWEST}
+    assert len(removed) == (len(VENDORS) if is_proven else 0)
+    # The newest of them waits for a second read that misses a call.
+    not_listed = unlisted if commit == NEWEST else removed
+    asked = house.run("status")
+    if commit == NEWEST:  # its tables are those of today
+        assert asked.returncode == 0
+    else:
+        assert asked.returncode == 2
+        assert told(asked).endswith("; run: callhouse transform")
 
     house.post("clock", {"now": stamp(SECOND)})
-    house.post("removed", {"ids": removed})
+    house.post("removed", {"ids": not_listed})
     try:
         built = house.run("transform", "--now", stamp(SECOND))
         assert built.returncode == 0, built.stderr
         assert {v: stored(raw[v], had[v]) for v in VENDORS} == before
         # The oldest program did not know that a call may vanish: what its vendor had
         # to say of one then, it missed, and the next night reads.
-        missed = unlisted if commit == OLDEST else []
+        missed = [] if is_proven else unlisted
         wrong = differences(house, SECOND, 4)
         assert [one for one in wrong if not any(call in one for call in missed)] == []
         deleted = house.query("select vendor_call_id from fact_calls where is_deleted")
@@ -169,7 +176,7 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
         assert night.returncode == 0, night.stderr
         assert differences(house, THIRD, 5, going_on) == []
     finally:
-        house.post("removed", {"ids": removed, "removed": False})
+        house.post("removed", {"ids": not_listed, "removed": False})
     for vendor, file in raw.items():
         after = stored(file, had[vendor])
         lost = {t: rows - after[t] for t, rows in before[vendor].items()}
@@ -183,7 +190,7 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
 def test_what_older_programs_said_of_a_window_in_words_becomes_a_reason(
     tmp_path: Path,
 ) -> None:
-    warehouse = unpack(NEWEST, tmp_path)
+    warehouse = unpack(BEFORE_LAYOUTS, tmp_path)
     file = Warehouse(warehouse).raw("zoom")
     change(
         file,

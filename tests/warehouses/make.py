@@ -27,7 +27,8 @@ import requests
 from pipelines.sandbox.process import running_sandbox
 
 FIRST = datetime(2026, 11, 17, 3, tzinfo=UTC)
-KEPT = ("raw", "build.duckdb", "calls.duckdb", "runs.jsonl", "origin")
+KEPT = ("raw", "build.duckdb", "calls.duckdb", "published", "runs.jsonl", "origin")
+"""``calls.duckdb`` leads into ``published``, which older programs do not have."""
 TOO_OLD = {"code": 300, "message": "The date must be within the past six months."}
 A_CALL_EACH = """
     select min(vendor_call_id) from fact_calls
@@ -75,7 +76,8 @@ def make(archive: Path) -> None:
         archive.parent.mkdir(parents=True, exist_ok=True)
         with tarfile.open(archive, "w:xz", preset=9) as packed:
             for kept in KEPT:
-                packed.add(warehouse / kept, kept, filter=_nobodys)
+                if (warehouse / kept).exists():
+                    packed.add(warehouse / kept, kept, filter=_nobodys)
 
 
 def stamp(moment: datetime) -> str:

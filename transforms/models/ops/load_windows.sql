@@ -2,7 +2,7 @@
 -- @key vendor, account, stream, window_start, window_end, started_at
 -- @accepted state: complete, partial, failed, unreachable, counted
 -- @accepted reason: expired, not_authorized, quota, auth, clock, other, short, missing, silent,
---     unsteady, vendor_counts_more, begun
+--     unsteady, vendor_counts_more, unbalanced, begun
 -- @not_null purpose, state
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
@@ -20,6 +20,13 @@
 --     the second more that is asked; NULL = its windows go by another time
 -- @column rows_quarantined [records]: of them kept aside, for they could not be read; NULL = none
 --     could be read
+-- @column rows_received [records]: handed on to be stored: rows_stored + rows_unchanged +
+--     rows_quarantined, else the reason is unbalanced; NULL = none could be read, or it was not
+--     counted yet
+-- @column rows_stored [records]: of rows_received those that are new or changed, and stored as a
+--     version; NULL = as in rows_received
+-- @column rows_unchanged [records]: of rows_received those whose newest stored version is the same;
+--     NULL = as in rows_received
 -- @column vendor_total [records]: the vendor's own count; NULL = it gives none
 -- @column requests [requests]: that the read took; NULL = counted with the whole window
 -- @column retries [requests]: of them repeated; NULL = counted with the whole window
@@ -38,8 +45,9 @@
 --     auth, clock (the clock of the run or of the vendor is wrong), other (failed); short (fewer
 --     came than the vendor counts), missing (stored records did not come, and that is not
 --     believed), silent (nothing came while that was so); unsteady (its reads differed, all that
---     came is stored), vendor_counts_more (its total is more than it lists), begun (the run ended
---     while its records were being stored); NULL = nothing of this
+--     came is stored), vendor_counts_more (its total is more than it lists), unbalanced (not every
+--     record that came is stored, unchanged or in quarantine), begun (the run ended while its
+--     records were being stored); NULL = nothing of this
 -- @column error: why it failed, without personal data; NULL = it did not
 select
     windows.vendor,
@@ -53,6 +61,9 @@ select
     windows.rows_distinct,
     windows.rows_inside,
     windows.rows_quarantined,
+    windows.rows_received,
+    windows.rows_stored,
+    windows.rows_unchanged,
     windows.vendor_total,
     windows.requests,
     windows.retries,

@@ -13,7 +13,8 @@ select
     windows.rows_distinct,
     epoch(windows.finished_at - windows.started_at) as seconds,
     windows.reason,
-    windows.load_no
+    windows.load_no,
+    coalesce(windows.rows_quarantined, 0) as unreadable
 from raw_file.raw.load_windows as windows
 inner join raw_file.raw._dlt_loads as loads
     on windows._dlt_load_id = loads.load_id and loads.status = 0

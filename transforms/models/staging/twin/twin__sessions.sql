@@ -5,7 +5,8 @@
 -- before it. `unmapped_values` has a key that stands twice: the first counts.
 -- @key account, record_id
 -- @unused regionName, timezone, messagesAsString, resultsString, allResults, additional,
---     currentStatusName, gender, isAssistantRequest, markers, externalId, companyId
+--     currentStatusName, gender, isAssistantRequest, markers, externalId, companyId,
+--     variablesString, dialogResult
 with versions as (
     select
         *,
