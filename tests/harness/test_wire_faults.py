@@ -24,7 +24,9 @@ import msgspec
 import pytest
 import reading
 import trustme
-from conftest import VENDORS
+from conftest import VENDORS as _V
+import os
+VENDORS = tuple(os.environ.get("WV", ",".join(_V)).split(","))
 from harness.truth import Call, Key, Published, calls_of, differences, published
 from harness.wire import FOREVER, Case, Proxy, Step, Turn, serving, stranger
 from patience import PATIENCE
@@ -188,6 +190,9 @@ def later(spoil: Callable[[Turn], Iterable[Step]], outcome: str = RETRIED, **mor
 
 FIXED_KEY = dict.fromkeys(("evovoice", "whippy"), OPEN)
 """Vendors whose credential does not expire, so that a 401 is final."""
+IN_PARTS = {"whippy": COMPLETE}
+"""A vendor whose day is read in parts, which are other questions, if its total says
+that records are missing."""
 TRANSPORT = {
     "reset": once(lambda _: ["reset"]),
     "reset-ever": ever(lambda _: ["reset"]),
@@ -212,7 +217,7 @@ TRANSPORT = {
         lambda turn: [packed(turn, gzip.compress(turn.answer.body)[:-20])]
     ),
     "gzip-without-end": once(
-        lambda turn: [packed(turn, gzip.compress(turn.answer.body)[:-8])]
+        lambda turn: [packed(turn, gzip.compress(turn.answer.body)[:-8])], COMPLETE
     ),
     "deflate": once(
         lambda turn: [
@@ -283,7 +288,7 @@ PROTOCOL = {
     "another-total": Expected(
         Case(of_sandbox("inexact_total"), page=2), COMPLETE
     ),
-    "empty-page-2": Expected(Case(empty_page, FOREVER, page=2), OPEN),
+    "empty-page-2": Expected(Case(empty_page, FOREVER, page=2), OPEN, IN_PARTS),
     "same-page": Expected(Case(of_sandbox("repeat_page"), FOREVER, page=2), OPEN),
     "endless": ever(endless),
     "links": ever(links, COMPLETE),
@@ -344,6 +349,7 @@ def night(
     results, ledger = {}, {}
     house = reading.House(config.warehouse.root, {})
     for vendor in config.vendors:
+        print(time.time(), time.process_time(), vendor.name, flush=True)
         some = replace(vendor, accounts=accounts[vendor.name])
         results[vendor.name] = loader.load(some, config, now, lambda *_: None)
         names = ("account", "state", "reason", "error", "retries", "rows_quarantined")
@@ -355,8 +361,10 @@ def night(
         for row in rows:
             named = dict(zip(names, row, strict=True))
             ledger.setdefault((vendor.name, row[0]), []).append(named)
+    print(time.time(), time.process_time(), "build", flush=True)
     every = tuple(replace(one, accounts=accounts[one.name]) for one in config.vendors)
     build_and_publish(replace(config, vendors=every), now)
+    print(time.time(), time.process_time(), "built", flush=True)
     return Night(results, ledger, published(config.warehouse.published))
 
 
@@ -413,6 +421,10 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         patch.setenv("REQUESTS_CA_BUNDLE", str(folder / "ca.pem"))
         sandbox = stack.enter_context(running_sandbox(NIGHT, volume=12))
         elsewhere, asked = stack.enter_context(stranger())
+        only = os.environ.get("WC")
+        if only:
+            for n in list(CASES):
+                if n not in only.split(","): del CASES[n]
         cases = {name: one.case for name, one in CASES.items()}
         proxy = Proxy(sandbox.url, cases, elsewhere=elsewhere)
         port = stack.enter_context(serving(proxy))
@@ -428,6 +440,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         environment = {**sandbox.environment, "CALLHOUSE__HISTORY_DAYS": "1"}
         environment["CALLHOUSE__WAREHOUSE"] = str(folder / "warehouse")
         config = read_config(folder, environment)
+        config = replace(config, vendors=tuple(v for v in config.vendors if v.name in VENDORS))
         names = [*CASES, *REFUSED, *WRONG_TLS, "tls"]
         faulty = night(
             config,
@@ -467,6 +480,7 @@ def test_each_fault_is_absorbed_or_told(matrix: Matrix, vendor: str) -> None:
     ledger = matrix.faulty.ledger
     due = expected_of(vendor)
     found = {name: outcome_of(ledger.get((vendor, name), ())) for name in due}
+    print(ledger.get((vendor,'endless')))
     assert found == due
     for name, outcome in due.items():
         assert outcome != OPEN or any(row["error"] for row in ledger[vendor, name])
