@@ -35,6 +35,8 @@ LISTS = (
     *(TWIN_PATH, WHIPPY_PATH),
 )
 """Where each vendor lists its calls."""
+SIGNS = ("Authorization", "Cookie", "X-WHIPPY-KEY")
+"""Headers in which vendors get a credential."""
 FOREVER = 1_000_000
 OK = 200
 
@@ -96,8 +98,8 @@ class Case:
     spoil: Spoil
     times: int = 1
     """How many of them."""
-    page: Literal[1, 2] = 1
-    """Of which page; 2 is any later one."""
+    page: Literal[0, 1, 2] = 1
+    """Of which page; 2 is any later one, 0 is every one."""
     of_yesterday: bool = False
     """The answer is that to the question of a day before."""
 
@@ -111,6 +113,8 @@ class Proxy:
     hits: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many answers were spoiled, by case and vendor."""
     elsewhere: str = ""
+    credentials: set[str] = field(default_factory=set)
+    """What stood in the headers that sign requests."""
     _meant: dict[tuple[str, str], Question] = field(default_factory=dict)
     _first: dict[tuple[str, Question], Answer] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -124,7 +128,7 @@ class Proxy:
         with self._turn:
             meant = self._meant.setdefault((name, vendor), question)
             done = self.hits[name, vendor]
-        is_page = is_later_page(request) == (case.page == 2)
+        is_page = case.page in {0, 2 if is_later_page(request) else 1}
         is_hit = question == meant and is_page and done < case.times
         answer = ask(is_hit and case.of_yesterday)
         if answer.status != OK:
@@ -163,6 +167,8 @@ class _Handler(socketserver.StreamRequestHandler):
         method, target, _ = line.decode().split()
         headers = parse_headers(self.rfile)
         body = self.rfile.read(int(headers.get("Content-Length") or 0))
+        signs = (headers.get(name) for name in SIGNS)
+        self.server.proxy.credentials.update(filter(None, signs))
         case, _, path = target[1:].partition("/")
         asked = urlsplit(f"/{path}")
         pairs = tuple(parse_qsl(asked.query, keep_blank_values=True))
