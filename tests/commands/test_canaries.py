@@ -5,7 +5,6 @@ warehouse, the folder of temporary files.
 """
 
 import base64
-import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +29,6 @@ LOUD = {
     "RUNTIME__LOG_LEVEL": "DEBUG",
     "RUNTIME__HTTP_SHOW_ERROR_BODY": "true",
     "LOG_LEVEL": "DEBUG",
-    "PYTHONDEVMODE": "1",
     "HTTPX_LOG_LEVEL": "debug",
 }
 """What asks for more output, of us and of libraries."""
@@ -60,26 +58,17 @@ class Nights:
     house: House
     temporary: Path
     printed: Mapping[str, bytes]
+    files: Mapping[str, bytes]
+    """Every byte that is left in the two folders, by its file."""
     secrets: tuple[str, ...]
     codes: tuple[int, int]
 
-    def files(self) -> Mapping[str, bytes]:
-        """Return every byte that is left, by its file."""
-        folders = (self.house.folder, self.temporary)
-        return {
-            str(path.relative_to(folder)): path.read_bytes()
-            for folder in folders
-            for path in folder.rglob("*")
-            if path.is_file() and not path.is_symlink()
-        }
-
     def leaks(self, wanted: Iterable[bytes], *, within: Iterable[str] = ()) -> set[str]:
         """Return the names of what has one of the texts, ``within`` left out."""
-        left = {**self.files(), **self.printed}
         belongs = tuple(f"warehouse/{place}" for place in within)
         return {
             name
-            for name, content in left.items()
+            for name, content in {**self.files, **self.printed}.items()
             if not (belongs and name.startswith(belongs))
             and any(one in content for one in wanted)
         }
@@ -140,10 +129,17 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
             for number, done in enumerate((first, second), 1)
             for name, sent in (("stdout", done.stdout), ("stderr", done.stderr))
         }
+        files = {
+            str(path.relative_to(folder)): path.read_bytes()
+            for folder in (home, temporary)
+            for path in folder.rglob("*")
+            if path.is_file() and not path.is_symlink()
+        }
         yield Nights(
             house,
             temporary,
             printed,
+            files,
             (*secrets, *(one.removeprefix("Basic ") for one in given)),
             (first.returncode, second.returncode),
         )
@@ -173,9 +169,7 @@ def test_numbers_are_where_they_belong_and_nowhere_else(nights: Nights) -> None:
 def test_a_masked_file_shows_no_number(nights: Nights) -> None:
     numbers = numbers_in(nights.house.published)
     masked = {**nights.house.environment, "CALLHOUSE__PRIVACY__PHONE_NUMBERS": "masked"}
-    done = callhouse(
-        nights.house.folder, masked, "transform", "--now", stamp(NEXT)
-    )
+    done = callhouse(nights.house.folder, masked, "transform", "--now", stamp(NEXT))
     assert done.returncode == 0, done.stderr
     published = nights.house.published.resolve().read_bytes()
     assert not any(form in published for one in numbers for form in dashed(one))

@@ -190,7 +190,9 @@ def test_a_host_without_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(http, "LONGEST_BACKOFF", 0.0)
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     client = Client("acme", "https://vendor.invalid")
-    with pytest.raises(VendorError, match="vendor.invalid. cannot be reached") as error:
+    with pytest.raises(
+        VendorError, match=r"vendor\.invalid\) cannot be reached"
+    ) as error:
         client.ask("GET", "/", msgspec.Raw)
     assert error.value.stops_account
     assert client.sent == 2
@@ -546,6 +548,26 @@ def test_a_part_of_an_answer_is_no_answer(
     for _ in range(2):
         with pytest.raises(VendorError, match="acme /calls sent"):
             list(pages(client, listing))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"items": [{"a": 1}], "total": 1, "items": []}',
+        b'{"items": [], "total": 0, "items": []}',
+        b'{"items": [{"a": 1}], "total": 1, "\\u0074otal": 1}',
+        b'{"items": [], "total": 0, "next": 1, "next": 2}',
+    ],
+)
+def test_a_key_that_an_answer_has_twice_is_no_answer(body: bytes) -> None:
+    listing = Listing("/calls", "items", total="total", paging=by_offset("o", 10))
+    with vendor_server() as server:
+        server.send = lambda: [OK + b"Content-Length: %d\r\n\r\n" % len(body) + body]
+        client = Client("acme", f"http://127.0.0.1:{server.port}")
+        with pytest.raises(VendorError, match="a key twice in one answer") as error:
+            list(pages(client, listing))
+        assert not error.value.stops_account
+        assert client.sent == 1
 
 
 ASKED = {"from": "2026-03-01T23:59:59Z", "to": "2026-03-03T00:00:00Z"}

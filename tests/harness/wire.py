@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from http.client import HTTPConnection, parse_headers
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -44,10 +44,10 @@ OK = 200
 _DAY = re.compile(rb"20\d\d-\d\d-\d\d")
 
 
-def day_before(text: bytes) -> bytes:
-    """Return a request with each day in it moved to the one before."""
+def earlier(text: bytes, by: timedelta) -> bytes:
+    """Return a request with each day in it moved back."""
     return _DAY.sub(
-        lambda found: str(date.fromisoformat(found[0].decode()) - DAY).encode(), text
+        lambda found: str(date.fromisoformat(found[0].decode()) - by).encode(), text
     )
 
 
@@ -87,8 +87,8 @@ class Turn:
 
 
 Spoil = Callable[[Turn], Iterable[Step]]
-Ask = Callable[[bool], Answer]
-"""Asks the sandbox what was asked; with True, the same of a day before."""
+Ask = Callable[[timedelta], Answer]
+"""Asks the sandbox what was asked, of so much earlier."""
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,14 @@ class Proxy:
         """Ask the sandbox; return its answer, or what is sent instead of it."""
         vendor, case = VENDORS[request.path.split("/")[1]], self.cases.get(name)
         if case is None or not request.path.endswith(LISTS):
-            return [ask(False).whole()]
+            return [ask(DAY * 0).whole()]
         question = request.question()
         with self._turn:
             meant = self._meant.setdefault((name, vendor), question)
             done = self.hits[name, vendor]
         is_page = case.page in {0, 2 if is_later_page(request) else 1}
         is_hit = question == meant and is_page and done < case.times
-        answer = ask(is_hit and case.of_yesterday)
+        answer = ask(DAY if is_hit and case.of_yesterday else DAY * 0)
         if answer.status != OK:
             return [answer.whole()]
         with self._turn:
@@ -174,10 +174,9 @@ class _Handler(socketserver.StreamRequestHandler):
         pairs = tuple(parse_qsl(asked.query, keep_blank_values=True))
         request = Request(method, unquote(asked.path), pairs, headers, body)
 
-        def ask(of_yesterday: bool) -> Answer:  # noqa: FBT001 - as `Ask` has it
-            move = day_before if of_yesterday else bytes
-            target = move(f"/{path}".encode()).decode()
-            behind.request(method, target, move(body), dict(headers))
+        def ask(by: timedelta) -> Answer:
+            target = earlier(f"/{path}".encode(), by).decode()
+            behind.request(method, target, earlier(body, by), dict(headers))
             response = behind.getresponse()
             named = [
                 (name, of)
@@ -196,7 +195,9 @@ class _Handler(socketserver.StreamRequestHandler):
             else:
                 if step == "reset":
                     at_once = struct.pack("ii", 1, 0)
-                    self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+                    self.request.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, at_once
+                    )
                 return False
         return True
 

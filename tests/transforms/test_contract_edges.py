@@ -31,8 +31,14 @@ from pipelines.sources import connect
 EDGES: list[Json] = json.loads((FOLDER / "edges.json").read_text("utf-8"))
 LONG = "x" * 1_000_000
 HOSTILE = {
-    **{"": 1, "\0": 1, "x" * 100_000: 1, "$.id": "x", "[0]": 1, "__proto__": {}},
-    **{"a'); drop table fact_calls; --": 1, '"; drop table fact_calls; --': 1},
+    "": 1,
+    "\0": 1,
+    "x" * 100_000: 1,
+    "$.id": "x",
+    "[0]": 1,
+    "__proto__": {},
+    "a'); drop table fact_calls; --": 1,
+    '"; drop table fact_calls; --': 1,
 }
 """Keys that are odd in themselves."""
 OF_ITS_OWN = ("call_key", "vendor_call_id", "source_payload", "loaded_at")
