@@ -489,6 +489,7 @@ def matrix(
         environment = {
             **sandbox.environment,
             "CALLHOUSE__HISTORY_DAYS": "1",
+            "CALLHOUSE__SOURCES__ZOOM__ENGAGEMENTS": "false",
             "CALLHOUSE__WAREHOUSE": str(folder / "warehouse"),
         }
         config = read_config(folder, environment)
