@@ -38,6 +38,7 @@ from pipelines.warehouse.publish import folder_mode, publish
 from transforms.runner.build import BuildResult, build
 from transforms.runner.build_state import HistoryError
 from transforms.runner.inputs import Spans
+from transforms.runner.storage import connect
 
 MODELS = Path(transforms.__file__).parent / "models"
 
@@ -222,7 +223,7 @@ def _mend(build_file: Path, published: Path) -> str | None:
 def _open_to_write(build_file: Path) -> None:
     """Open the build file once, which applies the log that a killed build left."""
     with refusing(build_file, BUILD_FILE):
-        connection = duckdb.connect(str(build_file))
+        connection = connect(build_file)
     with connection, refusing(build_file, BUILD_FILE):
         refuse_truncated(connection, build_file, BUILD_FILE)
         if not connection.execute("from duckdb_tables()").fetchall():

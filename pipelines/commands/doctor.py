@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
-import duckdb
-
 from pipelines.commands.estimate import estimate
 from pipelines.commands.pace import duration
 from pipelines.commands.rollback import rolled_back
@@ -40,6 +38,7 @@ from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.queries import query
 from pipelines.warehouse.suppression_list import unfinished
 from transforms.runner import build_state
+from transforms.runner.storage import connect
 
 GOOD, ABSENT, EMPTY, IN_USE = "good", "absent", "empty", "in use"
 OLDER, WRONG = "older", "wrong"
@@ -267,7 +266,7 @@ def _built_loads(file: Path, file_kind: FileKind) -> dict[str, set[str]]:
 def _loads(raw: Path) -> set[str]:
     """Return the ids of all loads that any table of a raw file has."""
     found: set[str] = set()
-    with refusing(raw, RAW_FILE), duckdb.connect(str(raw), read_only=True) as file:
+    with refusing(raw, RAW_FILE), connect(raw, read_only=True) as file:
         columns = file.table_function("duckdb_columns").filter("schema_name = 'raw'")
         for table, column in columns.project("table_name, column_name").fetchall():
             if column == "_dlt_load_id" or (table, column) == LISTED:

@@ -27,6 +27,7 @@ from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.publish import flush
 from pipelines.warehouse.queries import query
 from pipelines.warehouse.rewriting import copy_database
+from transforms.runner.storage import connect
 
 Suppressions: TypeAlias = Mapping[str, Suppression]
 """By vendor."""
@@ -66,7 +67,7 @@ def clear_tables(
 
     ``calls`` are those of `erased_calls`, ``suppressions`` find others.
     """
-    with refusing(path, kind), duckdb.connect(str(path)) as file:
+    with refusing(path, kind), connect(path) as file:
         _register(file, {**calls, **dict.fromkeys(_found(file, suppressions), False)})
         for table, values in PERSONAL.items():
             own = values.keys() & _columns(file, table)

@@ -6,14 +6,13 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
-
 from pipelines.commands.build import MODELS, open_model_inputs
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
 from transforms.export.dbt import ProjectInputs, project
 from transforms.runner.graph import read_graph
 from transforms.runner.inputs import attach
+from transforms.runner.storage import connect
 
 MARK = ".callhouse-export"
 """The file that lists an export's files; the next export may replace or delete them."""
@@ -35,7 +34,7 @@ def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
                 f"nothing is loaded in {config.warehouse.root} yet; run: callhouse run"
             )
         graph = read_graph(MODELS, context)
-        with closing(duckdb.connect()) as connection:
+        with closing(connect()) as connection:
             files = attach(connection, raw, graph)
         raw_folder = config.warehouse.raw_folder.resolve()
         facts = ProjectInputs(

@@ -21,6 +21,7 @@ from pipelines.warehouse.locks import in_turn, only_one
 from pipelines.warehouse.opening import RAW_FILE, is_present, refusing, writing
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.suppression_list import note_unfinished
+from transforms.runner.storage import connect
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,6 @@ def _vendors(names: Iterable[str] | None) -> list[str]:
 
 def _opened(raw: Path) -> duckdb.DuckDBPyConnection:
     with refusing(raw, RAW_FILE):
-        file = duckdb.connect(str(raw), read_only=True)
+        file = connect(raw, read_only=True)
     file.execute("set TimeZone = 'UTC'")
     return file

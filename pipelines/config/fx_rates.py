@@ -19,6 +19,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from pipelines.config.toml_file import ConfigError
+from transforms.runner.storage import connect
 
 FX_RATES = "fx_rates.csv"
 """Name of the file in the configuration folder."""
@@ -124,7 +125,7 @@ def _read(path: Path) -> pa.Table:
         len(cells) != len(COLUMNS) for _, cells in read_lines(path)
     ):
         raise _fault(path, {}, "its lines differ")
-    with duckdb.connect() as connection:
+    with connect() as connection:
         try:
             lines = connection.read_csv(
                 str(path),

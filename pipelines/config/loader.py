@@ -21,7 +21,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-import duckdb
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -35,6 +34,7 @@ from pipelines.extract.address import trouble_with
 from pipelines.extract.source import ZeroOrMore
 from pipelines.sources import settings_of, vendors
 from pipelines.warehouse.paths import Warehouse
+from transforms.runner.storage import connect
 
 PREFIX = "CALLHOUSE__"
 DEFAULT_ALIAS = "main"
@@ -311,7 +311,7 @@ def _account(
 @cache
 def _time_zones() -> frozenset[str]:
     """Return the names of time zones that DuckDB knows, which the models use."""
-    with duckdb.connect() as connection:
+    with connect() as connection:
         zones = connection.table_function("pg_timezone_names").project("name")
         return frozenset(name for (name,) in zones.fetchall())
 

@@ -93,14 +93,20 @@ def _decoded(body: bytes, shape: type[T]) -> T:
     page, so one such record would make the whole page fail.
     """
     try:
-        return msgspec.json.decode(body, type=shape)
+        return msgspec.json.decode(body, type=shape, dec_hook=_as_itself)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         mended = _ESCAPE.sub(lambda one: rb"\ufffd" if one["half"] else one[0], body)
         if mended == body:
             raise
-        return msgspec.json.decode(mended, type=shape)
+        return msgspec.json.decode(mended, type=shape, dec_hook=_as_itself)
+
+
+def _as_itself(kind: type[T], value: Any) -> T:  # noqa: ANN401
+    """Make a type that msgspec does not know, such as a key, of what it has read."""
+    made: Any = kind
+    return made(value)  # type: ignore[no-any-return]
 
 
 def _as_bytes(value: str | bytes) -> bytes:

@@ -50,6 +50,14 @@ class Page:
     """True: the window is read again from here, and the pages before are void."""
 
 
+class Key:
+    """A key of an answer, as it came: no two are equal, so that none is lost."""
+
+    def __init__(self, name: str) -> None:
+        """Keep the name."""
+        self.name = name
+
+
 Turn: TypeAlias = Callable[[Envelope, Page, int], Mapping[str, Any] | None]
 """From (envelope, page, records so far) to what changes for the next page, or None."""
 
@@ -119,6 +127,20 @@ class Listing:
 
 Check: TypeAlias = Callable[[Page, str], None]
 """From (page, the list's name in errors); raises `VendorError` for another answer."""
+
+
+def with_single_keys(pairs: Mapping[Key, msgspec.Raw], place: str) -> Envelope:
+    """Return the keys of an answer; raise `VendorError` for one that stands twice.
+
+    Parsers disagree on which of the two values counts.
+    """
+    envelope = {key.name: value for key, value in pairs.items()}
+    if len(envelope) < len(pairs):
+        raise VendorError(
+            f"{place} sent a key twice in one answer, so it is not known which of the "
+            "two values is meant; the window is open"
+        )
+    return envelope
 
 
 def checked(envelope: Envelope, place: str) -> Envelope:
@@ -225,10 +247,10 @@ def pages(client: Client, listing: Listing) -> Iterator[Page]:
     before = b""
     for number in range(MOST_PAGES):
         try:
-            envelope = client.ask(
+            pairs = client.ask(
                 listing.method,
                 listing.path,
-                Envelope,
+                dict[Key, msgspec.Raw],
                 params=listing.params,
                 data=listing.data,
                 json=listing.json,
@@ -237,6 +259,7 @@ def pages(client: Client, listing: Listing) -> Iterator[Page]:
             if error.is_bad_request and listing.later_error and number:
                 raise listing.later_error(str(error)) from None
             raise
+        envelope = with_single_keys(pairs, place)
         page = _page(checked(envelope, place), listing, place)
         _check(client, listing, envelope, page, place)
         digest = _digest(page)

@@ -38,6 +38,7 @@ from pipelines.warehouse.suppression_list import (
     note_unfinished,
     removed_before,
 )
+from transforms.runner.storage import connect
 
 
 def apply_retention(config: Config, now: datetime) -> Sequence[LoadResult]:
@@ -109,7 +110,7 @@ def _forget(warehouse: Warehouse, vendor: str, before: datetime) -> int:
     with (
         in_turn(warehouse.raw_lock(vendor), shared=True),
         refusing(raw, RAW_FILE),
-        duckdb.connect(str(raw), read_only=True) as file,
+        connect(raw, read_only=True) as file,
     ):
         if not _old(file, before):
             return 0

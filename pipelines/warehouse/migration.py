@@ -27,6 +27,7 @@ from pipelines.warehouse.opening import (
 )
 from transforms.runner import build_state
 from transforms.runner.build_state import PROGRAM, Stamp
+from transforms.runner.storage import connect
 
 STEPS = sorted(
     one.name
@@ -115,7 +116,7 @@ def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
 def inspect(raw_file: Path) -> tuple[Stamp, str]:
     """Return the layout of a raw file, and the names of the tables it lacks, or ""."""
     with refusing(raw_file, RAW_FILE):
-        connection = duckdb.connect(str(raw_file), read_only=True)
+        connection = connect(raw_file, read_only=True)
     with connection, refusing(raw_file, RAW_FILE):
         refuse_truncated(connection, raw_file, RAW_FILE)
         return _stamp_in(connection) or UNSTAMPED, _lacking(connection)

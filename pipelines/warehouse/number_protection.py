@@ -25,7 +25,7 @@ from pipelines.warehouse.opening import (
 from pipelines.warehouse.queries import query
 from transforms.runner.memory import build_settings
 from transforms.runner.statements import quoted
-from transforms.runner.storage import STORAGE
+from transforms.runner.storage import STORAGE, connect
 
 PLAIN, MASKED, HASHED = MODES = ("plain", "masked", "hashed")
 UNITS = {
@@ -77,7 +77,7 @@ def protected_columns(
 def copy_protected(source: Path, target: Path, protection: NumberProtection) -> None:
     """Write the tables of a built file into a new one, their numbers protected."""
     settings: Any = {**STORAGE, **build_settings(), "temp_directory": f"{target}.tmp"}
-    with duckdb.connect(config=settings) as connection:
+    with connect(settings=settings) as connection:
         _make_macros(connection, protection)
         attach(connection, source, "built", BUILD_FILE)
         connection.execute(f"attach {quoted(str(target))} as protected")

@@ -20,7 +20,7 @@ import duckdb
 
 from pipelines.warehouse.queries import query
 from transforms.runner.statements import quoted
-from transforms.runner.storage import STORAGE
+from transforms.runner.storage import STORAGE, connect
 
 _MAGIC = slice(8, 12), b"DUCK"
 _VERSION = slice(12, 20)
@@ -128,7 +128,7 @@ def refuse_truncated(
 
 def refuse_damaged(path: Path, file_kind: FileKind) -> None:
     """Read a file completely, and raise `FileError` if a part cannot be read."""
-    with refusing(path, file_kind), duckdb.connect(str(path), read_only=True) as file:
+    with refusing(path, file_kind), connect(path, read_only=True) as file:
         _read_all(file)
 
 
@@ -147,7 +147,7 @@ def opened(path: Path, file_kind: FileKind) -> Iterator[duckdb.DuckDBPyConnectio
     """
     with _without_log(path) as place:
         with refusing(path, file_kind):
-            connection = duckdb.connect(str(place), read_only=True)
+            connection = connect(place, read_only=True)
         with connection:
             yield connection
 
@@ -196,7 +196,7 @@ def writing(
 
     ``settings`` are those of DuckDB. Raises as `opened` does.
     """
-    with duckdb.connect(config={**STORAGE, **(settings or {})}) as connection:
+    with connect(settings={**STORAGE, **(settings or {})}) as connection:
         # dlt opens a cursor of this connection. A cursor begins in the database in
         # which DuckDB was started, named memory: so the raw file gets that name.
         for step in ("attach ':memory:' as other", "use other", "detach memory"):
@@ -337,7 +337,7 @@ def _newest_version() -> tuple[int, int]:
     """Return the newest storage version that the installed DuckDB writes."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "newest.duckdb"
-        with duckdb.connect() as connection:
+        with connect() as connection:
             name = quoted(str(path))
             connection.execute(f"attach {name} as newest (storage_version 'latest')")
             connection.execute("detach newest")

@@ -9,6 +9,7 @@ import duckdb
 
 from pipelines.warehouse.opening import RAW_FILE, attach, is_present
 from pipelines.warehouse.queries import query
+from transforms.runner.storage import connect
 
 _T = TypeVar("_T")
 MEMORY = (96, 144, 216, 324)
@@ -60,7 +61,7 @@ def _database(raw_file: Path) -> duckdb.DuckDBPyConnection:
         # Payloads stream by on the left of a join; its right side is in memory.
         "disabled_optimizers": "build_side_probe_side",
     }
-    return duckdb.connect(config=config)
+    return connect(settings=config)
 
 
 def rows(warehouse: duckdb.DuckDBPyConnection, name: str) -> list[Any]:

@@ -6,8 +6,6 @@ checkpoint, until another value is written there.
 
 from pathlib import Path
 
-import duckdb
-
 from pipelines.warehouse.opening import (
     ROW_GROUP,
     FileError,
@@ -19,7 +17,7 @@ from pipelines.warehouse.opening import (
 from pipelines.warehouse.publish import flush
 from pipelines.warehouse.queries import query
 from transforms.runner.statements import quoted
-from transforms.runner.storage import STORAGE
+from transforms.runner.storage import STORAGE, connect
 
 COPYING = "512MiB"
 """Memory for the copy: of a raw file, the payloads of some row groups."""
@@ -30,7 +28,7 @@ def replace_by_copy(path: Path, kind: FileKind, *, is_raw: bool = False) -> None
 
     Raises `FileError` for a file that cannot be read or that is in use.
     """
-    with refusing(path, kind), duckdb.connect(str(path)) as connection:
+    with refusing(path, kind), connect(path) as connection:
         connection.execute("checkpoint")
     if log_of(path).exists():  # it would be applied to the new file
         raise FileError(
@@ -51,7 +49,7 @@ def copy_database(
         old.unlink(missing_ok=True)
     row_group = f" (row_group_size {ROW_GROUP})" if is_raw else ""
     settings = {**STORAGE, "memory_limit": COPYING, "temp_directory": f"{target}.tmp"}
-    with private(), duckdb.connect(config={**settings, "threads": 1}) as connection:
+    with private(), connect(settings={**settings, "threads": 1}) as connection:
         with refusing(source, kind):
             connection.execute(f"attach {quoted(str(source))} as source (read_only)")
         connection.execute(f"attach {quoted(str(target))} as target{row_group}")

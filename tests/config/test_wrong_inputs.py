@@ -94,5 +94,13 @@ def test_wrong_inputs_are_refused_in_words(
     assert not STEERING.search(done.output)
 
 
+def test_a_query_in_another_encoding_is_refused(here: Path, published: Path) -> None:
+    """A shell hands over bytes that are not UTF-8 as halves of surrogate pairs."""
+    (here / "warehouse").mkdir()
+    Warehouse(here / "warehouse").published.symlink_to(published)
+    done = CliRunner().invoke(app, ["query", "select '\udcff'"])
+    assert (done.exit_code, "the query is not UTF-8" in done.stderr) == (2, True)
+
+
 def test_the_inputs_are_many() -> None:
     assert len(list(cases())) >= 120

@@ -4,7 +4,9 @@ import datetime as dt
 import gc
 import gzip
 import json
+import socket
 import ssl
+import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +20,7 @@ import msgspec
 import pytest
 import trustme
 from dlt.pipeline.exceptions import PipelineStepFailed
+from patience import PATIENCE
 from requests.auth import HTTPBasicAuth
 from vendor_server import VendorServer, dripping, outlasted, vendor_server
 
@@ -137,6 +140,64 @@ def test_a_connection_that_a_deadline_ended_serves_nobody_else(
     assert len(server.requests) > 1
 
 
+def test_an_answer_that_never_comes_ends_with_the_read_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Far before the deadline; each attempt is one, and each is a new request."""
+    monkeypatch.setattr(http, "ATTEMPTS", 2)
+    monkeypatch.setattr(http, "LONGEST_BACKOFF", 0.0)
+    asked, ended = threading.Event(), threading.Event()
+
+    def silent() -> Iterator[bytes]:
+        asked.set()
+        ended.wait(PATIENCE)
+        yield b""
+
+    with vendor_server() as server:
+        server.send = silent
+        url = f"http://127.0.0.1:{server.port}"
+        client = Client("acme", url, read_seconds=0.2)
+        try:
+            with pytest.raises(VendorError, match="broke off: TimeoutError"):
+                client.ask("GET", "/", msgspec.Raw)
+        finally:
+            ended.set()
+        assert asked.is_set()
+        assert client.sent == 2
+
+
+def test_a_connection_that_ends_between_two_requests_is_opened_again(
+    raw: tuple[VendorServer, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it ends before the second request comes, or just when it has come."""
+    monkeypatch.setattr(http, "LONGEST_BACKOFF", 0.0)
+    server, client = raw
+    whole = [OK + b'Content-Length: 8\r\n\r\n{"n": 1}']
+    answers = iter([whole, [], whole])
+    server.send = lambda: next(answers)
+    assert client.ask("GET", "/", dict[str, int]) == {"n": 1}
+    assert client.ask("GET", "/", dict[str, int]) == {"n": 1}
+    assert (len(server.requests), client.sent) == (3, 3)
+
+
+def test_a_host_without_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that no network knows; the answer of a real one is none of ours."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(http, "ATTEMPTS", 2)
+    monkeypatch.setattr(http, "LONGEST_BACKOFF", 0.0)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    client = Client("acme", "https://vendor.invalid")
+    with pytest.raises(
+        VendorError, match=r"vendor\.invalid\) cannot be reached"
+    ) as error:
+        client.ask("GET", "/", msgspec.Raw)
+    assert error.value.stops_account
+    assert client.sent == 2
+
+
 # Patience over a whole run -----------------------------------------------------------
 
 
@@ -206,6 +267,36 @@ def test_a_wrong_certificate_is_told_as_that_and_gets_no_credential(
         assert error.value.stops_account
         assert server.requests == []
         assert client.sent == 1, "a certificate does not get better in a minute"
+
+
+def test_a_server_of_an_old_tls_gets_no_request(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS 1.1, which a client that allows it does speak with the same server."""
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(http, "ATTEMPTS", 1)
+    old = secure(authority.issue_cert("localhost"))
+    willing = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    for context in (old, willing):
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
+            context.minimum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with vendor_server(old) as server:
+        server.send = lambda: [OK + b"Content-Length: 0\r\n\r\n"]
+        client = Client(
+            "acme", f"https://localhost:{server.port}", HeaderKey("X-Key", CANARY)
+        )
+        with pytest.raises(VendorError, match="does not agree on TLS"):
+            client.ask("GET", "/", msgspec.Raw)
+        assert server.requests == []
+        with (
+            socket.create_connection(("127.0.0.1", server.port), PATIENCE) as plain,
+            willing.wrap_socket(plain, server_hostname="localhost") as control,
+        ):
+            assert control.version() == "TLSv1.1"
 
 
 def test_a_server_that_speaks_no_tls_is_told_as_that(
@@ -457,6 +548,26 @@ def test_a_part_of_an_answer_is_no_answer(
     for _ in range(2):
         with pytest.raises(VendorError, match="acme /calls sent"):
             list(pages(client, listing))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"items": [{"a": 1}], "total": 1, "items": []}',
+        b'{"items": [], "total": 0, "items": []}',
+        b'{"items": [{"a": 1}], "total": 1, "\\u0074otal": 1}',
+        b'{"items": [], "total": 0, "next": 1, "next": 2}',
+    ],
+)
+def test_a_key_that_an_answer_has_twice_is_no_answer(body: bytes) -> None:
+    listing = Listing("/calls", "items", total="total", paging=by_offset("o", 10))
+    with vendor_server() as server:
+        server.send = lambda: [OK + b"Content-Length: %d\r\n\r\n" % len(body) + body]
+        client = Client("acme", f"http://127.0.0.1:{server.port}")
+        with pytest.raises(VendorError, match="a key twice in one answer") as error:
+            list(pages(client, listing))
+        assert not error.value.stops_account
+        assert client.sent == 1
 
 
 ASKED = {"from": "2026-03-01T23:59:59Z", "to": "2026-03-03T00:00:00Z"}

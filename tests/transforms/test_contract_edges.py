@@ -19,6 +19,19 @@ from contract import (
 
 EDGES: list[Json] = json.loads((FOLDER / "edges.json").read_text("utf-8"))
 LONG = "x" * 1_000_000
+HOSTILE = {
+    "": 1,
+    "\0": 1,
+    "x" * 100_000: 1,
+    "$.id": "x",
+    "[0]": 1,
+    "__proto__": {},
+    "a'); drop table fact_calls; --": 1,
+    '"; drop table fact_calls; --': 1,
+}
+"""Keys that are odd in themselves."""
+OF_ITS_OWN = ("call_key", "vendor_call_id", "source_payload", "loaded_at")
+"""Columns in which two calls differ that differ in nothing."""
 
 
 def edge_id(edge: Json) -> str:
@@ -32,6 +45,17 @@ def written(edge: Json, number: int) -> bytes:
     record[identity] = f"edge-{number}"
     record[edge["key"]] = "@"
     return json.dumps(record).replace('"@"', edge["raw"], 1).encode()
+
+
+def odd_keys(value: Json) -> Json:
+    """Return a value whose objects have keys beside their own that mean nothing."""
+    if isinstance(value, list):
+        return [odd_keys(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    first = {key.swapcase(): "odd" for key in value if key.swapcase() not in value}
+    own = {key: odd_keys(one) for key, one in value.items()}
+    return {**first, **own, **{key.title(): 7 for key in first}, **HOSTILE}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +74,10 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
             else value
             for key, value in long.items()
         }
-        ledger = made.send(vendor, [*records, json.dumps(long).encode()])
+        plain = {**example(vendor, "full"), WIRES[vendor].identity: "plain"}
+        odd = odd_keys({**plain, WIRES[vendor].identity: "odd"})
+        records += [json.dumps(one).encode() for one in (long, plain, odd)]
+        ledger = made.send(vendor, records)
         assert (ledger["state"], ledger["error"]) == ("complete", None)
     made.build()
     return made
@@ -78,6 +105,25 @@ def test_a_value_at_the_edge_is_right_or_told_of(
         "select field from ops.unmapped_values_by_call where call_key = ?", key
     )
     assert {row["field"] for row in words} == set(edge.get("listed", ()))
+
+
+@pytest.mark.parametrize("vendor", WIRES)
+def test_keys_that_differ_by_case_or_are_hostile_change_nothing(
+    warehouse: Warehouse, vendor: str
+) -> None:
+    for table in ("fact_calls", "fact_call_costs", "fact_call_legs"):
+        plain, odd = (
+            [
+                {key: of for key, of in row.items() if key not in OF_ITS_OWN}
+                for row in warehouse.query(
+                    f"from {table} where call_key = ? order by all",
+                    f"{vendor}:main:{name}",
+                )
+            ]
+            for name in ("plain", "odd")
+        )
+        assert plain == odd, table
+        assert plain or table != "fact_calls"
 
 
 def test_a_long_value_is_kept_whole_and_told_of_in_short(warehouse: Warehouse) -> None:

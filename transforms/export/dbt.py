@@ -18,6 +18,7 @@ from transforms.runner import functions, input_sql
 from transforms.runner.graph import DELETED, ERASED, TOMBSTONES, VERSIONS, Graph
 from transforms.runner.model import FOLDERS, Model
 from transforms.runner.statements import statement
+from transforms.runner.storage import connect
 
 STATIC = Path(__file__).parent / "dbt_project"
 _MARK = "\x00"
@@ -168,7 +169,7 @@ def _seeds(graph: Graph, names: Mapping[str, str]) -> dict[str, bytes]:
     """Return the seeds, with the types that all their rows have."""
     files: dict[str, bytes] = {}
     seeds: list[Yaml] = []
-    with duckdb.connect() as connection:
+    with connect() as connection:
         for path in graph.seeds:
             name = names[f"seeds.{path.stem}"]
             files[f"seeds/{name}.csv"] = path.read_bytes()
@@ -184,7 +185,7 @@ def _config(
 ) -> dict[str, bytes]:
     """Return the ``config`` tables as Parquet, and models that give them types."""
     files: dict[str, bytes] = {}
-    with duckdb.connect() as connection:
+    with connect() as connection:
         for name, table in context.items():
             connection.register("_config", table)
             types = _types(connection, "from _config")

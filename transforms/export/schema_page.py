@@ -8,12 +8,11 @@ from contextlib import closing
 from html import escape
 from pathlib import Path
 
-import duckdb
-
 from transforms.export.flowchart import flowchart
 from transforms.runner.graph import Graph
 from transforms.runner.lineage import origins
 from transforms.runner.model import Column, Model
+from transforms.runner.storage import connect
 
 ROOMS = {
     "facts": "Facts, legs, costs and bridges: one row per call, or per part of one",
@@ -57,7 +56,7 @@ def page(graph: Graph, types: Mapping[tuple[str, str], str]) -> str:
 
 def types(built: Path) -> dict[tuple[str, str], str]:
     """Return the type of each column of a built file, by table and column."""
-    with closing(duckdb.connect(str(built), read_only=True)) as connection:
+    with closing(connect(built, read_only=True)) as connection:
         rows = connection.execute(
             "select schema_name || '.' || table_name, column_name, data_type"
             " from duckdb_columns() where not internal"

@@ -23,7 +23,7 @@ from transforms.runner.inputs import RECORDS, Loads, Raw, Spans
 from transforms.runner.memory import build_settings
 from transforms.runner.model import Model
 from transforms.runner.statements import quoted, statement, temporary
-from transforms.runner.storage import STORAGE
+from transforms.runner.storage import STORAGE, connect
 
 _OF_BUILD = f"call_key in (from {RECORDS} select call_key)"
 _STRANGE = Check("a call of this build", f"not ({_OF_BUILD})", ())
@@ -155,7 +155,7 @@ def _opened(build_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         **build_settings(),
         **STORAGE,
     }
-    with closing(duckdb.connect(config=options)) as connection:
+    with closing(connect(settings=options)) as connection:
         connection.execute("set timezone = 'UTC'")
         functions.register(connection)
         connection.execute(f"attach {quoted(str(build_file))} as build; use build")

@@ -14,6 +14,7 @@ from transforms.runner import functions
 from transforms.runner.graph import CALLS, Graph, config_kept
 from transforms.runner.inputs import Loads, Raw
 from transforms.runner.statements import listed, quoted, statement
+from transforms.runner.storage import connect
 
 TABLES = frozenset({"ops.built_loads", "ops.build_state", "ops.kept_vendors"})
 """The loads and the fingerprint of the last build, and the vendors whose calls a full
@@ -39,7 +40,7 @@ class Stamp:
 
 def read_stamp(file: Path) -> Stamp | None:
     """Return what a built file says of itself; None: nothing, as older ones do."""
-    with duckdb.connect(str(file), read_only=True) as connection:
+    with connect(file, read_only=True) as connection:
         return stamp_in(connection)
 
 
@@ -73,7 +74,7 @@ def remove_other(
     """
     if not build_file.exists() or not build_file.stat().st_size:
         return
-    with duckdb.connect(str(build_file), read_only=True) as connection:
+    with connect(build_file, read_only=True) as connection:
         stamp, vendors = stamp_in(connection), set[str]()
         if "vendor" in columns_of(connection, CALLS):
             rows = connection.table(CALLS).project("vendor").distinct().fetchall()

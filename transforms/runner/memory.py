@@ -2,7 +2,7 @@
 
 from functools import cache
 
-import duckdb
+from transforms.runner.storage import connect
 
 _UNITS = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0, "TiB": 1024.0 * 1024}
 OF_ALL = 0.8
@@ -17,7 +17,7 @@ def machine() -> int:
 
     DuckDB looks at both when it sets its limit.
     """
-    with duckdb.connect() as connection:
+    with connect() as connection:
         query = "select current_setting('memory_limit')"
         ((limit,),) = connection.execute(query).fetchall()
     number, unit = str(limit).split()
