@@ -42,7 +42,7 @@ test-duckdb1: .venv-duckdb1/installed dbt ## all tests under DuckDB 1.5, the old
 	.venv-duckdb1/bin/pytest $(ARGS)
 
 soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60)
-	PYTHONPATH=tests $(BIN)/python -m harness.nights $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m harness $(ARGS)
 
 soak-tests: setup ## the tests that take longer, forty invented histories, every planted bug
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history" $(ARGS)

@@ -11,7 +11,7 @@ import pytest
 from conftest import TUESDAY
 from harness.bugs import BUGS, history_of
 from harness.events import CALM, Odds
-from harness.nights import never_effective, one_history
+from harness.soak import never_effective, one_history
 from harness.truth import Call, Key, Published, differences
 
 from pipelines.planning.windows import DAY
