@@ -69,7 +69,8 @@ def _refusal(error: BaseException) -> str | None:
         return f"{message}; {_REMEDIES.get(error.errno, 'mend it and run it again')}"
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
         return "there is not enough memory, or not enough room for temporary files"
-    if isinstance(error, duckdb.IOException):
+    # A commit fails as a transaction: each file has one writer, so none is in its way.
+    if isinstance(error, duckdb.IOException | duckdb.TransactionException):
         return (
             f"DuckDB could not read or write a file: {clean(str(error))}; check the "
             "disk's free space, and the permissions of the warehouse"

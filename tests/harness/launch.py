@@ -2,16 +2,19 @@
 
 A server imports once what the command and its loads import (it is multiprocessing's own
 forkserver); each command, and each load of it, is a fork of this server. Else most of
-a run would be imports. A command can be killed at the n-th thing that it, or one of
-its loads, does to a file or a connection, and can have a bug of `harness.bugs`.
+a run would be imports. A command can be killed at the n-th step that it, or one
+of its loads, takes with a file or a connection, have a system call of its fail, and
+have a bug of `harness.bugs`.
 """
 # ruff: noqa: ANN401 - multiprocessing's server and our loads take and give anything
 
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +28,12 @@ from patience import PATIENCE
 from pipelines.cli.app import main
 from pipelines.load import workers
 
-WATCHED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
+STEPS = {
+    *("os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"),
+    *("os.truncate", "shutil.rmtree", "socket.connect"),
+}
+"""What a process does to files and connections, beside opening a file to write it."""
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 COMMAND = "command"
 IMPORTED_ONCE = (
     "harness.launch",
@@ -41,8 +49,12 @@ IMPORTED_ONCE = (
 class Planted:
     """What is wrong with a command, beside what happens to its vendors."""
 
-    kill: tuple[str, int] | None = None
-    """The process (``command``, or the vendor that it loads), and at which event."""
+    kill: tuple[str, int] = ("", 0)
+    """The process (``command``, or the vendor that it loads), and at which step."""
+    counts: Path | None = None
+    """A folder, where each process writes how many steps it took."""
+    trace: tuple[str, Sequence[str]] = ("", ())
+    """The process that strace watches, and with which options."""
     bug: str = ""
     does_check_fail: bool = False
 
@@ -51,8 +63,12 @@ class Planted:
             BUGS[self.bug].plant()
         if self.does_check_fail:
             lose_rows_and_fail()
-        if self.kill and self.kill[0] == place:
-            sys.addaudithook(_killing_at(self.kill[1]))
+        if self.trace[0] == place:
+            _be_traced(self.trace[1])
+        if self.counts or self.kill[0] == place:
+            kill_at = self.kill[1] if self.kill[0] == place else 0
+            file = self.counts / place if self.counts else Path(os.devnull)
+            sys.addaudithook(_counting(file, kill_at))
 
 
 @dataclass(frozen=True)
@@ -144,14 +160,30 @@ def _server_of_this() -> Any:
     return vars(forkserver)["_forkserver"]
 
 
-def _killing_at(last: int) -> Callable[[str, object], None]:
+def _counting(count: Path, kill_at: int) -> Callable[[str, Any], None]:
+    """Return a hook that counts steps into a file, and kills its process at one."""
+    file = os.open(count, os.O_WRONLY | os.O_CREAT, 0o600)
     counted = 0
 
-    def hook(event: str, _: object) -> None:
+    def hook(event: str, arguments: Any) -> None:
         nonlocal counted
-        if event in WATCHED or event.startswith(("sqlite3.", "socket.connect")):
+        is_open = event == "open" and (arguments[2] or 0) & WRITES
+        if is_open or event in STEPS or event.startswith("sqlite3."):
             counted += 1
-            if counted == last:
+            os.pwrite(file, f"{counted}".encode(), 0)
+            if counted == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return hook
+
+
+def _be_traced(options: Sequence[str]) -> None:
+    """Let strace watch this process, and return when it does."""
+    # Its own standard error would be told as ours.
+    command = ["strace", "-qq", "-f", *options, "-p", f"{os.getpid()}"]
+    tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + PATIENCE
+    while "TracerPid:\t0\n" in Path("/proc/self/status").read_text():
+        if tracer.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"{' '.join(command)} ended with {tracer.poll()}")
+        time.sleep(0.01)

@@ -19,7 +19,7 @@ from harness.history import (
     Copy,
     History,
 )
-from harness.launch import Planted
+from harness.launch import COMMAND, Planted
 
 from pipelines.planning.windows import DAY
 
@@ -49,10 +49,10 @@ def plain(history: History) -> None:
 def killed(history: History) -> None:
     """Kill the command, or a load of it, up to three times; then let it run."""
     for _ in range(history.rng.randint(1, 3)):
-        place = history.rng.choice(("command", *history.vendors))
-        most = 130 if place == "command" else 900
+        place = history.rng.choice((COMMAND, *history.vendors))
+        most = 30 if place == COMMAND else 400  # steps, as harness.kill_points counts
         kill = place, history.rng.randint(1, most)
-        done = history.run(planted=Planted(kill))
+        done = history.run(planted=Planted(kill=kill))
         is_dead = done.code == KILLED or "exit code -9" in done.output
         history.counts[f"drawn: kill of {kind_of(place)}"] += 1
         history.counts[f"fault: kill of {kind_of(place)}"] += is_dead
@@ -184,7 +184,7 @@ KINDS = {
 
 
 def kind_of(place: str) -> str:
-    return "the command" if place == "command" else "a load"
+    return "the command" if place == COMMAND else "a load"
 
 
 @contextmanager

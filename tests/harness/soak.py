@@ -5,7 +5,6 @@ can be stopped and continued.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -16,9 +15,11 @@ from pathlib import Path
 from random import Random
 
 from conftest import VENDORS
+from harness import kill_points, system_calls
 from harness.events import Odds
 from harness.history import BEGINS, History, WrongError
 from harness.nights import live
+from harness.results import read_results, write_results
 
 from pipelines.planning.windows import DAY
 from pipelines.sandbox.process import running_sandbox
@@ -83,21 +84,27 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--vendor", action="append", choices=VENDORS)
     parser.add_argument("--bug", default="", help="plant one of harness.bugs")
+    parser.add_argument(
+        "--kill-points", action="store_true", help="harness.kill_points"
+    )
     parser.add_argument("--results", type=Path, default=Path("soak.json"))
     asked = parser.parse_args()
+    vendors = asked.vendor or VENDORS
+    if asked.kill_points:
+        return kill_points.sweep(vendors, asked.minutes, asked.results)
+    if asked.system_calls:
+        return system_calls.sweep(vendors, asked.minutes, asked.results)
     first, _, last = asked.seeds.partition("-")
-    results = json.loads(asked.results.read_text()) if asked.results.exists() else {}
+    results = read_results(asked.results)
     until = time.monotonic() + 60 * asked.minutes
     for seed in range(int(first), int(last or first) + 1):
         if (name := f"{seed}/{asked.nights}{asked.bug}") in results and last:
             continue
         if time.monotonic() > until:
             break
-        counts, wrong = one_history(
-            seed, asked.nights, asked.vendor or VENDORS, bug=asked.bug
-        )
+        counts, wrong = one_history(seed, asked.nights, vendors, bug=asked.bug)
         results[name] = {"counts": dict(counts), "wrong": wrong}
-        asked.results.write_text(json.dumps(results, indent=1))
+        write_results(asked.results, results)
         sys.stdout.write(f"seed {seed}: {wrong or 'good'}\n")
         sys.stdout.flush()
     counts = sum((Counter(one["counts"]) for one in results.values()), Counter())
