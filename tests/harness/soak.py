@@ -84,9 +84,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--vendor", action="append", choices=VENDORS)
     parser.add_argument("--bug", default="", help="plant one of harness.bugs")
-    parser.add_argument(
-        "--kill-points", action="store_true", help="harness.kill_points"
-    )
+    for flag, module in (("kill-points", kill_points), ("system-calls", system_calls)):
+        parser.add_argument(f"--{flag}", action="store_true", help=module.__name__)
     parser.add_argument("--results", type=Path, default=Path("soak.json"))
     asked = parser.parse_args()
     vendors = asked.vendor or VENDORS
