@@ -41,7 +41,7 @@ test: check dbt ## everything that CI runs: check, then all tests
 test-duckdb1: .venv-duckdb1/installed dbt ## all tests under DuckDB 1.5, the oldest that Callhouse runs with
 	.venv-duckdb1/bin/pytest $(ARGS)
 
-soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60)
+soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60, --kill-points, --system-calls)
 	PYTHONPATH=tests $(BIN)/python -m harness $(ARGS)
 
 soak-tests: setup ## the tests that take longer, forty invented histories, every planted bug

@@ -121,6 +121,10 @@ class History:
     def warehouse(self) -> Path:
         return self.folder / "warehouse"
 
+    @property
+    def published(self) -> Path:
+        return self.warehouse / "calls.duckdb"
+
     def say(self, text: str) -> None:
         self.told.append(f"{stamp(self.now)} {text}")
 
@@ -211,7 +215,7 @@ class History:
             self.wrong(f"exit code {done.code}", done.errors[-2000:])
         if self.is_healthy and done.code != 0:
             self.wrong("a healthy run is not complete", done.errors[-3000:])
-        found = published(self.warehouse / "calls.duckdb")
+        found = published(self.published)
         wrong: list[str] = []
         for vendor in done.complete:
             calls = self.calls(vendor)
@@ -263,7 +267,7 @@ class History:
 
     def unchanged(self, what: str) -> None:
         """A run that did not come to its end changed nothing that analysts see."""
-        if published(self.warehouse / "calls.duckdb").facts != self.before.facts:
+        if published(self.published).facts != self.before.facts:
             self.wrong(f"{what} changed what is published")
 
 

@@ -49,8 +49,9 @@ IMPORTED_ONCE = (
 class Planted:
     """What is wrong with a command, beside what happens to its vendors."""
 
-    kill: tuple[str, int] = ("", 0)
-    """The process (``command``, or the vendor that it loads), and at which step."""
+    kill: tuple[str, int | str] = ("", 0)
+    """The process (``command``, or the vendor that it loads), and at which step, or at
+    which audit event."""
     counts: Path | None = None
     """A folder, where each process writes how many steps it took."""
     trace: tuple[str, Sequence[str]] = ("", ())
@@ -140,7 +141,7 @@ def _command(
     os.environ.update(environment)
     for number in (1, 2):
         flags = os.O_WRONLY | os.O_CREAT
-        os.dup2(os.open(printed.with_suffix(f".{number}"), flags), number)
+        os.dup2(os.open(printed.with_suffix(f".{number}"), flags, 0o600), number)
     sys.argv = ["callhouse", *arguments]
     # Loads are forked from the same server; else each command starts one of its own.
     _server_of_this().__dict__.update(
@@ -160,7 +161,7 @@ def _server_of_this() -> Any:
     return vars(forkserver)["_forkserver"]
 
 
-def _counting(count: Path, kill_at: int) -> Callable[[str, Any], None]:
+def _counting(count: Path, kill_at: int | str) -> Callable[[str, Any], None]:
     """Return a hook that counts steps into a file, and kills its process at one."""
     file = os.open(count, os.O_WRONLY | os.O_CREAT, 0o600)
     counted = 0
@@ -173,6 +174,8 @@ def _counting(count: Path, kill_at: int) -> Callable[[str, Any], None]:
             os.pwrite(file, f"{counted}".encode(), 0)
             if counted == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
+        elif event == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     return hook
 

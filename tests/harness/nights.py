@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from harness import events
@@ -20,6 +21,7 @@ from harness.history import (
     History,
 )
 from harness.launch import COMMAND, Planted
+from harness.truth import living_rows, rows_of
 
 from pipelines.planning.windows import DAY
 
@@ -51,7 +53,8 @@ def killed(history: History) -> None:
     for _ in range(history.rng.randint(1, 3)):
         place = history.rng.choice((COMMAND, *history.vendors))
         most = 30 if place == COMMAND else 400  # steps, as harness.kill_points counts
-        kill = place, history.rng.randint(1, most)
+        step = history.rng.randint(1, most)
+        kill = history.odds.kill or (place, step)
         done = history.run(planted=Planted(kill=kill))
         is_dead = done.code == KILLED or "exit code -9" in done.output
         history.counts[f"drawn: kill of {kind_of(place)}"] += 1
@@ -216,6 +219,8 @@ def live(history: History, nights: int, quiet: int = 2) -> None:
     for vendor in history.vendors:
         if history.rng.random() < history.odds.meanwhile:
             change_meanwhile(history, vendor)
+    if history.odds.first:
+        spoil_answers(history)
     if history.odds.nights is None or history.odds.nights.get("killed"):
         killed(history)
     else:
@@ -228,3 +233,35 @@ def live(history: History, nights: int, quiet: int = 2) -> None:
         quiet_night(history)
     if quiet:
         history.examine()
+        build_anew(history)
+        load_at_once(history)
+
+
+def build_anew(history: History) -> None:
+    """All tables, built again from the raw files, are those of the nights."""
+    before = rows_of(history.published)
+    done = history.ended(history.start("transform", "--full"))
+    if done.code != 0:
+        history.wrong(f"a full build ended with {done.code}", done.errors[-2000:])
+    after = rows_of(history.published)
+    others = [name for name in {*before, *after} if before.get(name) != after.get(name)]
+    if others:
+        history.wrong(f"a full build has other rows in {sorted(others)}")
+    history.counts["full builds equal"] += 1
+
+
+def load_at_once(history: History) -> None:
+    """A warehouse that is loaded by one run has the calls of all these nights."""
+    once = replace(history, folder=history.folder / "once")
+    once.folder.mkdir()
+    once.check(once.run())
+    lived, loaded = (living_rows(one.published) for one in (history, once))
+    shared = lived.keys() & loaded.keys()
+    others = [
+        f"{key}: {lived[key]} and {loaded[key]}"
+        for key in sorted(shared)
+        if lived[key] != loaded[key]
+    ]
+    if others:
+        history.wrong("calls differ by how they were loaded", *others)
+    history.counts["calls equal to one load"] += len(shared)

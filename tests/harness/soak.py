@@ -1,7 +1,8 @@
 """Live through many seeded histories: ``python -m harness`` (``make soak``).
 
 ``--seeds 1-20 --nights 12 --minutes 60``: the results are kept in a file, so that it
-can be stopped and continued.
+can be stopped and continued. ``--kill-points`` and ``--system-calls`` take one night
+of each vendor instead, and go through what may happen to its processes.
 """
 
 import argparse
@@ -29,13 +30,15 @@ from pipelines.sandbox.process import running_sandbox
 def opened(
     seed: int, vendors: Sequence[str], odds: Odds, bug: str = ""
 ) -> Iterator[History]:
-    """Give the history of a seed, before its first night."""
+    """Give the history of a seed, before its first night; some have two accounts."""
     rng = Random(seed)  # noqa: S311
     begin, volume = rng.choice(BEGINS), rng.randint(4, 9)
     since = (begin - rng.randint(2, 6) * DAY).replace(hour=0)
+    accounts = 2 if seed % 4 == 0 else 1
+    world = {"seed": seed, "volume": volume // accounts, "accounts": accounts}
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_sandbox(begin, seed=seed, volume=volume) as sandbox,
+        running_sandbox(begin, **world) as sandbox,
     ):
         yield History(
             seed, sandbox, Path(folder), vendors, rng, begin, since, odds, bug
@@ -77,38 +80,58 @@ def never_effective(counts: Counter[str]) -> list[str]:
 
 
 def main() -> int:
-    """Live through seeds that the file of results does not have yet."""
+    """Do what is asked for, go on where it was stopped, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m harness")
     parser.add_argument("--seeds", default="1-20", help="1-20, or one number")
     parser.add_argument("--nights", type=int, default=12)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--vendor", action="append", choices=VENDORS)
     parser.add_argument("--bug", default="", help="plant one of harness.bugs")
-    for flag, module in (("kill-points", kill_points), ("system-calls", system_calls)):
-        parser.add_argument(f"--{flag}", action="store_true", help=module.__name__)
-    parser.add_argument("--results", type=Path, default=Path("soak.json"))
+    for name in SWEEPS:
+        parser.add_argument(f"--{name}", action="store_true", help="instead of seeds")
+    parser.add_argument("--results", type=Path)
     asked = parser.parse_args()
     vendors = asked.vendor or VENDORS
-    if asked.kill_points:
-        return kill_points.sweep(vendors, asked.minutes, asked.results)
-    if asked.system_calls:
-        return system_calls.sweep(vendors, asked.minutes, asked.results)
+    for name, sweep in SWEEPS.items():
+        if getattr(asked, name.replace("-", "_")):
+            file = asked.results or Path(f"soak-{name}.json")
+            return sweep(vendors, asked.minutes, file)
     first, _, last = asked.seeds.partition("-")
-    results = read_results(asked.results)
-    until = time.monotonic() + 60 * asked.minutes
-    for seed in range(int(first), int(last or first) + 1):
-        if (name := f"{seed}/{asked.nights}{asked.bug}") in results and last:
+    seeds = range(int(first), int(last or first) + 1)
+    file = asked.results or Path("soak.json")
+    return live_through(
+        seeds, asked.nights, vendors, asked.bug, minutes=asked.minutes, results=file
+    )
+
+
+SWEEPS = {"kill-points": kill_points.sweep, "system-calls": system_calls.sweep}
+
+
+def live_through(
+    seeds: Sequence[int],
+    nights: int,
+    vendors: Sequence[str],
+    bug: str,
+    *,
+    minutes: float,
+    results: Path,
+) -> int:
+    """Live through seeds that the results do not have yet; a single one always."""
+    found = read_results(results)
+    until = time.monotonic() + 60 * minutes
+    for seed in seeds:
+        if (name := f"{seed}/{nights}{bug}") in found and len(seeds) > 1:
             continue
         if time.monotonic() > until:
             break
-        counts, wrong = one_history(seed, asked.nights, vendors, bug=asked.bug)
-        results[name] = {"counts": dict(counts), "wrong": wrong}
-        write_results(asked.results, results)
+        counts, wrong = one_history(seed, nights, vendors, bug=bug)
+        found[name] = {"counts": dict(counts), "wrong": wrong}
+        write_results(results, found)
         sys.stdout.write(f"seed {seed}: {wrong or 'good'}\n")
         sys.stdout.flush()
-    counts = sum((Counter(one["counts"]) for one in results.values()), Counter())
+    counts = sum((Counter(one["counts"]) for one in found.values()), Counter())
     for name, count in sorted(counts.items()):
         sys.stdout.write(f"{count:>8,} {name}\n")
     for name in never_effective(counts):
         sys.stdout.write(f"never took effect: {name}\n")
-    return int(any(one["wrong"] for one in results.values()))
+    return int(any(one["wrong"] for one in found.values()))
