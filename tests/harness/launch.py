@@ -10,6 +10,7 @@ have a bug of `harness.bugs`.
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ STEPS = {
 }
 """What a process does to files and connections, beside opening a file to write it."""
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-COMMAND = "command"
+COMMAND, ADDRESS = "command", "_forkserver_address"
 IMPORTED_ONCE = (
     "harness.launch",
     "pipelines.cli.command_steps",
@@ -87,21 +88,9 @@ class Running:
         if code is None:
             self.process.kill()
             raise TimeoutError(f"{self.arguments} does not end")
-        output, errors = (
-            self.printed.with_suffix(f".{number}").read_text() for number in (1, 2)
-        )
-        for number in (1, 2):
-            self.printed.with_suffix(f".{number}").unlink()
+        output, errors = ((self.printed / f"{one}").read_text() for one in (1, 2))
+        shutil.rmtree(self.printed)
         return code, output, errors
-
-
-def server() -> int:
-    """Return the process id of the server that all commands are forked from."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*IMPORTED_ONCE])
-    forkserver.ensure_running()
-    pid: int = _server_of_this().__dict__["_forkserver_pid"]
-    return pid
 
 
 def start(
@@ -111,16 +100,14 @@ def start(
     planted: Planted,
 ) -> Running:
     """Start a command in a folder, with these variables and no others."""
-    server()
-    handle, name = tempfile.mkstemp(prefix="printed-")
-    os.close(handle)
-    printed = Path(name)
-    printed.unlink()
-    address = _server_of_this().__dict__["_forkserver_address"]
-    process = multiprocessing.get_context("forkserver").Process(
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*IMPORTED_ONCE])
+    forkserver.ensure_running()
+    printed = Path(tempfile.mkdtemp())
+    process = context.Process(
         target=_command,
         args=(folder, printed, (*arguments,), {**environment}),
-        kwargs={"planted": planted, "address": address},
+        kwargs={"planted": planted, "server": _server().__dict__[ADDRESS]},
         name=COMMAND,
     )
     process.start()
@@ -134,19 +121,17 @@ def _command(
     environment: Mapping[str, str],
     *,
     planted: Planted,
-    address: str,
+    server: str,
 ) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     for number in (1, 2):
         flags = os.O_WRONLY | os.O_CREAT
-        os.dup2(os.open(printed.with_suffix(f".{number}"), flags, 0o600), number)
+        os.dup2(os.open(printed / f"{number}", flags, 0o600), number)
     sys.argv = ["callhouse", *arguments]
     # Loads are forked from the same server; else each command starts one of its own.
-    _server_of_this().__dict__.update(
-        _forkserver_address=address, ensure_running=lambda: None
-    )
+    _server().__dict__.update({ADDRESS: server, "ensure_running": lambda: None})
     vars(workers)["_load_one"] = partial(_load, planted)
     planted.plant(COMMAND)
     main()
@@ -157,7 +142,7 @@ def _load(planted: Planted, sending: Any, vendor: Any, *rest: Any, **more: Any) 
     vars(workers)["_load_one"](sending, vendor, *rest, **more)
 
 
-def _server_of_this() -> Any:
+def _server() -> Any:
     return vars(forkserver)["_forkserver"]
 
 
