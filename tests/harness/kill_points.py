@@ -21,13 +21,13 @@ COARSE = 16
 
 
 def in_order(steps: Mapping[tuple[str, str], int]) -> list[tuple[str, str, int]]:
-    """Return each step of each process: each 16th, then each 8th, and so on."""
+    """Return each step of each process: each 16th of all, then each 8th, and so on."""
     every = [
         (vendor, place, step)
         for (vendor, place), count in steps.items()
         for step in range(1, count + 1)
     ]
-    return sorted(every, key=lambda one: -_apart(one[2]))
+    return sorted(every, key=lambda one: (-_apart(one[2]), one[2]))
 
 
 def _apart(step: int) -> int:
