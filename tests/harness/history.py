@@ -210,7 +210,8 @@ class History:
     def check(self, done: Done) -> None:
         """Compare what is published with the truth, for every complete vendor."""
         if done.code == 0 and sorted(done.complete) != sorted(self.vendors):
-            self.wrong("exit code 0, but not every vendor is complete", done.output)
+            said = f"it printed {done.output!r}", done.errors[-2000:]
+            self.wrong("exit code 0, but not every vendor is complete", *said)
         if done.code not in {0, 1}:
             self.wrong(f"exit code {done.code}", done.errors[-2000:])
         if self.is_healthy and done.code != 0:
