@@ -49,8 +49,8 @@ test-duckdb1: .venv-duckdb1/installed dbt ## all tests under DuckDB 1.5, the old
 sbom: .venv-sbom/installed ## list all locked packages as sbom.json, in the form of CycloneDX
 	@.venv-sbom/bin/cyclonedx-py requirements --output-reproducible -o sbom.json requirements.lock
 
-soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60)
-	PYTHONPATH=tests $(BIN)/python -m harness.nights $(ARGS)
+soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60, --kill-points, --system-calls)
+	PYTHONPATH=tests $(BIN)/python -m harness $(ARGS)
 
 soak-tests: setup ## the tests that take longer, forty invented histories, every planted bug
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history" $(ARGS)

@@ -30,6 +30,11 @@ _REMEDIES = {
     errno.EROFS: "make that file system writable, or name another folder",
     errno.EIO: "check the disk",
 }
+_COULD_NOT_WRITE = (
+    duckdb.IOException,
+    duckdb.TransactionException,  # a commit: a file has one writer, none is in its way
+    duckdb.FatalException,  # a checkpoint or a flush
+)
 _PACKAGES = ("callhouse", "dlt", "duckdb", "pyarrow")
 
 
@@ -69,7 +74,7 @@ def _refusal(error: BaseException) -> str | None:
         return f"{message}; {_REMEDIES.get(error.errno, 'mend it and run it again')}"
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
         return "there is not enough memory, or not enough room for temporary files"
-    if isinstance(error, duckdb.IOException):
+    if isinstance(error, _COULD_NOT_WRITE):
         return (
             f"DuckDB could not read or write a file: {clean(str(error))}; check the "
             "disk's free space, and the permissions of the warehouse"

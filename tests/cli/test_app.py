@@ -280,8 +280,11 @@ def test_a_lost_connection_is_not_of_the_system(reports: Path) -> None:
     assert len(list(reports.iterdir())) == 1
 
 
-def test_a_database_that_cannot_write_is_of_the_system() -> None:
-    failure = failure_of(duckdb.IOException("Could not write file: No space left"))
+@pytest.mark.parametrize(
+    "kind", [duckdb.IOException, duckdb.TransactionException, duckdb.FatalException]
+)
+def test_a_database_that_cannot_write_is_of_the_system(kind: type[Exception]) -> None:
+    failure = failure_of(kind("Could not write file: No space left"))
     assert failure.is_of_system
     assert "No space left" in failure.sentence
 

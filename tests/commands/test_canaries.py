@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 import duckdb
 import pytest
 from conftest import VENDORS, House, callhouse, open_house
-from harness.launch import NUMBER
+from harness.crash import NUMBER
 from harness.wire import Case, Proxy, serving
 from patience import PATIENCE
 from sandbox_control import stamp
@@ -79,7 +79,7 @@ def night(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command in a process of its own, with its temporary files in a folder."""
     return subprocess.run(
-        [sys.executable, "-m", "harness.launch", "run", *arguments],
+        [sys.executable, "-m", "harness.crash", "run", *arguments],
         cwd=house.folder,
         env={
             **house.environment,

@@ -5,6 +5,7 @@ of a run. A harness that stays green with one of them would not find it in the p
 """
 # ruff: noqa: ANN401, SLF001 - what is replaced is private, and of any type
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -38,8 +39,6 @@ class Bug:
 
 def _everywhere(old: Any, new: Any) -> None:
     """Replace a function in every module of ours that has imported it."""
-    import sys  # noqa: PLC0415
-
     for name, module in list(sys.modules.items()):
         if name.startswith(("pipelines", "transforms")):
             for attribute, value in list(vars(module).items()):
@@ -100,9 +99,13 @@ def skip_a_failed_window() -> None:
     _everywhere(read, skipping)
 
 
+BETWEEN = "harness.between"
+"""The event of a ledger that is stored, when its records are not."""
+
+
 def ledger_before_data() -> None:
     """Commit the ledger of a load package before its records."""
-    loader.BATCH_WINDOWS = 3  # the first package has no ledger to be early in
+    loader.BATCH_WINDOWS = 1  # the second package is of a day that no night reads again
     memory_for, load_batch = loader.memory_for, loader.load_batch
     now: list[Path] = []
 
@@ -129,6 +132,7 @@ def ledger_before_data() -> None:
                     "insert into raw._dlt_loads by name "
                     "select 'early' as load_id, 0 as status, now() as inserted_at"
                 )
+                sys.audit(BETWEEN)
         return memory_for(tally)
 
     _everywhere(load_batch, batch)
@@ -295,10 +299,23 @@ BUGS: Mapping[str, Bug] = {
     ),
     "skip_failed": Bug(
         skip_a_failed_window,
-        "a window that fails",
-        {"fault": 1, "answers": ("html", "redirect", "not_json")},
+        "a window that fails, when others do not",
+        {
+            "first": True,
+            "fault": 1,
+            "answers": ("status",),
+            "armed": {"status": 400, "after": 4, "times": None},
+        },
+        vendors=("whippy",),
     ),
-    "ledger_first": Bug(ledger_before_data, "a kill of the first load", night="killed"),
+    "ledger_first": Bug(
+        ledger_before_data,
+        "a kill of the first load between two commits",
+        {"kill": ("whippy", BETWEEN)},
+        night="killed",
+        vendors=("whippy",),
+        seeds=(6, 7),
+    ),
     "from_now": Bug(look_back_from_now, "missed nights", night="missed"),
     "max_cursor": Bug(
         start_at_the_newest, "a correction of an older day", {"move": 1, "delete": 1}

@@ -1,7 +1,7 @@
 """What may happen between two nights: to calls, to answers, to a process, to files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 ANSWERS: tuple[Mapping[str, object], ...] = (
@@ -79,6 +79,12 @@ class Odds:
     """Weights, as those of `NIGHTS`."""
     answers: tuple[str, ...] = ()
     """Kinds of faults of answers; none: all of them."""
+    armed: Mapping[str, object] = field(default_factory=dict)
+    """What such a fault has instead of what is drawn."""
+    first: bool = False
+    """The first night too has its faults of answers: nothing is known before it."""
+    kill: tuple[str, str] | None = None
+    """The process that is killed, and the audit event at which, instead of a step."""
 
 
 def fault(rng: Random, vendor: str, odds: Odds) -> dict[str, object]:
@@ -92,7 +98,8 @@ def fault(rng: Random, vendor: str, odds: Odds) -> dict[str, object]:
     after, times = rng.choice((0, 0, 1, 2, 4, 8)), rng.choice((1, 1, 2, 3, None))
     found = {**rng.choice(possible), "vendor": vendor, "after": after, "times": times}
     # Else a second read of the same window, without it, could be what is stored.
-    return found | ({"times": None} if found["kind"] == "nul_in_text" else {})
+    found |= {"times": None} if found["kind"] == "nul_in_text" else {}
+    return found | {**odds.armed}
 
 
 def night(rng: Random, odds: Odds) -> str:

@@ -4,6 +4,7 @@
 plants every bug.
 """
 
+import os
 from collections import Counter
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ import pytest
 from conftest import TUESDAY
 from harness.bugs import BUGS, history_of
 from harness.events import CALM, Odds
-from harness.nights import never_effective, one_history
+from harness.soak import never_effective, one_history
 from harness.truth import Call, Key, Published, differences
 
 from pipelines.planning.windows import DAY
@@ -20,9 +21,12 @@ SHORT = Odds(fault=0, hidden_day=0, blank=0, nights={"killed": 1})
 
 
 def test_what_is_published_is_the_truth_after_every_complete_run() -> None:
-    counts, wrong = one_history(3, 0, ["twin", "whippy"], SHORT, quiet=1)
+    """Seed 4 has two accounts; at its end all is built anew, and loaded at once."""
+    counts, wrong = one_history(4, 0, ["twin", "whippy"], SHORT, quiet=1)
     assert wrong == ""
     assert counts["calls compared"] > 0
+    assert counts["full builds equal"] == 1
+    assert counts["calls equal to one load"] > 0
     assert sum(count for name, count in counts.items() if "kill of" in name) > 0
 
 
@@ -40,6 +44,15 @@ def test_each_planted_bug_turns_a_history_red(bug: str) -> None:
     odds, vendors, seeds = history_of(bug)
     histories = (one_history(seed, 6, vendors, odds, bug)[1] for seed in seeds)
     assert any(histories), f"none of {seeds} shows it; it needs {BUGS[bug].needs}"
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_stops_a_run_and_changes_nothing() -> None:
+    odds = Odds(**CALM, nights={"disk_full": 1})
+    counts, wrong = one_history(1, 2, ["twin"], odds, quiet=0)
+    assert wrong == ""
+    assert counts["fault: disk full"] == 2
 
 
 def test_a_fault_that_never_took_effect_is_reported() -> None:

@@ -37,6 +37,17 @@ UNPROVEN = """
         order by load_no desc, started_at desc
     ) = 1 and rows_quarantined > 0
 """
+TABLES = """
+    select schema_name || '.' || table_name from duckdb_tables()
+    where table_name not in ('built_loads', 'build_state')
+"""
+LIVING = """
+    select vendor, account, vendor_call_id, t::varchar
+    from (
+        select * exclude (first_loaded_at, last_loaded_at, load_id) from fact_calls
+    ) as t
+    where not is_deleted
+"""
 EARLIER = timedelta(days=45)
 """Calls from before the history are there where a price needs the whole month."""
 
@@ -96,6 +107,22 @@ def published(file: Path) -> Published:
         {Key(*row[:3]): row[3] for row in suspected},
         tuple(unproven),
     )
+
+
+def rows_of(file: Path) -> dict[str, list[Any]]:
+    """Return the rows of every published table, as text and in order."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        names = [name for (name,) in connection.execute(TABLES).fetchall()]
+        texts = "select t::varchar from {} t order by 1"
+        return {
+            name: connection.execute(texts.format(name)).fetchall() for name in names
+        }
+
+
+def living_rows(file: Path) -> dict[Key, str]:
+    """Return each call that is not deleted, in all columns but those of its loads."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return {Key(*row[:3]): row[3] for row in connection.execute(LIVING).fetchall()}
 
 
 def calls_of(
