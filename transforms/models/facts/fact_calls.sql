@@ -86,6 +86,10 @@
 --     not named
 -- @column queue_name: first queue, a convenience: all are in bridge_call_queues; NULL = none, or
 --     not named
+-- @column payer_kind: what pays for it, in the vendor's word: customer, company, application,
+--     queue, ...; the nearest, a convenience: all levels are in bridge_call_payers; NULL = not reported
+-- @column payer_id: the vendor's identifier of it, as text; NULL = not reported
+-- @column payer_name [may be a number]: its name at this call; NULL = not reported
 -- @column language: as the vendor says it; NULL = not reported, or not yet
 -- @column sentiment: as the vendor says it; NULL = not reported, or not yet
 -- @column rating: as the vendor says it; NULL = not reported, or not yet
@@ -186,6 +190,9 @@ select
     costs.fx_rate,
     calls.agent_name,
     calls.queue_name,
+    payers.payer_kind,
+    payers.payer_id,
+    payers.payer_name,
     calls.language,
     calls.sentiment,
     calls.rating,
@@ -212,6 +219,12 @@ inner join intermediate.call_costs as costs
         calls.vendor = costs.vendor
         and calls.account = costs.account
         and calls.vendor_call_id = costs.vendor_call_id
+left join staging.payers as payers
+    on
+        payers.level = 1
+        and calls.vendor = payers.vendor
+        and calls.account = payers.account
+        and calls.vendor_call_id = payers.vendor_call_id
 left join inputs.deleted as deleted
     on
         calls.vendor = deleted.vendor

@@ -5,7 +5,7 @@
 -- before it. `unmapped_values` has a key that stands twice: the first counts.
 -- @key account, record_id
 -- @unused regionName, timezone, messagesAsString, resultsString, allResults, additional,
---     currentStatusName, gender, isAssistantRequest, markers, externalId, companyId
+--     gender, isAssistantRequest, markers, externalId
 with versions as (
     select
         *,
@@ -70,7 +70,8 @@ select
             "aiCallLlmTotalCost": "VARCHAR", "aiCallTtsTotalCost": "VARCHAR",
             "aiCallSttTotalCost": "VARCHAR",
             "recordPath": "VARCHAR", "emotion": "VARCHAR", "nps": "VARCHAR",
-            "depersonalized": "VARCHAR"
+            "depersonalized": "VARCHAR", "companyId": "VARCHAR",
+            "currentStatusName": "VARCHAR"
         }'
     ) as record,
     event_at as created_at,
