@@ -145,6 +145,7 @@ def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
         "currency": text,
         **dict.fromkeys(("valid_from", "valid_to"), pa.date32()),
         "overrides": pa.bool_(),
+        "handled_by": text,
     }
     schema = pa.schema(fields)
     return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)

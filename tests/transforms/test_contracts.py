@@ -48,6 +48,7 @@ FITTING: Mapping[str, set[str]] = {
     "code": {*ABSENT},
     "seconds": {*ABSENT, "number"},
     "list": {"removed", "null"},
+    "texts": {*ABSENT, "word", "number", "negative", "true", "list"},
     "charges": {"removed", "null", "list"},
     "part": {"removed"},
     "object": {"removed", "null", "object"},
