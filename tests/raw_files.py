@@ -11,6 +11,7 @@ import duckdb
 from conftest import TABLES
 
 from pipelines.commands.build import build_and_publish
+from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import FxRate, as_table
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.config.privacy import Privacy
@@ -45,6 +46,7 @@ class RawFiles:
         default_factory=lambda: {"whippy": ("main",)}
     )
     cards: tuple[RateCard, ...] = ()
+    cost_centers: tuple[CostCenterRule, ...] = ()
     rates: tuple[FxRate, ...] = ()
     currency: str = "USD"
     time_zone: str = "UTC"
@@ -101,6 +103,7 @@ class RawFiles:
             reporting_currency=self.currency,
             reporting_time_zone=self.time_zone,
             rate_cards=self.cards,
+            cost_centers=self.cost_centers,
             privacy=self.privacy,
             fx_rates=as_table(self.rates),
         )

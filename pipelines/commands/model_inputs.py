@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
@@ -37,6 +38,7 @@ def model_inputs(
         "accounts": _accounts(known),
         "streams": _streams(known),
         "rate_cards": _rate_cards(config.rate_cards),
+        "cost_centers": _cost_centers(config.cost_centers),
         "fx_rates": rates_of(config.fx_rates),
     }
 
@@ -149,3 +151,13 @@ def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
     }
     schema = pa.schema(fields)
     return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)
+
+
+def _cost_centers(rules: Sequence[CostCenterRule]) -> pa.Table:
+    texts = ("vendor", "field", "value", "pattern", "cost_center")
+    rows = [{**asdict(rule), "pattern": rule.pattern} for rule in rules]
+    fields: dict[str, pa.DataType] = {
+        "number": pa.int32(),
+        **dict.fromkeys(texts, pa.string()),
+    }
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))

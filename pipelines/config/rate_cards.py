@@ -66,8 +66,8 @@ class RateCard:
     overrides: bool = False
     """True: it counts also for calls to which the vendor gives a price."""
     handled_by: str | None = None
-    """None: whoever handled the call; else ``ai`` or ``human`` alone, and it goes before
-    a card for whoever handled it."""
+    """None: all calls; ``ai`` or ``human``: only those that it handled, before a card for
+    all."""
 
     def is_valid(self, day: date) -> bool:
         """Return True if the card is valid on a UTC day."""
@@ -133,7 +133,7 @@ def _oddities(card: RateCard) -> Iterator[tuple[str, str]]:
 
 def _refuse_twins(path: Path, cards: Sequence[RateCard]) -> None:
     """Raise `ConfigError` for two cards of one component that start on one day."""
-    first: dict[tuple[str | None | date, ...], int] = {}
+    first: dict[tuple[str | date | None, ...], int] = {}
     for number, card in enumerate(cards, start=1):
         of = (
             *(card.vendor, card.account, card.direction, card.component),

@@ -90,6 +90,10 @@
 --     queue, ...; the nearest, a convenience: all levels are in bridge_call_payers; NULL = not reported
 -- @column payer_id: the vendor's identifier of it, as text; NULL = not reported
 -- @column payer_name [may be a number]: its name at this call; NULL = not reported
+-- @column cost_center: by the first rule of cost_centers.csv that fits; NULL = none fits, or there
+--     are none
+-- @column cost_center_rule: the rule's place in the file, from 1, as in ops.cost_center_rules; NULL
+--     = cost_center is
 -- @column language: as the vendor says it; NULL = not reported, or not yet
 -- @column sentiment: as the vendor says it; NULL = not reported, or not yet
 -- @column rating: as the vendor says it; NULL = not reported, or not yet
@@ -193,6 +197,8 @@ select
     payers.payer_kind,
     payers.payer_id,
     payers.payer_name,
+    centers.cost_center,
+    centers.rule_number as cost_center_rule,
     calls.language,
     calls.sentiment,
     calls.rating,
@@ -225,6 +231,11 @@ left join staging.payers as payers
         and calls.vendor = payers.vendor
         and calls.account = payers.account
         and calls.vendor_call_id = payers.vendor_call_id
+left join intermediate.call_cost_centers as centers
+    on
+        calls.vendor = centers.vendor
+        and calls.account = centers.account
+        and calls.vendor_call_id = centers.vendor_call_id
 left join inputs.deleted as deleted
     on
         calls.vendor = deleted.vendor
