@@ -66,8 +66,8 @@ class RateCard:
     overrides: bool = False
     """True: it counts also for calls to which the vendor gives a price."""
     handled_by: str | None = None
-    """None: all calls; ``ai`` or ``human``: only those that it handled, before a card for
-    all."""
+    """None: all calls; ``ai`` or ``human``: only those that it handled, before a card
+    for all calls."""
 
     def is_valid(self, day: date) -> bool:
         """Return True if the card is valid on a UTC day."""
