@@ -54,13 +54,15 @@ class RawFiles:
     loads: int = 0
     pace: timedelta = timedelta(minutes=1)
     """How far the clock goes on, or back, from load to load."""
+    fetched: datetime | None = None
+    """When the next load reads its records, if not by the pace."""
     privacy: Privacy = field(default_factory=Privacy)
     settings: dict[str, Any] = field(default_factory=dict)
     """Those of a vendor's accounts, where they are not the defaults."""
 
     def load(self, vendor: str, records: Sequence[Record], table: str = "") -> None:
         """Write records as one load, later than all before."""
-        fetched = NOW - timedelta(days=2) + self.pace * (self.loads + 1)
+        fetched = self.fetched or NOW - 2 * DAY + self.pace * (self.loads + 1)
         rows = [
             (account, name, at, at, fetched, payload and json.dumps(payload))
             for account, name, at, payload in records
