@@ -27,7 +27,7 @@ PARTS = ("Settings", "STREAMS", "connect")
 
 @dataclass(frozen=True)
 class DocumentedField:
-    """A field of a vendor's record, such as ``calls[].cost``, and what becomes of it."""
+    """A field of a vendor's record, as ``calls[].cost``, and what becomes of it."""
 
     record: str
     """The raw table."""

@@ -54,7 +54,7 @@ structures as (
 
 opened as (
     select
-        structures.* exclude (payload),
+        structures.* exclude (payload),  -- noqa: RF02
         replace(regexp_replace(
             regexp_replace(substr(node.fullkey, 3), '\[\d+\]', '[]', 'g'), '\d{5,}', '#', 'g'
         ), '"', '') as path,
@@ -67,9 +67,9 @@ opened as (
             else 'null'
         end as type,
         node.value::varchar in ('{}', '[]') as is_empty,
-        node.atom::varchar as value
+        node.atom ->> '$' as value
     from structures
-    cross join json_tree(structures.payload) as node  -- noqa: RF02
+    cross join json_tree(structures.payload) as node
     where node.fullkey != '$'
 ),
 
