@@ -265,8 +265,8 @@ def _apply(run: _BuildContext, model: Model) -> None:
         execute(f"create or replace table {table} as {rows}")
         _comment(run.connection, model)
     else:
-        rows = {"call_key": _OF_BUILD, "call_date": run.days, "load_id": run.loads}
-        condition = rows[model.kind]
+        spans = {"call_key": _OF_BUILD, "call_date": run.days, "load_id": run.loads}
+        condition = spans[model.kind]
         parts = {"condition": condition, "built": built}
         execute(statement("replace_rows", table=table, **parts))
 
