@@ -11,6 +11,7 @@ import duckdb
 from conftest import TABLES
 
 from pipelines.commands.build import build_and_publish
+from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import FxRate, as_table
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.config.privacy import Privacy
@@ -45,6 +46,7 @@ class RawFiles:
         default_factory=lambda: {"whippy": ("main",)}
     )
     cards: tuple[RateCard, ...] = ()
+    cost_centers: tuple[CostCenterRule, ...] = ()
     rates: tuple[FxRate, ...] = ()
     currency: str = "USD"
     time_zone: str = "UTC"
@@ -52,6 +54,8 @@ class RawFiles:
     loads: int = 0
     pace: timedelta = timedelta(minutes=1)
     """How far the clock goes on, or back, from load to load."""
+    fetched: datetime | None = None
+    """When the next load reads its records, if not by the pace."""
     privacy: Privacy = field(default_factory=Privacy)
     settings: dict[str, Any] = field(default_factory=dict)
     """Those of a vendor's accounts, where they are not the defaults."""
@@ -67,7 +71,7 @@ class RawFiles:
 
         ``minutes`` are how much later than the load each record was read, or before.
         """
-        fetched = NOW - timedelta(days=2) + self.pace * (self.loads + 1)
+        fetched = self.fetched or NOW - 2 * DAY + self.pace * (self.loads + 1)
         rows = [
             (
                 *(account, name, at, at, fetched + timedelta(minutes=after)),
@@ -120,6 +124,7 @@ class RawFiles:
             reporting_currency=self.currency,
             reporting_time_zone=self.time_zone,
             rate_cards=self.cards,
+            cost_centers=self.cost_centers,
             privacy=self.privacy,
             fx_rates=as_table(self.rates),
         )

@@ -61,7 +61,8 @@ is_answered is_abandoned is_voicemail is_transferred is_bot_handled is_recorded
 cost_total cost_telephony cost_transfer cost_bot cost_ai cost_recording
 cost_transcription cost_other cost_unallocated currency cost_source cost_status
 cost_reporting reporting_currency fx_rate
-agent_name queue_name language sentiment rating nps
+agent_name queue_name payer_kind payer_id payer_name cost_center cost_center_rule
+language sentiment rating nps
 is_settled is_deleted is_erased first_loaded_at last_loaded_at load_id
 """
 """The contract with whoever queries the table."""

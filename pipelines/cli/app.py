@@ -328,19 +328,26 @@ def doctor(
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over the published tables.")],
     *,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Over the private raw files, as raw.zoom__calls."),
+    ] = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
     """Run a SELECT over the published tables.
 
     It works during a run as well. Any other DuckDB client can read the published file
-    as well.
+    as well. With --raw the tables are those of the raw files, raw.VENDOR__TABLE, with
+    each version of each record as it came, phone numbers and names included; a load of
+    the vendor waits meanwhile.
     """
     from pipelines.cli.tables import plain_rows, show_rows
-    from pipelines.commands.query import rows_of_query
+    from pipelines.commands.query import rows_of_query, rows_of_raw_query
 
     with refusals():
-        rows = rows_of_query(built_warehouse(config), sql)
+        warehouse = built_warehouse(config)
+        rows = (rows_of_raw_query if raw else rows_of_query)(warehouse, sql)
     answer(rows, plain_rows, show_rows, json=json)
 
 

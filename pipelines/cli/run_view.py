@@ -41,6 +41,9 @@ def as_json(result: RunResult) -> Row:
         "missing_rates": plain_rows(
             rows_of(published, "missing_rates") if published else ()
         ),
+        "field_changes": plain_rows(
+            rows_of(published, "field_changes") if published else ()
+        ),
     }
 
 
@@ -61,6 +64,8 @@ def show(result: RunResult, title: str = "This run") -> None:
         # After all that is known without the file: somebody may have it open.
         console.print(_holdings(rows_of(result.published, "calls_by_vendor")))
         _show_unmapped(console, rows_of(result.published, "unmapped_values"))
+        changes = rows_of(result.published, "field_changes")
+        show_field_changes(console, [row for row in changes if row["is_new"]])
         show_missing_rates(console, rows_of(result.published, "missing_rates"))
         place = escape(str(result.published))
         console.print(f"\nThe warehouse is [bold]{place}[/]. A first query:")
@@ -144,6 +149,22 @@ def _show_unmapped(console: Console, rows: list[Row]) -> None:
         )
         console.print(
             f"Values without a mapping: {words}", highlight=False, markup=False
+        )
+
+
+def show_field_changes(console: Console, rows: Sequence[Row]) -> None:
+    """Print which fields of a vendor's records are new, gone or of another type."""
+    for row in rows:
+        what = {
+            "new": f"is in no document of the vendor ({row['now']}, {row['example']})",
+            "gone": f"had {row['before']}, and no record of the last 7 days has it",
+            "type": f"was {row['before']}, is {row['now']}",
+        }[row["change"]]
+        console.print(
+            f"{row['vendor']} {row['record']}.{row['path']} {what}; "
+            f"noticed {row['noticed_on']}, in ops.field_changes",
+            highlight=False,
+            markup=False,
         )
 
 

@@ -9,7 +9,9 @@ from pipelines.cli.command_steps import answer
 from pipelines.cli.endings import refusals
 from pipelines.cli.parameters import CONFIG, AsJson, Folder, Now, utc
 
-NOT_IN_IT = "config.toml, secrets.toml, rate_cards.toml and fx_rates.csv"
+NOT_IN_IT = (
+    "config.toml, secrets.toml, rate_cards.toml, fx_rates.csv and cost_centers.csv"
+)
 
 
 def backup(

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.calendar_view import calendar_lines
-from pipelines.cli.run_view import show_missing_rates
+from pipelines.cli.run_view import show_field_changes, show_missing_rates
 from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
 from pipelines.commands.status import AccountStatus, Status
 from pipelines.planning.windows import DAY
@@ -35,6 +35,7 @@ def as_json(status: Status) -> Row:
         "build_error": status.build_error,
         "windows_open": status.windows_open,
         "missing_rates": plain_rows(status.missing_rates),
+        "field_changes": plain_rows(status.field_changes),
         "accounts": [
             {
                 **plain_row(one.facts),
@@ -72,6 +73,7 @@ def show_status(status: Status) -> None:
     for table in (_accounts, _waiting, _streams):
         console.print(table(status))
         console.print()
+    show_field_changes(console, status.field_changes)
     show_missing_rates(console, status.missing_rates)
     for one in status.accounts:
         for row in one.streams:

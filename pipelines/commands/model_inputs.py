@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
-from pipelines.sources import streams_of
+from pipelines.sources import documented_fields, streams_of, vendors
 from pipelines.warehouse.ledger import past_reads
 
 
@@ -37,6 +38,8 @@ def model_inputs(
         "accounts": _accounts(known),
         "streams": _streams(known),
         "rate_cards": _rate_cards(config.rate_cards),
+        "cost_centers": _cost_centers(config.cost_centers),
+        "vendor_fields": _vendor_fields(),
         "fx_rates": rates_of(config.fx_rates),
     }
 
@@ -145,6 +148,35 @@ def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
         "currency": text,
         **dict.fromkeys(("valid_from", "valid_to"), pa.date32()),
         "overrides": pa.bool_(),
+        "handled_by": text,
     }
     schema = pa.schema(fields)
     return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)
+
+
+def _cost_centers(rules: Sequence[CostCenterRule]) -> pa.Table:
+    texts = ("vendor", "field", "value", "pattern", "cost_center")
+    rows = [{**asdict(rule), "pattern": rule.pattern} for rule in rules]
+    fields: dict[str, pa.DataType] = {
+        "number": pa.int32(),
+        **dict.fromkeys(texts, pa.string()),
+    }
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _vendor_fields() -> pa.Table:
+    """Return the fields that the vendors document, with what becomes of them."""
+    rows = [
+        {
+            "vendor": vendor,
+            "record": one.record,
+            "path": one.path,
+            "lands": None if one.unused else one.lands,
+            "unused": one.unused,
+        }
+        for vendor in vendors()
+        for one in documented_fields(vendor)
+    ]
+    names = ("vendor", "record", "path", "lands", "unused")
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return pa.Table.from_pylist(rows, schema=schema)

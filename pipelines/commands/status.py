@@ -42,6 +42,7 @@ class Status:
     now: datetime
     accounts: Sequence[AccountStatus]
     missing_rates: Sequence[Row] = ()
+    field_changes: Sequence[Row] = ()
     """Currencies of calls whose cost could not be converted."""
     build_error: str | None = None
     """The error of a build that failed after the published one; None: there is none."""
@@ -75,4 +76,11 @@ def read_status(warehouse: Warehouse, now: datetime) -> Status:
     ]
     builds = [one for one in runs if one["command"] == "build"]
     error = builds[-1]["error"] if builds and builds[-1]["started_at"] > as_of else None
-    return Status(as_of, now, accounts, rows_of(published, "missing_rates"), error)
+    return Status(
+        as_of,
+        now,
+        accounts,
+        missing_rates=rows_of(published, "missing_rates"),
+        field_changes=rows_of(published, "field_changes"),
+        build_error=error,
+    )

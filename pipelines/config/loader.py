@@ -24,6 +24,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
+from pipelines.config.cost_centers import COST_CENTERS, read_cost_centers
 from pipelines.config.fx_rates import CURRENCY, FX_RATES
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.privacy import SECTION as PRIVACY
@@ -101,6 +102,7 @@ def read_config(
         keep_snapshots=general.keep_snapshots,
         published_mode=_mode(settings, general.published_mode),
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
+        cost_centers=read_cost_centers(folder / COST_CENTERS),
         privacy=read_privacy(settings, folder),
         fx_rates=folder / FX_RATES,
     )

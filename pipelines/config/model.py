@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import as_table
 from pipelines.config.privacy import Privacy
 from pipelines.config.rate_cards import RateCard
@@ -60,6 +61,7 @@ class Config:
     published_mode: int = 0o640
     """The mode of the published file."""
     rate_cards: tuple[RateCard, ...] = ()
+    cost_centers: tuple[CostCenterRule, ...] = ()
     privacy: Privacy = field(default_factory=Privacy)
     is_as_of: bool = True
     """True: the time was set with --now, and is not that of the machine's clock."""

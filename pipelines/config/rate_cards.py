@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import get_type_hints
 
@@ -32,6 +33,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         "other",
     ),
     "unit": ("second", "minute", "call"),
+    "handled_by": ("ai", "human"),
 }
 DAY = timedelta(days=1)
 SMALLEST = Decimal("0.000001")
@@ -63,6 +65,9 @@ class RateCard:
     valid_to: date | None = None
     overrides: bool = False
     """True: it counts also for calls to which the vendor gives a price."""
+    handled_by: str | None = None
+    """None: all calls; ``ai`` or ``human``: only those that it handled, before a card
+    for all calls."""
 
     def is_valid(self, day: date) -> bool:
         """Return True if the card is valid on a UTC day."""
@@ -102,7 +107,8 @@ def _cards(
         except msgspec.ValidationError as error:
             raise ConfigError(f"{place}: {error}") from None
         for key, known in KNOWN.items():
-            nearest(getattr(card, key), known, Setting(None, f"{place} {key}"))
+            if (word := getattr(card, key)) is not None:
+                nearest(word, known, Setting(None, f"{place} {key}"))
         if aliases := accounts.get(card.vendor, ()):
             nearest(card.account, aliases, Setting(None, f"{place} account"))
         for key, wrong in _oddities(card):
@@ -127,9 +133,12 @@ def _oddities(card: RateCard) -> Iterator[tuple[str, str]]:
 
 def _refuse_twins(path: Path, cards: Sequence[RateCard]) -> None:
     """Raise `ConfigError` for two cards of one component that start on one day."""
-    first: dict[tuple[str, str, str, str, date], int] = {}
+    first: dict[tuple[str | date | None, ...], int] = {}
     for number, card in enumerate(cards, start=1):
-        of = (card.vendor, card.account, card.direction, card.component)
+        of = (
+            *(card.vendor, card.account, card.direction, card.component),
+            card.handled_by,
+        )
         if (twin := first.setdefault((*of, card.valid_from), number)) != number:
             raise ConfigError(
                 f"{path}: rate_card {number} valid_from: rate_card {twin} prices the "
@@ -140,12 +149,14 @@ def _refuse_twins(path: Path, cards: Sequence[RateCard]) -> None:
 def _refuse_two_currencies(path: Path, cards: Sequence[RateCard]) -> None:
     """Raise `ConfigError` for cards that give one call costs in two currencies."""
     ends = {one.valid_to + DAY for one in cards if one.valid_to not in {None, date.max}}
-    for day in sorted({one.valid_from for one in cards} | ends):
+    days = sorted({one.valid_from for one in cards} | ends)
+    for day, handler in product(days, (None, *KNOWN["handled_by"])):
         latest: dict[tuple[str, str, str], dict[str, tuple[int, RateCard]]] = {}
         for number, one in sorted(
-            enumerate(cards, start=1), key=lambda pair: pair[1].valid_from
+            enumerate(cards, start=1),
+            key=lambda pair: (pair[1].handled_by is not None, pair[1].valid_from),
         ):
-            if one.is_valid(day):
+            if one.is_valid(day) and one.handled_by in {None, handler}:
                 calls = (one.vendor, one.account, one.direction)
                 latest.setdefault(calls, {})[one.component] = (number, one)
         for found in latest.values():

@@ -6,9 +6,11 @@ configured with; `STREAMS`, what is listed; and `connect`, which returns a
 `pipelines.extract.source.Source` for one account.
 """
 
+import csv
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import ModuleType
@@ -21,6 +23,23 @@ from pipelines.extract.window_reader import DEFAULTS, ReadOptions
 from pipelines.planning.stream import Stream
 
 PARTS = ("Settings", "STREAMS", "connect")
+
+
+@dataclass(frozen=True)
+class DocumentedField:
+    """A field of a vendor's record, as ``calls[].cost``, and what becomes of it."""
+
+    record: str
+    """The raw table."""
+    path: str
+    lands: str
+    """Columns of published tables, or ``unused:`` and the reason."""
+
+    @property
+    def unused(self) -> str | None:
+        """Why it feeds no column; None if it does."""
+        head, mark, reason = self.lands.partition("unused: ")
+        return reason if mark and not head else None
 
 
 class SourceError(Exception):
@@ -36,6 +55,28 @@ def vendors() -> tuple[str, ...]:
 def query(name: str) -> str:
     """Return the text of ``pipelines/sources/queries/<name>.sql``, for a `Stream`."""
     return files(__name__).joinpath("queries", f"{name}.sql").read_text("utf-8")
+
+
+def documented_fields(vendor: str) -> tuple[DocumentedField, ...]:
+    """Return the fields that a vendor documents, from ``<vendor>.fields.csv``.
+
+    Raises `SourceError` for a file that is missing or has other columns.
+    """
+    file = files(__name__).joinpath(f"{vendor}.fields.csv")
+    if not file.is_file():
+        raise SourceError(
+            f"pipelines/sources/{vendor}.fields.csv is missing; list in it the fields "
+            "that the vendor documents, as docs/add-a-vendor.md shows"
+        )
+    rows = csv.DictReader(file.read_text("utf-8").splitlines())
+    if rows.fieldnames != ["table", "path", "lands"]:
+        raise SourceError(
+            f"pipelines/sources/{vendor}.fields.csv: the columns must be "
+            "table,path,lands"
+        )
+    return tuple(
+        DocumentedField(row["table"], row["path"], row["lands"]) for row in rows
+    )
 
 
 def streams_of(vendor: str) -> tuple[Stream, ...]:

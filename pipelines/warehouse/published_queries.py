@@ -54,7 +54,11 @@ def _rows(
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_external_access = false")
     connection.execute("set variable now = $1::timestamptz", [now])
-    result = connection.execute(sql)
+    return rows_of_result(connection.execute(sql))
+
+
+def rows_of_result(result: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Return the rows of an executed query, values by column."""
     names = _distinct(column[0] for column in result.description or [])
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 

@@ -1,5 +1,6 @@
 """What the README says can be done, can be done."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -47,6 +48,31 @@ def test_a_wrong_query_is_told_in_the_databases_words(house: House) -> None:
 def test_a_query_can_neither_write_nor_read_another_file(house: House) -> None:
     for sql in ("create table x as select 1", "select * from read_csv('/etc/passwd')"):
         assert house.run("query", sql).returncode == 2
+
+
+def test_a_raw_query_reads_every_version_of_a_record_and_nothing_else(
+    house: House,
+) -> None:
+    sql = (
+        "select count(*) as versions, count(twin.payload->>'$.callId') as ids"
+        " from raw.twin__calls as twin"
+        " left join raw.whippy__calls using (account, record_id)"
+    )
+    asked = house.run("query", "--raw", "--json", sql)
+    (row,) = json.loads(asked.stdout)
+    assert row["versions"] == row["ids"] > 0
+    for wrong, sentence in {
+        "from raw.twinn__calls": "there is no 'twinn' here; did you mean",
+        'from raw."../twin__calls"': "there is no",
+        "from raw.twin__nothing": "twin__nothing does not exist",
+        "delete from raw.twin__calls": "Can only delete from base table",
+        "from read_text('README.md')": "disabled by configuration",
+        "from fact_calls": "there is no 'fact_calls' here",
+        "": "the query is empty",
+    }.items():
+        refused = house.run("query", "--raw", wrong)
+        assert refused.returncode == 2
+        assert sentence in refused.stderr
 
 
 def test_status_names_every_stream_and_what_is_open(house: House) -> None:

@@ -267,6 +267,7 @@ def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
         ("= 60", "= 60\nbase_cost = 0.0000009", "base_cost: has more decimals than"),
         ("= 60", "= 60\noverride = true", "override: there is no 'override' here; did"),
         (RATE_CARD, RATE_CARD * 2, "rate_card 2 valid_from: rate_card 1 prices the s"),
+        ("= 60", '= 60\nhandled_by = "bot"', "handled_by: there is no 'bot' here; kno"),
         (
             RATE_CARD,
             RATE_CARD + EUROS.replace("ai_platform", "ai_llm"),
@@ -370,6 +371,8 @@ def test_a_rate_card_of_one_day_and_amounts_at_their_bounds_are_read(
         EUROS,  # the same component in euros from March on
         EUROS.replace("ai_platform", "ai_llm").replace("inbound", "outbound"),
         EUROS.replace("ai_platform", "ai_llm") + EUROS,
+        # people's calls are in euros, and before the general card
+        EUROS + 'handled_by = "human"\n',
     ],
 )
 def test_cards_may_change_their_currency_where_no_call_has_two(

@@ -30,7 +30,9 @@ METRICS = "metrics.csv"
 EXPECTED = sorted(path.relative_to(CASES) for path in CASES.glob("*/*/*.csv"))
 OF_CALLS = {
     "bridge_call_agents",
+    "bridge_call_payers",
     "bridge_call_queues",
+    "fact_call_attributes",
     "fact_call_costs",
     "fact_call_legs",
     "ops.call_changes",

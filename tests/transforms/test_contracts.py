@@ -15,6 +15,13 @@ import pytest
 from contract import BASES, ENGAGEMENTS, WIRES, Json, Row, Warehouse, example
 
 LINEAGE = {"call_key", "vendor_call_id", "first_loaded_at", "last_loaded_at", "load_id"}
+LINES = {
+    "costs": "fact_call_costs",
+    "legs": "fact_call_legs",
+    "payers": "bridge_call_payers",
+    "attributes": "fact_call_attributes",
+}
+"""Tables of lines of a call."""
 GIVEN: Mapping[str, Json] = {
     "null": None,
     "empty": "",
@@ -41,6 +48,7 @@ FITTING: Mapping[str, set[str]] = {
     "code": {*ABSENT},
     "seconds": {*ABSENT, "number"},
     "list": {"removed", "null"},
+    "texts": {*ABSENT, "word", "number", "negative", "true", "list"},
     "charges": {"removed", "null", "list"},
     "part": {"removed"},
     "object": {"removed", "null", "object"},
@@ -88,15 +96,16 @@ class Found:
     fact: Row
     costs: list[Row] = field(default_factory=list)
     legs: list[Row] = field(default_factory=list)
+    payers: list[Row] = field(default_factory=list)
+    attributes: list[Row] = field(default_factory=list)
     words: set[str] = field(default_factory=set)
 
     def differing(self, other: "Found") -> set[str]:
         """Name the columns of the fact, and the tables of its lines, that differ."""
         columns = self.fact.keys() - LINEAGE
         found = {name for name in columns if self.fact[name] != other.fact[name]}
-        tables = ("costs", "legs")
         return found | {
-            name for name in tables if getattr(self, name) != getattr(other, name)
+            name for name in LINES if getattr(self, name) != getattr(other, name)
         }
 
     @property
@@ -196,10 +205,10 @@ def collected(warehouse: Warehouse, vendor: str, sent: list[Case]) -> Built:
         row["vendor_call_id"]: Found(row)
         for row in warehouse.query(f"from fact_calls {mine}")
     }
-    for table in ("costs", "legs"):
-        for row in warehouse.query(f"from fact_call_{table} {mine}"):
+    for name, table in LINES.items():
+        for row in warehouse.query(f"from {table} {mine}"):
             call_id = row.pop("call_key").split(":", 2)[2]
-            getattr(found[call_id], table).append(row)
+            getattr(found[call_id], name).append(row)
     for row in warehouse.query(f"from ops.unmapped_values_by_call {mine}"):
         found[row["call_key"].split(":", 2)[2]].words.add(row["field"])
     refused = warehouse.query(

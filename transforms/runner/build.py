@@ -22,7 +22,7 @@ from transforms.runner.graph import (
 from transforms.runner.inputs import RECORDS, Loads, Raw, Spans
 from transforms.runner.memory import build_settings
 from transforms.runner.model import Model
-from transforms.runner.statements import quoted, statement, temporary
+from transforms.runner.statements import listed, quoted, statement, temporary
 from transforms.runner.storage import STORAGE, connect
 
 _OF_BUILD = f"call_key in (from {RECORDS} select call_key)"
@@ -65,6 +65,8 @@ class _BuildContext:
     checks: int = 0
     days: str = "true"
     """The days that incremental marts compute again, as a condition."""
+    loads: str = "true"
+    """The loads that are not built yet, as a condition."""
 
     @property
     def connection(self) -> DuckDBPyConnection:
@@ -192,6 +194,7 @@ def _mark(run: _BuildContext, new: Loads, again: Spans) -> set[str]:
     if run.is_full:
         inputs.mark_all(raw, raw.vendors)
         return {*raw.vendors}
+    run.loads = _loads(new)
     whole = inputs.changed_registers(raw, run.relations, new)
     inputs.mark_all(raw, whole)
     inputs.mark_loaded(raw, new)
@@ -210,6 +213,8 @@ def _run(run: _BuildContext, model: Model) -> None:
     sql = model.bound(run.relations if is_whole else run.rebuilt)
     if model.kind == "call_date" and not run.is_full:
         sql = f"from ({sql}\n) where {run.days}"
+    if model.kind == "load_id":
+        sql = f"from ({sql}\n) where {run.loads}"
     made = "table"
     if model.kind == "union":
         members = run.raw.graph.unions[model.table]
@@ -240,6 +245,18 @@ def _days(connection: DuckDBPyConnection) -> str:
     return " or ".join(conditions) or "false"
 
 
+def _loads(new: Loads) -> str:
+    """Name loads as a condition; of the records to rebuild others are there, too."""
+    ids: dict[str, set[str]] = {}
+    for vendor, _, load_id in new:
+        ids.setdefault(vendor, set()).add(load_id)
+    conditions = [
+        f"vendor = {quoted(vendor)} and load_id in ({listed(loads)})"
+        for vendor, loads in sorted(ids.items())
+    ]
+    return " or ".join(conditions) or "false"
+
+
 def _apply(run: _BuildContext, model: Model) -> None:
     table, built = model.table, _built(model.table)
     execute = run.connection.execute
@@ -248,7 +265,8 @@ def _apply(run: _BuildContext, model: Model) -> None:
         execute(f"create or replace table {table} as {rows}")
         _comment(run.connection, model)
     else:
-        condition = _OF_BUILD if model.kind == "call_key" else run.days
+        spans = {"call_key": _OF_BUILD, "call_date": run.days, "load_id": run.loads}
+        condition = spans[model.kind]
         parts = {"condition": condition, "built": built}
         execute(statement("replace_rows", table=table, **parts))
 

@@ -247,7 +247,7 @@ def _refuse_half_seen(graph: Graph) -> None:
         elif model.kind == "transient":
             if half or any(one.name in by_key for one in model.references):
                 partial.add(model.table)
-        elif model.kind != "call_key" and half:
+        elif model.kind not in {"call_key", "load_id"} and half:
             raise ModelError(
                 f"{model.file}:{half[0].line}: {half[0].name} has the calls of "
                 "this build only; read main.* or say '-- @kind incremental call_key'"

@@ -23,7 +23,14 @@ from transforms.runner.parsing import (
 )
 
 Kind: TypeAlias = Literal[
-    "transient", "union", "table", "call_key", "call_date", "check", "rebuild"
+    "transient",
+    "union",
+    "table",
+    "call_key",
+    "call_date",
+    "load_id",
+    "check",
+    "rebuild",
 ]
 
 FOLDERS: Mapping[str, tuple[str, Kind]] = {
@@ -41,6 +48,7 @@ KINDS: Mapping[str, Kind] = {
     "table": "table",
     "incremental call_key": "call_key",
     "incremental call_date": "call_date",
+    "incremental load_id": "load_id",
 }
 TAGS = frozenset(
     {"kind", "key", "not_null", "nullable", "accepted", "check", "column"}
@@ -99,7 +107,7 @@ class Model:
     @property
     def is_stored(self) -> bool:
         """Whether it is a table of the built file."""
-        return self.kind in {"table", "call_key", "call_date"}
+        return self.kind in {"table", "call_key", "call_date", "load_id"}
 
     @property
     def table(self) -> str:
@@ -278,6 +286,10 @@ def _refuse_contradictions(model: Model) -> None:
         )
     if model.kind == "call_date" and "call_date" not in model.key:
         raise ModelError(f"{model.file}: incremental call_date needs it in its @key")
+    if model.kind == "load_id" and not {"vendor", "load_id"} <= {*model.key}:
+        raise ModelError(
+            f"{model.file}: incremental load_id needs vendor and load_id in its @key"
+        )
     if model.is_stored and model.schema == "staging":
         raise ModelError(f"{model.file}: staging is transient; move it to facts or ops")
     if model.kind == "union" and model.schema != "staging":

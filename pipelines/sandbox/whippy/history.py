@@ -65,7 +65,7 @@ def corrected(call: Call, correction: Correction) -> Call:
 
 
 def _call(rng: Random, created: datetime) -> Call:
-    status = draw.word(rng, STATUSES, STATUS_WEIGHTS, "call_screened")
+    status = draw.word(rng, STATUSES, STATUS_WEIGHTS, "call_parked")
     talked = status == "call_completed"
     length = draw.lasting(rng, 90, 5400) if talked else rng.uniform(0, 40)
     seconds = timedelta(milliseconds=round(length * 1000))

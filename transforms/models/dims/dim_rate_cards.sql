@@ -1,12 +1,14 @@
 -- One row per configured rate card: the price of a component of the calls of an account in one
--- direction.
+-- direction, of all of them or of those that AI, or people, handled.
 -- @former_name main.rate_cards
--- @key vendor, account, direction, component, valid_from
+-- @key vendor, account, direction, component, handled_by, valid_from
+-- @nullable handled_by
 -- @not_null unit, increment, minimum, unit_price, base_cost, allowance, currency, overrides
 -- @column vendor: its name in the configuration
 -- @column account: the account's alias in the configuration
 -- @column direction: inbound or outbound
 -- @column component: as in fact_call_costs
+-- @column handled_by: ai or human: only calls that it handled; NULL = all
 -- @column unit: of unit_price and allowance: second, minute or call
 -- @column increment: seconds; every one that was begun counts
 -- @column minimum: seconds that count in any case, but for a call of 0 seconds
@@ -22,6 +24,7 @@ select
     account,
     direction,
     component,
+    handled_by,
     unit,
     increment,
     minimum,

@@ -86,6 +86,14 @@
 --     not named
 -- @column queue_name: first queue, a convenience: all are in bridge_call_queues; NULL = none, or
 --     not named
+-- @column payer_kind: what pays for it, in the vendor's word: customer, company, application,
+--     queue, ...; the nearest, a convenience: all levels are in bridge_call_payers; NULL = not reported
+-- @column payer_id: the vendor's identifier of it, as text; NULL = not reported
+-- @column payer_name [may be a number]: its name at this call; NULL = not reported
+-- @column cost_center: by the first rule of cost_centers.csv that fits; NULL = none fits, or there
+--     are none
+-- @column cost_center_rule: the rule's place in the file, from 1, as in ops.cost_center_rules; NULL
+--     = cost_center is
 -- @column language: as the vendor says it; NULL = not reported, or not yet
 -- @column sentiment: as the vendor says it; NULL = not reported, or not yet
 -- @column rating: as the vendor says it; NULL = not reported, or not yet
@@ -186,6 +194,11 @@ select
     costs.fx_rate,
     calls.agent_name,
     calls.queue_name,
+    payers.payer_kind,
+    payers.payer_id,
+    payers.payer_name,
+    centers.cost_center,
+    centers.rule_number as cost_center_rule,
     calls.language,
     calls.sentiment,
     calls.rating,
@@ -212,6 +225,17 @@ inner join intermediate.call_costs as costs
         calls.vendor = costs.vendor
         and calls.account = costs.account
         and calls.vendor_call_id = costs.vendor_call_id
+left join staging.payers as payers
+    on
+        payers.level = 1
+        and calls.vendor = payers.vendor
+        and calls.account = payers.account
+        and calls.vendor_call_id = payers.vendor_call_id
+left join intermediate.call_cost_centers as centers
+    on
+        calls.vendor = centers.vendor
+        and calls.account = centers.account
+        and calls.vendor_call_id = centers.vendor_call_id
 left join inputs.deleted as deleted
     on
         calls.vendor = deleted.vendor

@@ -1,7 +1,8 @@
 -- One row per call and component that a rate card prices: what it used, and what it pays.
 -- A card prices a call that has ended, where its vendor gives no price and none is to
 -- come; where one of the call's cards overrides, the vendor's price is set aside and all
--- of them count. Of several cards of a component that are valid the latest one counts.
+-- of them count. Of several cards of a component that are valid, one for those who handled
+-- the call goes before one for anybody, and of these the latest one counts.
 -- Within a card and UTC month, calls use the allowance up in the order of their start.
 -- A deleted call uses nothing of it; its own price is the one at its place in that order.
 -- @key vendor, account, vendor_call_id, component
@@ -38,6 +39,11 @@ with_rate_card as (
             and calls.direction = cards.direction
             and (calls.started_at at time zone 'UTC')::date
             between cards.valid_from and coalesce(cards.valid_to, 'infinity'::date)
+            and (
+                cards.handled_by is null
+                or cards.handled_by
+                = case calls.is_bot_handled when true then 'ai' when false then 'human' end
+            )
     left join vendor_lines
         on
             calls.vendor = vendor_lines.vendor
@@ -54,7 +60,7 @@ with_rate_card as (
         and coalesce(calls.billed_seconds, calls.total_seconds) is not null
     qualify row_number() over (
         partition by calls.vendor, calls.account, calls.vendor_call_id, cards.component
-        order by cards.valid_from desc
+        order by cards.handled_by is null, cards.valid_from desc
     ) = 1
 ),
 
@@ -83,7 +89,8 @@ counted as (
         *,
         coalesce(
             sum(used) filter (where not is_deleted) over (
-                partition by vendor, account, direction, component, valid_from, month
+                partition by
+                    vendor, account, direction, component, handled_by, valid_from, month
                 order by started_at, vendor_call_id
                 rows between unbounded preceding and 1 preceding
             ), 0
@@ -97,7 +104,7 @@ select
     account,
     vendor_call_id,
     component,
-    concat_ws(' ', direction, component, valid_from) as item,
+    concat_ws(' ', direction, component, handled_by, valid_from) as item,
     month,
     currency,
     unit,

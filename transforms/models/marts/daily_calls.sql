@@ -1,7 +1,7 @@
--- One row per date, vendor, account, direction and first queue: additive counts and sums only.
+-- One row per date, vendor, account, direction, first queue and cost center: additive counts and sums only.
 -- A rate is made of two of them: dim_metrics says which. Deleted calls do not count.
--- @key call_date, vendor, account, direction, queue_name
--- @nullable call_date, queue_name
+-- @key call_date, vendor, account, direction, queue_name, cost_center
+-- @nullable call_date, queue_name, cost_center
 -- @not_null vendor, account, direction, calls, answered_calls, abandoned_calls, missed_calls
 -- @not_null voicemail_calls, contained_calls, transferred_calls, bot_calls, settled_calls
 -- @not_null queued_calls, abandoned_queued_calls, offered_calls, abandoned_offered_calls
@@ -18,6 +18,7 @@
 -- @column account: as in fact_calls
 -- @column direction: as in fact_calls
 -- @column queue_name: first queue of the call; NULL = none, or not reported
+-- @column cost_center: as in fact_calls; NULL = no rule of cost_centers.csv fits
 -- @column calls [calls]: calls that were not deleted
 -- @column answered_calls [calls]: of them answered
 -- @column abandoned_calls [calls]: of them abandoned by the caller, wherever in the call
@@ -83,6 +84,7 @@ select
     account,
     direction,
     queue_name,
+    cost_center,
     count(*) as calls,
     count(*) filter (where is_answered) as answered_calls,
     count(*) filter (where is_abandoned) as abandoned_calls,

@@ -1,11 +1,12 @@
--- One row per date, vendor, account, component and currency; the components of a day sum to its
+-- One row per date, vendor, account, cost center, component and currency; the components of a day sum to its
 -- total.
--- @key call_date, vendor, account, component, currency
--- @nullable call_date
+-- @key call_date, vendor, account, cost_center, component, currency
+-- @nullable call_date, cost_center
 -- @not_null vendor, account, component, amount, calls, lines
 -- @column call_date: in the reporting time zone; NULL = the start is not known
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
+-- @column cost_center: as in fact_calls; NULL = no rule of cost_centers.csv fits
 -- @column component: as in fact_call_costs, or unallocated: the part of a total that no line
 --     explains
 -- @column currency: ISO 4217
@@ -17,6 +18,7 @@ with parts as (
         calls.call_date,
         calls.vendor,
         calls.account,
+        calls.cost_center,
         lines.component,
         lines.currency,
         lines.call_key,
@@ -29,6 +31,7 @@ with parts as (
         call_date,
         vendor,
         account,
+        cost_center,
         'unallocated' as component,
         currency,
         call_key,
@@ -41,6 +44,7 @@ select
     call_date,
     vendor,
     account,
+    cost_center,
     component,
     currency,
     count(distinct call_key) as calls,

@@ -14,7 +14,7 @@
 -- @column vendor_account: the vendor's own number of the account; a login may have several; NULL =
 --     it is a rate card
 -- @column item: what the price list calls it: base for the account itself, else in its own words;
---     of a rate card its direction, component and first day
+--     of a rate card its direction, component, handled_by and first day
 -- @column currency: ISO 4217
 -- @column base_cost [currency]: paid once in the month, and part of no call; NULL = the list has
 --     none, or another rate card followed in the month

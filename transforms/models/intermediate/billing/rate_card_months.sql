@@ -24,7 +24,8 @@ with begun as (
 spans as (
     select
         cards.*,
-        concat_ws(' ', cards.direction, cards.component, cards.valid_from) as item,
+        concat_ws(' ', cards.direction, cards.component, cards.handled_by, cards.valid_from)
+            as item,
         unnest(
             generate_series(
                 greatest(date_trunc('month', cards.valid_from), begun.first_month),
@@ -46,7 +47,7 @@ select
     unit,
     case
         when row_number() over (
-            partition by vendor, account, direction, component, month
+            partition by vendor, account, direction, component, handled_by, month
             order by valid_from desc
         ) = 1 then base_cost
     end as base_cost,

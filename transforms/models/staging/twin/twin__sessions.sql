@@ -4,8 +4,7 @@
 -- times are left in it; a version without a time of change counts as late as the ones
 -- before it. `unmapped_values` has a key that stands twice: the first counts.
 -- @key account, record_id
--- @unused regionName, timezone, messagesAsString, resultsString, allResults, additional,
---     currentStatusName, gender, isAssistantRequest, markers, externalId, companyId,
+-- @unused messagesAsString, resultsString, allResults, additional, gender,
 --     variablesString, dialogResult
 with versions as (
     select
@@ -71,7 +70,10 @@ select
             "aiCallLlmTotalCost": "VARCHAR", "aiCallTtsTotalCost": "VARCHAR",
             "aiCallSttTotalCost": "VARCHAR",
             "recordPath": "VARCHAR", "emotion": "VARCHAR", "nps": "VARCHAR",
-            "depersonalized": "VARCHAR"
+            "depersonalized": "VARCHAR", "companyId": "VARCHAR",
+            "currentStatusName": "VARCHAR", "isAssistantRequest": "VARCHAR",
+            "regionName": "VARCHAR", "timezone": "VARCHAR",
+            "markers": "VARCHAR", "externalId": "VARCHAR"
         }'
     ) as record,
     event_at as created_at,

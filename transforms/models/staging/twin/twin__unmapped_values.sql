@@ -33,6 +33,8 @@ select
                             and try_cast(x['value'] as double) != 0,
                             true
                         )
+                    when x['key'] = 'markers'
+                        then left(x['value'], 1) = '{' and json_valid(x['value'])
                     when x['key'] = 'startedAt' then started_at is null
                     when x['key'] = 'finishedAt' then finished_at is null
                     when x['key'] = 'updatedAt' then updated_at is null

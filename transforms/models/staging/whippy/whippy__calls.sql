@@ -16,7 +16,7 @@
 -- @column is_answered: voicemail; else delivery_status, by seeds/outcomes.csv
 -- @column is_voicemail: voicemail; a call that failed was none; another that is not analysed may be
 --     one
--- @column is_bot_handled: true with agent_id, false with user_id alone
+-- @column is_bot_handled: true with agent_id, else metadata.agent_id; false with user_id alone
 -- @column is_recorded: whether attachments has audio
 -- @column cost_status: the vendor gives no price
 -- @column language: language
@@ -32,9 +32,9 @@ with typed as (
         nullif(record['to'], '') as callee,
         nullif(record['delivery_status'], '') as vendor_outcome,
         try_cast(record['voicemail'] as boolean) as is_voicemail,
-        -- Without agent_id a person spoke, but the record may just not say so.
+        -- Without an agent a person spoke, but the record may just not say so.
         case
-            when record['agent_id'] != '' then true
+            when bot_id is not null then true
             when record['user_id'] != '' then false
         end as is_bot_handled,
         nullif(

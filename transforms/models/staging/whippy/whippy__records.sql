@@ -5,7 +5,7 @@
 -- that came instead, a key that stands twice (the first counts), and all that may be a
 -- price: no document promises one.
 -- @key account, record_id
--- @unused agent_version_id, contact_id, conversation_id, channel_id, mode, body, analysis
+-- @unused contact_id, body, analysis
 with versions as (
     select
         account,
@@ -52,14 +52,18 @@ select
         '{
             "id": "VARCHAR", "created_at": "VARCHAR", "updated_at": "VARCHAR",
             "direction": "VARCHAR", "from": "VARCHAR", "to": "VARCHAR",
-            "agent_id": "VARCHAR", "user_id": "VARCHAR",
+            "agent_id": "VARCHAR", "agent_version_id": "VARCHAR", "user_id": "VARCHAR",
+            "conversation_id": "VARCHAR", "channel_id": "VARCHAR", "mode": "VARCHAR",
             "delivery_status": "VARCHAR", "voicemail": "VARCHAR",
             "duration": "VARCHAR", "duration_ms": "VARCHAR",
-            "metadata": {"duration": "VARCHAR"},
+            "metadata": {"duration": "VARCHAR", "agent_id": "VARCHAR"},
             "language": "VARCHAR", "call_completion_rating": "VARCHAR",
             "attachments": [{"content_type": "VARCHAR"}]
         }'
     ) as record,
+    -- In the shape of a message it stands in metadata alone.
+    coalesce(nullif(record['agent_id'], ''), nullif(record['metadata']['agent_id'], ''))
+        as bot_id,
     list_filter(
         list_concat(
             list_filter(

@@ -31,6 +31,11 @@ with fields as (
             ('to', records.record['to']),
             ('agent_id', records.record['agent_id']),
             ('user_id', records.record['user_id']),
+            ('metadata.agent_id', records.record['metadata']['agent_id']),
+            ('agent_version_id', records.record['agent_version_id']),
+            ('conversation_id', records.record['conversation_id']),
+            ('channel_id', records.record['channel_id']),
+            ('mode', records.record['mode']),
             ('language', records.record['language']),
             ('call_completion_rating', records.record['call_completion_rating']),
             ('attachments.content_type', records.record['attachments'][1]['content_type'])
