@@ -142,6 +142,9 @@ class Truth:
     vendor_outcome: str | None
     durations: dict[str, str] = field(default_factory=dict)
     """Seconds of its parts, as far as the vendor reports them."""
+    answered_at: datetime | None = None
+    payers: list[dict[str, str]] = field(default_factory=list)
+    """Who pays for it, the nearest first, as far as the sandbox's vendor says."""
 
 
 def midnight(day: date) -> datetime:

@@ -56,6 +56,7 @@ AGENTS = tuple(
     for n, name in enumerate(draw.PEOPLE)
 )
 FLOW = {"flow_id": "zeYjXoDOS_eV1QmTpj63PQ", "flow_name": "Main menu"}
+INTERNAL = ("internal_call", "internal_conference_call")
 ALPHABET = f"{ascii_uppercase}{ascii_lowercase}{digits}-_"
 
 
@@ -92,7 +93,7 @@ def history(world: World, alias: str, day: date) -> tuple[Engagement, ...]:
     """Every engagement that starts on the day."""
     rng = draw.generator(world, "zoom", alias, day)
     starts = map(whole_second, draw.arrivals(world, rng, day, OFFICE))
-    return tuple(_engagement(rng, start) for start in starts)
+    return tuple(_with_kinds(_engagement(rng, start)) for start in starts)
 
 
 def corrected(call: Engagement, correction: Correction) -> Engagement:
@@ -104,6 +105,16 @@ def corrected(call: Engagement, correction: Correction) -> Engagement:
         end=call.end + by,
         legs=tuple((begun + by, ended + by, leg) for begun, ended, leg in call.legs),
     )
+
+
+def _with_kinds(call: Engagement) -> Engagement:
+    """Return the engagement with the kinds of its later legs, some of them internal."""
+    rng = Random(f"kinds/{call.engagement_id}")
+    later = [rng.choice(INTERNAL)] if draw.chance(rng, 0.1) else []
+    passed_on = "external_direct_transfer_call"
+    sub_types = [passed_on] * (len(call.legs) - 1)
+    types = [call.legs[0][2]["type"], *later]
+    return replace(call, facts=call.facts | {"types": types, "sub_types": sub_types})
 
 
 def _engagement(rng: Random, start: datetime) -> Engagement:
