@@ -101,6 +101,8 @@ class World:
     credentials: dict[str, Credentials]
     public_key: str
     tokens: dict[str, Tokens]
+    is_friendly: bool = False
+    """Whether nothing is odd in its records, and prices follow from lengths."""
     scopes: set[str] = field(default_factory=set)
     """What the accounts have been granted beyond what every one of them may do."""
     changes: defaultdict[str, Changes] = field(

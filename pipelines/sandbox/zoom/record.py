@@ -88,8 +88,9 @@ def parts(call: Engagement) -> dict[str, object]:
         "handling_duration": talk + wrap_up,
         "wrap_up_duration": wrap_up,
     }
+    weights = (100, 0, 0) if call.is_whole else (92, 4, 4)
     for name in tuple(found):
-        kind = rng.choices(("value", "null", "absent"), (92, 4, 4))[0]
+        kind = rng.choices(("value", "null", "absent"), weights)[0]
         if kind == "null":
             found[name] = None
         if kind == "absent":
