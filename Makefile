@@ -21,6 +21,11 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@.venv-dbt/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/dbt-requirements.lock || $(call unreachable,.venv-dbt/bin)
 	@touch $@
 
+.venv-openapi/installed: tests/openapi-requirements.lock
+	@python3 -m venv .venv-openapi
+	@.venv-openapi/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/openapi-requirements.lock || $(call unreachable,.venv-openapi/bin)
+	@touch $@
+
 .venv-duckdb1/installed: pyproject.toml requirements.lock tests/duckdb1-requirements.lock
 	@python3 -m venv .venv-duckdb1
 	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock || $(call unreachable,.venv-duckdb1/bin)
@@ -40,6 +45,8 @@ check: setup ## format, lint, types, import contracts, SQL, security, secrets
 
 dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
 
+openapi: .venv-openapi/installed ## make the mock server's own environment, for the test of our requests to Zoom
+
 test: check dbt ## everything that CI runs: check, then all tests
 	$(BIN)/pytest $(ARGS)
 
@@ -52,7 +59,7 @@ sbom: .venv-sbom/installed ## list all locked packages as sbom.json, in the form
 soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60, --kill-points, --system-calls)
 	PYTHONPATH=tests $(BIN)/python -m harness $(ARGS)
 
-soak-tests: setup ## the tests that take longer, forty invented histories, every planted bug
+soak-tests: setup openapi ## the tests that take longer, forty invented histories, every planted bug
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history" $(ARGS)
 
 mutants: setup ## wrong edits of SQL and Python, a sample: which does no test notice?
@@ -66,10 +73,11 @@ COMPILE := $(BIN)/uv pip compile -q --generate-hashes --universal --python-versi
 lock: setup ## resolve all lock files again, ours from pyproject.toml
 	$(COMPILE) pyproject.toml --extra dev -o requirements.lock
 	$(COMPILE) --no-strip-extras tests/dbt-requirements.in -o tests/dbt-requirements.lock
+	$(COMPILE) tests/openapi-requirements.in -o tests/openapi-requirements.lock
 	$(COMPILE) tests/duckdb1-requirements.in -o tests/duckdb1-requirements.lock
 	$(COMPILE) tests/sbom-requirements.in -o tests/sbom-requirements.lock
 
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt test test-duckdb1 sbom soak soak-tests mutants docs lock clean
+.PHONY: help setup run check dbt openapi test test-duckdb1 sbom soak soak-tests mutants docs lock clean

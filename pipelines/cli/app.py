@@ -26,6 +26,7 @@ from pipelines.cli.endings import Commands, refusals
 from pipelines.cli.erase import erase
 from pipelines.cli.parameters import (
     CONFIG,
+    FRIENDLY,
     AccountNames,
     AsJson,
     ConfirmDeletions,
@@ -43,6 +44,7 @@ from pipelines.cli.parameters import (
     SandboxIfUnconfigured,
     Since,
     VendorNames,
+    World,
     utc,
 )
 from pipelines.cli.quarantine import quarantine
@@ -97,6 +99,7 @@ def run(
     full: Full = False,
     no_audit: NoAudit = False,
     sandbox: Sandbox = False,
+    world: World = FRIENDLY,
     sandbox_if_unconfigured: SandboxIfUnconfigured = False,
     forget_history: ForgetHistory = False,
     json: AsJson = False,
@@ -114,7 +117,12 @@ def run(
         run_pipeline, full=full, audit=not no_audit, forget_history=forget_history
     )
     with selection(
-        config, now, vendor, sandbox=sandbox, if_unconfigured=sandbox_if_unconfigured
+        config,
+        now,
+        vendor,
+        sandbox=sandbox,
+        if_unconfigured=sandbox_if_unconfigured,
+        world=world,
     ) as one:
         load_and_show(one, work, json=json)
 
@@ -126,6 +134,7 @@ def load(
     *,
     no_audit: NoAudit = False,
     sandbox: Sandbox = False,
+    world: World = FRIENDLY,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -135,7 +144,7 @@ def load(
     """
     from pipelines.commands.run import run_load
 
-    with selection(config, now, vendor, sandbox=sandbox) as one:
+    with selection(config, now, vendor, sandbox=sandbox, world=world) as one:
         load_and_show(one, partial(run_load, audit=not no_audit), json=json)
 
 
@@ -152,6 +161,7 @@ def backfill(
     confirm_deletions: ConfirmDeletions = False,
     oldest_first: OldestFirst = False,
     sandbox: Sandbox = False,
+    world: World = FRIENDLY,
     forget_history: ForgetHistory = False,
     json: AsJson = False,
     config: Folder = CONFIG,
@@ -165,7 +175,7 @@ def backfill(
     from pipelines.cli.options import backfill_request
     from pipelines.commands.run import run_backfill
 
-    with selection(config, now, vendor, account, sandbox=sandbox) as one:
+    with selection(config, now, vendor, account, sandbox=sandbox, world=world) as one:
         request = backfill_request(
             utc(since),
             None if until is None else utc(until),
@@ -227,6 +237,7 @@ def sandbox(
     seed: Annotated[
         int, typer.Option(help="Each seed gives another invented history.")
     ] = 7,
+    world: World = FRIENDLY,
 ) -> None:
     """Serve five simulated vendors on this machine, until Ctrl-C.
 
@@ -234,13 +245,14 @@ def sandbox(
     """
     from pipelines.sandbox.process import running_sandbox
 
-    with running_sandbox(utc(now) if now else None, port=port, seed=seed) as world:
-        for name, value in world.environment.items():
+    clock = utc(now) if now else None
+    with running_sandbox(clock, port=port, seed=seed, world=world) as running:
+        for name, value in running.environment.items():
             typer.echo(f"export {name}={msgspec.json.encode(value).decode()}")
         typer.echo(
-            f"# serving {world.url} as of {world.now}; stop with Ctrl-C", err=True
+            f"# serving {running.url} as of {running.now}; stop with Ctrl-C", err=True
         )
-        world.wait()
+        running.wait()
 
 
 @app.command()
@@ -273,6 +285,7 @@ def verify(
     until: LastDay = None,
     *,
     sandbox: Sandbox = False,
+    world: World = FRIENDLY,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -287,7 +300,7 @@ def verify(
     from pipelines.commands.verify import verify as verified
     from pipelines.planning.windows import whole_days
 
-    with selection(config, now, vendor, sandbox=sandbox) as one:
+    with selection(config, now, vendor, sandbox=sandbox, world=world) as one:
         span = whole_days(since, until, one.now)
         verdicts = [verified(own, one.config, one.now, span) for own in one.vendors]
     answer(verdicts, as_json, show_verdicts, json=json)

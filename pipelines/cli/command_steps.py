@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from pipelines.cli.endings import exit_code, refusals, say
-from pipelines.cli.parameters import utc
+from pipelines.cli.parameters import FRIENDLY, utc
 
 if TYPE_CHECKING:
     from pipelines.commands.run import RunResult
@@ -45,6 +45,7 @@ def selection(
     *,
     sandbox: bool,
     if_unconfigured: bool = False,
+    world: str = FRIENDLY,
 ) -> Iterator[Selection]:
     """Read the configuration as `configured` does, and select vendors and accounts.
 
@@ -54,11 +55,9 @@ def selection(
 
     with (
         refusals(),
-        configured(folder, now, sandbox=sandbox, if_unconfigured=if_unconfigured) as (
-            settings,
-            origin,
-            clock,
-        ),
+        configured(
+            folder, now, sandbox=sandbox, if_unconfigured=if_unconfigured, world=world
+        ) as (settings, origin, clock),
     ):
         vendors = select_vendors(settings, names, aliases)
         yield Selection(settings, clock, vendors, origin)
@@ -110,17 +109,21 @@ def configured(
     *,
     sandbox: bool,
     if_unconfigured: bool = False,
+    world: str = FRIENDLY,
 ) -> "Iterator[tuple[Config, str, datetime]]":
     """Read the configuration; with ``sandbox``, start the sandbox vendors.
 
-    ``if_unconfigured`` starts them as well if there is no secrets.toml. Yields the
-    configuration, whose calls they are, and the time. Raises `ConfigError` if no vendor
+    ``if_unconfigured`` starts them as well if there is no secrets.toml. The friendly
+    ``world`` has exchange rates where none are configured. Yields the configuration,
+    whose calls they are, and the time. Raises `ConfigError` if no vendor
     is configured, or if one is and ``sandbox`` is set.
     """
     from dataclasses import replace
 
+    from pipelines.config.fx_rates import FX_RATES
     from pipelines.config.loader import read_config
     from pipelines.config.toml_file import ConfigError
+    from pipelines.sandbox.exchange import sample_rates
     from pipelines.sandbox.process import running_sandbox
 
     settings = read_config(folder)
@@ -139,14 +142,18 @@ def configured(
             f"no vendor is configured in {folder}; fill in secrets.toml there, or try: "
             "callhouse run --sandbox"
         )
-    with running_sandbox(utc(now) if now else None) as world:
+    with running_sandbox(utc(now) if now else None, world=world) as running:
         typer.echo(
-            f"Loading invented calls of the sandbox vendors, as of {world.now}.",
+            f"Loading invented calls of the sandbox vendors, as of {running.now}.",
             err=True,
         )
-        environment = {**os.environ, **world.environment}
-        settings = read_config(folder, environment)
-        yield replace(settings, is_as_of=True), "sandbox", world.now
+        environment = {**os.environ, **running.environment}
+        settings = replace(read_config(folder, environment), is_as_of=True)
+        if world == FRIENDLY and not (folder / FX_RATES).exists():
+            typer.echo("Exchange rates are made up as well.", err=True)
+            rates = sample_rates(running.now.date())
+            settings = replace(settings, fx_rates=rates)
+        yield settings, "sandbox", running.now
 
 
 def tell_places(folder: Path, settings: "Config") -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -55,6 +55,14 @@ Sandbox = Annotated[
         "--sandbox", help="Load invented calls from the bundled sandbox vendors."
     ),
 ]
+World = Annotated[
+    Literal["friendly", "hostile"],
+    typer.Option(
+        help="What the sandbox vendors have: plausible calls, or, as for tests, also "
+        "what a vendor may get wrong in a record.",
+    ),
+]
+FRIENDLY: Literal["friendly"] = "friendly"
 SandboxIfUnconfigured = Annotated[
     bool,
     typer.Option(

@@ -20,8 +20,10 @@ from pipelines.sandbox.credentials import ALIASES, environment, invent
 from pipelines.sandbox.server import open_server
 from pipelines.sandbox.wire import Tokens
 from pipelines.sandbox.world import Clock, World
+from pipelines.sandbox.zoom.api import SCOPE
 
 RUN_AT = time(3, tzinfo=UTC)
+FRIENDLY = "friendly"
 
 
 def main() -> None:
@@ -36,6 +38,8 @@ def main() -> None:
         clock=Clock(options.now or _last_run(datetime.now(UTC))),
         credentials=invent(options.seed, aliases),
         public_key=public_key,
+        is_friendly=options.world == FRIENDLY,
+        scopes={SCOPE} if options.world == FRIENDLY else set(),
         tokens={
             vendor: Tokens()
             for vendor in ("zoom", "voximplant", "evovoice", "twin", "whippy")
@@ -68,6 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--accounts", type=int, default=1, choices=range(1, len(ALIASES) + 1)
     )
+    parser.add_argument("--world", choices=(FRIENDLY, "hostile"), default="hostile")
     parser.add_argument("--stop-with-stdin", action="store_true")
     return parser.parse_args()
 

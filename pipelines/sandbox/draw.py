@@ -1,4 +1,9 @@
-"""What the five histories draw at random: arrivals, people, words and amounts."""
+"""What the five histories draw at random: arrivals, people, words and amounts.
+
+There are two worlds. In the hostile one now and then a word is unknown, a member is
+missing, a name is a formula: what tests need. In the friendly one nothing is odd, and
+prices follow from lengths: what is shown to people.
+"""
 
 import math
 from collections.abc import Sequence
@@ -32,12 +37,35 @@ PEOPLE = (
     "=SUM(A1:A9)",
     'O\'Brien, "Bo"; drop table calls --',
 )
+PLAIN_PEOPLE = (
+    "Ada Byrne",
+    "Zoë Müller",
+    "Ivan Petrov",
+    "Xiaolong Li",
+    "Siobhán O'Neill",
+    "Mohamed Ali",
+    "Łukasz Żak",
+    "Grace Park",
+    "Maria Rossi",
+    "Tom Okafor",
+)
+MINUTE = 60
 AREA_CODES = ("202", "303", "415", "617")
+
+
+class Friendly(Random):
+    """Random numbers of the friendly world, of which nothing odd is made."""
 
 
 def generator(world: World, *names: object) -> Random:
     """Random numbers that depend on the seed and `names` alone."""
-    return Random("/".join(map(str, (world.seed, *names))))
+    kind = Friendly if world.is_friendly else Random
+    return kind("/".join(map(str, (world.seed, *names))))
+
+
+def is_friendly(rng: Random) -> bool:
+    """Whether the numbers are those of the friendly world."""
+    return isinstance(rng, Friendly)
 
 
 def arrivals(
@@ -68,6 +96,11 @@ def chance(rng: Random, share: float) -> bool:
     return rng.random() < share
 
 
+def fault(rng: Random, share: float) -> bool:
+    """Whether something odd happens now, which never does in the friendly world."""
+    return chance(rng, share) and not is_friendly(rng)
+
+
 def lasting(rng: Random, median: float, most: float = 7200.0) -> float:
     """Seconds of a conversation: lognormal, cut at `most`."""
     return min(rng.lognormvariate(math.log(median), 1.0), most)
@@ -80,7 +113,7 @@ def later(rng: Random, least: float, most: float) -> timedelta:
 
 def word(rng: Random, words: Sequence[str], weights: Sequence[int], odd: str) -> str:
     """One of the vendor's words; about once in 300 the word nobody has heard of."""
-    if chance(rng, 1 / 300):
+    if fault(rng, 1 / 300):
         return odd
     return rng.choices(words, weights)[0]
 
@@ -89,6 +122,16 @@ def amount(rng: Random, low: float, high: float) -> Decimal:
     """Return a price with three to six decimals."""
     places = rng.choice((3, 4, 6, 6))
     return Decimal(repr(round(rng.uniform(low, high), places)))
+
+
+def price(seconds: float, a_minute: str) -> Decimal:
+    """Return what so many seconds cost, each begun minute being paid for."""
+    return Decimal(a_minute) * math.ceil(seconds / MINUTE)
+
+
+def people(rng: Random) -> tuple[str, ...]:
+    """Return ten names, those of the hostile world to be read with care."""
+    return PLAIN_PEOPLE if is_friendly(rng) else PEOPLE
 
 
 def uuid(rng: Random) -> str:
@@ -105,16 +148,17 @@ def phone(rng: Random) -> str:
 
 def party(rng: Random) -> str:
     """Return a caller: mostly a number, now and then anonymous or a SIP address."""
-    if chance(rng, 0.03):
+    if fault(rng, 0.03):
         return rng.choice(("anonymous", "Restricted", ""))
-    if chance(rng, 0.03):
+    if fault(rng, 0.03):
         return f"sip:user{rng.randrange(50)}@pbx.example.com"
     return phone(rng)
 
 
 def optional(rng: Random, record: dict[str, object], name: str, value: object) -> None:
     """Set an optional member: mostly the value, else null, empty text, or no key."""
-    kind = rng.choices(("value", "null", "empty", "absent"), (90, 4, 3, 3))[0]
+    weights = (100, 0, 0, 0) if is_friendly(rng) else (90, 4, 3, 3)
+    kind = rng.choices(("value", "null", "empty", "absent"), weights)[0]
     if kind == "absent":
         return
     record[name] = {"value": value, "null": None, "empty": ""}[kind]

@@ -45,13 +45,16 @@ def running_sandbox(
     seed: int = SEED,
     volume: int = VOLUME,
     accounts: int = 1,
+    world: str = "hostile",
 ) -> Iterator[Sandbox]:
     """Start the sandbox on loopback and stop it at the end, also after a kill.
 
-    ``volume`` is the number of calls a weekday that each vendor has.
+    ``volume`` is the number of calls a weekday that each vendor has. The ``world`` is
+    hostile, with whatever a vendor may get wrong in a record, or friendly.
     """
     command = [sys.executable, "-m", "pipelines.sandbox", "--stop-with-stdin"]
     options = {"port": port, "seed": seed, "volume": volume, "accounts": accounts}
+    command += ["--world", world]
     for name, value in options.items():
         command += [f"--{name}", str(value)]
     if now is not None:

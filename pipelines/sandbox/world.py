@@ -101,6 +101,8 @@ class World:
     credentials: dict[str, Credentials]
     public_key: str
     tokens: dict[str, Tokens]
+    is_friendly: bool = False
+    """Whether nothing is odd in its records, and prices follow from lengths."""
     scopes: set[str] = field(default_factory=set)
     """What the accounts have been granted beyond what every one of them may do."""
     changes: defaultdict[str, Changes] = field(
@@ -142,6 +144,9 @@ class Truth:
     vendor_outcome: str | None
     durations: dict[str, str] = field(default_factory=dict)
     """Seconds of its parts, as far as the vendor reports them."""
+    answered_at: datetime | None = None
+    payers: list[dict[str, str]] = field(default_factory=list)
+    """Who pays for it, the nearest first, as far as the sandbox's vendor says."""
 
 
 def midnight(day: date) -> datetime:

@@ -236,11 +236,12 @@ def _zoom_calls(client: Client) -> dict[str, Call]:
     for record in client.zoom_pages(**window, view_type="detail"):
         charge = (record.get("charge") or "-").replace("$", "").replace(",", "")
         seconds = record.get("total_duration")
+        inside = {*record["types"]} <= {"internal_call", "internal_conference_call"}
         calls[record["engagement_id"]] = Call(
             datetime.fromisoformat(record["start_time"]),
             None if seconds is None else Decimal(seconds),
             None if charge == "-" else Decimal(charge),
-            record["direction"],
+            "internal" if inside else record["direction"],
             record["result"],
             len(record["voice_call_details"]),
         )

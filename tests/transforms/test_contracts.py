@@ -43,6 +43,7 @@ FITTING: Mapping[str, set[str]] = {
     "time": ABSENT,
     "needed time": set(),
     "flag": {*ABSENT, "true"},
+    "flag or count": {*ABSENT, "true", "number"},
     "money": {*ABSENT, "number", "negative"},
     "charge": {*ABSENT, "number", "negative"},
     "code": {*ABSENT},
@@ -332,7 +333,7 @@ def test_a_change_of_a_second_record_of_zoom_changes_what_it_feeds_and_no_more(
     refused = [
         case for case in made if case.change in REFUSED.get(kinds.get(case.path), ())
     ]
-    parts = ("flow", "waiting", "talk", "wrap_up")
+    parts = ("flow", "waiting", "handling", "talk", "wrap_up")
     earlier = [
         {**record, "engagement_id": case.call_id}
         | {f"{part}_duration": 999 for part in parts}
@@ -346,11 +347,13 @@ def test_a_change_of_a_second_record_of_zoom_changes_what_it_feeds_and_no_more(
     warehouse.build()
     one = collected(warehouse, "zoom", made)
     was = one.found[made[0].call_id]
-    columns = ("ivr_seconds", "queue_seconds", "talk_seconds", "wrap_seconds")
-    assert [was.fact[name] for name in columns] == [21, 64, 344, 30]
+    columns = tuple(
+        f"{part}_seconds" for part in ("ivr", "queue", "talk", "hold", "wrap")
+    )
+    assert [was.fact[name] for name in columns] == [21, 64, 344, 6, 30]
     assert one.refused == Counter(case.body.decode() for case in refused)
     for case in refused:
-        assert [one.found[case.call_id].fact[name] for name in columns] == [None] * 4
+        assert [one.found[case.call_id].fact[name] for name in columns] == [None] * 5
     wrong = [
         f"{case} {what}"
         for case in made

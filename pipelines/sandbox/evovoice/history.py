@@ -17,8 +17,8 @@ SHARES = {"01": 0.7, "02": 0.3}
 
 OUTCOMES = ("Answered", "Voicemail", "Abandoned", "Declined", "Übergeben", "")
 OUTCOME_WEIGHTS = (70, 10, 10, 4, 3, 3)
+FRIENDLY_WEIGHTS = (76, 10, 10, 4, 0, 0)
 CUSTOMERS = tuple((f"60aa{n:020x}", f"Suite {n}") for n in range(1, 6))
-RECEPTION = tuple((f"62cc{n:020x}", name) for n, name in enumerate(draw.PEOPLE))
 
 
 @dataclass(frozen=True)
@@ -93,17 +93,19 @@ def _session(
     answered = created + min(ringing, ended - created)
     late = draw.later(rng, 60, 144_000) if draw.chance(rng, 0.1) else timedelta(0)
     direction = rng.choices(("Incoming", "Outgoing"), (65, 35))[0]
-    outcome = draw.word(rng, OUTCOMES, OUTCOME_WEIGHTS, "Routed to AI")
+    weights = FRIENDLY_WEIGHTS if draw.is_friendly(rng) else OUTCOME_WEIGHTS
+    outcome = draw.word(rng, OUTCOMES, weights, "Routed to AI")
+    forms = (1, 0, 0, 0) if draw.is_friendly(rng) else (85, 11, 2, 2)
     return Session(
         session_id=f"{int(created.timestamp()):08x}{rng.getrandbits(64):016x}",
         account_id=account_id,
         created=created,
         answered=None if missed else answered,
         ended=ended,
-        completed=not (missed and draw.chance(rng, 0.5)),
+        completed=not (missed and draw.fault(rng, 0.5)),
         touched=min(ended + late, created + LONGEST_LAG),
         archived=created + timedelta(days=rng.uniform(14.2, 15.8)),
-        form=rng.choices(("zoned", "naive", "epoch", "epoch0"), (85, 11, 2, 2))[0],
+        form=rng.choices(("zoned", "naive", "epoch", "epoch0"), forms)[0],
         channel=channel,
         direction=direction,
         missed=missed,
@@ -143,7 +145,7 @@ def _opening(
         "direction": direction,
         "createdBy": "system",
     }
-    draw.optional(rng, opening, "fromName", rng.choice(draw.PEOPLE))
+    draw.optional(rng, opening, "fromName", rng.choice(draw.people(rng)))
     draw.optional(rng, opening, "callSid", f"CA{rng.getrandbits(128):032x}")
     if parent is not None:
         opening["conferenceSid"] = f"CF{parent.session_id:0>32}"
@@ -153,8 +155,8 @@ def _opening(
 def _closing(rng: Random, outcome: str) -> dict[str, object]:
     closing: dict[str, object] = {"consoleData": rng.choice((None, "", '{"note":1}'))}
     if outcome == "Answered" or draw.chance(rng, 0.2):
-        person_id, name = rng.choice(RECEPTION)
-        closing |= {"answeredById": person_id, "answeredByName": name}
+        number, name = rng.choice(tuple(enumerate(draw.people(rng))))
+        closing |= {"answeredById": f"62cc{number:020x}", "answeredByName": name}
     return closing
 
 

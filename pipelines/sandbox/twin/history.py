@@ -30,6 +30,8 @@ STATUSES = (
 STATUS_WEIGHTS = (820, 60, 20, 40, 10, 5, 5, 10, 10, 5, 10, 5)
 TOPICS = ("Запись на приём", "Transferred to operator", "Отказ", "Callback", "")
 STAGES = ("main", "auto", "robot", "transfer", "ai")
+A_MINUTE = {"main": "1.90", "auto": "1.50", "robot": "2.40", "transfer": "3.10"}
+"""Roubles, in the friendly world."""
 PARTS = {"Llm": "ai_llm", "Tts": "ai_tts", "Stt": "ai_stt"}
 COMPONENTS = {
     "mainCallTotalCost": "telephony",
@@ -112,14 +114,14 @@ def _call(rng: Random, created: datetime, company: int) -> Call:
         billed=finished + wait if talked or draw.chance(rng, 0.3) else None,
         billing_shows=draw.chance(rng, 0.5),
         erased=(
-            finished + draw.later(rng, 60, 72_000) if draw.chance(rng, 0.005) else None
+            finished + draw.later(rng, 60, 72_000) if draw.fault(rng, 0.005) else None
         ),
         status=status,
         duration=seconds,
         durations=durations,
         prices=_prices(rng, durations, talked=talked),
         unpriced=rng.choice((None, ZERO)),
-        numeric_text=draw.chance(rng, 0.005),
+        numeric_text=draw.fault(rng, 0.005),
         facts=_facts(rng, company),
         personal=_personal(rng),
     )
@@ -145,6 +147,9 @@ def _prices(
     for stage in STAGES[:-1]:
         used = talked and bool(durations[f"{stage}CallDuration"])
         gross = draw.amount(rng, 0.5, 15) if used else ZERO
+        if used and draw.is_friendly(rng):
+            seconds = int(str(durations[f"{stage}CallDuration"]))
+            gross = draw.price(seconds, A_MINUTE[stage])
         tenth = (gross / 10).quantize(Decimal("0.000001"))
         cut = tenth if draw.chance(rng, 0.2) else ZERO
         prices[f"{stage}CallCost"] = gross
@@ -155,7 +160,7 @@ def _prices(
         prices |= dict.fromkeys(kinds)
     prices |= _thinking(rng, used=talked and bool(durations["aiCallDuration"]))
     parts = (prices[name] for name in (*COMPONENTS, "aiCallTotalCost"))
-    surcharge = Decimal("0.35") if talked and draw.chance(rng, 0.01) else ZERO
+    surcharge = Decimal("0.35") if talked and draw.fault(rng, 0.01) else ZERO
     prices["totalCost"] = sum((part or ZERO for part in parts), surcharge)
     return prices
 
@@ -190,7 +195,7 @@ def _facts(rng: Random, company: int) -> dict[str, object]:
 
 
 def _personal(rng: Random) -> dict[str, object]:
-    odd = draw.chance(rng, 0.04)
+    odd = draw.fault(rng, 0.04)
     number = rng.choice(("anonymous", "", "sip:7@example.com")) if odd else None
     return {
         "callingNumber": f"442079460{rng.randrange(1000):03d}"
@@ -198,6 +203,6 @@ def _personal(rng: Random) -> dict[str, object]:
         else number,
         "regionName": rng.choice(("Москва", "Новосибирск", "", None)),
         "gender": rng.choice(("female", "male", None)),
-        "messagesAsString": f"Bot: ...\nClient: {rng.choice(draw.PEOPLE)}",
+        "messagesAsString": f"Bot: ...\nClient: {rng.choice(draw.people(rng))}",
         "additional": rng.choice((None, {}, '{"source":"ad"}')),
     }

@@ -82,7 +82,7 @@ def corrected(session: Session, correction: Correction) -> Session:
 def _session(
     rng: Random, start: datetime, number: int, account: int, rate: int
 ) -> Session:
-    short = draw.chance(rng, 0.3)
+    short = draw.fault(rng, 0.3)
     seconds = rng.randint(0, 3) if short else int(draw.lasting(rng, 140))
     ended = start + timedelta(seconds=seconds)
     count = rng.choices((0, 1, 2, 3, 4), (3, 47, 30, 15, 5))[0]

@@ -71,7 +71,8 @@ def leg(
     kind = "user" if place and draw.chance(rng, 0.6) else "pstn"
     kind = draw.word(rng, (kind, *PARTY_KINDS), (90, 4, 3, 1, 2), "whatsapp")
     free = kind == "user" or not answered
-    unpriced = draw.chance(rng, 0.02)
+    unpriced = draw.fault(rng, 0.02)
+    seconds = int((stop - whole_second(begun)).total_seconds()) if answered else 0
     facts: dict[str, object] = {
         "call_id": number * 10 + place,
         "local_number": draw.phone(rng).lstrip("+"),
@@ -91,20 +92,26 @@ def leg(
         begun=whole_second(begun),
         ended=stop,
         priced=stop if free else _priced(rng, ended, start),
-        cost=None if unpriced else _cost(rng, 0, 0.4, rate, free=free),
+        cost=None if unpriced else _cost(rng, 0, 0.4, rate, seconds, free=free),
         component="telephony",
         transaction=0 if free else number * 10 + place,
-        seconds=int((stop - whole_second(begun)).total_seconds()) if answered else 0,
-        costs_as_text=draw.chance(rng, 1 / 300),
+        seconds=seconds,
+        costs_as_text=draw.fault(rng, 1 / 300),
         transcribed=None,
         facts=facts,
     )
 
 
 def _cost(
-    rng: Random, low: float, high: float, rate: int, *, free: bool = False
+    rng: Random, low: float, high: float, rate: int, seconds: int, *, free: bool = False
 ) -> Decimal:
-    return Decimal(0) if free else draw.amount(rng, low, high) * rate
+    """Return a price between two; in the friendly world that of so many seconds."""
+    if free:
+        return Decimal(0)
+    amount = draw.amount(rng, low, high)
+    if draw.is_friendly(rng):
+        amount = draw.price(seconds, str(Decimal(repr(high)) / 40))
+    return amount * rate
 
 
 def record(
@@ -113,15 +120,16 @@ def record(
     """Return the session's recording; some are transcribed much later."""
     number, place = key
     stop = max(start, ended)
+    seconds = int((stop - start).total_seconds())
     late = stop + draw.later(rng, 60, 144_000)
     return Line(
         begun=start,
         ended=stop,
         priced=_priced(rng, stop, start),
-        cost=None if draw.chance(rng, 0.03) else _cost(rng, 0.0005, 0.02, rate),
+        cost=None if draw.fault(rng, 0.03) else _cost(rng, 0.0005, 0.02, rate, seconds),
         component="recording",
         transaction=number * 10 + 7,
-        seconds=int((stop - start).total_seconds()),
+        seconds=seconds,
         costs_as_text=False,
         transcribed=late if draw.chance(rng, 0.4) else None,
         facts={
@@ -154,7 +162,7 @@ def resource(
         begun=used,
         ended=used,
         priced=_priced(rng, used, start),
-        cost=None if draw.chance(rng, 0.03) else _cost(rng, 0.0001, 0.05, rate),
+        cost=None if draw.fault(rng, 0.03) else _cost(rng, 0.0001, 0.05, rate, 60),
         component=component,
         transaction=number * 10 + 5 + place,
         seconds=0,
@@ -205,7 +213,7 @@ def transcription(rng: Random, record: Line, number: int, rate: int) -> list[Lin
         "begun": record.transcribed,
         "ended": record.transcribed,
         "priced": record.transcribed,
-        "cost": _cost(rng, 0.001, 0.08, rate),
+        "cost": _cost(rng, 0.001, 0.08, rate, record.seconds),
         "component": "transcription",
         "transaction": number * 10 + 9,
         "transcribed": None,

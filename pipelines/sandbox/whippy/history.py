@@ -82,7 +82,7 @@ def _call(rng: Random, created: datetime) -> Call:
         seconds=seconds,
         direction=direction,
         final_status=status,
-        zoned=not draw.chance(rng, 0.04),
+        zoned=not draw.fault(rng, 0.04),
         facts=_facts(rng, direction),
         analysis=_analysis(rng, talked=talked),
     )
@@ -103,7 +103,7 @@ def _facts(rng: Random, direction: str) -> dict[str, object]:
         "to": inside if direction == "INBOUND" else outside,
         "direction": direction,
     }
-    if draw.chance(rng, 0.1):
+    if draw.fault(rng, 0.1):
         del facts["user_id"]
     return facts
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from random import Random
 from string import ascii_lowercase, ascii_uppercase, digits
 from zoneinfo import ZoneInfo
@@ -45,17 +46,9 @@ QUEUES = tuple(
     {"queue_id": f"q{n}GqH-{n}5xT8Cc0aVwR2yMkA", "queue_name": name}
     for n, name in enumerate(("Sales", "Support", "Facturación", "Приём"))
 )
-AGENTS = tuple(
-    {
-        "user_id": f"u{n}AkZKfROKMSw1bjRDFQ0{n}",
-        "display_name": name,
-        "user_email": f"agent{n}@example.com",
-        "team_ids": [],
-        "team_names": [],
-    }
-    for n, name in enumerate(draw.PEOPLE)
-)
+A_MINUTE = "0.019"
 FLOW = {"flow_id": "zeYjXoDOS_eV1QmTpj63PQ", "flow_name": "Main menu"}
+INTERNAL = ("internal_call", "internal_conference_call")
 ALPHABET = f"{ascii_uppercase}{ascii_lowercase}{digits}-_"
 
 
@@ -86,13 +79,16 @@ class Engagement:
     charge: Charge
     facts: dict[str, object]
     legs: tuple[tuple[datetime, datetime, dict[str, object]], ...]
+    is_whole: bool = False
+    """Whether the other list knows every part of it."""
 
 
 def history(world: World, alias: str, day: date) -> tuple[Engagement, ...]:
     """Every engagement that starts on the day."""
     rng = draw.generator(world, "zoom", alias, day)
     starts = map(whole_second, draw.arrivals(world, rng, day, OFFICE))
-    return tuple(_engagement(rng, start) for start in starts)
+    calls = tuple(_with_kinds(_engagement(rng, start)) for start in starts)
+    return tuple(map(_priced, calls)) if world.is_friendly else calls
 
 
 def corrected(call: Engagement, correction: Correction) -> Engagement:
@@ -106,8 +102,33 @@ def corrected(call: Engagement, correction: Correction) -> Engagement:
     )
 
 
+def _with_kinds(call: Engagement) -> Engagement:
+    """Return the engagement with the kinds of its later legs, some of them internal."""
+    rng = Random(f"kinds/{call.engagement_id}")
+    later = [rng.choice(INTERNAL)] if draw.chance(rng, 0.1) else []
+    passed_on = "external_direct_transfer_call"
+    sub_types = [passed_on] * (len(call.legs) - 1)
+    types = [call.legs[0][2]["type"], *later]
+    return replace(call, facts=call.facts | {"types": types, "sub_types": sub_types})
+
+
+def _priced(call: Engagement) -> Engagement:
+    """Return the engagement with prices that follow from the lengths of its legs."""
+    prices = [
+        draw.price((end - begun).total_seconds(), A_MINUTE)
+        for begun, end, _ in call.legs
+    ]
+    legs = tuple(
+        (begun, end, leg | {"charge": f"${price}"})
+        for (begun, end, leg), price in zip(call.legs, prices, strict=True)
+    )
+    amount = sum(prices, Decimal(0))
+    charge = replace(call.charge, text=(True, f"${amount:,}"), amount=amount)
+    return replace(call, legs=legs, charge=charge, is_whole=True)
+
+
 def _engagement(rng: Random, start: datetime) -> Engagement:
-    callback = draw.chance(rng, 0.015)
+    callback = draw.fault(rng, 0.015)
     kind = draw.word(rng, TYPES, TYPE_WEIGHTS, "external_whisper_call")
     kind = "external_callback_call" if callback else kind
     result = draw.word(rng, RESULTS, RESULT_WEIGHTS, "rerouted_by_ai")
@@ -125,7 +146,7 @@ def _engagement(rng: Random, start: datetime) -> Engagement:
         visible_at=visible_at,
         direction=direction,
         result=result,
-        timed=not draw.chance(rng, 1 / 400),
+        timed=not draw.fault(rng, 1 / 400),
         charge=_charge(rng, start, visible_at, talked=talked),
         facts=_facts(rng, direction, kind, result, legs),
         legs=legs,
@@ -150,7 +171,9 @@ def _leg(rng: Random, direction: str, kind: str, result: str) -> dict[str, objec
         "distribution": rng.choice(("acd", "non_acd")),
         "type": kind,
         "queue": {"cc_queue_id": queue["queue_id"], "queue_name": queue["queue_name"]},
-        "agents": [rng.choice(AGENTS)] if draw.chance(rng, 0.8) else [],
+        "agents": [rng.choice(_agents(draw.people(rng)))]
+        if draw.chance(rng, 0.8)
+        else [],
         "flow": FLOW,
         "result": result,
         "rate": "$0.019",
@@ -197,7 +220,7 @@ def _facts(
 ) -> dict[str, object]:
     consumer, business = draw.party(rng), draw.phone(rng)
     queues = [rng.choice(QUEUES)] if draw.chance(rng, 0.8) else []
-    old = draw.chance(rng, 0.1)
+    old = draw.fault(rng, 0.1)
     facts: dict[str, object] = {
         "direction": direction,
         "call_legs": [leg["call_leg"] for _, _, leg in legs],
@@ -205,7 +228,7 @@ def _facts(
         "types": [kind],
         "consumer_number": consumer,
         "queues": [q if old else q | {"cc_queue_id": q["queue_id"]} for q in queues],
-        "agents": [agent for _, _, leg in legs for agent in _agents(leg)],
+        "agents": [agent for _, _, leg in legs for agent in _agents_of(leg)],
         "flows": [FLOW] if draw.chance(rng, 0.7) else [],
         "recorded": draw.chance(rng, 0.6),
         "monitored": draw.chance(rng, 0.05),
@@ -220,13 +243,35 @@ def _facts(
     kinds = ("toll_free_number", "virtual_service_number", "byoc_number")
     side = "callee_number_type" if inbound else "caller_number_type"
     facts[side] = draw.word(rng, kinds, (30, 50, 20), "mobile_service_number")
-    draw.optional(rng, facts, "consumer_display_name", rng.choice(draw.PEOPLE))
-    draw.optional(rng, facts, "country_name", rng.choice(("United States", "China")))
+    draw.optional(rng, facts, "consumer_display_name", rng.choice(draw.people(rng)))
+    draw.optional(rng, facts, "country_name", _country(rng, consumer))
     draw.optional(rng, facts, "caller_id", facts["caller_number"])
     draw.optional(rng, facts, "calling_party", "consumer" if inbound else "agent")
     return facts
 
 
-def _agents(leg: dict[str, object]) -> list[object]:
+def _country(rng: Random, consumer: str) -> str:
+    """Return the name of a country, in the friendly world that of the number."""
+    name = rng.choice(("United States", "China"))
+    if not draw.is_friendly(rng):
+        return name
+    return "United Kingdom" if consumer.startswith("+44") else "United States"
+
+
+@cache
+def _agents(names: tuple[str, ...]) -> tuple[dict[str, object], ...]:
+    return tuple(
+        {
+            "user_id": f"u{n}AkZKfROKMSw1bjRDFQ0{n}",
+            "display_name": name,
+            "user_email": f"agent{n}@example.com",
+            "team_ids": [],
+            "team_names": [],
+        }
+        for n, name in enumerate(names)
+    )
+
+
+def _agents_of(leg: dict[str, object]) -> list[object]:
     agents = leg["agents"]
     return agents if isinstance(agents, list) else []

@@ -1,11 +1,12 @@
 """How one of Zoom's engagements looks at a moment, and what it amounts to."""
 
-from datetime import datetime, tzinfo
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
 from random import Random
 
 from pipelines.sandbox.wire import plain
 from pipelines.sandbox.world import Truth
-from pipelines.sandbox.zoom.history import TALKED, Engagement
+from pipelines.sandbox.zoom.history import INTERNAL, TALKED, Engagement
 
 PARTS = {
     "ivr_seconds": "flow_duration",
@@ -63,6 +64,10 @@ def engagement(
         "duration": int((call.end - call.start).total_seconds()),
         **parts(call),
         "transferCount": len(call.legs) - 1,
+        "queue_wait_type": "live_waiting",
+        "voice_mail": int(bool(call.facts["inbox"])),
+        "consumers": [{"consumer_number": call.facts["consumer_number"]}],
+        **{name: call.facts[name] for name in ("flows", "queues", "agents")},
         "channels": [{"channel": "voice", "channel_source": "call"}],
     }
 
@@ -72,17 +77,20 @@ def parts(call: Engagement) -> dict[str, object]:
     rng = Random(f"parts/{call.engagement_id}")
     left = int((call.end - call.start).total_seconds())
     flow = rng.randint(0, min(left, 90))
-    waiting = rng.randint(0, min(left - flow, 300))
+    waiting = rng.randint(0, min(left - flow, 45 if call.is_whole else 300))
     talk = left - flow - waiting if call.result in TALKED else 0
+    wrap_up = rng.randint(0, 180) if talk else 0
+    hold = Random(f"hold/{call.engagement_id}").randint(0, talk // 4)
     found: dict[str, object] = {
         "flow_duration": flow,
         "waiting_duration": waiting,
-        "talk_duration": talk,
-        "handling_duration": talk,
-        "wrap_up_duration": rng.randint(0, 180) if talk else 0,
+        "talk_duration": talk - hold,
+        "handling_duration": talk + wrap_up,
+        "wrap_up_duration": wrap_up,
     }
+    weights = (100, 0, 0) if call.is_whole else (92, 4, 4)
     for name in tuple(found):
-        kind = rng.choices(("value", "null", "absent"), (92, 4, 4))[0]
+        kind = rng.choices(("value", "null", "absent"), weights)[0]
         if kind == "null":
             found[name] = None
         if kind == "absent":
@@ -122,6 +130,7 @@ def truth(
     amount = call.charge.amount if now >= call.charge.known_at else None
     cost = None if amount is None else plain(amount)
     seconds = int((call.end - call.start).total_seconds())
+    sent = parts(call) if with_durations else {}
     return Truth(
         vendor="zoom",
         account=alias.lower(),
@@ -129,21 +138,57 @@ def truth(
         event_at=call.start,
         started_at=call.start,
         ended_at=call.end,
-        direction=call.direction,
-        total_seconds=str(seconds) if call.timed else None,
+        direction=_direction(call),
+        total_seconds=str(seconds) if call.timed or with_durations else None,
         cost=cost,
         currency=None if cost is None else "USD",
         lines=[] if cost is None else [{"component": "telephony", "amount": cost}],
         leg_count=len(call.legs),
         vendor_outcome=call.result,
-        durations=_durations(call) if with_durations else {},
+        durations=_durations(sent),
+        answered_at=_answered_at(call, sent),
+        payers=_payers(call, alias.lower()),
     )
 
 
-def _durations(call: Engagement) -> dict[str, str]:
-    seconds = parts(call)
-    return {
-        ours: str(seconds[theirs])
+def _direction(call: Engagement) -> str:
+    """Return internal where every type is of an internal call, else the vendor's."""
+    types = call.facts["types"]
+    known = isinstance(types, list) and set(types) <= {*INTERNAL}
+    return "internal" if known else call.direction
+
+
+def _durations(sent: Mapping[str, object]) -> dict[str, str]:
+    """Return the seconds of the parts; those on hold are the rest of handling."""
+    found = {
+        ours: str(sent[theirs])
         for ours, theirs in PARTS.items()
-        if seconds.get(theirs) is not None
+        if sent.get(theirs) is not None
     }
+    handling, talk, wrap_up = map(
+        sent.get, ("handling_duration", "talk_duration", "wrap_up_duration")
+    )
+    if isinstance(handling, int) and isinstance(talk, int) and isinstance(wrap_up, int):
+        found["hold_seconds"] = str(handling - talk - wrap_up)
+    return found
+
+
+def _answered_at(call: Engagement, sent: Mapping[str, object]) -> datetime | None:
+    """Return when an inbound call that one agent took was through menu and queue."""
+    flow, waiting = sent.get("flow_duration"), sent.get("waiting_duration")
+    taken = call.result in TALKED and call.direction == "inbound"
+    if not taken or len(call.legs) > 1:
+        return None
+    if not isinstance(flow, int) or not isinstance(waiting, int):
+        return None
+    return call.start + timedelta(seconds=flow + waiting)
+
+
+def _payers(call: Engagement, alias: str) -> list[dict[str, str]]:
+    """Return the first queue, then the account."""
+    queues = call.facts["queues"]
+    first = queues[:1] if isinstance(queues, list) else []
+    return [
+        *({"kind": "queue", "id": queue["queue_id"]} for queue in first),
+        {"kind": "account", "id": alias},
+    ]

@@ -14,8 +14,19 @@ from pipelines.planning.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 SCOPE = "contact_center:read:list_engagements:admin"
-PARTS = ("ivr_seconds", "queue_seconds", "talk_seconds", "wrap_seconds")
-HELD = f"select vendor_call_id, {', '.join(PARTS)} from fact_calls order by 1"
+PARTS = tuple(f"{part}_seconds" for part in ("ivr", "queue", "talk", "hold", "wrap"))
+HELD = f"""
+    select vendor_call_id, {", ".join(PARTS)}, total_seconds, answered_at, direction
+    from fact_calls
+    order by 1
+"""
+PAYERS = """
+    select
+        calls.vendor_call_id,
+        list(payers.payer_kind || ' ' || payers.payer_id order by payers.level)
+    from bridge_call_payers as payers inner join fact_calls as calls using (call_key)
+    group by all
+"""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +60,9 @@ def truth(house: House, now: datetime) -> list[tuple[object, ...]]:
                 None if (text := call["durations"].get(part)) is None else Decimal(text)
                 for part in PARTS
             ),
+            None if call["total_seconds"] is None else Decimal(call["total_seconds"]),
+            read_time(call["answered_at"]) if call["answered_at"] else None,
+            call["direction"],
         )
         for call in calls
         if call["vendor_call_id"] in held
@@ -61,7 +75,7 @@ def test_the_parts_of_calls_come_once_the_scope_is_granted(house: House) -> None
     assert "engagements is left out" in note
     assert "does not contain scopes" in note
     assert "or set engagements = false" in note
-    assert {row[1:] for row in house.query(HELD)} == {(None,) * 4}
+    assert {row[1:6] for row in house.query(HELD)} == {(None,) * 5}
     status = json.loads(house.run("status", "--json").stdout)
     assert status["windows_open"] == 0
 
@@ -70,10 +84,17 @@ def test_the_parts_of_calls_come_once_the_scope_is_granted(house: House) -> None
     assert night(house, later)["notes"] == []
     calls = truth(house, later)
     assert house.query(HELD) == calls
-    for part in range(1, 5):
+    for part in range(1, 6):
         column = [row[part] for row in calls]
         assert None in column
         assert any(value is not None and value > 0 for value in column)
+    assert any(row[7] for row in calls)
+    assert {row[8] for row in calls} == {"inbound", "outbound", "internal"}
+    assert dict(house.query(PAYERS)) == {
+        call["vendor_call_id"]: [f"{one['kind']} {one['id']}" for one in call["payers"]]
+        for call in house.truth("zoom", NOW - DAY * 10, later - timedelta(minutes=5))
+        if call["vendor_call_id"] in {row[0] for row in calls}
+    }
     facts = "select * from fact_calls order by call_key"
     built = house.query(facts)
     assert night(house, later, "load")["changed"] == 0

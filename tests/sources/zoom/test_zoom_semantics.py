@@ -291,7 +291,8 @@ def test_a_zoom_rate_is_a_price_of_a_minute_where_there_is_but_one(
         )
         assert built.night("zoom", EVENING).errors == ()
         prices = built.query(
-            "select call_key, unit_price, unit, quantity, amount from fact_call_costs"
+            "select call_key, unit_price, unit, quantity, amount from fact_call_costs "
+            "where is_leaf"
         )
     assert sorted(prices) == sorted(
         (

@@ -14,10 +14,9 @@
 --     not reported
 -- @column discount_amount [currency]: the discount; of a rated line, what the allowance saved; NULL
 --     = not reported
--- @column currency: ISO 4217 of the amounts; NULL = no amount
+-- @column currency: ISO 4217 of the amounts and of unit_price; NULL = neither
 -- @column quantity [unit]: what was consumed; NULL = not reported
--- @column unit: minute, second, character, request, ...; NULL = quantity is, or the vendor names
---     none
+-- @column unit: minute, second, character, request, ...; NULL = the vendor names none
 -- @column unit_price [currency per unit]: price of one unit; NULL = not reported
 -- @column source: reported by the vendor, or rated from a rate card or price list
 -- @column is_leaf: false for a line whose parts, or whose double, stand beside it, and for a

@@ -32,7 +32,7 @@
 --     nobody, or is_erased
 -- @column country: ISO 3166-1 alpha-2 of the customer's side, as the vendor says, else of
 --     customer_number; NULL = neither shows it, or the number belongs to no country, or to one of
---     many
+--     many, or the call is erased or removed
 -- @column outcome: what became of it, in our words; unknown for a word without a mapping
 -- @column outcome_stage: where in the call that was decided
 -- @column vendor_outcome: the vendor's own word; NULL = none was sent
@@ -145,11 +145,11 @@ select
         calls.customer_number_kind,
         if(erased.is_removed and not coalesce(calls.is_erased, false), 'removed', null)
     ) as customer_number_kind,
-    if(
-        regexp_full_match(calls.country, '[A-Za-z]{2}'),
-        upper(calls.country),
-        calls.customer_country
-    ) as country,
+    case
+        when erased.record_id is not null or calls.is_erased then null
+        when regexp_full_match(calls.country, '[A-Za-z]{2}') then upper(calls.country)
+        else calls.customer_country
+    end as country,
     calls.outcome,
     calls.outcome_stage,
     calls.vendor_outcome,

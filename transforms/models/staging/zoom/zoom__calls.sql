@@ -4,26 +4,32 @@
 -- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
 -- @accepted cost_status: none, pending, final
 -- @column vendor_call_id: engagement_id
--- @column direction: direction
+-- @column direction: internal if all types are of an internal call, else direction
 -- @column started_at: start_time
+-- @column answered_at: start_time, flow_duration and waiting_duration later: of an answered inbound
+--     call that was not passed on, unless after ended_at
 -- @column ended_at: end_time, unless before the start or after the read
 -- @column customer_number: consumer_number, else caller_number inbound and callee_number outbound
 -- @column business_number: callee_number inbound, caller_number outbound
+-- @column country: country_name, by seeds/countries.csv
 -- @column outcome: result, by seeds/outcomes.csv
 -- @column outcome_stage: result, by seeds/outcomes.csv
 -- @column vendor_outcome: result
--- @column total_seconds: total_duration
+-- @column total_seconds: total_duration, else duration of the list of engagements
 -- @column ivr_seconds: flow_duration of the list of engagements, where the account may read it
 -- @column queue_seconds: waiting_duration of the list of engagements
 -- @column talk_seconds: talk_duration of the list of engagements
+-- @column hold_seconds: handling_duration of the list of engagements minus its talk_duration and
+--     wrap_up_duration; NULL where they are more
 -- @column wrap_seconds: wrap_up_duration of the list of engagements
--- @column duration_basis: reported, with total_duration
+-- @column duration_basis: reported, with total_seconds
 -- @column leg_count: entries of voice_call_details
 -- @column agent_count: distinct entries of agents by user_id, else display_name
 -- @column queue_count: distinct entries of queues by cc_queue_id, else queue_id, else queue_name
 -- @column is_answered: result, by seeds/outcomes.csv
--- @column is_voicemail: inbox, else as outcome
--- @column is_transferred: whether one of sub_types is a transfer
+-- @column is_voicemail: inbox, else voice_mail of the list of engagements, else as outcome
+-- @column is_transferred: whether one of sub_types is a transfer, or transferCount of the list of
+--     engagements is above 0
 -- @column is_recorded: recorded
 -- @column reported_cost: charge, the number in the text
 -- @column currency: the symbol in charge, else the configured currency
@@ -41,7 +47,18 @@ with typed as (
         case
             when record['direction'] in ('inbound', 'outbound') then record['direction']
             else 'unknown'
-        end as direction,
+        end as sent_direction,
+        len(
+            list_filter(
+                record['types'],
+                lambda x: x in ('internal_call', 'internal_conference_call')
+            )
+        ) as internal_types,
+        if(
+            internal_types > 0 and internal_types = len(record['types']),
+            'internal',
+            sent_direction
+        ) as direction,
         nullif(record['result'], '') as vendor_outcome,
         event_at as started_at,
         read_time(record['end_time'], null) as sent_end,
@@ -51,7 +68,7 @@ with typed as (
         nullif(record['caller_number'], '') as caller_number,
         nullif(record['callee_number'], '') as callee_number,
         try_cast(record['total_duration'] as decimal(12, 3)) as seconds,
-        if(seconds >= 0, seconds, null) as total_seconds,
+        if(seconds >= 0, seconds, null) as reported_seconds,
         list_transform(
             record['agents'],
             lambda x: coalesce(nullif(x['user_id'], ''), nullif(x['display_name'], ''))
@@ -65,6 +82,7 @@ with typed as (
             )
         ) as queues,
         list_filter(record['sub_types'], lambda x: x like '%transfer%') as transfers,
+        lower(replace(trim(record['country_name']), '’', '''')) as country_name,
         first_loaded_at,
         last_loaded_at,
         load_id
@@ -76,25 +94,35 @@ select
     typed.vendor_call_id,
     typed.direction,
     typed.started_at,
+    case
+        when
+            typed.sent_direction = 'inbound' and words.is_answered
+            and coalesce(len(typed.transfers), 0) + coalesce(parts.transfers, 0) = 0
+            and parts.waited <= coalesce(typed.ended_at - typed.started_at, parts.waited)
+            then typed.started_at + parts.waited
+    end as answered_at,
     typed.ended_at,
     coalesce(
         nullif(typed.record['consumer_number'], ''),
-        case typed.direction
+        case typed.sent_direction
             when 'inbound' then typed.caller_number when 'outbound' then typed.callee_number
         end
     ) as customer_number,
-    case typed.direction
+    case typed.sent_direction
         when 'inbound' then typed.callee_number when 'outbound' then typed.caller_number
     end as business_number,
+    countries.country,
     coalesce(words.outcome, 'unknown') as outcome,
     coalesce(words.outcome_stage, 'none') as outcome_stage,
     typed.vendor_outcome,
-    typed.total_seconds,
-    if(parts.flow_seconds >= 0, parts.flow_seconds, null) as ivr_seconds,
-    if(parts.waiting_seconds >= 0, parts.waiting_seconds, null) as queue_seconds,
-    if(parts.talk_seconds >= 0, parts.talk_seconds, null) as talk_seconds,
-    if(parts.wrap_up_seconds >= 0, parts.wrap_up_seconds, null) as wrap_seconds,
-    if(typed.total_seconds is null, null, 'reported') as duration_basis,
+    coalesce(typed.reported_seconds, parts.total_seconds) as total_seconds,
+    parts.flow_seconds as ivr_seconds,
+    parts.waiting_seconds as queue_seconds,
+    parts.talk_seconds,
+    parts.hold_seconds,
+    parts.wrap_up_seconds as wrap_seconds,
+    if(coalesce(typed.reported_seconds, parts.total_seconds) is null, null, 'reported')
+        as duration_basis,
     len(typed.record['voice_call_details'])::integer as leg_count,
     if(
         list_count(typed.agents) = len(typed.agents), len(list_distinct(typed.agents)), null
@@ -105,9 +133,12 @@ select
     words.is_answered,
     coalesce(
         try_cast(typed.record['inbox'] as boolean),
+        parts.has_voice_mail,
         if(words.outcome != 'unknown', words.outcome = 'voicemail', null)
     ) as is_voicemail,
-    len(typed.transfers) > 0 as is_transferred,
+    coalesce(
+        nullif(len(typed.transfers) > 0, false), parts.transfers > 0, len(typed.transfers) > 0
+    ) as is_transferred,
     try_cast(typed.record['recorded'] as boolean) as is_recorded,
     charges.amount as reported_cost,
     charges.currency,
@@ -134,6 +165,8 @@ left join staging.zoom__prices as charges
     on typed.account = charges.account and typed.record['charge'] = charges.charge
 left join config.accounts as settings
     on settings.vendor = 'zoom' and typed.account = settings.account
+left join seeds.countries as countries
+    on typed.country_name = countries.name
 left join seeds.outcomes as words
     on words.vendor = 'zoom' and typed.vendor_outcome = words.vendor_outcome
 cross join config.run as run

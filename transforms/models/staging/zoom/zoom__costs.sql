@@ -1,18 +1,20 @@
--- One row per Zoom engagement with a charge: Zoom gives one total and no parts. The
--- charges of its legs are taken to be in it, so they are no lines. It has a unit's price
--- where all rates of the engagement and its legs are the same.
+-- One row per charge of a Zoom engagement, and per rate that it names. Zoom gives one total
+-- and no parts; the charges of its legs are taken to be in it, so they are no lines. It has a
+-- unit's price where all rates of the engagement and its legs are the same.
 -- @key account, vendor_call_id, line_no
--- @not_null component, amount, currency, is_leaf
--- @column line_no: always 1: Zoom gives one total
+-- @not_null component, currency, is_leaf
+-- @check (amount is not null) = is_leaf
+-- @column line_no: 1 the charge, then the rates in the order of the list
 -- @column component: all of it counts as telephony
--- @column vendor_component: charge
--- @column amount: charge, the number in the text
--- @column currency: the symbol in charge, else the configured currency
--- @column unit: minute, with a unit_price
--- @column unit_price: rates of the engagement and its legs, where all are the same
+-- @column vendor_component: charge, rates
+-- @column amount: charge, the number in the text; NULL = it is a rate
+-- @column currency: the symbol in charge or in the rate, else the configured currency
+-- @column unit: minute, with a unit_price, where charge_type says so
+-- @column unit_price: of the charge: rates of the engagement and its legs, where all are the
+--     same; of a rate: the rate
 -- @column source: reported
--- @column is_leaf: a charge stands alone
-with rates as (
+-- @column is_leaf: the charge; a rate says how it came about
+with same_rates as (
     select
         rates.account,
         rates.record_id,
@@ -26,26 +28,53 @@ with rates as (
         count(prices.amount) = count(*)
         and count(distinct prices.amount) = 1
         and count(distinct prices.currency) = 1
+),
+
+rates as (
+    select
+        account,
+        record_id,
+        record['charge_type'] as charge_type,
+        unnest(record['rates']) as rate,
+        generate_subscripts(record['rates'], 1) as place
+    from staging.zoom__voice_calls
 )
 
 select
     calls.account,
     calls.record_id as vendor_call_id,
-    1 as line_no,
+    1::integer as line_no,
     'telephony' as component,
     'charge' as vendor_component,
     charges.amount,
     charges.currency,
     case
-        when rates.currency = charges.currency and calls.record['charge_type'] = 'per_minute'
+        when same_rates.currency = charges.currency and calls.record['charge_type'] = 'per_minute'
             then 'minute'
     end as unit,
-    if(rates.currency = charges.currency, rates.amount, null) as unit_price,
+    if(same_rates.currency = charges.currency, same_rates.amount, null) as unit_price,
     'reported' as source,
     true as is_leaf
 from staging.zoom__voice_calls as calls
 inner join staging.zoom__prices as charges
     on calls.account = charges.account and calls.record['charge'] = charges.charge
-left join rates
-    on calls.account = rates.account and calls.record_id = rates.record_id
+left join same_rates
+    on calls.account = same_rates.account and calls.record_id = same_rates.record_id
 where charges.amount is not null
+union all
+select
+    rates.account,
+    rates.record_id as vendor_call_id,
+    (1 + rates.place)::integer as line_no,
+    'telephony' as component,
+    'rates' as vendor_component,
+    null as amount,
+    prices.currency,
+    if(rates.charge_type = 'per_minute', 'minute', null) as unit,
+    prices.amount as unit_price,
+    'reported' as source,
+    false as is_leaf
+from rates
+inner join staging.zoom__prices as prices
+    on rates.account = prices.account and rates.rate = prices.charge
+where prices.amount is not null

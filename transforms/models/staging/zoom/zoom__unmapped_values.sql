@@ -18,6 +18,7 @@ calls as (
             calls.unmapped_values, parts.unmapped_values, prices.unmapped_values
         ) as unmapped_values,
         seeded.outcomes,
+        countries.country,
         calls.event_at,
         timestamptz '2000-01-01 00:00:00Z' as earliest,
         calls.last_loaded_at + interval 1 day as latest
@@ -26,6 +27,10 @@ calls as (
         on calls.account = parts.account and calls.record_id = parts.record_id
     left join staging.zoom__unmapped_prices as prices
         on calls.account = prices.account and calls.record_id = prices.record_id
+    left join seeds.countries as countries
+        on
+            lower(replace(trim(calls.record['country_name']), '’', ''''))
+            = countries.name
     cross join seeded
 ),
 
@@ -40,12 +45,62 @@ typed as (
                 ('result', 'outcome', record['result']),
                 ('charge_type', 'charge type', record['charge_type']),
                 ('recorded', 'boolean', record['recorded']),
+                ('monitored', 'boolean', record['monitored']),
+                ('country_name', 'country', record['country_name']),
+                ('caller_number_type', 'text', record['caller_number_type']),
+                ('callee_number_type', 'text', record['callee_number_type']),
+                ('caller_id', 'text', record['caller_id']),
+                ('calling_party', 'text', record['calling_party']),
                 ('inbox', 'boolean', record['inbox']),
                 ('caller_number', 'text', record['caller_number']),
                 ('callee_number', 'text', record['callee_number']),
                 ('consumer_number', 'text', record['consumer_number'])
             ],
+            list_transform(record['types'], lambda x: ('types', 'type', x)),
             list_transform(record['sub_types'], lambda x: ('sub_types', 'sub type', x)),
+            list_transform(record['call_legs'], lambda x: ('call_legs', 'direction', x)),
+            list_transform(
+                record['distributions'], lambda x: ('distributions', 'distribution', x)
+            ),
+            flatten(list_transform(
+                record['flows'],
+                lambda x: [
+                    (
+                        'flows',
+                        'text',
+                        if(coalesce(x['flow_id'], x['flow_name']) is null, '{}', null)
+                    ),
+                    ('flows.flow_id', 'text', x['flow_id']),
+                    ('flows.flow_name', 'text', x['flow_name'])
+                ]
+            )),
+            flatten(list_transform(
+                list_concat(record['session_border_controller_list'], record['sbcInfos']),
+                lambda x: [
+                    (
+                        'session_border_controller_list',
+                        'text',
+                        if(
+                            coalesce(
+                                x['session_border_controller_name'],
+                                x['consumer_zoom_trunk_name']
+                            ) is null,
+                            '{}',
+                            null
+                        )
+                    ),
+                    (
+                        'session_border_controller_list.session_border_controller_name',
+                        'text',
+                        x['session_border_controller_name']
+                    ),
+                    (
+                        'session_border_controller_list.consumer_zoom_trunk_name',
+                        'text',
+                        x['consumer_zoom_trunk_name']
+                    )
+                ]
+            )),
             flatten(list_transform(
                 record['queues'],
                 lambda x: [
@@ -94,13 +149,25 @@ typed as (
                                 x['call_leg'], x['type'], x['rate'], x['charge'],
                                 x['start_time'], x['end_time'], x['total_duration'],
                                 x['caller_number'], x['callee_number'], x['result']
-                            ) is null and x['flow'] is null and x['agents'] is null,
+                            ) is null and x['flow'] is null and x['queue'] is null
+                            and x['agents'] is null,
                             'empty',
                             null
                         )
                     ),
                     ('voice_call_details.call_leg', 'direction', x['call_leg']),
-                    ('voice_call_details.type', 'leg type', x['type']),
+                    ('voice_call_details.type', 'type', x['type']),
+                    ('voice_call_details.distribution', 'distribution', x['distribution']),
+                    (
+                        'voice_call_details.queue.cc_queue_id',
+                        'text',
+                        x['queue']['cc_queue_id']
+                    ),
+                    (
+                        'voice_call_details.queue.queue_name',
+                        'text',
+                        x['queue']['queue_name']
+                    ),
                     (
                         'voice_call_details.start_time',
                         'time',
@@ -138,7 +205,9 @@ checked as (
                 when x['type'] = 'boolean' then try_cast(x['value'] as boolean) is null
                 when x['type'] = 'outcome' then not list_contains(outcomes, x['value'])
                 when x['type'] = 'charge type' then x['value'] != 'per_minute'
-                when x['type'] = 'leg type'
+                when x['type'] = 'distribution' then x['value'] not in ('acd', 'non_acd')
+                when x['type'] = 'country' then country is null
+                when x['type'] = 'type'
                     then not regexp_full_match(
                         x['value'], '(external|internal)_(conference_|callback_)?call'
                     )
