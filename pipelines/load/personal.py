@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias
 
@@ -25,11 +25,29 @@ class PersonalKey:
     """The key beside it that decides; "": it is always personal."""
     kept_for: frozenset[str] = frozenset()
     """Its values, in lower case, with which the key is not the customer's."""
+    kept_texts: tuple[str, ...] = ()
+    """Texts, in lower case, that stay; of one that ends with … what is before that."""
 
     def is_of_customer(self, keys: Mapping[str, msgspec.Raw]) -> bool:
         """Return False if a key beside it says that it is not the customer's."""
         found = keys.get(self.beside, NOTHING)
         return not self.beside or _text(found).casefold() not in self.kept_for
+
+    def blank(self, value: msgspec.Raw) -> msgspec.Raw:
+        """Return what stays of a value: a text of ``kept_texts``, or null."""
+        if bytes(value) == b"null":
+            return value
+        text = _text(value).strip().casefold() if self.kept_texts else ""
+        stays = [
+            kept
+            for one in self.kept_texts
+            if text == (kept := one.removesuffix(" …"))
+            or (one != kept and text.startswith(f"{kept} "))
+        ]
+        left = max(stays, key=len, default=None)
+        if left is None or left == _text(value):
+            return NOTHING if left is None else value
+        return msgspec.Raw(msgspec.json.encode(left))
 
 
 @cache
@@ -39,10 +57,12 @@ def personal_keys(personal: tuple[str, ...]) -> tuple[PersonalKey, ...]:
 
 
 def _personal_key(text: str) -> PersonalKey:
+    text, _, texts = text.partition(" keeping ")
     path, _, exception = text.partition(" unless ")
     beside, _, values = exception.partition("=")
     kept = frozenset(values.casefold().split("|"))
-    return PersonalKey(tuple(path.split(".")), beside, kept)
+    stays = tuple(texts.casefold().split("|")) if texts else ()
+    return PersonalKey(tuple(path.split(".")), beside, kept, stays)
 
 
 def keys_of(payload: str) -> Keys:
@@ -116,12 +136,11 @@ class _Blanking:
         personal: Collection[PersonalKey],
         depth: int,
     ) -> msgspec.Raw:
-        if any(len(one.names) == 1 and one.is_of_customer(beside) for one in personal):
-            return value if bytes(value) == b"null" else NOTHING
+        for one in personal:
+            if len(one.names) == 1 and one.is_of_customer(beside):
+                return one.blank(value)
         within = [
-            PersonalKey(one.names[1:], one.beside, one.kept_for)
-            for one in personal
-            if len(one.names) > 1
+            replace(one, names=one.names[1:]) for one in personal if len(one.names) > 1
         ]
         return self._inside(value, within, depth + 1)
 
