@@ -96,10 +96,10 @@ def test_whose_prices_rated_a_call_is_in_the_month(loaded: House) -> None:
 @pytest.mark.parametrize(
     "refused",
     [
-        Answer(403, b'{"responseStatus": {"errorCode": "Forbidden", "message": "x"}}'),
-        Answer(403, b""),
-        Answer(404, b'{"responseStatus": {"errorCode": "NotFound", "message": "x"}}'),
-        Answer(404, b""),
+        Answer(b'{"responseStatus": {"errorCode": "Forbidden", "message": "x"}}', 403),
+        Answer(b"", 403),
+        Answer(b'{"responseStatus": {"errorCode": "NotFound", "message": "x"}}', 404),
+        Answer(b"", 404),
     ],
 )
 def test_lists_that_a_login_lacks_are_told_and_nothing_else_is_missing(
@@ -112,7 +112,7 @@ def test_lists_that_a_login_lacks_are_told_and_nothing_else_is_missing(
         if path.startswith(("/customers", "/billing/usage")):
             return refused
         if path.startswith("/accounts/"):
-            return Answer(200, b'{"id": "a-1"}')
+            return Answer(b'{"id": "a-1"}')
         is_live = "SearchArchive=false" in path
         is_asked = "StartDate=2026-03-01" in path
         return listing("evovoice", [session] if is_live and is_asked else [])

@@ -3,8 +3,8 @@
 -- unrated calls do not count.
 -- @kind table
 -- @former_name main.account_months
--- @key month, vendor, account, price_owner_kind, price_owner, item
--- @nullable price_owner_kind, price_owner
+-- @key month, vendor, account, vendor_account, price_owner_kind, price_owner, item
+-- @nullable vendor_account, price_owner_kind, price_owner
 -- @not_null currency
 -- @check price_owner is not null or abs(billable_units - greatest(units - allowance, 0)) <=
 --     (calls + 1) * 0.000001
@@ -12,7 +12,7 @@
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column vendor_account: the vendor's own number of the account; a login may have several; NULL =
---     it is a rate card
+--     it is a rate card, or the vendor does not say
 -- @column price_owner_kind: whose prices they are: account, or customer: one within an account with
 --     prices of its own; NULL = it is a rate card
 -- @column price_owner: the vendor's own number of it; NULL = it is a rate card

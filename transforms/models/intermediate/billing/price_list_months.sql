@@ -1,15 +1,16 @@
--- One row per month, price owner, and item of its price list, as rated in that month. A month goes by the last list read in it, as its calls do; the first has the first list or
--- rated call.
+-- One row per month, price owner, and item of its price list, as rated in that month. A month goes
+-- by the last list read in it, as its calls do; the first has the first list or rated call.
 -- @kind table
 -- @former_name ops.price_list_months
--- @key month, vendor, account, price_owner_kind, price_owner, item
+-- @key month, vendor, account, vendor_account, price_owner_kind, price_owner, item
+-- @nullable vendor_account, price_owner_kind, price_owner
 -- @not_null currency
 -- @column month: its first day, in UTC
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column vendor_account: the vendor's own number of the account; NULL = not reported
--- @column price_owner_kind: as in monthly_account_usage
--- @column price_owner: as in monthly_account_usage
+-- @column price_owner_kind: as in monthly_account_usage; NULL = an earlier version built it
+-- @column price_owner: as in monthly_account_usage; NULL = an earlier version built it
 -- @column item: as in monthly_account_usage
 -- @column currency: ISO 4217
 -- @column unit: of the allowance: second, minute or call; NULL = calls are not rated by the item
