@@ -204,9 +204,17 @@ def listed(vendor: str, records: list[Row]) -> Callable[[str, bytes], Answer]:
             return said(result={"account_id": 1, "currency": "RUR"})
         if path.startswith("/accounts/"):
             return said(id="a-1")
+        if path.startswith("/customers"):
+            return listing(vendor, [])
+        if path.startswith("/billing/usage"):
+            return Answer(b"[]")
         return listing(vendor, records)
 
     return answer
+
+
+OTHERS = ("/login", "/accounts/", "/customers", "/billing/usage")
+"""Begins of paths that are not of a list of calls."""
 
 
 def questions(vendor: VendorServer) -> list[str]:
@@ -214,7 +222,7 @@ def questions(vendor: VendorServer) -> list[str]:
     return [
         unquote_plus(urlsplit(path).query + body.decode())
         for _, path, _, body in vendor.got
-        if not path.startswith(("/login", "/accounts/"))
+        if not path.startswith(OTHERS)
     ]
 
 

@@ -14,6 +14,14 @@ from pipelines.config.rate_cards import RateCard
 from pipelines.sources import documented_fields, streams_of, vendors
 from pipelines.warehouse.ledger import past_reads
 
+RATING: Mapping[str, pa.DataType] = {
+    "price_owner": pa.string(),
+    "price_formula": pa.string(),
+    "rates_byoa": pa.bool_(),
+}
+"""Settings of a vendor's source that say how its price lists are read; NULL where a
+vendor has none."""
+
 
 @dataclass(frozen=True)
 class _Known:
@@ -92,6 +100,7 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
         "region": pa.string(),
         "decimal_separator": pa.string(),
         "settle_after": pa.duration("us"),
+        **RATING,
     }
     rows: list[dict[str, object]] = [
         {
@@ -102,6 +111,7 @@ def _accounts(known: Sequence[_Known]) -> pa.Table:
             "region": one.account.region,
             "decimal_separator": one.account.decimal_separator,
             "settle_after": one.vendor.finality_horizon,
+            **{name: getattr(one.account.settings, name, None) for name in RATING},
         }
         for one in known
     ]

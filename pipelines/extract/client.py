@@ -366,8 +366,8 @@ class Client:
             )
         raise VendorError(
             sentence,
-            stops_account=error.kind not in {"stop_window", "bad_request"},
-            lacks_scope=error.kind == "no_scope",
+            stops_account=error.kind not in {"stop_window", "bad_request", "absent"},
+            lacks_scope=error.kind in {"no_scope", "absent"},
             is_bad_request=error.kind == "bad_request",
             reason=AUTH if error.kind == "auth" else OTHER,
         )

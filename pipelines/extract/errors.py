@@ -85,8 +85,9 @@ class ApiError:
 
     ``kind``: retry the request; the result is too_large, so read the window in halves;
     bad_request, another request may succeed; auth, sign in again; no_scope, this list
-    is not granted; expired, the vendor no longer has it; stop_account or stop_window,
-    read no more of it in this run. ``message`` is the vendor's own, made fit for a log.
+    is not granted; absent, there is no such list; expired, the vendor no longer has it;
+    stop_account or stop_window, read no more of it in this run. ``message`` is the
+    vendor's own, made fit for a log.
     """
 
     kind: Literal[
@@ -95,6 +96,7 @@ class ApiError:
         "bad_request",
         "auth",
         "no_scope",
+        "absent",
         "expired",
         "stop_account",
         "stop_window",

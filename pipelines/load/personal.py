@@ -29,6 +29,8 @@ class PersonalKey:
     """Its values, in lower case, with which the key is not the customer's."""
     others: frozenset[str] = frozenset()
     """Of `ANY`: the keys that are not personal."""
+    kept_texts: tuple[str, ...] = ()
+    """Texts, in lower case, that stay; of one that ends with … what is before that."""
 
     def names_key(self, name: str) -> bool:
         """Return True if it begins with the key ``name``."""
@@ -40,6 +42,22 @@ class PersonalKey:
         found = keys.get(self.beside, NOTHING)
         return not self.beside or _text(found).casefold() not in self.kept_for
 
+    def blank(self, value: msgspec.Raw) -> msgspec.Raw:
+        """Return what stays of a value: a text of ``kept_texts``, or null."""
+        if bytes(value) == b"null":
+            return value
+        text = _text(value).strip().casefold() if self.kept_texts else ""
+        stays = [
+            kept
+            for one in self.kept_texts
+            if text == (kept := one.removesuffix(" …"))
+            or (one != kept and text.startswith(f"{kept} "))
+        ]
+        left = max(stays, key=len, default=None)
+        if left is None or left == _text(value):
+            return NOTHING if left is None else value
+        return msgspec.Raw(msgspec.json.encode(left))
+
 
 @cache
 def personal_keys(personal: tuple[str, ...]) -> tuple[PersonalKey, ...]:
@@ -48,12 +66,17 @@ def personal_keys(personal: tuple[str, ...]) -> tuple[PersonalKey, ...]:
 
 
 def _personal_key(text: str) -> PersonalKey:
+    text, _, texts = text.partition(" keeping ")
     text, _, others = text.partition(" except ")
     path, _, exception = text.partition(" unless ")
     beside, _, values = exception.partition("=")
-    kept = frozenset(values.casefold().split("|"))
-    names = tuple(path.split("."))
-    return PersonalKey(names, beside, kept, frozenset(others.split("|")))
+    return PersonalKey(
+        tuple(path.split(".")),
+        beside,
+        kept_for=frozenset(values.casefold().split("|")),
+        others=frozenset(others.split("|")),
+        kept_texts=tuple(texts.casefold().split("|")) if texts else (),
+    )
 
 
 def keys_of(payload: str) -> Keys:
@@ -127,8 +150,9 @@ class _Blanking:
         personal: Collection[PersonalKey],
         depth: int,
     ) -> msgspec.Raw:
-        if any(len(one.names) == 1 and one.is_of_customer(beside) for one in personal):
-            return value if bytes(value) == b"null" else NOTHING
+        for one in personal:
+            if len(one.names) == 1 and one.is_of_customer(beside):
+                return one.blank(value)
         within = [
             replace(one, names=one.names[1:]) for one in personal if len(one.names) > 1
         ]

@@ -65,7 +65,9 @@ class Stream:
     ``legs.name`` is a key within a list or an object. ``to unless direction=inbound``
     is not the customer's where the key ``direction`` beside it has that value, or one
     of several, as in ``role=Agent|2``. ``data.* except size|kind`` is all that is in
-    ``data``, which anybody may have written, but for these keys."""
+    ``data``, which anybody may have written, but for these keys.
+    Of ``message keeping hung up|answered by …`` these texts stay, the second one up to
+    its …, and any other text goes."""
     is_erased_by_blanking: bool = False
     """Whether a personal key that is blank in a later version was erased by the vendor,
     and is blanked in all versions."""

@@ -35,6 +35,8 @@ TOTALS = {
 }
 FAR_IDS: dict[str, object] = {"voximplant": 999_999_999_999_999}
 
+NO_CALLS = ("/accounts/", "GetAccountInfo", "/customers", "/billing/usage")
+"""Parts of paths whose answers have no records of calls."""
 NUL_TEXT = "a\0b"
 
 Body = dict[str, object]
@@ -47,7 +49,7 @@ class Fault:
 
     `times` null hits for good; `every` spares that many again after each hit.
     `path` narrows it to paths that contain the text; without it no token or login
-    request is hit, and no account either by the kinds that spoil a page of records.
+    request is hit, and no path of `NO_CALLS` by the kinds that spoil a page of records.
     The other members belong to single kinds.
     """
 
@@ -100,7 +102,7 @@ def _meant(fault: Fault, request: Request) -> bool:
     if fault.kind == "expire_page_token":
         return bool(page_token(request))
     lists_only = fault.kind in EDITS or fault.kind in REPLAYS
-    return not (lists_only and ("/accounts/" in path or "GetAccountInfo" in path))
+    return not (lists_only and any(one in path for one in NO_CALLS))
 
 
 def is_later_page(request: Request) -> bool:

@@ -146,7 +146,7 @@ class Truth:
     """Seconds of its parts, as far as the vendor reports them."""
     answered_at: datetime | None = None
     payers: list[dict[str, str]] = field(default_factory=list)
-    """Who pays for it, the nearest first, as far as the sandbox's vendor says."""
+    """Who pays for it, the nearest first: kind, id and name."""
 
 
 def midnight(day: date) -> datetime:

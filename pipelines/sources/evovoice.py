@@ -1,4 +1,4 @@
-"""EvoVoice: voice, chat and fax sessions, and the accounts with their prices.
+"""EvoVoice: sessions; accounts and customers with their prices; the carrier's usage.
 
 A session lies in one of two collections, live or archived, and a list sees one of them:
 each is a stream of its own (evovoice.md, section 10). `evovoice.md` has what is known.
@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Literal
+
+from msgspec import Raw, json
 
 from pipelines.extract.auth import basic_auth
 from pipelines.extract.client import Auth, Client
@@ -31,6 +33,27 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     """The vendor's ids of the accounts to read, comma-separated."""
     base_url: str = "https://evovoice.io"
     login: Literal["basic", "cookie"] = "basic"
+    customers: bool = True
+    """Whether customers are read, who may have prices of their own."""
+    billing_usage: bool = True
+    """Whether the carrier's usage of the present month and the last is read."""
+    price_owner: Literal["nearest", "outermost", "account"] = "nearest"
+    """Whose prices count where customers override those of the account."""
+    price_formula: Literal["multiplied_units", "markup"] = "multiplied_units"
+    """What `rawUnitMultiplier` multiplies: units, or the carrier's price."""
+    rates_byoa: bool = False
+    """Whether calls of an account with its own carrier are rated, too."""
+
+
+LOG_LINES = (
+    *("incoming call", "outgoing call", "call started", "menu …"),
+    *("ringing", "ringing …", "queued", "queued in …"),
+    *("answered", "answered by …", "connected", "connected to …"),
+    *("placed on hold", "placed on hold by …", "resumed", "resumed by …"),
+    *("transferring to …", "sent to voicemail"),
+    *("call ended", "hung up", "hung up by …"),
+)
+"""Lines of a log that are not personal up to their …: those of seeds/log_lines.csv."""
 
 
 SESSIONS = Stream(
@@ -51,7 +74,8 @@ SESSIONS = Stream(
         "fromPhoneNumber unless direction=Outgoing|1",
         "toAddress unless direction=Incoming|0",
         "destination unless direction=Incoming|0",
-        *("callbackNumber", "displayName", "log", "consoleData"),
+        *("callbackNumber", "displayName", "consoleData"),
+        "log.message keeping " + "|".join(LOG_LINES),
         "members.identity unless role=Agent|2",
         "members.displayName unless role=Agent|2",
         *("members.applicationData", "members.avatarUrl"),
@@ -72,7 +96,9 @@ ACCOUNTS = Stream(
     event_time_field="",
     is_full_refresh=True,
 )
-STREAMS = (SESSIONS, ARCHIVED_SESSIONS, ACCOUNTS)
+CUSTOMERS = replace(ACCOUNTS, name="customers", table="customers", is_optional=True)
+BILLING_USAGE = replace(CUSTOMERS, name="billing_usage", table="billing_usage")
+STREAMS = (SESSIONS, ARCHIVED_SESSIONS, ACCOUNTS, CUSTOMERS, BILLING_USAGE)
 SESSION_LIST = Listing(
     "/sessions",
     records="items",
@@ -82,6 +108,7 @@ SESSION_LIST = Listing(
     time_form="%Y-%m-%d",
     paging=by_page("Page", "hasMorePages"),
 )
+CUSTOMER_LIST = replace(SESSION_LIST, path="/customers")
 LISTINGS = {
     SESSIONS: SESSION_LIST.moved({"SearchArchive": "false"}),
     ARCHIVED_SESSIONS: SESSION_LIST.moved({"SearchArchive": "true"}),
@@ -104,6 +131,12 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
         for stream, listing in LISTINGS.items()
     ]
     endpoints.append(Endpoint(ACCOUNTS, partial(accounts, client, ids)))
+    if settings.customers:
+        listing = CUSTOMER_LIST.moved(size)
+        fetch = lambda _: pages(client, _of_accounts(listing, ids))  # noqa: E731
+        endpoints.append(Endpoint(CUSTOMERS, fetch))
+    if settings.billing_usage:
+        endpoints.append(Endpoint(BILLING_USAGE, partial(billing_usage, client, ids)))
     return Source(client, endpoints, settings.concurrency)
 
 
@@ -111,15 +144,10 @@ def sessions(
     client: Client, listing: Listing, account_ids: str, window: Window
 ) -> Iterator[Page]:
     """Yield the sessions created on the UTC days of a window, or those it names."""
-    asked = _ids(account_ids)
     # It is not known which time the days filter: a named one is surely between.
     margin = DAY if window.ids else timedelta()
     first, last = window.start - margin, window.end + margin - timedelta.resolution
-    check = only(
-        "accountId", asked, "AccountIds", "check account_ids", stops_account=True
-    )
-    listing = replace(listing, check=check)
-    listing = listing.between(first, last).moved({"AccountIds": ",".join(asked)})
+    listing = _of_accounts(listing, account_ids).between(first, last)
     for named in window.named("SpecificIds", SESSIONS.ids_per_request):
         yield from pages(client, listing.moved(named))
 
@@ -128,6 +156,31 @@ def accounts(client: Client, account_ids: str, _: Window) -> Iterator[Page]:
     """Yield each configured account as it stands now."""
     for account_id in _ids(account_ids):
         yield record_of(client, "/accounts", account_id)
+
+
+def billing_usage(client: Client, account_ids: str, window: Window) -> Iterator[Page]:
+    """Yield the carrier's usage of each account: this month's, and the last one's.
+
+    The vendor answers with a list that names neither; a record says for what it is.
+    """
+    this = window.start.replace(day=1)
+    for month in ((this - DAY).replace(day=1), this):
+        last = (month + 31 * DAY).replace(day=1) - DAY
+        asked = {"StartDate": f"{month:%Y-%m-%d}", "EndDate": f"{last:%Y-%m-%d}"}
+        for account_id in _ids(account_ids):
+            params = {"AccountId": account_id, **asked}
+            found = client.ask("GET", "/billing/usage", list[Raw], params=params)
+            record = {"id": f"{account_id} {month:%Y-%m}", **params, "usage": found}
+            yield Page([Raw(json.encode(record))])
+
+
+def _of_accounts(listing: Listing, account_ids: str) -> Listing:
+    """Return a list of these accounts, which refuses a record of any other one."""
+    asked = _ids(account_ids)
+    check = only(
+        "accountId", asked, "AccountIds", "check account_ids", stops_account=True
+    )
+    return replace(listing, check=check).moved({"AccountIds": ",".join(asked)})
 
 
 def _ids(account_ids: str) -> list[str]:
@@ -144,7 +197,8 @@ def _ids(account_ids: str) -> list[str]:
 
 MEANINGS = {
     401: ApiError("auth", "; check the credentials, username and password"),
-    403: ApiError("stop_account", "; check account_ids and the role"),
+    403: ApiError("no_scope", "; check account_ids and the role"),
+    404: ApiError("absent", ""),
     **dict.fromkeys((408, 425, 429, *range(500, 600)), ApiError("retry", "")),
 }
 """What an HTTP status means, and what to do about it (evovoice.md, section 9)."""
@@ -153,7 +207,9 @@ MEANINGS = {
 def _classify_error(reply: Reply) -> ApiError | None:
     """Read ServiceStack's ``{"responseStatus"}`` (evovoice.md, section 9)."""
     found = [reply.text("responseStatus", key) for key in ("message", "errorCode")]
-    if not (message := found[0] or found[1]):
+    message = found[0] or found[1]
+    # A filter that ends a request says nothing but its status.
+    if not message and (reply.body.strip() or reply.status not in {403, 404}):
         return None
-    sentence = f"refused (HTTP {reply.status}): {message}"
+    sentence = f"refused (HTTP {reply.status}): {message or 'no reason given'}"
     return meaning_of(MEANINGS, reply.status, sentence, ApiError("stop_window", ""))

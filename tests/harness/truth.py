@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import ANY
 
 import duckdb
 from conftest import LAG, WITH_PARTS, exact, parts_of
@@ -18,9 +19,24 @@ FACTS = f"""
     select
         vendor, account, vendor_call_id, is_deleted, started_at, direction,
         total_seconds, cost_total, currency, vendor_outcome,
-        coalesce(parts, map {{}}) as parts, coalesce(legs, 0) as legs
+        coalesce(parts, map {{}}) as parts, coalesce(legs, 0) as legs,
+        coalesce(payers, []) as payers,
+        ring_seconds, queue_seconds, talk_seconds, hold_seconds
     {WITH_PARTS}
+    left join (
+        select
+            call_key,
+            list(
+                {{'kind': payer_kind, 'id': payer_id, 'name': payer_name}}
+                order by level
+            ) as payers
+        from bridge_call_payers
+        group by all
+    ) using (call_key)
 """
+DURATIONS = ("ring_seconds", "queue_seconds", "talk_seconds", "hold_seconds")
+DERIVED = frozenset({"evovoice"})
+"""Vendors whose truth has these durations of every call; others may have any."""
 SUSPECTED = """
     select vendor, account, record_id, since
     from ops.absences
@@ -143,6 +159,11 @@ def calls_of(
                 call["vendor_outcome"] or None,
                 parts_of(call["lines"]),
                 call["leg_count"] or 0,
+                call["payers"] or ANY,
+                *(
+                    exact(call["durations"].get(name)) if vendor in DERIVED else ANY
+                    for name in DURATIONS
+                ),
             ),
         )
         for call in found

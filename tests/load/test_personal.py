@@ -19,6 +19,7 @@ PERSONAL = {
     *("customer_number", "customer_number_kind", "country", "is_erased"),
     *("call_key", "vendor_call_id", "first_loaded_at", "last_loaded_at", "load_id"),
     *("is_recorded", "is_voicemail"),
+    "parent_call_key",  # both calls have the ids of one line
 }
 """Columns that may be another once the personal keys of a record are blank."""
 

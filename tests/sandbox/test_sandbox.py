@@ -307,11 +307,12 @@ def _evovoice_calls(client: Client) -> dict[str, Call]:
         lasted = _moment(done) - created if done else None
         incoming = record["direction"] == "Incoming"
         item = "inboundVoiceCalls" if incoming else "outboundVoiceCalls"
-        settings = _settings(client, record["accountId"]).get(item)
+        owner, items = _prices(client, record)
+        settings = items.get(item)
         cost = None
         if record["ended"] and settings:
             minutes = 0 if record["wasMissed"] or not lasted else -(-lasted // MINUTE)
-            key = (record["accountId"], item)
+            key = (owner, item)
             before = _charge(settings, used[key])
             used[key] += minutes * (settings.get("rawUnitMultiplier") or 1)
             cost = _charge(settings, used[key]) - before
@@ -319,7 +320,11 @@ def _evovoice_calls(client: Client) -> dict[str, Call]:
             created,
             None if lasted is None else Decimal(lasted // MILLI) / 1000,
             cost,
-            "inbound" if incoming else "outbound",
+            "internal"
+            if record["toAddress"].startswith("client:")
+            else "inbound"
+            if incoming
+            else "outbound",
             record.get("outcome"),
             len(record["members"]),
         )
@@ -327,13 +332,31 @@ def _evovoice_calls(client: Client) -> dict[str, Call]:
 
 
 MINUTE, MILLI = timedelta(minutes=1), timedelta(milliseconds=1)
-_known: dict[tuple[str, str], dict[str, Any]] = {}
+_known: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {}
 
 
-def _settings(client: Client, account: str) -> dict[str, Any]:
+def _prices(client: Client, record: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return whose prices a session is rated by, and what they are."""
+    account, own = _settings(client, record["accountId"])
+    above = [one["id"] for one in record.get("customerBreadcrumb", ())]
+    for one in (record["customerId"], *reversed(above)):
+        if one in own and not account["isBYOA"]:
+            return one, own[one]
+    return record["accountId"], {} if account["isBYOA"] else account["billingSettings"]
+
+
+def _settings(client: Client, account: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return an account, and the price lists of the customers that have their own."""
     key = (client.url, account)
     if key not in _known:
-        _known[key] = _json(client.evovoice(f"/accounts/{account}"))["billingSettings"]
+        found = _json(client.evovoice(f"/accounts/{account}"))
+        listed = _json(client.evovoice("/customers", AccountIds=account))["items"]
+        own = {
+            one["id"]: one["billingSettings"]
+            for one in listed
+            if one["overrideBillingSettings"]
+        }
+        _known[key] = (found, own)
     return _known[key]
 
 

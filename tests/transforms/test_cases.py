@@ -37,6 +37,7 @@ OF_CALLS = {
     "fact_call_legs",
     "ops.call_changes",
     "ops.unmapped_values_by_call",
+    "ops.unrated_calls",
 }
 """Tables that have their account in the key of a call alone."""
 

@@ -15,6 +15,7 @@ import pytest
 from contract import BASES, ENGAGEMENTS, WIRES, Json, Row, Warehouse, example
 
 LINEAGE = {"call_key", "vendor_call_id", "first_loaded_at", "last_loaded_at", "load_id"}
+LINEAGE |= {"parent_call_key"}  # all cases of an example have the ids of one call
 LINES = {
     "costs": "fact_call_costs",
     "legs": "fact_call_legs",

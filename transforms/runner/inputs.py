@@ -21,6 +21,7 @@ from transforms.runner.graph import (
     TOMBSTONES,
     VERSIONS,
     Graph,
+    feeds_calls,
     is_raw,
     raw_table,
 )
@@ -122,13 +123,14 @@ def list_loads(raw: Raw) -> None:
 def changed_registers(raw: Raw, places: Mapping[str, str], new: Loads) -> set[str]:
     """Return the vendors whose ``@reference`` models give other rows after ``new``.
 
-    A new version of an account changes nothing while what models make of it is equal.
+    A new version of an account changes nothing while what models make of it is equal,
+    nor where no call is made of it.
     """
     changed: set[str] = set()
     for model in raw.graph.models:
         for vendor, table in map(raw_table, filter(is_raw, model.references)):
             ids = [load for *of, load in new if of == [vendor, table]]
-            if not model.is_reference or not ids:
+            if not model.is_reference or not ids or not feeds_calls(raw.graph, model):
                 continue
             name, place = f"raw.{vendor}__{table}", stored(vendor, table)
             older = f"_dlt_load_id not in ({listed(ids)})"

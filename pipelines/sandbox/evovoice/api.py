@@ -1,4 +1,4 @@
-"""EvoVoice's /auth/*, /sessions and /accounts/{id}.
+"""EvoVoice's /auth/*, /sessions, /accounts/{id}, /customers and /billing/usage.
 
 Open in the document, read the hard way: days are UTC, a page holds at most 500 however
 many are asked for, an unknown sort field is ignored, rows come last-modified first
@@ -15,9 +15,8 @@ import msgspec
 
 from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.evovoice import history as past
+from pipelines.sandbox.evovoice import rating, usage
 from pipelines.sandbox.evovoice.login import RefusedError, authenticate, sign_in
-from pipelines.sandbox.evovoice.rating import settings
-from pipelines.sandbox.evovoice.rating import truth as rated
 from pipelines.sandbox.wire import HTML_TYPE, Request, Response, reply
 from pipelines.sandbox.world import BEGINNING, Truth, World, days, midnight
 
@@ -107,6 +106,10 @@ def _get(
         return reply(who | {"roles": [], "accountIds": list(_seen(archive, alias))})
     if kind == "accounts" and name:
         return _account(archive, alias, name)
+    if path == "/customers":
+        return _customers(archive, alias, asked)
+    if path == "/billing/usage":
+        return _usage(archive, alias, asked)
     if kind == "accounts":
         raise RefusedError(403, "UnauthorizedAccessException", "Invalid Role")
     raise RefusedError(404, "NotFound", "Could not find the route")
@@ -120,12 +123,55 @@ def _account(archive: Archive[past.Session], alias: str, account_id: str) -> Res
         "name": f"Offices {account_id[-2:]}",
         "ancestorIds": [],
         "maxPhoneNumbers": 25,
-        "isBYOA": False,
-        "billingSettings": settings(archive.world, account_id),
+        "isBYOA": rating.is_byoa(account_id),
+        "billingSettings": rating.settings(archive.world, account_id),
         "dateCreated": "2023-05-06T07:08:09.0000000Z",
         "createdBy": "system",
     }
     return reply(account)
+
+
+def _customers(
+    archive: Archive[past.Session], alias: str, asked: dict[str, list[str]]
+) -> Response:
+    account_ids = _asked_accounts(asked, alias, archive)
+    found = [
+        customer
+        for account_id in account_ids
+        for customer in rating.customers(archive.world, account_id)
+    ]
+    page, size = _number(asked, "page", 0), _number(asked, "countperpage", 25)
+    size = max(1, min(size, LARGEST_PAGE))
+    return reply(
+        {
+            "items": found[page * size : (page + 1) * size],
+            "totalCount": len(found),
+            "totalPages": -(-len(found) // size),
+            "hasMorePages": (page + 1) * size < len(found),
+        }
+    )
+
+
+def _usage(
+    archive: Archive[past.Session], alias: str, asked: dict[str, list[str]]
+) -> Response:
+    account_id = asked.get("accountid", [""])[-1]
+    if account_id not in _seen(archive, alias):
+        raise RefusedError(403, "UnauthorizedAccessException", "Wrong account")
+    first, last = _day(asked, "startdate"), _day(asked, "enddate")
+    if first is None or last is None:
+        raise RefusedError(400, "ArgumentException", "StartDate and EndDate")
+    return reply(usage.records(archive, account_id, first, last))
+
+
+def _asked_accounts(
+    asked: dict[str, list[str]], alias: str, archive: Archive[past.Session]
+) -> tuple[str, ...]:
+    seen = _seen(archive, alias)
+    account_ids = tuple(sorted(_texts(asked, "accountids"))) or seen
+    if not set(account_ids) <= set(seen):
+        raise RefusedError(403, "UnauthorizedAccessException", "Wrong account")
+    return account_ids
 
 
 def _one_session(
@@ -208,9 +254,7 @@ def _matching(
 ) -> Iterator[Shown]:
     now = archive.world.clock.now
     archived = _flag(asked, "searcharchive")
-    account_ids = tuple(sorted(_texts(asked, "accountids"))) or _seen(archive, alias)
-    if not set(account_ids) <= set(_seen(archive, alias)):
-        raise RefusedError(403, "UnauthorizedAccessException", "Wrong account")
+    account_ids = _asked_accounts(asked, alias, archive)
     oldest = BEGINNING if archived else (now - OLDEST_LIVE).date()
     first = max(oldest, _day(asked, "startdate") or oldest)
     last = min(now.date(), _day(asked, "enddate") or now.date())
@@ -263,4 +307,4 @@ def truth(
         alias: account.evovoice_account_ids
         for alias, account in archive.world.credentials.items()
     }
-    return rated(archive, accounts, since, until)
+    return rating.truth(archive, accounts, since, until)

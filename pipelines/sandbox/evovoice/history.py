@@ -1,5 +1,6 @@
 """EvoVoice's sessions, and how one looks at a moment."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pipelines.sandbox import draw
 from pipelines.sandbox.world import Correction, World, last_change
 
+MILLI = timedelta(milliseconds=1)
 OFFICE = ZoneInfo("America/Denver")
 LONGEST_LAG = timedelta(hours=59)
 FOREIGN_ACCOUNT = "5f8effffffffffffffffff01"
@@ -18,7 +20,11 @@ SHARES = {"01": 0.7, "02": 0.3}
 OUTCOMES = ("Answered", "Voicemail", "Abandoned", "Declined", "Übergeben", "")
 OUTCOME_WEIGHTS = (70, 10, 10, 4, 3, 3)
 FRIENDLY_WEIGHTS = (76, 10, 10, 4, 0, 0)
-CUSTOMERS = tuple((f"60aa{n:020x}", f"Suite {n}") for n in range(1, 6))
+CENTRE = 0
+SUITES = range(1, 6)
+ABOVE = {1: (CENTRE,), 2: (CENTRE,), 3: (CENTRE,), 4: (CENTRE, 3), 5: ()}
+"""The customers above a suite, the outermost first."""
+RECEPTION = tuple((f"62cc{n:020x}", name) for n, name in enumerate(draw.PEOPLE))
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,19 @@ class Session:
     parent_id: str | None
     opening: dict[str, object]
     closing: dict[str, object]
+    lines: tuple[tuple[timedelta, str], ...] = ()
+    """What the log says, and how long after the creation."""
     correction: Correction = field(default_factory=Correction)
 
     def modified(self, now: datetime) -> datetime:
         """When the session last changed before a moment; archiving changes nothing."""
         changes = (self.created, self.answered, self.ended, self.touched)
         return last_change(now, changes, self.correction) or self.created
+
+    @property
+    def suite(self) -> int:
+        """Return the number of the suite whose session it is."""
+        return int(str(self.opening["customerId"])[4:22], 16)
 
     def members(self, now: datetime) -> list[dict[str, object]]:
         """Who takes part: the caller, and the one who answered from then on."""
@@ -65,8 +78,62 @@ def history(world: World, account_id: str, day: date) -> tuple[Session, ...]:
     for moment in draw.arrivals(world, rng, day, OFFICE, share):
         created = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
         parent = sessions[-1] if sessions and draw.chance(rng, 0.03) else None
-        sessions.append(_session(rng, created, account_id, parent))
+        if parent is not None:
+            conference = {"conferenceSid": f"CF{parent.session_id:0>32}"}
+            sessions[-1] = replace(parent, opening=parent.opening | conference)
+        session = _session(rng, created, account_id, parent)
+        own = draw.generator(world, "evovoice log", session.session_id)
+        sessions.append(_logged(own, session))
     return tuple(sessions)
+
+
+def customer_id(account_id: str, number: int) -> str:
+    """Return the id of a suite, or of the centre, in an account."""
+    return f"60aa{number:018x}{account_id[-2:]}"
+
+
+def customer_name(number: int) -> str:
+    """Return the name of a suite, or of the centre."""
+    return f"Suite {number}" if number else "Centre A"
+
+
+def breadcrumb(account_id: str, suite: int) -> list[dict[str, str]]:
+    """Return the customers above a suite, the outermost first."""
+    return [
+        {"id": customer_id(account_id, n), "name": customer_name(n)}
+        for n in ABOVE.get(suite, ())
+    ]
+
+
+def _logged(rng: Random, session: Session) -> Session:
+    """Return a session with what its log will say; a few are between own devices."""
+    opening = session.opening
+    if draw.chance(rng, 0.03):
+        opening = opening | {"fromAddress": "client:desk1", "toAddress": "client:desk2"}
+    lines = [(timedelta(0), "Call started")]
+    length = session.ended - session.created
+    if session.channel == "Voice":
+        if session.missed or session.answered is None:
+            lines.append((min(length, timedelta(milliseconds=400)), "Ringing"))
+        else:
+            lines += _conversation(rng, session.answered - session.created, length)
+        lines.append((length, "Call ended"))
+    if draw.chance(rng, 0.02):
+        lines.append((length, "A supervisor whispered"))
+    return replace(session, opening=opening, lines=tuple(lines))
+
+
+def _conversation(
+    rng: Random, wait: timedelta, length: timedelta
+) -> Iterator[tuple[timedelta, str]]:
+    name = rng.choice(draw.PEOPLE)
+    if draw.chance(rng, 0.4):
+        yield wait / 4 // MILLI * MILLI, "Queued in Front desk"
+    yield wait / 2 // MILLI * MILLI, f"Ringing {name}"
+    yield wait, f"Answered by {name}"
+    if draw.chance(rng, 0.2):
+        yield (wait + (length - wait) / 4) // MILLI * MILLI, "Placed on hold"
+        yield (wait + (length - wait) / 2) // MILLI * MILLI, "Resumed"
 
 
 def corrected(session: Session, correction: Correction) -> Session:
@@ -129,15 +196,15 @@ def _length(rng: Random, channel: str, *, missed: bool) -> float:
 def _opening(
     rng: Random, account_id: str, direction: str, parent: Session | None
 ) -> dict[str, object]:
-    customer_id, customer = rng.choice(CUSTOMERS)
+    suite = rng.choice(SUITES)
     outside, inside = draw.party(rng), draw.phone(rng)
     incoming = direction == "Incoming"
     opening: dict[str, object] = {
         "accountId": account_id,
         "accountName": f"Offices {account_id[-2:]}",
-        "customerId": customer_id,
-        "customerName": customer,
-        "customerBreadcrumb": [{"id": f"60aa{1:020x}", "name": "Centre A"}],
+        "customerId": customer_id(account_id, suite),
+        "customerName": customer_name(suite),
+        "customerBreadcrumb": breadcrumb(account_id, suite) or None,
         "endpointId": f"61bb{rng.randrange(9):020x}",
         "fromAddress": outside if incoming else inside,
         "toAddress": inside if incoming else outside,
@@ -188,7 +255,11 @@ def record(session: Session, now: datetime) -> dict[str, object] | None:
         "ended": ended,
         "wasMissed": session.missed and ended,
         "members": session.members(now),
-        "log": [{"date": stamp(session.created, "zoned"), "message": "Call started"}],
+        "log": [
+            {"date": stamp(session.created + after, "zoned"), "message": message}
+            for after, message in session.lines
+            if session.created + after <= now
+        ],
     }
     if ended:
         shown["outcome"] = session.outcome

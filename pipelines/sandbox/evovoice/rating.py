@@ -1,9 +1,11 @@
 """EvoVoice's price lists, and what each voice session of a month costs by them.
 
 The vendor reports no cost; this is its billing settings read literally: the allowance
-of an item is used up in the order of creation within the UTC month.
+of an item is used up in the order of creation within the UTC month, by all sessions
+with the same prices: those of an account, or of a customer of it that overrides them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,33 +61,88 @@ def settings(world: World, account_id: str) -> dict[str, object]:
     }
     base = {"baseCost": Decimal("49.0"), "unitCost": Decimal("0.0"), "allowance": 0}
     items: dict[str, object] = {"base": base, "aIInsights": base}
-    if account_id.endswith("02"):
-        del inbound["rawUnitMultiplier"]
-        return items | {"inboundVoiceCalls": inbound | {"allowance": minutes // 3}}
     if account_id not in (past.FOREIGN_ACCOUNT, f"5f8e{0:018x}01"):
         outbound["rawUnitMultiplier"] = Decimal("0.0")
     return items | {"inboundVoiceCalls": inbound, "outboundVoiceCalls": outbound}
+
+
+def is_byoa(account_id: str) -> bool:
+    """Return whether an account pays its carrier itself."""
+    return account_id.endswith("02")
+
+
+def customers(world: World, account_id: str) -> list[dict[str, object]]:
+    """Return the customers of an account; two suites have prices of their own."""
+    return [
+        {
+            "id": past.customer_id(account_id, number),
+            "accountId": account_id,
+            "name": past.customer_name(number),
+            "breadcrumb": past.breadcrumb(account_id, number),
+            "overrideBillingSettings": number in OVERRIDING,
+            "billingSettings": _own_settings(world, number),
+            "dateCreated": "2023-05-06T07:08:09.0000000Z",
+        }
+        for number in (past.CENTRE, *past.SUITES)
+    ]
+
+
+OVERRIDING = {2, 3}
+
+
+def _own_settings(world: World, number: int) -> dict[str, object]:
+    minutes = world.volume * 2
+    inbound = {"unitCost": Decimal("0.025"), "allowance": minutes}
+    items: dict[str, object] = {"inboundVoiceCalls": inbound}
+    if number == 3:  # noqa: PLR2004
+        base = {"baseCost": Decimal("5.0"), "unitCost": Decimal("0.0"), "allowance": 0}
+        outbound = inbound | {"rawUnitMultiplier": Decimal("2.0"), "allowance": 0}
+        items |= {"base": base, "outboundVoiceCalls": outbound, "aiLiveMinutes": base}
+    return items
+
+
+def price_owner(session: past.Session) -> str:
+    """Return the id of whose prices a session is rated by."""
+    own = {past.customer_id(session.account_id, number) for number in OVERRIDING}
+    chain = [payer["id"] for payer in payers(session)]
+    return next((one for one in chain if one in own), session.account_id)
+
+
+def payers(session: past.Session) -> list[dict[str, str]]:
+    """Return who pays for a session, the nearest first."""
+    chain = [
+        {"kind": "customer", "id": past.customer_id(session.account_id, number)}
+        | {"name": past.customer_name(number)}
+        for number in (session.suite, *reversed(past.ABOVE[session.suite]))
+    ]
+    name = str(session.opening["accountName"])
+    return [*chain, {"kind": "account", "id": session.account_id, "name": name}]
 
 
 def _rate(archive: Archive[past.Session], month: Month, now: datetime) -> Rates:
     account_id, year, number = month
     first = datetime(year, number, 1, tzinfo=now.tzinfo)
     last = min(first + timedelta(days=31), now)
-    prices = settings(archive.world, account_id)
-    used = dict.fromkeys(ITEMS.values(), ZERO)
+    lists = {account_id: settings(archive.world, account_id)}
+    for suite in OVERRIDING:
+        own = _own_settings(archive.world, suite)
+        lists[past.customer_id(account_id, suite)] = own
+    used: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     costs: Rates = {}
+    if is_byoa(account_id):
+        return costs
     sessions = archive.between(account_id, first, last)
     for session in sorted(sessions, key=lambda s: (s.created, s.session_id)):
         voice = session.channel == "Voice" and session.created.month == number
         if not voice or now < session.ended:
             continue
-        item = ITEMS[session.direction]
-        price = prices.get(item)
+        owner, item = price_owner(session), ITEMS[session.direction]
+        price = lists[owner].get(item)
         if isinstance(price, dict):
             factor = price.get("rawUnitMultiplier") or Decimal(1)
-            before = _charge(price, used[item])
-            used[item] += _units(session) * factor
-            costs[session.session_id] = _charge(price, used[item]) - before
+            before = _charge(price, used[owner, item])
+            used[owner, item] += units(session) * factor
+            costs[session.session_id] = _charge(price, used[owner, item]) - before
     return costs
 
 
@@ -93,7 +150,8 @@ def _charge(price: dict[str, Decimal], units: Decimal) -> Decimal:
     return max(ZERO, units - price["allowance"]) * price["unitCost"]
 
 
-def _units(session: past.Session) -> Decimal:
+def units(session: past.Session) -> Decimal:
+    """Return the begun minutes of a session; a missed one has none."""
     if session.missed:
         return ZERO
     return Decimal(-((session.created - session.ended) // MINUTE))
@@ -132,11 +190,40 @@ def _row(
         event_at=session.created,
         started_at=session.created,
         ended_at=session.ended if completed else None,
-        direction=DIRECTIONS[session.direction],
+        direction=direction(session),
         total_seconds=plain(thousandths(millis)) if completed else None,
         cost=cost,
         currency=None if cost is None else "USD",
         lines=[] if cost is None else [{"component": "telephony", "amount": cost}],
         leg_count=len(session.members(now)),
         vendor_outcome=session.outcome if ended else None,
+        durations=_durations(session) if completed else {},
+        payers=payers(session),
     )
+
+
+def direction(session: past.Session) -> str:
+    """Return the direction of a session in the words of the unified model."""
+    sides = (session.opening["fromAddress"], session.opening["toAddress"])
+    if all(str(side).startswith("client:") for side in sides):
+        return "internal"
+    return DIRECTIONS[session.direction]
+
+
+PARTS = {"Ringing": "ring", "Queued": "queue", "Answered": "talk", "Resumed": "talk"}
+PARTS |= {"Placed": "hold", "Call": ""}
+UNKNOWN = "A"
+
+
+def _durations(session: past.Session) -> dict[str, str]:
+    """Return the seconds of the parts of a session, as its log tells them."""
+    found: defaultdict[str, timedelta] = defaultdict(timedelta)
+    if any(message.split()[0] == UNKNOWN for _, message in session.lines):
+        return {}
+    ends = [after for after, _ in session.lines[1:]]
+    for (after, message), end in zip(session.lines, ends, strict=False):
+        if part := PARTS[message.split()[0]]:
+            found[f"{part}_seconds"] += end - after
+    return {
+        part: plain(thousandths(time // past.MILLI)) for part, time in found.items()
+    }

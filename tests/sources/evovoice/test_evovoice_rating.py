@@ -14,10 +14,15 @@ from transforms.runner import functions
 
 STAGING = Path(__file__).parents[3] / "transforms/models/staging/evovoice"
 SEEDS = Path(__file__).parents[3] / "transforms/seeds"
-MODELS = ("sessions", "accounts", "usage", "costs", "unmapped_values", "calls", "legs")
+MODELS = (
+    *("sessions", "accounts", "customers", "price_owners", "price_items"),
+    *("payers", "month_prices", "rated_sessions", "usage", "costs", "log_lines"),
+    *("durations", "unmapped_values", "calls", "legs"),
+)
 MARCH_FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 ACCOUNT = "5f8e00000000000000000001"
 INBOUND = {"rawUnitMultiplier": 1.0, "unitCost": 0.02, "allowance": 10}
+ONE = {"unitCost": 1, "allowance": 0}
 OUTBOUND = {"baseCost": 5.0, "unitCost": 0.03, "allowance": 0}
 
 
@@ -34,7 +39,7 @@ class Warehouse:
             "create table inputs.deleted (vendor varchar, account varchar,"
             " record_id varchar, deleted_at timestamptz, load_id varchar)"
         )
-        for table in ("sessions", "accounts"):
+        for table in ("sessions", "accounts", "customers"):
             connection.execute(
                 f"create table raw.evovoice__{table} (account varchar,"
                 " record_id varchar, event_at timestamptz, window_from timestamptz,"
@@ -43,11 +48,13 @@ class Warehouse:
             )
         connection.execute(
             "create table config.accounts (vendor varchar, account varchar,"
-            " currency varchar, settle_after interval)"
+            " currency varchar, settle_after interval, price_owner varchar,"
+            " price_formula varchar, rates_byoa boolean)"
         )
-        connection.execute(
-            f"create table seeds.outcomes as from '{SEEDS / 'outcomes.csv'}'"
-        )
+        for seed in ("outcomes", "log_lines"):
+            connection.execute(
+                f"create table seeds.{seed} as from '{SEEDS / f'{seed}.csv'}'"
+            )
 
     def land(self, table: str, record_id: str, at: datetime, payload: object) -> None:
         self.reads += 1
@@ -67,6 +74,20 @@ class Warehouse:
     ) -> None:
         """Give an account the price list that a read at a time found."""
         self.land("accounts", account_id, at, {"billingSettings": items})
+
+    def customer(self, name: str, at: datetime = MARCH_FIRST, **own: object) -> None:
+        """Give a customer what a read at a time found; prices of 1 if it has any."""
+        record = {"accountId": ACCOUNT, "billingSettings": {"inboundVoiceCalls": ONE}}
+        self.land("customers", name, at, {**record, **own})
+
+    def set(self, **settings: object) -> None:
+        """Configure the account."""
+        (name,) = settings
+        self.connection.execute(
+            f"insert into config.accounts (vendor, account, {name})"
+            " values ('evovoice', 'main', ?)",
+            [*settings.values()],
+        )
 
     def call(
         self, session_id: str, at: datetime, seconds: float | None, **more: object
@@ -144,7 +165,8 @@ def test_a_line_says_how_its_amount_came_about(warehouse: Warehouse) -> None:
 
 def test_the_configured_currency_comes_first(warehouse: Warehouse) -> None:
     warehouse.connection.execute(
-        "insert into config.accounts values ('evovoice', 'main', 'CAD', null)"
+        "insert into config.accounts (vendor, account, currency)"
+        " values ('evovoice', 'main', 'CAD')"
     )
     warehouse.price(inboundVoiceCalls=INBOUND)
     warehouse.call("a", at(2), 60)
@@ -283,6 +305,75 @@ def test_without_prices_there_is_no_cost(warehouse: Warehouse) -> None:
     warehouse.call("c", at(2), 60, accountId="unknown")
     assert warehouse.costs() == {}
     assert warehouse.statuses() == dict.fromkeys("abc", "none")
+
+
+@pytest.mark.parametrize(
+    ("owner", "cost"), [(None, 4), ("nearest", 4), ("outermost", 2), ("account", 1)]
+)
+def test_whose_prices_count_is_a_setting(
+    warehouse: Warehouse, owner: str | None, cost: int
+) -> None:
+    if owner is not None:
+        warehouse.set(price_owner=owner)
+    warehouse.price(inboundVoiceCalls=ONE)
+    for name, price in (("outer", 2), ("inner", 4), ("own", None)):
+        settings = {"inboundVoiceCalls": ONE | {"unitCost": price}}
+        warehouse.customer(
+            name, overrideBillingSettings=price is not None, billingSettings=settings
+        )
+    crumbs = [{"id": "outer"}, {"id": "inner"}]
+    warehouse.call("a", at(2), 60, customerId="own", customerBreadcrumb=crumbs)
+    assert warehouse.costs() == {"a": cost}
+
+
+def test_a_customer_has_its_own_prices_from_the_month_in_which_it_overrides(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.price(inboundVoiceCalls=ONE | {"unitCost": 5})
+    warehouse.customer("c", at(5, month=2), overrideBillingSettings=False)
+    warehouse.customer("c", at(5), overrideBillingSettings=True)
+    warehouse.customer("c", at(5, month=4), overrideBillingSettings="perhaps")
+    for session_id, month in (("a", 2), ("b", 3), ("c", 4)):
+        warehouse.call(session_id, at(1, month=month), 60, customerId="c")
+    assert warehouse.costs() == {"a": 5, "b": 1, "c": 5}
+    counted = {"field": "overrideBillingSettings", "value": "perhaps"}
+    assert warehouse.rows(
+        "select distinct unmapped_values from staging.evovoice__calls"
+    ) == [([counted],)]
+
+
+@pytest.mark.parametrize(
+    ("formula", "unit_cost", "cost"),
+    [
+        (None, 0.5, Decimal("1.5")),
+        ("multiplied_units", 0.5, Decimal("1.5")),
+        ("markup", 0.5, Decimal("0.5")),
+        ("multiplied_units", 0, 0),
+        ("markup", 0, None),
+    ],
+)
+def test_what_the_multiplier_multiplies_is_a_setting(
+    warehouse: Warehouse, formula: str | None, unit_cost: float, cost: Decimal | None
+) -> None:
+    if formula is not None:
+        warehouse.set(price_formula=formula)
+    price = {"rawUnitMultiplier": 3, "unitCost": unit_cost, "allowance": 0}
+    warehouse.price(inboundVoiceCalls=price)
+    warehouse.call("a", at(2), 60)
+    assert warehouse.costs() == ({} if cost is None else {"a": cost})
+
+
+@pytest.mark.parametrize(("rates", "cost"), [(None, {}), (False, {}), (True, {"a": 1})])
+def test_a_call_over_its_own_carrier_is_rated_where_that_is_wanted(
+    warehouse: Warehouse, *, rates: bool | None, cost: dict[str, int]
+) -> None:
+    if rates is not None:
+        warehouse.set(rates_byoa=rates)
+    settings = {"inboundVoiceCalls": ONE}
+    account = {"isBYOA": True, "billingSettings": settings}
+    warehouse.land("accounts", ACCOUNT, MARCH_FIRST, account)
+    warehouse.call("a", at(2), 60)
+    assert warehouse.costs() == cost
 
 
 def test_the_newer_version_of_a_session_counts(warehouse: Warehouse) -> None:

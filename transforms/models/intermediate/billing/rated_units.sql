@@ -8,6 +8,8 @@
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column vendor_account: the vendor's own number of the account; NULL = it is a rate card
+-- @column price_owner_kind: as in monthly_account_usage; NULL = it is a rate card
+-- @column price_owner: as in monthly_account_usage; NULL = it is a rate card
 -- @column item: as in monthly_account_usage
 -- @column month: first day of the UTC month whose allowance it uses
 -- @column currency: ISO 4217
@@ -21,6 +23,8 @@ select
     usage.vendor,
     usage.account,
     usage.vendor_account,
+    usage.price_owner_kind,
+    usage.price_owner,
     usage.item,
     usage.month,
     costs.currency,
@@ -43,6 +47,8 @@ select
     vendor,
     account,
     null as vendor_account,
+    null as price_owner_kind,
+    null as price_owner,
     item,
     month,
     currency,

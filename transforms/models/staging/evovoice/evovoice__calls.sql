@@ -1,10 +1,14 @@
 -- One row per session that is a call; chats and faxes are none.
--- Of the duration only the whole is known, and no parent is named.
+-- The parts of the duration are read from the log, and no parent is named.
 -- @key account, vendor_call_id
 -- @not_null direction, started_at, outcome, outcome_stage, cost_status, unmapped_values
 -- @column vendor_call_id: id
--- @column direction: direction
+-- @column parent_call_id: the first session of the month with the same conferenceSid, else
+--     callSid: inferred (evovoice.md, section 7)
+-- @column direction: direction; internal where both addresses are of the account's own
+--     devices, client:... or an extension
 -- @column started_at: dateCreated
+-- @column answered_at: log, the first line that begins a conversation
 -- @column ended_at: dateCompleted, once ended
 -- @column customer_number: fromAddress inbound; toAddress, else destination, outbound
 -- @column business_number: toAddress inbound, fromAddress outbound
@@ -12,6 +16,11 @@
 -- @column outcome_stage: as outcome
 -- @column vendor_outcome: outcome
 -- @column total_seconds: dateCompleted minus dateCreated
+-- @column ring_seconds: log, by seeds/log_lines.csv, where all of its lines are known
+-- @column ivr_seconds: as ring_seconds
+-- @column queue_seconds: as ring_seconds
+-- @column talk_seconds: as ring_seconds
+-- @column hold_seconds: as ring_seconds
 -- @column duration_basis: derived: the vendor sends no duration
 -- @column leg_count: entries of members
 -- @column agent_count: members with the role Agent
@@ -29,7 +38,16 @@ with voice as (
     select
         *,
         record_id as vendor_call_id,
+        -- Twilio's clients, and short numbers: no customer has either.
+        [
+            session['fromAddress'],
+            coalesce(nullif(session['toAddress'], ''), session['destination'])
+        ] as addresses,
+        date_trunc('month', created_at at time zone 'UTC') as month,
         case
+            when len(list_filter(
+                addresses, lambda x: regexp_full_match(x, '(?i)client:.+|[0-9]{2,6}')
+            )) = 2 then 'internal'
             when session['direction'] in ('Incoming', '0') then 'inbound'
             when session['direction'] in ('Outgoing', '1') then 'outbound'
             else 'unknown'
@@ -49,6 +67,29 @@ with voice as (
     where is_call
 ),
 
+-- Only the sessions of a month are computed together.
+with_first as (
+    select
+        *,
+        if(
+            session['conferenceSid'] != '',
+            first_value(vendor_call_id) over of_conference,
+            null
+        ) as first_of_conference,
+        if(session['callSid'] != '', first_value(vendor_call_id) over of_line, null)
+            as first_of_line
+    from voice
+    window
+        of_conference as (
+            partition by account, session['accountId'], month, session['conferenceSid']
+            order by created_at, vendor_call_id
+        ),
+        of_line as (
+            partition by account, session['accountId'], month, session['callSid']
+            order by created_at, vendor_call_id
+        )
+),
+
 with_outcome as (
     select
         voice.*,
@@ -61,7 +102,7 @@ with_outcome as (
             when voice.has_answerer then 'answered'
             else coalesce(words.outcome, 'unknown')
         end as outcome
-    from voice
+    from with_first as voice
     left join seeds.outcomes as words
         on words.vendor = 'evovoice' and voice.session['outcome'] = words.vendor_outcome
 )
@@ -69,8 +110,13 @@ with_outcome as (
 select
     calls.account,
     calls.vendor_call_id,
+    coalesce(
+        nullif(calls.first_of_conference, calls.vendor_call_id),
+        nullif(calls.first_of_line, calls.vendor_call_id)
+    ) as parent_call_id,
     calls.direction,
     calls.created_at as started_at,
+    durations.answered_at,
     calls.ended_at,
     case calls.direction
         when 'inbound' then calls.from_number
@@ -92,6 +138,11 @@ select
         (epoch_us(calls.ended_at) - epoch_us(calls.created_at) + 500) // 1000
         * 0.001::decimal(4, 3)
     )::decimal(12, 3) as total_seconds,
+    durations.ring_seconds,
+    durations.ivr_seconds,
+    durations.queue_seconds,
+    durations.talk_seconds,
+    durations.hold_seconds,
     if(total_seconds is not null, 'derived', null) as duration_basis,
     len(calls.roles)::integer as leg_count,
     if(calls.has_all_roles or calls.agents > 0, calls.agents, null)::integer as agent_count,
@@ -123,6 +174,10 @@ select
     calls.last_loaded_at,
     calls.load_id
 from with_outcome as calls
+left join staging.evovoice__durations as durations
+    on
+        calls.account = durations.account
+        and calls.vendor_call_id = durations.vendor_call_id
 left join staging.evovoice__costs as costs
     on calls.account = costs.account and calls.vendor_call_id = costs.vendor_call_id
 inner join staging.evovoice__unmapped_values as unmapped

@@ -1,12 +1,13 @@
--- One row per rated call: its minutes beyond the allowance, at the account's price.
--- The vendor reports no cost, and the base cost of the account's month is in no call.
+-- One row per rated call: its minutes beyond the allowance, at the price of its
+-- price owner.
+-- The vendor reports no cost, and the base cost of a month is in no call.
 -- @key account, vendor_call_id, line_no
 -- @not_null amount, list_amount, discount_amount, currency, quantity, unit_price
 -- @column line_no: always 1
 -- @column component: all of it is telephony
 -- @column vendor_component: inboundVoiceCalls or outboundVoiceCalls, by the direction
--- @column amount: minutes beyond the month's allowance times unitCost of the account's
---     billingSettings
+-- @column amount: minutes beyond the month's allowance times unitCost of the
+--     billingSettings of its customer or account
 -- @column list_amount: all minutes times unitCost
 -- @column discount_amount: what the allowance saved
 -- @column currency: the configured currency, else USD

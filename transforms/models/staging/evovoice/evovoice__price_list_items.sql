@@ -1,39 +1,21 @@
--- One row per version of an account and item of its price list; the account's own cost is
--- the item base.
--- @key account, vendor_account, fetched_at, item
+-- One row per version of a price list and item of it. Of the items, those of voice calls
+-- have a unit that is known.
+-- @key account, price_owner_kind, price_owner, fetched_at, item
 -- @not_null currency
-with items as (
-    select
-        account,
-        record_id as vendor_account,
-        item,
-        'minute' as unit,
-        base_cost,
-        allowance,
-        fetched_at
-    from staging.evovoice__accounts
-    union all
-    select
-        account,
-        record_id as vendor_account,
-        'base' as item,
-        null as unit,
-        account_base_cost as base_cost,
-        null as allowance,
-        fetched_at
-    from staging.evovoice__accounts
-    where item = 'inboundVoiceCalls'
-)
-
 select
     items.account,
-    items.vendor_account,
+    items.account_id as vendor_account,
+    items.owner_kind as price_owner_kind,
+    items.owner_id as price_owner,
+    items.is_in_force,
     items.item,
     coalesce(accounts.currency, 'USD') as currency,
-    items.unit,
+    if(items.is_of_calls, 'minute', null) as unit,
     items.base_cost,
+    items.raw_unit_multiplier,
+    items.unit_cost,
     items.allowance,
     items.fetched_at
-from items
+from staging.evovoice__price_items as items
 left join config.accounts as accounts
     on items.account = accounts.account and accounts.vendor = 'evovoice'

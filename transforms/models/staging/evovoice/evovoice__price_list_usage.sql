@@ -1,9 +1,11 @@
--- One row per call that the account's price list covers, in the columns of all vendors.
+-- One row per call that a price list covers, in the columns of all vendors.
 -- @key account, vendor_call_id
 select
     account,
     record_id as vendor_call_id,
     account_id as vendor_account,
+    owner_kind as price_owner_kind,
+    owner_id as price_owner,
     item,
     month::date as month,
     'minute' as unit,

@@ -5,13 +5,11 @@
 -- that came instead, and a key that stands twice: the first counts.
 -- @key account, record_id
 -- @rebuild_group date_trunc('month', event_at at time zone 'UTC')
--- @unused id, dateCreated, dateLastModified, createdBy, lastModifiedBy, accountName,
---     customerId, customerName, customerBreadcrumb, endpointId, endpointName, fromName,
+-- @unused id, dateCreated, dateLastModified, createdBy, lastModifiedBy, fromName,
 --     fromPhoneNumber, callbackNumber, displayName, dialState, callState, queueState,
---     holdReason, queueMemberId, ringQueueId, heldByUserId, callSid, conferenceSid,
---     mostRecentParticipantCallSid, consoleData, log, members.endpointId,
---     members.isOriginalMember, members.avatarUrl, members.applicationData,
---     members.callSid, members.muted
+--     queueMemberId, heldByUserId, mostRecentParticipantCallSid, consoleData,
+--     members.endpointId, members.isOriginalMember, members.avatarUrl,
+--     members.applicationData, members.callSid, members.muted
 with dated as (
     select
         *,
@@ -45,12 +43,19 @@ opened as (
         from_json(
             payload,
             '{
-                "accountId": "VARCHAR", "channel": "VARCHAR", "direction": "VARCHAR",
+                "accountId": "VARCHAR", "accountName": "VARCHAR",
+                "customerId": "VARCHAR", "customerName": "VARCHAR",
+                "customerBreadcrumb": [{"id": "VARCHAR", "name": "VARCHAR"}],
+                "endpointId": "VARCHAR", "endpointName": "VARCHAR",
+                "callSid": "VARCHAR", "conferenceSid": "VARCHAR",
+                "holdReason": "VARCHAR", "ringQueueId": "VARCHAR",
+                "channel": "VARCHAR", "direction": "VARCHAR",
                 "fromAddress": "VARCHAR", "toAddress": "VARCHAR",
                 "destination": "VARCHAR", "answeredById": "VARCHAR",
                 "answeredByName": "VARCHAR", "holdQueueName": "VARCHAR",
                 "outcome": "VARCHAR", "ended": "VARCHAR", "wasMissed": "VARCHAR",
                 "dateCompleted": "VARCHAR",
+                "log": [{"date": "VARCHAR", "message": "VARCHAR"}],
                 "members": [{
                     "identity": "VARCHAR", "displayName": "VARCHAR",
                     "role": "VARCHAR", "callState": "VARCHAR"
@@ -69,16 +74,31 @@ select
     record_id,
     session,
     list_filter(
-        [
-            struct_pack(
-                field := 'members', value := nullif(json_type(payload, '$.members'), 'ARRAY')
-            ),
-            struct_pack(
-                field := 'members',
-                value := list_filter(
-                    json_type(payload, '$.members[*]'), lambda x: x != 'OBJECT'
-                )[1] || ' in it'
-            ),
+        flatten(list_transform(
+            [
+                struct_pack(
+                    name := 'members', kind := json_type(payload, '$.members'),
+                    kinds := json_type(payload, '$.members[*]')
+                ),
+                struct_pack(
+                    name := 'customerBreadcrumb',
+                    kind := json_type(payload, '$.customerBreadcrumb'),
+                    kinds := json_type(payload, '$.customerBreadcrumb[*]')
+                ),
+                struct_pack(
+                    name := 'log', kind := json_type(payload, '$.log'),
+                    kinds := json_type(payload, '$.log[*]')
+                )
+            ],
+            lambda x: [
+                struct_pack(field := x['name'], value := nullif(x['kind'], 'ARRAY')),
+                struct_pack(
+                    field := x['name'],
+                    value := list_filter(x['kinds'], lambda kind: kind != 'OBJECT')[1] || ' in it'
+                )
+            ]
+        ))
+        || [
             struct_pack(
                 field := 'a key',
                 value := if(len(list_distinct(keys)) < len(keys), 'stands twice', null)

@@ -5,6 +5,8 @@ select
     null::varchar as account,
     null::varchar as vendor_call_id,
     null::varchar as vendor_account,
+    null::varchar as price_owner_kind,
+    null::varchar as price_owner,
     null::varchar as item,
     null::date as month,
     null::varchar as unit,
