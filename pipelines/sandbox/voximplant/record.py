@@ -80,8 +80,11 @@ def stamp(moment: datetime, zone: tzinfo) -> str:
 
 
 def truth(session: Session, alias: str, now: datetime) -> Truth | None:
-    """Return what the session amounts to at `now`; None before it started."""
-    if now < session.start:
+    """Return what the session amounts to at `now`; None before it started.
+
+    A child account's session is none of the account's own, unless it is asked for.
+    """
+    if now < session.start or session.is_of_child:
         return None
     ended = now >= session.ended
     legs = [line for line in session.legs if now >= line.begun]
