@@ -142,6 +142,8 @@ class Truth:
     vendor_outcome: str | None
     durations: dict[str, str] = field(default_factory=dict)
     """Seconds of its parts, as far as the vendor reports them."""
+    payers: list[dict[str, str | None]] = field(default_factory=list)
+    """Who pays, the nearest first: kind, id and name."""
 
 
 def midnight(day: date) -> datetime:

@@ -711,6 +711,36 @@ def test_voximplant_serves_every_filter_that_is_documented(
     assert found == [one for one in every if fits(one)]
 
 
+def test_voximplant_lists_its_ledger_and_apart_from_it_what_is_reserved(
+    client: Client,
+) -> None:
+    asked: dict[str, Any] = {"from_date": f"{DAY} 00:00:00", "count": 1000}
+    asked["to_date"] = f"{DAY} 23:59:59"
+    plain = client.voximplant("GetTransactionHistory", **asked)
+    assert plain["total_count"] == plain["count"] == len(plain["result"]) > 50
+    days = {one["performed_at"][:10] for one in plain["result"]}
+    assert days == {DAY}
+    assert not any("resource_type" in one for one in plain["result"])
+    charges = {one["transaction_id"]: one for one in plain["result"]}
+    assert len(charges) == plain["count"]
+    assert {one["transaction_type"] for one in charges.values() if one["amount"]} == {
+        "resource_charge",
+        "phone_number_charge",
+    }
+    extended = client.voximplant(
+        "GetTransactionHistory",
+        **asked,
+        with_extended_info="true",
+        transaction_type="resource_charge",
+    )
+    assert all(one["resource_type"] for one in extended["result"])
+    reserved = client.voximplant("GetTransactionHistory", is_uncommitted="true")
+    assert "warnings" not in reserved
+    assert not charges.keys() & {one["transaction_id"] for one in reserved["result"]}
+    refused = client.voximplant("GetTransactionHistory", **asked, resource_type="ASR")
+    assert refused["error"]["code"] == 101
+
+
 def test_voximplant_lists_a_childs_sessions_only_when_asked(client: Client) -> None:
     asked: dict[str, Any] = {"from_date": "2026-03-10 00:00:00", "count": 1000}
     asked["to_date"] = f"{NEXT_DAY} 00:00:00"

@@ -1,4 +1,4 @@
-"""Voximplant's GetCallHistory and GetAccountInfo.
+"""Voximplant's GetCallHistory, GetTransactionHistory and GetAccountInfo.
 
 Open in the document, read as a real answer shows it (voximplant.md, section 6):
 missing dates are a warning beside the rows, without `timezone` it is Etc/GMT. Both
@@ -13,7 +13,7 @@ from functools import partial
 import jwt
 
 from pipelines.sandbox.archive import Archive
-from pipelines.sandbox.voximplant import arguments
+from pipelines.sandbox.voximplant import arguments, transactions
 from pipelines.sandbox.voximplant import history as past
 from pipelines.sandbox.voximplant import record as view
 from pipelines.sandbox.voximplant.arguments import RefusedError
@@ -57,6 +57,8 @@ def _run(
         raise RefusedError(105, "Output format isn't supported")
     if command == "GetCallHistory":
         return _call_history(archive, alias, asked)
+    if command == "GetTransactionHistory":
+        return _transactions(archive, alias, asked)
     if command == "GetAccountInfo":
         return _account_info(archive, alias)
     if not command:
@@ -115,9 +117,36 @@ def _call_history(
     arguments.check_names(asked, arguments.CALL_HISTORY)
     if arguments.flag(asked, "is_async"):
         raise RefusedError(101, "Invalid argument: is_async requires output=csv")
+    return _page(asked, *_found(archive, alias, asked))
+
+
+def _transactions(
+    archive: Archive[past.Session], alias: str, asked: dict[str, str]
+) -> Response:
+    arguments.check_names(asked, arguments.TRANSACTIONS)
+    zone, now = arguments.zone(asked), archive.world.clock.now
+    since, until, warnings = arguments.window(asked, zone, now)
+    held = arguments.flag(asked, "is_uncommitted")
+    is_extended = arguments.flag(asked, "with_extended_info")
+    ids = arguments.numbers(asked, "transaction_id")
+    kinds = arguments.texts(asked.get("transaction_type"))
+    found: list[object] = [
+        transactions.shown(one, past.currency(alias), zone, is_extended=is_extended)
+        for one in transactions.listed(archive, alias, since, until, held=held)
+        if ids is None or one.number in ids
+        if not kinds or one.kind in kinds
+    ]
+    told: dict[str, object] = {"timezone": str(zone)}
+    is_warned = warnings and not held
+    return _page(asked, found, told | ({"warnings": warnings} if is_warned else {}))
+
+
+def _page(
+    asked: dict[str, str], found: list[object], told: dict[str, object]
+) -> Response:
+    """Return a page of what was found, with what the answer says beside it."""
     count = arguments.whole(asked, "count", 20, arguments.COUNTS)
     offset = arguments.whole(asked, "offset", 0, arguments.OFFSETS)
-    found, told = _found(archive, alias, asked)
     if arguments.flag(asked, "desc_order"):
         found.reverse()
     page = found[offset : offset + count]

@@ -30,6 +30,8 @@ FLAGS = {
     "children_calls_only": False,
     "is_async": False,
     "with_header": False,
+    "with_extended_info": False,
+    "is_uncommitted": False,
 }
 """What is taken for a flag that is not sent."""
 LISTS = {*("cmd", "output", "timezone", "from_date", "to_date", "count", "offset")}
@@ -39,8 +41,12 @@ FILTERS = {
     *("call_session_history_custom_data", "min_duration", "max_duration"),
     "child_account_id",
 }
-CALL_HISTORY = LISTS | FILTERS | FLAGS.keys()
+OF_LEDGER = {"with_extended_info", "is_uncommitted"}
+CALL_HISTORY = LISTS | FILTERS | (FLAGS.keys() - OF_LEDGER)
 """The arguments of GetCallHistory."""
+TRANSACTIONS = LISTS | OF_LEDGER | {"with_total_count", "desc_order"}
+TRANSACTIONS |= {"transaction_id", "transaction_type"}
+"""Those of GetTransactionHistory that are served; it has more."""
 
 
 class RefusedError(Exception):
@@ -135,12 +141,12 @@ def filters(asked: Asked, account: int) -> Wanted:
     ]
     has_span = bool({"min_duration", "max_duration"} & asked.keys())
     has_application = bool({"application_id", "application_name"} & asked.keys())
-    texts = {
+    named = {
         "application_name": asked.get("application_name"),
         "rule_name": asked.get("rule_name") if has_application else None,
         "custom_data": asked.get("call_session_history_custom_data"),
     }
-    remote, local = _remote(asked), _texts(asked.get("local_number"))
+    remote, local = _remote(asked), texts(asked.get("local_number"))
 
     def wanted(session: past.Session, now: datetime) -> bool:
         facts = session.facts
@@ -156,7 +162,7 @@ def filters(asked: Asked, account: int) -> Wanted:
             and (ids is None or session.session_id in ids)
             and (application is None or facts.get("application_id") in application)
             and (users is None or facts.get("user_id") in users)
-            and all(v is None or facts.get(n) == v for n, v in texts.items())
+            and all(v is None or facts.get(n) == v for n, v in named.items())
             and (not has_span or (session.ended <= now and _between(seconds, span)))
             and (
                 not remote or any(leg.facts["remote_number"] in remote for leg in legs)
@@ -179,8 +185,9 @@ def _remote(asked: Asked) -> frozenset[str]:
         )
     except msgspec.MsgspecError as error:
         raise RefusedError(101, "Invalid argument: remote_number_list") from error
-    return frozenset(listed) or _texts(asked.get("remote_number"))
+    return frozenset(listed) or texts(asked.get("remote_number"))
 
 
-def _texts(text: str | None) -> frozenset[str]:
+def texts(text: str | None) -> frozenset[str]:
+    """Return the words of a list that is parted by semicolons."""
     return frozenset(text.split(";")) if text else frozenset()
