@@ -14,13 +14,14 @@
 -- @column transaction_type: as in vendor_transactions; NULL = the ledger does not have it
 -- @column resource_type: as in vendor_transactions; NULL = not given
 -- @column currency: ISO 4217 of the ledger, else of the lines; NULL = neither gives one
--- @column ledger_amount [currency]: what was withdrawn, a charge positive; NULL = not withdrawn yet
+-- @column ledger_amount [currency]: what was withdrawn, a charge positive; NULL = not withdrawn yet,
+--     or cannot be read
 -- @column cost_amount [currency]: what the lines of calls say; NULL = no line with a price has it
 -- @column difference [currency]: ledger_amount minus cost_amount; NULL = one of them is, or their
 --     currencies differ
--- @column verdict: matched; mismatched in amount or currency; no_call (a charge for a use that no
---     line has); not_withdrawn (a line has it, and the ledger does not, or not yet); no_usage (a
---     payment, a fee)
+-- @column verdict: matched; mismatched in amount or currency, or one cannot be read; no_call (a
+--     charge for a use that no line has); not_withdrawn (a line has it, and the ledger does not, or
+--     not yet); no_usage (a payment, a fee)
 with ledgers as (
     select
         vendor,
@@ -78,6 +79,7 @@ compared as (
         ledger.transaction_type,
         ledger.resource_type,
         ledger.is_usage,
+        coalesce(ledger.is_committed, false) as is_withdrawn,
         coalesce(ledger.currency, charged.currency) as currency,
         if(ledger.is_committed, -ledger.amount, null)::decimal(18, 6) as ledger_amount,
         charged.amount as cost_amount,
@@ -110,7 +112,7 @@ select
     difference,
     case
         when not is_usage then 'no_usage'
-        when ledger_amount is null then 'not_withdrawn'
+        when not is_withdrawn then 'not_withdrawn'
         when cost_amount is null then 'no_call'
         when difference = 0 then 'matched'
         else 'mismatched'
