@@ -152,7 +152,7 @@ def open_server(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
 
 
 def _chunks(body: BufferedIOBase) -> Iterator[bytes]:
-    """Yield the chunks of a body of unknown length (RFC 9112, section 7.1)."""
+    """Yield the chunks of a body of unknown length (RFC 9112, 7.1)."""
     while size := int(body.readline().partition(b";")[0], 16):
         yield body.read(size)
         body.readline()

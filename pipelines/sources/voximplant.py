@@ -120,12 +120,12 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
         children["child_account_id"] = settings.child_account_id
     size = {"count": settings.page_size}
     history, ledger = HISTORY.moved(size | children), LEDGER.moved(size)
-    held = ledger.moved({"is_uncommitted": "true"})
+    reserved = ledger.moved({"is_uncommitted": "true"})
     endpoints = [
         Endpoint(CALL_SESSIONS, partial(read, client, history)),
         Endpoint(ACCOUNT_INFO, lambda _: pages(client, ACCOUNT)),
         Endpoint(TRANSACTIONS, partial(read, client, ledger)),
-        Endpoint(HOLDS, lambda _: pages(client, held)),
+        Endpoint(HOLDS, lambda _: pages(client, reserved)),
     ]
     return Source(client, endpoints, settings.concurrency)
 

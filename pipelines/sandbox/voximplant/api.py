@@ -126,23 +126,23 @@ def _transactions(
     arguments.check_names(asked, arguments.TRANSACTIONS)
     zone, now = arguments.zone(asked), archive.world.clock.now
     since, until, warnings = arguments.window(asked, zone, now)
-    held = arguments.flag(asked, "is_uncommitted")
+    reserved = arguments.flag(asked, "is_uncommitted")
     is_extended = arguments.flag(asked, "with_extended_info")
     ids = arguments.numbers(asked, "transaction_id")
     kinds = arguments.texts(asked.get("transaction_type"))
     found: list[object] = [
         transactions.shown(one, past.currency(alias), zone, is_extended=is_extended)
-        for one in transactions.listed(archive, alias, since, until, held=held)
+        for one in transactions.listed(archive, alias, since, until, reserved=reserved)
         if ids is None or one.number in ids
         if not kinds or one.kind in kinds
     ]
-    told: dict[str, object] = {"timezone": str(zone)}
-    is_warned = warnings and not held
-    return _page(asked, found, told | ({"warnings": warnings} if is_warned else {}))
+    beside: dict[str, object] = {"timezone": str(zone)}
+    is_warned = warnings and not reserved
+    return _page(asked, found, beside | ({"warnings": warnings} if is_warned else {}))
 
 
 def _page(
-    asked: dict[str, str], found: list[object], told: dict[str, object]
+    asked: dict[str, str], found: list[object], beside: dict[str, object]
 ) -> Response:
     """Return a page of what was found, with what the answer says beside it."""
     count = arguments.whole(asked, "count", 20, arguments.COUNTS)
@@ -153,7 +153,7 @@ def _page(
     shown: dict[str, object] = {"result": page}
     if arguments.flag(asked, "with_total_count"):
         shown["total_count"] = len(found)
-    return reply(shown | {"count": len(page)} | told)
+    return reply(shown | {"count": len(page)} | beside)
 
 
 def _found(
@@ -173,8 +173,8 @@ def _found(
         for call, body in archive.shown(alias, day, (str(zone), parts), render)
         if since <= call.start <= until and wanted(call, now)
     ]
-    told: dict[str, object] = {"timezone": str(zone)}
-    return found, told | ({"warnings": warnings} if warnings else {})
+    beside: dict[str, object] = {"timezone": str(zone)}
+    return found, beside | ({"warnings": warnings} if warnings else {})
 
 
 def truth(

@@ -19,11 +19,11 @@ FEE_PLACE = 99_999
 
 @dataclass(frozen=True)
 class Transaction:
-    """A charge: reserved from `held`, withdrawn from `performed` on."""
+    """A charge: reserved from `reserved`, withdrawn from `performed` on."""
 
     number: int
     account: int
-    held: datetime
+    reserved: datetime
     performed: datetime
     amount: Decimal
     kind: str
@@ -65,7 +65,7 @@ def listed(
     since: datetime,
     until: datetime,
     *,
-    held: bool,
+    reserved: bool,
 ) -> list[Transaction]:
     """Return those withdrawn in [since, until], or those reserved now, by time."""
     now = archive.world.clock.now
@@ -77,8 +77,8 @@ def listed(
         if session.start <= now and not session.is_of_child
         for one in of_session(session)
     ]
-    if held:
-        found = [one for one in charges if one.held <= now < one.performed]
+    if reserved:
+        found = [one for one in charges if one.reserved <= now < one.performed]
     else:
         fees = (
             _fee(archive, alias, account, midnight(day)) for day in days(since, until)
