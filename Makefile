@@ -26,6 +26,16 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@.venv-openapi/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/openapi-requirements.lock || $(call unreachable,.venv-openapi/bin)
 	@touch $@
 
+.venv-clients/installed: tests/clients-requirements.lock
+	@python3 -m venv .venv-clients
+	@.venv-clients/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/clients-requirements.lock || $(call unreachable,.venv-clients/bin)
+	@touch $@
+
+.node-clients/installed: tests/node/package-lock.json
+	@command -v npm > /dev/null || { echo "make: npm is missing, so the vendors' clients for Node were not installed; install Node.js and run the same command again" >&2; exit 1; }
+	@mkdir -p .node-clients && cp tests/node/package.json tests/node/package-lock.json .node-clients
+	@npm ci --prefix .node-clients --silent --no-audit --no-fund && touch $@
+
 .venv-duckdb1/installed: pyproject.toml requirements.lock tests/duckdb1-requirements.lock
 	@python3 -m venv .venv-duckdb1
 	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock || $(call unreachable,.venv-duckdb1/bin)
@@ -41,16 +51,21 @@ run: setup ## load what is missing, build, publish (nothing configured: the sand
 	@$(BIN)/callhouse run --sandbox-if-unconfigured $(ARGS)
 
 check: setup ## format, lint, types, import contracts, SQL, security, secrets
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/migrations && $(BIN)/bandit -q -ll -r pipelines transforms && git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-files "lock(\.txt)?$$" --exclude-lines canary
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/migrations && $(BIN)/bandit -q -ll -r pipelines transforms && git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-files "lock(\.txt|\.json)?$$" --exclude-lines canary
 
 dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
 
 openapi: .venv-openapi/installed ## make the mock server's own environment, for the test of our requests to Zoom
 
-test: check dbt ## everything that CI runs: check, then all tests
+clients: .venv-clients/installed ## make the environment of the vendors' own clients, which read the sandbox
+
+test: check dbt clients ## everything that CI runs: check, then all tests
 	$(BIN)/pytest $(ARGS)
 
-test-duckdb1: .venv-duckdb1/installed dbt ## all tests under DuckDB 1.5, the oldest that Callhouse runs with
+test-clients: setup clients .node-clients/installed ## the vendors' own clients, for Python and for Node, against the sandbox
+	$(BIN)/pytest -n 0 -m "soak or not soak" tests/sandbox/test_vendor_clients.py $(ARGS)
+
+test-duckdb1: .venv-duckdb1/installed dbt clients ## all tests under DuckDB 1.5, the oldest that Callhouse runs with
 	.venv-duckdb1/bin/pytest $(ARGS)
 
 sbom: .venv-sbom/installed ## list all locked packages as sbom.json, in the form of CycloneDX
@@ -59,7 +74,7 @@ sbom: .venv-sbom/installed ## list all locked packages as sbom.json, in the form
 soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60, --kill-points, --system-calls)
 	PYTHONPATH=tests $(BIN)/python -m harness $(ARGS)
 
-soak-tests: setup openapi ## the tests that take longer, forty invented histories, every planted bug
+soak-tests: setup openapi clients .node-clients/installed ## the tests that take longer, forty invented histories, every planted bug
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history" $(ARGS)
 
 mutants: setup ## wrong edits of SQL and Python, a sample: which does no test notice?
@@ -74,10 +89,11 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 	$(COMPILE) pyproject.toml --extra dev -o requirements.lock
 	$(COMPILE) --no-strip-extras tests/dbt-requirements.in -o tests/dbt-requirements.lock
 	$(COMPILE) tests/openapi-requirements.in -o tests/openapi-requirements.lock
+	$(COMPILE) tests/clients-requirements.in -o tests/clients-requirements.lock
 	$(COMPILE) tests/duckdb1-requirements.in -o tests/duckdb1-requirements.lock
 	$(COMPILE) tests/sbom-requirements.in -o tests/sbom-requirements.lock
 
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt openapi test test-duckdb1 sbom soak soak-tests mutants docs lock clean
+.PHONY: help setup run check dbt openapi clients test test-clients test-duckdb1 sbom soak soak-tests mutants docs lock clean

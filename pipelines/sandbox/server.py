@@ -2,9 +2,11 @@
 
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pipelines.sandbox import faults
@@ -115,16 +117,21 @@ def open_server(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
             """Say nothing: a request carries credentials and numbers."""
 
         def _serve(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
             target = urlsplit(self.path)
             request = Request(
                 method=self.command,
                 path=unquote(target.path),
                 query=tuple(parse_qsl(target.query, keep_blank_values=True)),
                 headers=self.headers,
-                body=self.rfile.read(length) if length else b"",
+                body=self._body(),
             )
             self._send(respond(sandbox, lock, request))
+
+        def _body(self) -> bytes:
+            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+                return b"".join(_chunks(self.rfile))
+            length = int(self.headers.get("Content-Length") or 0)
+            return self.rfile.read(length) if length else b""
 
         def _send(self, response: Response) -> None:
             self.send_response_only(response.status)
@@ -142,6 +149,15 @@ def open_server(sandbox: Sandbox, port: int) -> ThreadingHTTPServer:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
 
     return LoopbackServer(("127.0.0.1", port), Handler)
+
+
+def _chunks(body: BufferedIOBase) -> Iterator[bytes]:
+    """Yield the chunks of a body of unknown length (RFC 9112, 7.1)."""
+    while size := int(body.readline().partition(b";")[0], 16):
+        yield body.read(size)
+        body.readline()
+    while body.readline().strip():  # trailers
+        pass
 
 
 class LoopbackServer(ThreadingHTTPServer):

@@ -4,7 +4,9 @@ import hashlib
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal
+from email import message_from_bytes
 from email.message import Message
+from email.policy import HTTP
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -20,6 +22,11 @@ PAGING = {
 """Parameters, of any vendor, that move within the answer to one question."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def _text(part: Message) -> str:
+    sent = part.get_payload(decode=True)
+    return sent.decode("utf-8", "replace") if isinstance(sent, bytes) else ""
 
 
 def encode(value: object) -> bytes:
@@ -43,8 +50,16 @@ class Request:
     body: bytes
 
     def form(self) -> tuple[tuple[str, str], ...]:
-        """Fields of a form body; empty when the body is not a form."""
-        if "x-www-form-urlencoded" not in self.headers.get("Content-Type", ""):
+        """Fields of a form body, in either encoding; empty when it is not a form."""
+        kind = self.headers.get("Content-Type", "")
+        if "multipart/form-data" in kind:
+            head = f"Content-Type: {kind}\r\n\r\n".encode()
+            parts = message_from_bytes(head + self.body, policy=HTTP).iter_parts()
+            return tuple(
+                (str(part.get_param("name", "", "content-disposition")), _text(part))
+                for part in parts
+            )
+        if "x-www-form-urlencoded" not in kind:
             return ()
         return tuple(parse_qsl(self.body.decode("utf-8", "replace"), True))  # noqa: FBT003
 

@@ -145,7 +145,7 @@ class Truth:
     durations: dict[str, str] = field(default_factory=dict)
     """Seconds of its parts, as far as the vendor reports them."""
     answered_at: datetime | None = None
-    payers: list[dict[str, str]] = field(default_factory=list)
+    payers: list[dict[str, str | None]] = field(default_factory=list)
     """Who pays for it, the nearest first: kind, id and name."""
 
 

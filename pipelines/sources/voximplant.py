@@ -1,4 +1,4 @@
-"""Voximplant: the call history, one record per JavaScript session with its legs.
+"""Voximplant: the call history, a record per JavaScript session, and the money ledger.
 
 `voximplant.md` has what is known of the API, and how surely.
 """
@@ -22,20 +22,22 @@ from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, SECOND, Window, read_time
 from pipelines.sources import query
 
-REACH = 10_000
-"""Records of one question that paging is sure to get: the highest offset allowed."""
 ZONE = "Etc/GMT"
 SAME_ZONE = frozenset({ZONE, "Etc/UTC", "GMT", "UTC"})
 
 
 class Settings(SourceSettings, frozen=True, kw_only=True):
-    """What one account's service key can be configured with."""
+    """What one account's service key can be configured with (voximplant.md)."""
 
     account_id: str
     key_id: str
     private_key: str
     base_url: str = "https://api.voximplant.com/platform_api"
     page_size: int = 1000
+    child_account_id: str = ""
+    children_calls_only: bool = False
+    transactions: bool = False
+    transaction_holds: bool = False
 
 
 CALL_SESSIONS = Stream(
@@ -57,32 +59,48 @@ CALL_SESSIONS = Stream(
     ),
 )
 ACCOUNT_INFO = Stream(
-    name="account_info",
-    table="account_info",
-    primary_key="account_id",
+    "account_info", "account_info", "account_id", "", is_full_refresh=True
+)
+TRANSACTIONS = replace(
+    CALL_SESSIONS,
+    name="transactions",
+    table="transactions",
+    primary_key="transaction_id",
+    event_time_field="performed_at",
+    calls="",
+    pending="",
+    ids_per_request=0,
+    is_optional=True,
+    complete_for=timedelta(),
+    personal=("transaction_description",),
+)
+HOLDS = replace(
+    TRANSACTIONS,
+    name="transaction_holds",
+    table="transaction_holds",
     event_time_field="",
     is_full_refresh=True,
 )
-STREAMS = (CALL_SESSIONS, ACCOUNT_INFO)
+STREAMS = (CALL_SESSIONS, ACCOUNT_INFO, TRANSACTIONS, HOLDS)
+SENT = {"timezone": ZONE, "with_total_count": "true", "desc_order": "false"}
+PARTS = ("with_calls", "with_records", "with_other_resources")
 HISTORY = Listing(
     "/GetCallHistory",
     records="result",
     method="POST",
     total="total_count",
-    data={
-        "timezone": ZONE,
-        "with_calls": "true",
-        "with_records": "true",
-        "with_other_resources": "true",
-        "with_total_count": "true",
-        "desc_order": "false",
-        "offset": 0,
-    },
+    data={**SENT, **dict.fromkeys(PARTS, "true"), "offset": 0},
     bounds=("from_date", "to_date"),
     time_form="%Y-%m-%d %H:%M:%S",
-    reach=REACH,
+    reach=10_000,  # the highest offset allowed
     repeats={"timezone": SAME_ZONE},
+    paging=by_offset("offset", 1000),
     warnings="warnings",
+)
+LEDGER = replace(
+    HISTORY,
+    path="/GetTransactionHistory",
+    data={**SENT, "with_extended_info": "true", "offset": 0},
 )
 ACCOUNT = Listing(
     "/GetAccountInfo", "result", "POST", is_one_record=True, warnings="warnings"
@@ -97,20 +115,26 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
     client = client_of(
         "voximplant", settings, options, auth, _classify_error, read_seconds=150.0
     )
+    children = {"children_calls_only": str(settings.children_calls_only).lower()}
+    if settings.child_account_id:
+        children["child_account_id"] = settings.child_account_id
+    size = {"count": settings.page_size}
+    history, ledger = HISTORY.moved(size | children), LEDGER.moved(size)
+    reserved = ledger.moved({"is_uncommitted": "true"})
     endpoints = [
-        Endpoint(CALL_SESSIONS, partial(call_sessions, client, settings.page_size)),
+        Endpoint(CALL_SESSIONS, partial(read, client, history)),
         Endpoint(ACCOUNT_INFO, lambda _: pages(client, ACCOUNT)),
+        Endpoint(TRANSACTIONS, partial(read, client, ledger)),
+        Endpoint(HOLDS, lambda _: pages(client, reserved)),
     ]
     return Source(client, endpoints, settings.concurrency)
 
 
-def call_sessions(client: Client, page_size: int, window: Window) -> Iterator[Page]:
-    """Yield the sessions that started in a window, or those it names.
+def read(client: Client, listing: Listing, window: Window) -> Iterator[Page]:
+    """Yield the records that began in a window, or the sessions it names.
 
     Some come twice. Dates that surely span them have to be sent with ids as well.
     """
-    paging = by_offset("offset", page_size)
-    listing = replace(HISTORY.moved({"count": page_size}), paging=paging)
     if window.ids:
         listing = listing.between(window.start - DAY, window.end + DAY)
         size = CALL_SESSIONS.ids_per_request

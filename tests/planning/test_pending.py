@@ -184,7 +184,7 @@ def test_voximplant_is_asked_for_a_thousand_sessions_a_request(
     page: dict[str, object] = {"result": [{}], "total_count": 1, "timezone": "Etc/GMT"}
     window = DAY_WINDOW("call_sessions", ids=tuple(map(str, range(1001))))
     asking = client(scripted, first=page, second=page)
-    list(voximplant.call_sessions(asking, 1000, window))
+    list(voximplant.read(asking, voximplant.HISTORY, window))
     first, second = queries(scripted)
     assert first["call_session_history_id"].count(";") == 999
     assert second["call_session_history_id"] == "1000"

@@ -1,11 +1,12 @@
 """The sandbox, spoken to over HTTP by a client written from the vendors' documents."""
 
+import base64
 import json
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -622,23 +623,166 @@ def test_a_zoom_page_token_works_with_its_own_query_only(client: Client) -> None
     assert len(_json(client.zoom(**query, next_page_token=token))["voice_calls"]) == 20
 
 
-def test_voximplant_leaves_children_out_and_uses_the_accounts_zone_unasked(
+def test_voximplant_leaves_parts_out_and_answers_in_gmt_unasked(
     client: Client,
 ) -> None:
-    dates = {"from_date": f"{DAY} 10:00:00", "to_date": f"{DAY} 11:00:00"}
+    dates = {"from_date": f"{DAY} 17:00:00", "to_date": f"{DAY} 18:00:00"}
     bare = client.voximplant(**dates)
-    assert bare["timezone"] == "America/Los_Angeles"
+    assert bare["timezone"] == "Etc/GMT"
     assert bare["count"] == len(bare["result"]) <= 20
     assert not {"calls", "records"} & bare["result"][0].keys()
     assert "other_resource_usage" in bare["result"][0]
-    utc = {"from_date": f"{DAY} 17:00:00", "to_date": f"{DAY} 18:00:00"}
-    same = client.voximplant(**utc, timezone="UTC")
-    assert [r["call_session_history_id"] for r in same["result"]] == [
-        r["call_session_history_id"] for r in bare["result"]
-    ]
-    starts = [record["start_date"] for record in same["result"]]
+    assert "warnings" not in bare
+    starts = [record["start_date"] for record in bare["result"]]
     assert starts == sorted(starts)
     assert starts[0] >= f"{DAY} 17:00:00"
+    local = {"from_date": f"{DAY} 10:00:00", "to_date": f"{DAY} 11:00:00"}
+    same = client.voximplant(**local, timezone="auto")
+    assert same["timezone"] == "America/Los_Angeles"
+    assert ids_of(same) == ids_of(bare)
+
+
+def ids_of(answer: dict[str, Any]) -> list[int]:
+    return [record["call_session_history_id"] for record in answer["result"]]
+
+
+def test_voximplant_warns_of_missing_dates_beside_the_rows(client: Client) -> None:
+    warnings = {
+        name: f"Required '{name}' parameter isn't set."
+        for name in ("from_date", "to_date")
+    }
+    bare = client.voximplant(count=3)
+    assert bare["warnings"] == [*warnings.values()]
+    assert bare["total_count"] > len(bare["result"]) == 3
+    since = client.voximplant(from_date=f"{DAY} 00:00:00")
+    assert since["warnings"] == [warnings["to_date"]]
+    assert since["result"][0]["start_date"] >= f"{DAY} 00:00:00"
+
+
+@pytest.mark.parametrize("form", ["urlencoded", "multipart", "chunked"])
+def test_voximplant_takes_every_form_and_issuer_that_its_own_clients_send(
+    client: Client, form: str
+) -> None:
+    fields = {"from_date": f"{DAY} 17:00:00", "to_date": f"{DAY} 18:00:00"}
+    whole = requests.Request("POST", client.of("VOXIMPLANT", "BASE_URL", None))
+    if form == "urlencoded":
+        whole.data = fields
+    else:
+        whole.files = {name: (None, text) for name, text in fields.items()}
+    whole.params = {"cmd": "GetCallHistory"}
+    issuer = int(client.of("VOXIMPLANT", "ACCOUNT_ID"))
+    head, claims, _ = client.voximplant_token().split(".")
+    numbered = json.loads(base64.urlsafe_b64decode(f"{claims}===")) | {"iss": issuer}
+    signed = jwt.PyJWS().encode(
+        json.dumps(numbered).encode(),
+        client.of("VOXIMPLANT", "PRIVATE_KEY"),
+        "RS256",
+        headers=json.loads(base64.urlsafe_b64decode(f"{head}===")),
+    )
+    sent = whole.prepare()
+    sent.headers["Authorization"] = f"Bearer {signed}"
+    if form == "chunked":
+        body = sent.body
+        assert isinstance(body, bytes)
+        del sent.headers["Content-Length"]
+        sent.headers["Transfer-Encoding"] = "chunked"
+        sent.body = iter([body[:7], body[7:]])  # type: ignore[assignment]
+    answer = _json(client.http.send(sent))
+    assert ids_of(answer) == ids_of(client.voximplant(**fields))
+
+
+FILTERS: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
+    ({"application_id": 3_000_000_042}, lambda _: True),
+    ({"application_id": 7}, lambda _: False),
+    (
+        {"application_name": "ivr.acme.example.com", "rule_name": "api"},
+        lambda one: one.get("rule_name") == "api",
+    ),
+    (
+        {"user_id": "2200000001;2200000002"},
+        lambda one: one.get("user_id") in {2_200_000_001, 2_200_000_002},
+    ),
+    (
+        {"call_session_history_custom_data": "crm-17"},
+        lambda one: one.get("custom_data") == "crm-17",
+    ),
+    ({"min_duration": 60}, lambda one: one["duration"] >= 60),
+    (
+        {"min_duration": 1, "max_duration": 2},
+        lambda one: 1 <= one["duration"] <= 2,
+    ),
+    (
+        {"remote_number": "agent1;agent2"},
+        lambda one: bool({"agent1", "agent2"} & numbers_of(one, "remote_number")),
+    ),
+    (
+        {"remote_number": "agent1", "remote_number_list": '["agent3"]'},
+        lambda one: "agent3" in numbers_of(one, "remote_number"),
+    ),
+    (
+        {"remote_number": "agent2", "remote_number_list": "[]"},
+        lambda one: "agent2" in numbers_of(one, "remote_number"),
+    ),
+    ({"local_number": "nobody"}, lambda _: False),
+]
+
+
+def numbers_of(session: dict[str, Any], side: str) -> set[str]:
+    return {leg[side] for leg in session["calls"]}
+
+
+@pytest.mark.parametrize(("asked", "fits"), FILTERS, ids=str)
+def test_voximplant_serves_every_filter_that_is_documented(
+    client: Client, asked: dict[str, Any], fits: Callable[[dict[str, Any]], bool]
+) -> None:
+    dates = {"from_date": f"{DAY} 00:00:00", "to_date": f"{NEXT_DAY} 00:00:00"}
+    all_of_it: dict[str, Any] = {**dates, "with_calls": "1", "count": 1000}
+    every = client.voximplant(**all_of_it)["result"]
+    found = client.voximplant(**all_of_it, **asked)["result"]
+    assert found == [one for one in every if fits(one)]
+
+
+def test_voximplant_lists_its_ledger_and_apart_from_it_what_is_reserved(
+    client: Client,
+) -> None:
+    asked: dict[str, Any] = {"from_date": f"{DAY} 00:00:00", "count": 1000}
+    asked["to_date"] = f"{DAY} 23:59:59"
+    plain = client.voximplant("GetTransactionHistory", **asked)
+    assert plain["total_count"] == plain["count"] == len(plain["result"]) > 50
+    days = {one["performed_at"][:10] for one in plain["result"]}
+    assert days == {DAY}
+    assert not any("resource_type" in one for one in plain["result"])
+    charges = {one["transaction_id"]: one for one in plain["result"]}
+    assert len(charges) == plain["count"]
+    assert {one["transaction_type"] for one in charges.values() if one["amount"]} == {
+        "resource_charge",
+        "phone_number_charge",
+    }
+    extended = client.voximplant(
+        "GetTransactionHistory",
+        **asked,
+        with_extended_info="true",
+        transaction_type="resource_charge",
+    )
+    assert all(one["resource_type"] for one in extended["result"])
+    reserved = client.voximplant("GetTransactionHistory", is_uncommitted="true")
+    assert "warnings" not in reserved
+    assert not charges.keys() & {one["transaction_id"] for one in reserved["result"]}
+    refused = client.voximplant("GetTransactionHistory", **asked, resource_type="ASR")
+    assert refused["error"]["code"] == 101
+
+
+def test_voximplant_lists_a_childs_sessions_only_when_asked(client: Client) -> None:
+    asked: dict[str, Any] = {"from_date": "2026-03-10 00:00:00", "count": 1000}
+    asked["to_date"] = f"{NEXT_DAY} 00:00:00"
+    account = int(client.of("VOXIMPLANT", "ACCOUNT_ID"))
+    own = client.voximplant(**asked)["result"]
+    children = client.voximplant(**asked, children_calls_only="true")["result"]
+    assert {one["account_id"] for one in own} == {account}
+    (child,) = {one["account_id"] for one in children}
+    assert child != account
+    named = client.voximplant(**asked, child_account_id=f"{child};7")["result"]
+    assert named == children
 
 
 @pytest.mark.parametrize(
@@ -650,6 +794,11 @@ def test_voximplant_leaves_children_out_and_uses_the_accounts_zone_unasked(
         ({"timezone": "Mars/Olympus"}, 101),
         ({"call_session_history_id": "1,2"}, 101),
         ({"output": "csv"}, 105),
+        ({"is_async": "true"}, 101),
+        ({"with_calls": "perhaps"}, 101),
+        ({"remote_number_list": "agent1"}, 101),
+        ({"with_logs": "true"}, 101),
+        ({"user_id": "all"}, 101),
     ],
 )
 def test_voximplant_refuses_inside_a_200(

@@ -56,6 +56,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Give a night with a record kept aside, calls gone or changed, and prices."""
     with open_house(tmp_path_factory.mktemp("dbt"), NOW, days=2, volume=20) as house:
         (house.folder / "config").mkdir()
+        for stream in ("TRANSACTIONS", "TRANSACTION_HOLDS"):
+            house.environment[f"CALLHOUSE__SOURCES__VOXIMPLANT__{stream}"] = "true"
         example = (ROOT / "config/rate_cards.example.toml").read_text()
         card = re.sub(r"^# (?=\[\[|\w+ = )", "", example, flags=re.MULTILINE)
         (house.folder / "config/rate_cards.toml").write_text(card)

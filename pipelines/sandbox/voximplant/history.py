@@ -23,6 +23,9 @@ FINISHES = (
 )
 FINISH_WEIGHTS = (940, 5, 5, 5, 35, 10)
 RUBLES_PER_DOLLAR = 90
+CHILD_SHARE = 0.05
+FIRST_CHILD_PLACE = 90_000
+"""Of the places in a day's ids, those from here on are the child account's."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Session:
     legs: tuple[lines.Line, ...]
     records: tuple[lines.Line, ...]
     resources: tuple[lines.Line, ...]
+    is_of_child: bool = False
 
 
 def currency(alias: str) -> str:
@@ -44,8 +48,13 @@ def currency(alias: str) -> str:
     return "RUR" if alias == "SECOND" else "USD"
 
 
+def child(account: int) -> int:
+    """Return the one child account of an account."""
+    return account + 9_000_000
+
+
 def history(world: World, alias: str, day: date) -> tuple[Session, ...]:
-    """Every session that starts on the day."""
+    """Every session that starts on the day, the child account's among them."""
     rng = draw.generator(world, "voximplant", alias, day)
     starts = map(whole_second, draw.arrivals(world, rng, day, OFFICE))
     number = world.aliases.index(alias)
@@ -53,10 +62,21 @@ def history(world: World, alias: str, day: date) -> tuple[Session, ...]:
     ids = (base + place * 1000 for place in range(100_000))
     rate = RUBLES_PER_DOLLAR if currency(alias) == "RUR" else 1
     account = int(world.credentials[alias].voximplant_account_id)
-    return tuple(
+    own = [
         _session(rng, start, number, account, rate)
         for start, number in zip(starts, ids, strict=False)
-    )
+    ]
+    # Of a generator of their own: the account's own sessions stay as they are.
+    rng = draw.generator(world, "voximplant", alias, day, "child")
+    arrivals = draw.arrivals(world, rng, day, OFFICE, CHILD_SHARE)
+    of_child = [
+        replace(
+            _session(rng, start, base + place * 1000, child(account), rate),
+            is_of_child=True,
+        )
+        for place, start in enumerate(map(whole_second, arrivals), FIRST_CHILD_PLACE)
+    ]
+    return tuple(sorted([*own, *of_child], key=lambda session: session.start))
 
 
 def corrected(session: Session, correction: Correction) -> Session:
@@ -99,6 +119,9 @@ def _session(
         lines.resource(rng, start, ended, (number, place), rate)
         for place in range(rng.choices((0, 1, 2), (50, 35, 15))[0])
     ]
+    if not legs:
+        for used in resources:
+            used.facts["ref_call_id"] = None
     for record in records:
         resources += lines.mirrored(rng, record, number)
         resources += lines.transcription(rng, record, number, rate)

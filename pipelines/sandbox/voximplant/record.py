@@ -80,15 +80,17 @@ def stamp(moment: datetime, zone: tzinfo) -> str:
 
 
 def truth(session: Session, alias: str, now: datetime) -> Truth | None:
-    """Return what the session amounts to at `now`; None before it started."""
-    if now < session.start:
+    """Return what the session amounts to at `now`; None before it started.
+
+    A child account's session is none of the account's own, unless it is asked for.
+    """
+    if now < session.start or session.is_of_child:
         return None
     ended = now >= session.ended
     legs = [line for line in session.legs if now >= line.begun]
     lines = _lines(session, legs, now)
-    cost = plain(sum((price for _, price in lines), Decimal(0))) if lines else None
+    cost = plain(sum((price for _, price, _ in lines), Decimal(0))) if lines else None
     iso = {"RUR": "RUB"}.get(currency(alias), currency(alias))
-    first = min(legs, key=_leg_order, default=None)
     return Truth(
         vendor="voximplant",
         account=alias.lower(),
@@ -96,13 +98,17 @@ def truth(session: Session, alias: str, now: datetime) -> Truth | None:
         event_at=session.start,
         started_at=session.start,
         ended_at=session.ended if ended else None,
-        direction=_direction(first),
+        direction=_direction(sorted(legs, key=_leg_order)),
         total_seconds=str(_seconds(session)) if ended else None,
         cost=cost,
         currency=None if cost is None else iso,
-        lines=[{"component": c, "amount": plain(p)} for c, p in lines],
+        lines=[
+            {"component": line.component, "amount": plain(price), "leg": leg}
+            for line, price, leg in lines
+        ],
         leg_count=len(legs),
         vendor_outcome=session.finish if ended else None,
+        payers=_payers(session),
     )
 
 
@@ -110,23 +116,44 @@ def _leg_order(line: Line) -> tuple[datetime, object]:
     return line.begun, line.facts["call_id"]
 
 
-def _direction(first: Line | None) -> str:
-    if first is None:
+def _direction(legs: list[Line]) -> str:
+    if not legs:
         return "unknown"
-    return "inbound" if first.facts["incoming"] else "outbound"
+    if not legs[0].facts["incoming"]:
+        return "outbound"
+    kinds = {line.facts["remote_number_type"] for line in legs}
+    return "internal" if len(legs) > 1 and kinds == {"user"} else "inbound"
+
+
+def _payers(session: Session) -> list[dict[str, str | None]]:
+    sent = {name: str(value) for name, value in session.facts.items() if value}
+    named = (
+        ("rule", None, sent.get("rule_name")),
+        ("application", sent.get("application_id"), sent.get("application_name")),
+        ("account", sent.get("account_id"), None),
+    )
+    return [
+        {"kind": kind, "id": number, "name": name}
+        for kind, number, name in named
+        if number or name
+    ]
 
 
 def _lines(
     session: Session, legs: list[Line], now: datetime
-) -> list[tuple[str, Decimal]]:
+) -> list[tuple[Line, Decimal, str]]:
+    """Return the lines with a price, each charge once, and the number of its leg."""
     records = [line for line in session.records if now >= line.ended]
     resources = [line for line in session.resources if now >= line.begun]
+    in_turn = sorted(legs, key=_leg_order)
+    numbers = {line.facts["call_id"]: str(n) for n, line in enumerate(in_turn, 1)}
     seen: set[int] = set()
     lines = []
-    for line in (*legs, *records, *resources):
+    for line in (*in_turn, *records, *resources):
         price = line.price(now)
         if price is None or line.transaction in seen:
             continue
         seen |= {line.transaction} - {0}
-        lines.append((line.component, price))
+        named = line.facts.get("call_id") or line.facts.get("ref_call_id")
+        lines.append((line, price, numbers.get(named, "")))
     return lines

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import pytest
+from reading import read as read_as_configured
+from reading import scripted_environment
 from vendor_server import Answer, VendorServer
 
 from pipelines.extract.client import Client
@@ -30,7 +32,7 @@ def read(scripted: VendorServer, window: Window, *answers: Answer) -> list[Page]
         requests_per_second=1000,
         classify_error=vendor._classify_error,  # noqa: SLF001
     )
-    return list(vendor.call_sessions(client, 1000, window))
+    return list(vendor.read(client, vendor.HISTORY, window))
 
 
 def asked(scripted: VendorServer) -> list[tuple[str, str, str]]:
@@ -54,6 +56,31 @@ def test_nothing_that_is_asked_stands_in_the_address(scripted: VendorServer) -> 
     assert {form["with_calls"], form["with_records"], form["with_other_resources"]} == {
         "true"
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({}, {"children_calls_only": "false"}),
+        (
+            {"child_account_id": "2;3"},
+            {"child_account_id": "2;3", "children_calls_only": "false"},
+        ),
+        ({"children_calls_only": True}, {"children_calls_only": "true"}),
+    ],
+    ids=str,
+)
+def test_child_accounts_are_asked_for_where_a_setting_says_so(
+    scripted: VendorServer, given: dict[str, object], sent: dict[str, str]
+) -> None:
+    environment = scripted_environment(scripted.url)
+    scripted.answers = [history(0)]
+    hour = Window(NOON, NOON + timedelta(hours=1), "call_sessions")
+    reading = read_as_configured(environment, "voximplant", [hour], **given)
+    assert reading.states == {"complete"}
+    form = parse_qs(scripted.got[0][3].decode())
+    of_children = {"child_account_id", "children_calls_only"} & form.keys()
+    assert {name: form[name][0] for name in of_children} == sent
 
 
 def test_pages_go_on_from_as_many_records_as_came(scripted: VendorServer) -> None:
@@ -125,7 +152,7 @@ def test_any_other_warning_is_told_and_the_window_is_read(
 ) -> None:
     scripted.answers = [warned(history(1, 7), warnings)]
     client = Client("voximplant", scripted.url)
-    assert len(list(vendor.call_sessions(client, 1000, window(hours=1)))) == 1
+    assert len(list(vendor.read(client, vendor.HISTORY, window(hours=1)))) == 1
     assert len(client.warnings) == told
 
 

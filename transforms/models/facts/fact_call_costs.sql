@@ -23,6 +23,8 @@
 --     vendor's line that a rate card overrides: only leaf lines are ever summed
 -- @column billed_at: when the vendor billed it, UTC; NULL = not reported
 -- @column vendor_transaction_id: the vendor's own number of the charge; NULL = not reported
+-- @column leg_no: the leg that it was paid for, in fact_call_legs; NULL = none is named, or one that
+--     the record does not have
 select
     vendor || ':' || account || ':' || vendor_call_id as call_key,
     line_no,
@@ -38,5 +40,6 @@ select
     source,
     is_leaf,
     billed_at,
-    vendor_transaction_id
+    vendor_transaction_id,
+    leg_no
 from intermediate.call_cost_lines

@@ -30,6 +30,7 @@ vendor_lines as (
         costs.is_leaf and priced_by_card.vendor is null as is_leaf,
         costs.billed_at,
         costs.vendor_transaction_id,
+        costs.leg_no,
         false as has_rate_card
     from staging.costs as costs
     left join priced_by_card
@@ -63,6 +64,7 @@ card_lines as (
         true as is_leaf,
         null as billed_at,
         null as vendor_transaction_id,
+        null as leg_no,
         true as has_rate_card
     from intermediate.rate_card_lines
 )

@@ -16,5 +16,6 @@ select
     null::varchar as source,
     null::boolean as is_leaf,
     null::timestamptz as billed_at,
-    null::varchar as vendor_transaction_id
+    null::varchar as vendor_transaction_id,
+    null::integer as leg_no
 where false

@@ -2,8 +2,7 @@
 -- `unmapped_values` has what is not the list or object that it must be, with the JSON type
 -- that came instead, and a key that stands twice: the first counts.
 -- @key account, record_id
--- @unused account_id, application_id, application_name, user_id, rule_name,
---     initiator_address, media_server_address, log_file_url, custom_data, audio_quality
+-- @unused active, initiator_address, media_server_address, log_file_url
 with latest as (
     select
         account,
@@ -29,23 +28,29 @@ opened as (
             '{
                 "call_session_history_id": "VARCHAR", "start_date": "VARCHAR",
                 "duration": "VARCHAR", "finish_reason": "VARCHAR",
+                "account_id": "VARCHAR", "application_id": "VARCHAR",
+                "application_name": "VARCHAR", "rule_name": "VARCHAR",
+                "user_id": "VARCHAR", "custom_data": "VARCHAR",
+                "audio_quality": "VARCHAR",
                 "calls": [{
                     "call_id": "VARCHAR", "start_time": "VARCHAR", "duration": "VARCHAR",
                     "local_number": "VARCHAR", "remote_number": "VARCHAR",
                     "remote_number_type": "VARCHAR", "incoming": "VARCHAR",
                     "successful": "VARCHAR", "transaction_id": "VARCHAR",
-                    "cost": "VARCHAR",
+                    "cost": "VARCHAR", "direction": "VARCHAR",
+                    "diversion_number": "VARCHAR", "custom_data": "VARCHAR",
                     "end_reason": {"code": "VARCHAR", "details": "VARCHAR"}
                 }],
                 "records": [{
                     "record_id": "VARCHAR", "start_time": "VARCHAR", "duration": "VARCHAR",
                     "cost": "VARCHAR", "transaction_id": "VARCHAR",
-                    "transcription_status": "VARCHAR"
+                    "transcription_status": "VARCHAR", "file_size": "VARCHAR"
                 }],
                 "other_resource_usage": [{
                     "resource_usage_id": "VARCHAR", "resource_type": "VARCHAR",
                     "cost": "VARCHAR", "used_at": "VARCHAR", "transaction_id": "VARCHAR",
-                    "resource_quantity": "VARCHAR", "unit": "VARCHAR"
+                    "resource_quantity": "VARCHAR", "unit": "VARCHAR",
+                    "description": "VARCHAR", "ref_call_id": "VARCHAR"
                 }]
             }'
         ) as record,

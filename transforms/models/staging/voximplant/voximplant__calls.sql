@@ -4,7 +4,7 @@
 -- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
 -- @accepted cost_status: none, pending, partial, final
 -- @column vendor_call_id: call_session_history_id
--- @column direction: incoming of the first of calls
+-- @column direction: incoming of the first of calls; internal where every one is a user's
 -- @column started_at: start_date
 -- @column ended_at: start_date plus duration
 -- @column customer_number: remote_number of the customer's leg in calls
@@ -25,20 +25,39 @@
 -- @column is_recorded: whether records has an entry
 -- @column currency: account_info.currency (RUR is RUB), or the configured currency
 -- @column cost_status: pending while the session, a price or a transcription is open, until the
---     settle horizon; partial when some prices are there
+--     settle horizon; partial when some prices are there, or one is not withdrawn yet in the ledger
+--     that is read
 -- @column agent_name: remote_number of the first user who took a call
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version
 -- @column load_id: load of that read
-with costs as (
+with ledgers as (
     select
         account,
-        vendor_call_id,
-        count(amount) as priced_count,
-        count_if(amount is null) as unpriced_count,
-        max(currency) as currency
-    from staging.voximplant__costs
-    where is_leaf
+        min(performed_at) as begins_at
+    from staging.voximplant__transactions
+    where is_committed
+    group by all
+),
+
+costs as (
+    select
+        lines.account,
+        lines.vendor_call_id,
+        count(lines.amount) as priced_count,
+        count_if(lines.amount is null) as unpriced_count,
+        count_if(
+            lines.amount is not null
+            and lines.vendor_transaction_id is not null
+            and not coalesce(ledger.is_committed, false)
+        ) as reserved_count,
+        max(lines.currency) as currency
+    from staging.voximplant__costs as lines
+    left join staging.voximplant__transactions as ledger
+        on
+            lines.account = ledger.account
+            and lines.vendor_transaction_id = ledger.transaction_id
+    where lines.is_leaf
     group by all
 ),
 
@@ -94,6 +113,7 @@ select
             (
                 typed.vendor_outcome is null
                 or costs.unpriced_count > 0
+                or (costs.reserved_count > 0 and typed.started_at >= ledgers.begins_at)
                 or typed.is_transcribing
             )
             and coalesce(
@@ -121,6 +141,7 @@ inner join staging.voximplant__unmapped_values as unmapped
         and typed.vendor_call_id = unmapped.vendor_call_id
 left join costs
     on typed.account = costs.account and typed.vendor_call_id = costs.vendor_call_id
+left join ledgers on typed.account = ledgers.account
 left join config.accounts as settings
     on settings.vendor = 'voximplant' and typed.account = settings.account
 cross join config.run as run

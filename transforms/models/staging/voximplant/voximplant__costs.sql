@@ -13,97 +13,86 @@
 -- @column source: reported
 -- @column is_leaf: the first priced line of each transaction_id
 -- @column vendor_transaction_id: transaction_id, unless 0
-with lines as (
+-- @column leg_no: a leg's own; of a resource, the leg whose call_id is its ref_call_id
+with opened as (
     select
         account,
-        record_id as vendor_call_id,
-        unnest(
-            list_concat(
-                list_transform(
-                    record['calls'],
-                    lambda x: struct_pack(
-                        section := 1, component := 'calls', id := x['call_id'],
-                        begun_at := x['start_time'], cost := x['cost'],
-                        transaction_id := x['transaction_id'],
-                        quantity := x['duration'],
-                        unit := 'second'
-                    )
-                ),
-                list_transform(
-                    record['records'],
-                    lambda x: struct_pack(
-                        section := 2, component := 'records', id := x['record_id'],
-                        begun_at := x['start_time'], cost := x['cost'],
-                        transaction_id := x['transaction_id'],
-                        quantity := x['duration'],
-                        unit := 'second'
-                    )
-                ),
-                list_transform(
-                    record['other_resource_usage'],
-                    lambda x: struct_pack(
-                        section := 3, component := x['resource_type'], id := x['resource_usage_id'],
-                        begun_at := x['used_at'], cost := x['cost'],
-                        transaction_id := x['transaction_id'],
-                        quantity := x['resource_quantity'],
-                        unit := x['unit']
-                    )
-                )
-            )
-        ) as line
-    from staging.voximplant__call_sessions
+        vendor_call_id,
+        line_no,
+        section,
+        id,
+        resource['ref_call_id'] as ref_call_id,
+        case section
+            when 1 then 'calls' when 2 then 'records' else resource['resource_type']
+        end as vendor_component,
+        coalesce(leg['cost'], recording['cost'], resource['cost']) as sent_cost,
+        coalesce(leg['duration'], recording['duration'], resource['resource_quantity'])
+            as quantity,
+        if(section = 3, nullif(resource['unit'], ''), 'second') as unit,
+        coalesce(
+            leg['transaction_id'], recording['transaction_id'], resource['transaction_id']
+        ) as transaction_id
+    from staging.voximplant__lines
 ),
 
-numbered as (
+legs as (
     select
-        lines.account,
-        lines.vendor_call_id,
-        row_number() over (
-            partition by lines.account, lines.vendor_call_id
-            order by
-                lines.line['section'] asc,
-                lines.line['begun_at'] asc nulls last,
-                try_cast(lines.line['id'] as hugeint) asc nulls last,
-                lines.line['id'] asc
-        )::integer as line_no,
-        lines.line['component'] as vendor_component,
+        account,
+        vendor_call_id,
+        id,
+        min(line_no) as leg_no
+    from opened
+    where section = 1 and id != ''
+    group by all
+),
+
+typed as (
+    select
+        opened.account,
+        opened.vendor_call_id,
+        opened.line_no,
+        if(opened.section = 1, opened.line_no, legs.leg_no) as leg_no,
+        opened.vendor_component,
         coalesce(settings.currency, info.currency) as known_currency,
-        try_cast(lines.line['cost'] as decimal(15, 6)) as cost,
+        try_cast(opened.sent_cost as decimal(15, 6)) as cost,
         -- What is too small for a millionth is not nothing.
         case
             when known_currency is null then null
-            when cost != 0 or try_cast(lines.line['cost'] as double) = 0
+            when cost != 0 or try_cast(opened.sent_cost as double) = 0
                 then cost::decimal(18, 6)
         end as amount,
-        try_cast(lines.line['quantity'] as decimal(18, 6)) as quantity,
-        nullif(lines.line['unit'], '') as unit,
-        nullif(nullif(lines.line['transaction_id'], ''), '0') as vendor_transaction_id
-    from lines
+        try_cast(opened.quantity as decimal(18, 6)) as quantity,
+        opened.unit,
+        nullif(nullif(opened.transaction_id, ''), '0') as vendor_transaction_id
+    from opened
+    left join legs
+        on
+            opened.account = legs.account
+            and opened.vendor_call_id = legs.vendor_call_id
+            and opened.ref_call_id = legs.id
     left join staging.voximplant__account_info as info
-        on lines.account = info.account
+        on opened.account = info.account
     left join config.accounts as settings
-        on settings.vendor = 'voximplant' and lines.account = settings.account
+        on settings.vendor = 'voximplant' and opened.account = settings.account
 )
 
 select
-    numbered.account,
-    numbered.vendor_call_id,
-    numbered.line_no,
+    typed.account,
+    typed.vendor_call_id,
+    typed.line_no,
     coalesce(components.component, 'other') as component,
-    numbered.vendor_component,
-    numbered.amount,
-    if(numbered.amount is null, null, numbered.known_currency) as currency,
-    numbered.quantity,
-    if(numbered.quantity is null, null, numbered.unit) as unit,
+    typed.vendor_component,
+    typed.amount,
+    if(typed.amount is null, null, typed.known_currency) as currency,
+    typed.quantity,
+    if(typed.quantity is null, null, typed.unit) as unit,
     'reported' as source,
-    numbered.vendor_transaction_id is null or row_number() over (
-        partition by
-            numbered.account, numbered.vendor_call_id, numbered.vendor_transaction_id
-        order by (numbered.amount is null) asc, numbered.line_no asc
+    typed.vendor_transaction_id is null or row_number() over (
+        partition by typed.account, typed.vendor_call_id, typed.vendor_transaction_id
+        order by (typed.amount is null) asc, typed.line_no asc
     ) = 1 as is_leaf,
-    numbered.vendor_transaction_id
-from numbered
-left join seeds.cost_components as components
-    on
-        components.vendor = 'voximplant'
-        and numbered.vendor_component glob components.vendor_component
+    typed.vendor_transaction_id,
+    typed.leg_no
+from typed
+left join staging.voximplant__components as components
+    on typed.vendor_component = components.vendor_component

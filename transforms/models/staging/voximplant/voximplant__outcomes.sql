@@ -1,7 +1,8 @@
 -- One row per Voximplant session: who spoke, and what became of the call, for the vendor
 -- only says how the session ended. An inbound call is answered when a leg after the
 -- customer's is, and contained when none was tried; any other, when the customer is;
--- one without legs became what the end of its session says.
+-- one without legs became what the end of its session says. A call in which every leg is
+-- a user of the application, two of them at least, and the first called in, is internal.
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage
 with legs as (
@@ -32,12 +33,26 @@ with legs as (
     group by all
 ),
 
+among_users as (
+    select
+        account,
+        vendor_call_id
+    from staging.voximplant__lines
+    where section = 1
+    group by all
+    having
+        count(*) > 1
+        and bool_and(coalesce(lower(leg['remote_number_type']) = 'user', false))
+        and bool_or(line_no = 1 and coalesce(try_cast(leg['incoming'] as boolean), false))
+),
+
 calls as (
     select
         sessions.account,
         sessions.record_id,
         legs.leg_count,
         legs.direction,
+        among_users.account is not null as is_internal,
         legs.business_number,
         legs.customer_number,
         legs.agent_count,
@@ -60,6 +75,10 @@ calls as (
     from staging.voximplant__call_sessions as sessions
     left join legs
         on sessions.account = legs.account and sessions.record_id = legs.vendor_call_id
+    left join among_users
+        on
+            sessions.account = among_users.account
+            and sessions.record_id = among_users.vendor_call_id
 ),
 
 judged as (
@@ -80,7 +99,7 @@ judged as (
 select
     account,
     record_id as vendor_call_id,
-    coalesce(direction, 'unknown') as direction,
+    if(is_internal, 'internal', coalesce(direction, 'unknown')) as direction,
     customer_number,
     business_number,
     outcome_and_stage[1] as outcome,

@@ -12,12 +12,8 @@ with seeded as (
             where vendor = 'voximplant'
         ) as outcomes,
         (
-            select coalesce(list(distinct costs.vendor_component), [])
-            from staging.voximplant__costs as costs
-            inner join seeds.cost_components as components
-                on
-                    components.vendor = 'voximplant'
-                    and costs.vendor_component glob components.vendor_component
+            select coalesce(list(vendor_component), [])
+            from staging.voximplant__components
         ) as resources
 ),
 
@@ -47,7 +43,13 @@ typed as (
             [
                 ('currency', 'needed', currency),
                 ('duration', 'seconds', record['duration']),
-                ('finish_reason', 'outcome', record['finish_reason'])
+                ('finish_reason', 'outcome', record['finish_reason']),
+                ('account_id', 'text', record['account_id']),
+                ('application_id', 'text', record['application_id']),
+                ('application_name', 'text', record['application_name']),
+                ('rule_name', 'text', record['rule_name']),
+                ('user_id', 'text', record['user_id']),
+                ('audio_quality', 'text', record['audio_quality'])
             ],
             flatten(list_transform(
                 record['calls'],
@@ -62,6 +64,8 @@ typed as (
                     ('calls.remote_number', 'text', x['remote_number']),
                     ('calls.remote_number_type', 'number type', x['remote_number_type']),
                     ('calls.transaction_id', 'text', x['transaction_id']),
+                    ('calls.direction', 'text', x['direction']),
+                    ('calls.diversion_number', 'text', x['diversion_number']),
                     ('calls.end_reason.code', 'code', x['end_reason']['code'])
                 ]
             )),
@@ -73,6 +77,7 @@ typed as (
                     ('records.duration', 'seconds', x['duration']),
                     ('records.cost', 'amount', x['cost']),
                     ('records.transaction_id', 'text', x['transaction_id']),
+                    ('records.file_size', 'text', x['file_size']),
                     ('records.transcription_status', 'status', x['transcription_status'])
                 ]
             )),
@@ -85,7 +90,8 @@ typed as (
                     ('other_resource_usage.cost', 'amount', x['cost']),
                     ('other_resource_usage.resource_quantity', 'amount', x['resource_quantity']),
                     ('other_resource_usage.transaction_id', 'text', x['transaction_id']),
-                    ('other_resource_usage.unit', 'text', x['unit'])
+                    ('other_resource_usage.unit', 'text', x['unit']),
+                    ('other_resource_usage.ref_call_id', 'text', x['ref_call_id'])
                 ]
             ))
         )::struct(field varchar, type varchar, value varchar)[] as fields
