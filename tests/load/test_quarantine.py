@@ -136,7 +136,8 @@ def put_aside(house: House, vendor: str, table: str, stream: str) -> str:
         house,
         vendor,
         "update raw.load_windows set rows_distinct = rows_distinct - 1, "
-        "rows_inside = rows_inside - 1, rows_quarantined = rows_quarantined + 1 "
+        "rows_inside = rows_inside - 1, rows_stored = rows_stored - 1, "
+        "rows_quarantined = rows_quarantined + 1 "
         "where account = $1 and stream = $2 and window_start = $3 and started_at = $4",
         account,
         stream,
