@@ -120,10 +120,10 @@ def configured(
     """
     from dataclasses import replace
 
+    from pipelines.cli.sample_rates import sample_rates
     from pipelines.config.fx_rates import FX_RATES
     from pipelines.config.loader import read_config
     from pipelines.config.toml_file import ConfigError
-    from pipelines.sandbox.exchange import sample_rates
     from pipelines.sandbox.process import running_sandbox
 
     settings = read_config(folder)

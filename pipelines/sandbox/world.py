@@ -6,7 +6,7 @@ calls afterwards is in `Changes`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -145,7 +145,7 @@ class Truth:
     durations: dict[str, str] = field(default_factory=dict)
     """Seconds of its parts, as far as the vendor reports them."""
     answered_at: datetime | None = None
-    payers: list[dict[str, str | None]] = field(default_factory=list)
+    payers: Sequence[Mapping[str, str | None]] = ()
     """Who pays for it, the nearest first: kind, id and name."""
 
 
