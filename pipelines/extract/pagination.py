@@ -435,6 +435,25 @@ def record_of(client: Client, path: str, record_id: str) -> Page:
     return Page([record])
 
 
+def without(page: Page, keys: Collection[str]) -> Page:
+    """Return a page whose records lack some keys: secrets that nobody may store.
+
+    A record without them, or that is no object, stays byte for byte as it came.
+    """
+    return replace(page, records=[_without(one, keys) for one in page.records])
+
+
+def _without(record: msgspec.Raw, keys: Collection[str]) -> msgspec.Raw:
+    try:
+        values = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return record
+    left = {key: value for key, value in values.items() if key not in keys}
+    if len(left) == len(values):
+        return record
+    return msgspec.Raw(msgspec.json.encode(left))
+
+
 def _page(envelope: Envelope, listing: Listing, place: str) -> Page:
     if listing.is_one_record:
         promised(envelope, listing.records, Envelope, place)

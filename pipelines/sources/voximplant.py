@@ -13,7 +13,7 @@ import msgspec
 from pipelines.extract.auth import BearerToken
 from pipelines.extract.client import Client
 from pipelines.extract.errors import ApiError, Reply, meaning_of
-from pipelines.extract.pagination import Listing, Page, by_offset, pages
+from pipelines.extract.pagination import Listing, Page, by_offset, pages, without
 from pipelines.extract.sign_in import signed_jwt
 from pipelines.extract.source import Endpoint, Source, SourceSettings, client_of
 from pipelines.extract.spans import in_halves, span_of
@@ -82,6 +82,8 @@ HOLDS = replace(
     is_full_refresh=True,
 )
 STREAMS = (CALL_SESSIONS, ACCOUNT_INFO, TRANSACTIONS, HOLDS)
+SECRETS = ("api_key", "callback_salt")
+"""Keys of an account's record (voximplant.md, section 3)."""
 SENT = {"timezone": ZONE, "with_total_count": "true", "desc_order": "false"}
 PARTS = ("with_calls", "with_records", "with_other_resources")
 HISTORY = Listing(
@@ -123,11 +125,17 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
     reserved = ledger.moved({"is_uncommitted": "true"})
     endpoints = [
         Endpoint(CALL_SESSIONS, partial(read, client, history)),
-        Endpoint(ACCOUNT_INFO, lambda _: pages(client, ACCOUNT)),
+        Endpoint(ACCOUNT_INFO, partial(account_info, client)),
         Endpoint(TRANSACTIONS, partial(read, client, ledger)),
         Endpoint(HOLDS, lambda _: pages(client, reserved)),
     ]
     return Source(client, endpoints, settings.concurrency)
+
+
+def account_info(client: Client, _: Window) -> Iterator[Page]:
+    """Yield the account as it stands now, without the secrets that come with it."""
+    for page in pages(client, ACCOUNT):
+        yield without(page, SECRETS)
 
 
 def read(client: Client, listing: Listing, window: Window) -> Iterator[Page]:

@@ -107,6 +107,8 @@ def _account_info(archive: Archive[past.Session], alias: str) -> Response:
         "currency": past.currency(alias),
         "location": str(past.LOCATION),
         "language_code": "en",
+        "api_key": f"never stored {alias}",
+        "callback_salt": f"never stored either {alias}",
     }
     return reply({"result": info})
 

@@ -190,3 +190,22 @@ def test_a_word_error_in_a_record_is_no_error(scripted: VendorServer) -> None:
     body = {"result": [{"error": 1}], "total_count": 1, "timezone": "Etc/GMT"}
     (page,) = read(scripted, window(hours=1), Answer(json.dumps(body).encode()))
     assert len(page.records) == 1
+
+
+def test_an_account_comes_without_its_secrets_and_else_as_it_came(
+    scripted: VendorServer,
+) -> None:
+    client = Client(
+        "voximplant",
+        scripted.url,
+        requests_per_second=1000,
+        classify_error=vendor._classify_error,  # noqa: SLF001
+    )
+    window = Window(NOON, NOON + timedelta(hours=1), "account_info")
+    for sent, stored in (
+        (b'{"account_id":1,"api_key":"k","a":1.10}', b'{"account_id":1,"a":1.10}'),
+        (b'{"account_id":1, "a":1.10}', b'{"account_id":1, "a":1.10}'),
+    ):
+        scripted.answers = [Answer(b'{"result":' + sent + b"}")]
+        (page,) = vendor.account_info(client, window)
+        assert [bytes(one) for one in page.records] == [stored]
