@@ -43,6 +43,8 @@ PERSONAL: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("from_party", "to_party"), "null"),
         "party_name": "case when role = 'agent' then party_name end",
     },
+    # Which of a vendor's own fields are personal is not known here.
+    "main.fact_call_attributes": {"value": f"'{GONE}'"},
     "ops.call_changes": {
         **dict.fromkeys(("old", "new"), "null"),
         "is_withheld": "true",

@@ -34,6 +34,7 @@ LOADING = {"load_id", "first_loaded_at", "last_loaded_at", "seen_at", "last_read
 OF_LOADS = {
     *("built_loads", "load_windows", "runs", "build_state", "build_info"),
     *("latest_window_reads", "reconciliation"),
+    *("field_reads", "vendor_fields", "field_changes"),
 }
 """Tables of ``ops`` that tell of each load: two warehouses had other loads."""
 

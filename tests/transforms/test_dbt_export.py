@@ -36,15 +36,18 @@ READ_AGAIN = """
 insert into raw.calls by name
 select * exclude (number) replace (
     case
-        when number > 3 then json_merge_patch(payload, '{"language": "eo"}')::varchar
+        when number > 3
+            then json_merge_patch(payload, '{"language": "eo", "new": 1}')::varchar
     end as payload,
     fetched_at + interval 1 hour as fetched_at
 )
 from (select *, row_number() over (order by record_id) as number from raw.calls)
 where number <= 6
 """
-"""An hour later three calls are gone and three are in another language."""
-CONTEXT = ("accounts", "fx_rates", "rate_cards", "run", "runs", "streams")
+"""An hour later three calls are gone and three are in another language, with a field that
+nobody knows."""
+CONTEXT = ("accounts", "cost_centers", "fx_rates", "rate_cards", "run", "runs")
+CONTEXT += ("streams", "vendor_fields")
 RATES = """date,from_currency,to_currency,rate,source
 2026-11-16,EUR,RUB,81,invented
 2026-11-16,EUR,USD,1.25,invented
