@@ -1,5 +1,6 @@
 """What a month's calls and base costs come to, beside what its vendor billed."""
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -7,7 +8,10 @@ from typing import Any
 
 import pytest
 from raw_files import LEDGER, NOW, RawFiles, Record, whippy_call
+from typer.testing import CliRunner
 
+from pipelines.cli.app import app
+from pipelines.commands.bill import Bill, read_bill
 from pipelines.config.invoices import read_invoices
 from pipelines.config.rate_cards import RateCard
 from pipelines.config.toml_file import ConfigError
@@ -38,6 +42,12 @@ def voximplant(name: str, at: datetime) -> Record:
     return "main", name, at, {**payload, "records": [record]}
 
 
+def twin(name: str, at: datetime) -> Record:
+    moment = at.isoformat()
+    payload = {"callId": name, "createdAt": moment, "startedAt": moment}
+    return "main", name, at, {**payload, "billedAt": moment, "totalCost": 2}
+
+
 def read(house: RawFiles, vendor: str, start: datetime, end: datetime) -> None:
     """Write that a vendor's calls of a span were read completely."""
     row = ("main", "calls", start, end, "nightly", "complete", 7, 0, 1, NOW, None, None)
@@ -58,7 +68,7 @@ def make_house(folder: Path) -> RawFiles:
     )
     house = RawFiles(
         folder,
-        accounts=dict.fromkeys(("zoom", "whippy", "voximplant"), ("main",)),
+        accounts=dict.fromkeys(("zoom", "whippy", "voximplant", "twin"), ("main",)),
         cards=(card,),
         invoices=read_invoices(file),
     )
@@ -68,11 +78,13 @@ def make_house(folder: Path) -> RawFiles:
     house.load("zoom", [(*gone[:3], None)])
     april = [zoom("c", YESTERDAY, "$4"), zoom("d", YESTERDAY, None)]
     house.load("zoom", april)
-    house.load("whippy", [whippy_call("e", SPRING)])
+    account, name, at, payload = whippy_call("e", SPRING)
+    house.load("whippy", [(account, name, at, {**(payload or {}), "channel_id": "7"})])
     read(house, "whippy", SPRING.replace(day=1, hour=0), NOW.replace(day=10))
     info = ("main", "main", NOW, {"currency": "USD"})
     house.load("voximplant", [info], "account_info")
     house.load("voximplant", [voximplant("1", YESTERDAY)])
+    house.load("twin", [twin("2", YESTERDAY)])
     house.build()
     return house
 
@@ -96,6 +108,7 @@ def test_each_month_account_and_currency_has_a_row(house: RawFiles) -> None:
     sql = "select vendor, month, currency from invoice_reconciliation order by all"
     assert house.query(sql) == [
         ("twin", FEBRUARY, "RUB"),
+        ("twin", APRIL, "RUB"),
         ("voximplant", APRIL, "USD"),
         ("whippy", MARCH, "USD"),
         ("whippy", APRIL, "USD"),
@@ -118,6 +131,7 @@ def test_each_month_account_and_currency_has_a_row(house: RawFiles) -> None:
         ("whippy", APRIL, "USD", (None, None, None, "49", "49", None, None)),
         ("voximplant", APRIL, "USD", (None, "0.25", None, None, "0.25", None, None)),
         ("twin", FEBRUARY, "RUB", (None,) * 5 + ("100.000001", None)),
+        ("twin", APRIL, "RUB", ("2", None, None, None, "2", None, None)),
     ],
 )
 def test_what_is_expected_is_the_sum_of_its_parts(
@@ -162,6 +176,89 @@ def test_another_invoice_needs_no_full_build(tmp_path: Path) -> None:
     house.invoices = house.invoices[:1]
     assert not house.build().is_full
     assert row(house, "zoom", MARCH, "USD")[6] == 12
+
+
+def bill(house: RawFiles, vendor: str, month: date, account: str | None = None) -> Bill:
+    return read_bill(
+        house.config.warehouse.published, vendor, f"{month:%Y-%m}", account
+    )
+
+
+@pytest.mark.parametrize(
+    ("vendor", "month", "parts"),
+    [
+        (
+            "zoom",
+            MARCH,
+            [
+                ("EUR", "final", "telephony", 1, "5"),
+                ("USD", "final", "telephony", 1, "9"),
+                ("USD", "deleted", "telephony", 1, "2"),
+            ],
+        ),
+        (
+            "whippy",
+            MARCH,
+            [
+                ("USD", "base", "inbound telephony 2026-03-01", None, "49"),
+                ("USD", "final", "telephony", 1, "1.5"),
+            ],
+        ),
+        ("voximplant", APRIL, [("USD", "not final", "telephony", 1, "0.25")]),
+        ("twin", FEBRUARY, []),
+        # TWIN bills a total, and names no part of it.
+        ("twin", APRIL, [("RUB", "final", "unallocated", 1, "2")]),
+    ],
+)
+def test_the_parts_of_a_month_add_up_to_what_is_expected(
+    house: RawFiles, vendor: str, month: date, parts: list[tuple[Any, ...]]
+) -> None:
+    found = bill(house, vendor, month, "main")
+    names = ("currency", "state", "part", "calls", "amount")
+    assert [tuple(part[name] for name in names) for part in found.parts] == [
+        (*given, Decimal(amount)) for *given, amount in parts
+    ]
+    for one in found.months:
+        own = [p["amount"] for p in found.parts if p["currency"] == one["currency"]]
+        assert (sum(own) if own else None) == one["expected"]
+
+
+def test_a_bill_names_payers_and_the_days_that_are_not_complete(
+    house: RawFiles,
+) -> None:
+    found = bill(house, "whippy", MARCH)
+    assert found.days == []
+    (payer,) = found.payers
+    assert (payer["payer_kind"], payer["payer_id"]) == ("channel", "7")
+    assert (payer["calls"], payer["amount"]) == (1, Decimal("1.5"))
+    days = [tuple(day.values()) for day in bill(house, "whippy", APRIL).days]
+    assert days == [
+        ("main", "missing", 10, APRIL.replace(day=10), APRIL.replace(day=19)),
+        ("main", "in_future", 11, APRIL.replace(day=20), APRIL.replace(day=30)),
+    ]
+    (never,) = bill(house, "twin", FEBRUARY).days
+    assert (never["state"], never["days"]) == ("not requested", 28)
+
+
+def test_the_command_prints_a_month(house: RawFiles) -> None:
+    environment = {"CALLHOUSE__WAREHOUSE": str(house.folder)}
+    words = ["bill", "zoom", "2026-03", "--config", str(house.folder)]
+    done = CliRunner().invoke(app, words, env=environment)
+    assert done.exit_code == 0, done.stderr
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "zoom main 2026-03 USD" in lines
+    assert "invoiced less expected 0.5" in lines
+    assert "invoiced less expected not known" in lines
+    assert "deleted telephony 1 2" in lines
+    assert "not requested 31 2026-03-01 2026-03-31" in lines
+    done = CliRunner().invoke(app, [*words, "--json"], env=environment)
+    found = json.loads(done.stdout)
+    assert (found["vendor"], found["month"]) == ("zoom", "2026-03")
+    assert [one["expected"] for one in found["months"]] == [
+        "5.000000",
+        "11.000000",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
