@@ -21,6 +21,11 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@.venv-dbt/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/dbt-requirements.lock || $(call unreachable,.venv-dbt/bin)
 	@touch $@
 
+.venv-focus/installed: tests/focus-requirements.lock
+	@python3 -m venv .venv-focus
+	@.venv-focus/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/focus-requirements.lock || $(call unreachable,.venv-focus/bin)
+	@touch $@
+
 .venv-duckdb1/installed: pyproject.toml requirements.lock tests/duckdb1-requirements.lock
 	@python3 -m venv .venv-duckdb1
 	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock || $(call unreachable,.venv-duckdb1/bin)
@@ -34,6 +39,8 @@ check: setup ## format, lint, types, import contracts, SQL, security, secrets
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/migrations && $(BIN)/bandit -q -ll -r pipelines transforms && git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-files "lock(\.txt)?$$" --exclude-lines canary
 
 dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
+
+focus: .venv-focus/installed ## make the environment of the FOCUS validator, for one of soak-tests (Python 3.11, 3.12)
 
 test: check dbt ## everything that CI runs: check, then all tests
 	$(BIN)/pytest $(ARGS)
@@ -58,9 +65,10 @@ COMPILE := $(BIN)/uv pip compile -q --generate-hashes --universal --python-versi
 lock: setup ## resolve all lock files again, ours from pyproject.toml
 	$(COMPILE) pyproject.toml --extra dev -o requirements.lock
 	$(COMPILE) --no-strip-extras tests/dbt-requirements.in -o tests/dbt-requirements.lock
+	$(COMPILE) tests/focus-requirements.in -o tests/focus-requirements.lock
 	$(COMPILE) tests/duckdb1-requirements.in -o tests/duckdb1-requirements.lock
 
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt test test-duckdb1 soak soak-tests mutants docs lock clean
+.PHONY: help setup run check dbt focus test test-duckdb1 soak soak-tests mutants docs lock clean
