@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from click.testing import Result
 from patience import PATIENCE
-from raw_files import NOW, RawFiles, Record, whippy_call
+from raw_files import NOW, RECORDS, RawFiles, Record, whippy_call
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
@@ -200,8 +200,8 @@ def test_the_published_validator_accepts_it(
 
 def test_a_cost_without_a_time_is_told(tmp_path: Path) -> None:
     house = RawFiles(tmp_path, accounts={"zoom": ("main",)})
-    call = {"engagement_id": "z", "start_time": "soon", "charge": "$9"}
-    house.load("zoom", [("main", "z", AT, call)])
+    call = json.dumps({"engagement_id": "z", "start_time": "soon", "charge": "$9"})
+    house.write("zoom", "voice_calls", RECORDS, [("main", "z", None, AT, AT, call)])
     house.build()
     assert house.query("select started_at from fact_calls") == [(None,)]
     done = export(house, tmp_path / "out")
