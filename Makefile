@@ -36,6 +36,11 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@mkdir -p .node-clients && cp tests/node/package.json tests/node/package-lock.json .node-clients
 	@npm ci --prefix .node-clients --silent --no-audit --no-fund && touch $@
 
+.venv-focus/installed: tests/focus-requirements.lock
+	@python3 -m venv .venv-focus
+	@.venv-focus/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/focus-requirements.lock || $(call unreachable,.venv-focus/bin)
+	@touch $@
+
 .venv-duckdb1/installed: pyproject.toml requirements.lock tests/duckdb1-requirements.lock
 	@python3 -m venv .venv-duckdb1
 	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock || $(call unreachable,.venv-duckdb1/bin)
@@ -56,6 +61,8 @@ check: setup ## format, lint, types, import contracts, SQL, security, secrets
 dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
 
 openapi: .venv-openapi/installed ## make the mock server's own environment, for the test of our requests to Zoom
+
+focus: .venv-focus/installed ## make the environment of the FOCUS validator, for one of soak-tests (Python 3.11, 3.12)
 
 clients: .venv-clients/installed ## make the environment of the vendors' own clients, which read the sandbox
 
@@ -90,10 +97,11 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 	$(COMPILE) --no-strip-extras tests/dbt-requirements.in -o tests/dbt-requirements.lock
 	$(COMPILE) tests/openapi-requirements.in -o tests/openapi-requirements.lock
 	$(COMPILE) tests/clients-requirements.in -o tests/clients-requirements.lock
+	$(COMPILE) tests/focus-requirements.in -o tests/focus-requirements.lock
 	$(COMPILE) tests/duckdb1-requirements.in -o tests/duckdb1-requirements.lock
 	$(COMPILE) tests/sbom-requirements.in -o tests/sbom-requirements.lock
 
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt openapi clients test test-clients test-duckdb1 sbom soak soak-tests mutants docs lock clean
+.PHONY: help setup run check dbt openapi focus clients test test-clients test-duckdb1 sbom soak soak-tests mutants docs lock clean

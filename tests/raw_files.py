@@ -13,6 +13,7 @@ from conftest import TABLES
 from pipelines.commands.build import build_and_publish
 from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import FxRate, as_table
+from pipelines.config.invoices import Invoice
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.config.privacy import Privacy
 from pipelines.config.rate_cards import RateCard
@@ -47,6 +48,7 @@ class RawFiles:
     )
     cards: tuple[RateCard, ...] = ()
     cost_centers: tuple[CostCenterRule, ...] = ()
+    invoices: tuple[Invoice, ...] = ()
     rates: tuple[FxRate, ...] = ()
     currency: str = "USD"
     time_zone: str = "UTC"
@@ -125,6 +127,7 @@ class RawFiles:
             reporting_time_zone=self.time_zone,
             rate_cards=self.cards,
             cost_centers=self.cost_centers,
+            invoices=self.invoices,
             privacy=self.privacy,
             fx_rates=as_table(self.rates),
         )

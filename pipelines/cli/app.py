@@ -392,6 +392,67 @@ def explain(
     answer(history, as_json, show_history, json=json)
 
 
+@app.command()
+def bill(
+    vendor: Annotated[
+        str, typer.Argument(metavar="VENDOR", help="A vendor, such as zoom.")
+    ],
+    month: Annotated[
+        str, typer.Argument(metavar="MONTH", help="A UTC month, such as 2026-10.")
+    ],
+    *,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Only the account of this name.")
+    ] = None,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Compare what a month's calls cost with what the vendor billed.
+
+    For each account and currency: the costs of the calls, the base costs, the invoices
+    of config/invoices.csv, and the difference. Below them what may explain it: the
+    parts of the cost, the largest first, who pays for the calls, calls that are not
+    final, and days that are not complete.
+    """
+    from pipelines.cli.bill_view import as_json, show_bill
+    from pipelines.commands.bill import read_bill
+
+    with refusals():
+        published = built_warehouse(config).published
+        found = read_bill(published, vendor, month, account)
+    answer(found, as_json, show_bill, json=json)
+
+
+@app.command()
+def rate(
+    card: Annotated[
+        Path, typer.Option("--card", help="A file of cards, as rate_cards.toml.")
+    ],
+    first: FirstDay,
+    last: LastDay = None,
+    *,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Compare what days cost with what they would cost under other rate cards.
+
+    The cards of the file stand in the place of all that are configured, and their
+    accounts are compared, by month and currency. A load of any vendor waits while the
+    calls are rated. Nothing in the warehouse changes.
+    """
+    from pipelines.cli.rate_view import as_json, show_comparison
+    from pipelines.commands.rate import rate as rated
+    from pipelines.commands.rate import read_cards
+    from pipelines.config.loader import read_config
+
+    with refusals():
+        built_warehouse(config)
+        settings = read_config(config)
+        cards = read_cards(settings, card)
+        rows = rated(settings, cards, first.date(), utc(last).date())
+    answer(rows, as_json, show_comparison, json=json)
+
+
 @export.command("dbt")
 def export_dbt(
     folder: Annotated[
@@ -416,6 +477,32 @@ def export_dbt(
         tell_plain(settings, "the project makes its tables from the")
         count = export_to_dbt(settings, utc(now), folder)
     typer.echo(f"wrote {count} files; in {folder}, `dbt build` makes the tables")
+
+
+@export.command("focus")
+def export_focus(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Absent, empty, or of an earlier export."),
+    ],
+    *,
+    config: Folder = CONFIG,
+) -> None:
+    """Write the costs as a FOCUS 1.0 dataset, in Parquet.
+
+    FOCUS is the FinOps standard for costs. A charge is a line of a call's cost, or a
+    base cost of a month; what pays is its sub-account, the cost center its tag. Exit
+    code 1: calls without a known start have a cost, of which no charge can be made.
+    """
+    from pipelines.cli.endings import say
+    from pipelines.commands.export_focus import export_to_focus
+
+    with refusals():
+        done = export_to_focus(built_warehouse(config).published, folder)
+    typer.echo(f"wrote {done.file}: {done.charges:,} charges")
+    if done.left_out:
+        say(f"{done.left_out:,} calls have a cost and no known start; not in the file")
+        raise typer.Exit(1)
 
 
 @fx.command("import")

@@ -10,7 +10,8 @@ from pipelines.cli.endings import refusals
 from pipelines.cli.parameters import CONFIG, AsJson, Folder, Now, utc
 
 NOT_IN_IT = (
-    "config.toml, secrets.toml, rate_cards.toml, fx_rates.csv and cost_centers.csv"
+    "config.toml, secrets.toml, rate_cards.toml, fx_rates.csv, cost_centers.csv and "
+    "invoices.csv"
 )
 
 

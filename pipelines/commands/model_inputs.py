@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import rates_of
+from pipelines.config.invoices import Invoice
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.rate_cards import RateCard
 from pipelines.sources import documented_fields, streams_of, vendors
@@ -47,6 +48,7 @@ def model_inputs(
         "streams": _streams(known),
         "rate_cards": _rate_cards(config.rate_cards),
         "cost_centers": _cost_centers(config.cost_centers),
+        "invoices": _invoices(config.invoices),
         "vendor_fields": _vendor_fields(),
         "fx_rates": rates_of(config.fx_rates),
     }
@@ -171,6 +173,18 @@ def _cost_centers(rules: Sequence[CostCenterRule]) -> pa.Table:
         "number": pa.int32(),
         **dict.fromkeys(texts, pa.string()),
     }
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _invoices(invoices: Sequence[Invoice]) -> pa.Table:
+    fields: dict[str, pa.DataType] = {
+        "number": pa.int32(),
+        **dict.fromkeys(("vendor", "account"), pa.string()),
+        "month": pa.date32(),
+        "amount": pa.decimal128(18, 6),
+        **dict.fromkeys(("currency", "note"), pa.string()),
+    }
+    rows = [asdict(one) for one in invoices]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 

@@ -40,7 +40,9 @@ def rows_of_raw_query(warehouse: Warehouse, sql: str) -> list[Row]:
         for vendor in dict.fromkeys(name.partition("__")[0] for name in named):
             nearest(vendor, stored, Setting(None, f"raw.{vendor}__..."))
             path = files.enter_context(locked_raw_file(warehouse, vendor))
-            files.enter_context(attached(connection, path, f'"{vendor}"', RAW_FILE))
+            files.enter_context(
+                attached(connection, path, f'"{vendor}_file"', RAW_FILE)
+            )
             views = connection.execute(query("raw/views"), [vendor]).fetchall()
             connection.execute("; ".join(view for (view,) in views))
         connection.execute("set enable_external_access = false")

@@ -26,6 +26,7 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from pipelines.config.cost_centers import COST_CENTERS, read_cost_centers
 from pipelines.config.fx_rates import CURRENCY, FX_RATES
+from pipelines.config.invoices import INVOICES, read_invoices
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.privacy import SECTION as PRIVACY
 from pipelines.config.privacy import read_privacy
@@ -103,6 +104,7 @@ def read_config(
         published_mode=_mode(settings, general.published_mode),
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
         cost_centers=read_cost_centers(folder / COST_CENTERS),
+        invoices=read_invoices(folder / INVOICES),
         privacy=read_privacy(settings, folder),
         fx_rates=folder / FX_RATES,
     )

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import as_table
+from pipelines.config.invoices import Invoice
 from pipelines.config.privacy import Privacy
 from pipelines.config.rate_cards import RateCard
 from pipelines.extract.source import SourceSettings
@@ -62,6 +63,7 @@ class Config:
     """The mode of the published file."""
     rate_cards: tuple[RateCard, ...] = ()
     cost_centers: tuple[CostCenterRule, ...] = ()
+    invoices: tuple[Invoice, ...] = ()
     privacy: Privacy = field(default_factory=Privacy)
     is_as_of: bool = True
     """True: the time was set with --now, and is not that of the machine's clock."""

@@ -31,6 +31,8 @@ class PersonalKey:
     """Of `ANY`: the keys that are not personal."""
     kept_texts: tuple[str, ...] = ()
     """Texts, in lower case, that stay; of one that ends with … what is before that."""
+    ours: str = ""
+    """A regular expression of values that are the business's own, whatever the case."""
 
     def names_key(self, name: str) -> bool:
         """Return True if it begins with the key ``name``."""
@@ -43,8 +45,10 @@ class PersonalKey:
         return not self.beside or _text(found).casefold() not in self.kept_for
 
     def blank(self, value: msgspec.Raw) -> msgspec.Raw:
-        """Return what stays of a value: a text of ``kept_texts``, or null."""
+        """Return what stays of a value: all if it is ours, a text to keep, or null."""
         if bytes(value) == b"null":
+            return value
+        if self.ours and re.fullmatch(self.ours, _text(value), re.IGNORECASE):
             return value
         text = _text(value).strip().casefold() if self.kept_texts else ""
         stays = [
@@ -66,6 +70,7 @@ def personal_keys(personal: tuple[str, ...]) -> tuple[PersonalKey, ...]:
 
 
 def _personal_key(text: str) -> PersonalKey:
+    text, _, ours = text.partition(" but for ")
     text, _, texts = text.partition(" keeping ")
     text, _, others = text.partition(" except ")
     path, _, exception = text.partition(" unless ")
@@ -76,6 +81,7 @@ def _personal_key(text: str) -> PersonalKey:
         kept_for=frozenset(values.casefold().split("|")),
         others=frozenset(others.split("|")),
         kept_texts=tuple(texts.casefold().split("|")) if texts else (),
+        ours=ours,
     )
 
 
@@ -180,6 +186,10 @@ class _Blanking:
         """Return True if a value without keys of its own is to be blanked."""
         text = bytes(value)
         if text != b"null" and any(one.names[0] == ANY for one in personal):
+            return True
+        if personal and text.startswith(
+            b'"'
+        ):  # a text where a list or an object is due
             return True
         if self.matches is None or text in {b"null", b"true", b"false"}:
             return False

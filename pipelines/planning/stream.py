@@ -67,7 +67,8 @@ class Stream:
     of several, as in ``role=Agent|2``. ``data.* except size|kind`` is all that is in
     ``data``, which anybody may have written, but for these keys.
     Of ``message keeping hung up|answered by …`` these texts stay, the second one up to
-    its …, and any other text goes."""
+    its …, and any other text goes. ``from but for [0-9]{3}`` is a regular expression of
+    values that are the business's own."""
     is_erased_by_blanking: bool = False
     """Whether a personal key that is blank in a later version was erased by the vendor,
     and is blanked in all versions."""

@@ -56,6 +56,8 @@ LOG_LINES = (
 """Lines of a log that are not personal up to their …: those of seeds/log_lines.csv."""
 
 
+OUR_DEVICES = "client:.+|[0-9]{2,6}"
+"""Addresses within the account: a program, or an extension (evovoice.md, section 7)."""
 SESSIONS = Stream(
     name="sessions",
     table="sessions",
@@ -69,12 +71,13 @@ SESSIONS = Stream(
     ids_per_request=100,  # 24 characters each, in an address of some 8,000
     complete_for=12 * DAY,
     personal=(
-        "fromAddress unless direction=Outgoing|1",
+        f"fromAddress unless direction=Outgoing|1 but for {OUR_DEVICES}",
         "fromName unless direction=Outgoing|1",
         "fromPhoneNumber unless direction=Outgoing|1",
-        "toAddress unless direction=Incoming|0",
-        "destination unless direction=Incoming|0",
+        f"toAddress unless direction=Incoming|0 but for {OUR_DEVICES}",
+        f"destination unless direction=Incoming|0 but for {OUR_DEVICES}",
         *("callbackNumber", "displayName", "consoleData"),
+        "log.* except date|message",
         "log.message keeping " + "|".join(LOG_LINES),
         "members.identity unless role=Agent|2",
         "members.displayName unless role=Agent|2",

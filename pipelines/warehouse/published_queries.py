@@ -1,6 +1,7 @@
 """Run queries over the published file: our own, and those of an operator."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,25 @@ def old_calls(
         connection.execute("set variable before = $1::timestamptz", [before])
         rows = connection.execute(query("published/old_calls")).fetchall()
     return [key for (key,) in rows]
+
+
+@contextmanager
+def queries_with(
+    published: Path, variables: Mapping[str, object]
+) -> Iterator[Callable[[str], list[Row]]]:
+    """Open a published file; yield what returns the rows of a query by its name.
+
+    The queries are of ``queries/published``, and all see the same file. Raises the
+    errors of `rows_of`.
+    """
+    with read(published, PUBLISHED_FILE) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_external_access = false")
+        for name, value in variables.items():
+            connection.execute(f"set variable {name} = $1", [value])
+        yield lambda name: rows_of_result(
+            connection.execute(query(f"published/{name}"))
+        )
 
 
 def rows_of_sql(published: Path, sql: str, now: datetime | None = None) -> list[Row]:

@@ -56,9 +56,10 @@ def test_a_raw_query_reads_every_version_of_a_record_and_nothing_else(
     sql = (
         "select count(*) as versions, count(twin.payload->>'$.callId') as ids"
         " from raw.twin__calls as twin"
-        " left join raw.whippy__calls using (account, record_id)"
+        " left join raw.whippy__calls as other on twin.record_id = other.record_id"
     )
     asked = house.run("query", "--raw", "--json", sql)
+    assert asked.returncode == 0, asked.stderr
     (row,) = json.loads(asked.stdout)
     assert row["versions"] == row["ids"] > 0
     for wrong, sentence in {

@@ -47,7 +47,7 @@ NIGHT = FIRST_DAY + DAY + timedelta(minutes=4)
 LATER = NIGHT + timedelta(hours=4)
 BODY_BYTES = 1 << 20
 
-EACH = 2
+EACH = 1
 """Vendors that meet each case in the suite; in the soak all of them do."""
 COMPLETE, RETRIED, ASIDE, OPEN = "complete", "retried", "quarantined", "open"
 

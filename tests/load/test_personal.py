@@ -125,6 +125,17 @@ def test_nothing_is_left_of_what_is_written_freely(vendor: str, path: str) -> No
         assert json.loads(clean)["kept"] == 1
 
 
+def test_a_value_that_is_the_businesss_own_stays_where_it_is() -> None:
+    personal = ("a but for client:.+|[0-9]{2,6}", "b unless c=1 but for [0-9]{2,6}")
+    for payload, expected in (
+        ('{"a":"client:X","b":"101"}', '{"a":"client:X","b":"101"}'),
+        ('{"a":"1234567","b":12}', '{"a":null,"b":12}'),
+        ('{"a":"101 ","b":"x","c":2}', '{"a":null,"b":null,"c":2}'),
+        ('{"a":"CLIENT:y","b":"x","c":1}', '{"a":"CLIENT:y","b":"x","c":1}'),
+    ):
+        assert blanked(payload, personal) == expected
+
+
 def test_every_key_of_an_object_is_blanked_except_those_that_are_named() -> None:
     payload = '{"a":{"n":1,"k":"x","o":{"n":2}},"b":[{"n":3,"m":[]},"y",null]}'
     personal = ("a.* except n", "b.* except n|k")

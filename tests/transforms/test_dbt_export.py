@@ -44,8 +44,7 @@ select * exclude (number) replace (
 from (select *, row_number() over (order by record_id) as number from raw.calls)
 where number <= 6
 """
-"""An hour later three calls are gone and three are in another language, with a field that
-nobody knows."""
+"""An hour later three calls are gone, and three in another language, a field more."""
 CONTEXT = ("accounts", "cost_centers", "fx_rates", "rate_cards", "run", "runs")
 CONTEXT += ("streams", "vendor_fields")
 RATES = """date,from_currency,to_currency,rate,source
