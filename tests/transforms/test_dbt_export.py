@@ -46,7 +46,7 @@ where number <= 6
 """
 """An hour later three calls are gone, and three in another language, a field more."""
 CONTEXT = ("accounts", "cost_centers", "fx_rates", "rate_cards", "run", "runs")
-CONTEXT += ("streams", "vendor_fields")
+CONTEXT += ("invoices", "streams", "vendor_fields")
 RATES = """date,from_currency,to_currency,rate,source
 2026-11-16,EUR,RUB,81,invented
 2026-11-16,EUR,USD,1.25,invented
