@@ -15,6 +15,8 @@ from sandbox_control import truth
 from pipelines.planning.windows import read_time
 from pipelines.sandbox.process import Sandbox
 
+ALIAS = "the account's alias"
+"""Stands for it: a harness may load one account of a vendor under many."""
 FACTS = f"""
     select
         vendor, account, vendor_call_id, is_deleted, started_at, direction,
@@ -27,7 +29,13 @@ FACTS = f"""
         select
             call_key,
             list(
-                {{'kind': payer_kind, 'id': payer_id, 'name': payer_name}}
+                {{
+                    'kind': payer_kind,
+                    'id': if(
+                        payer_id = split_part(call_key, ':', 2), '{ALIAS}', payer_id
+                    ),
+                    'name': payer_name
+                }}
                 order by level
             ) as payers
         from bridge_call_payers
@@ -159,7 +167,11 @@ def calls_of(
                 call["vendor_outcome"] or None,
                 parts_of(call["lines"]),
                 call["leg_count"] or 0,
-                call["payers"] or ANY,
+                [
+                    {**one, "id": ALIAS if one["id"] == call["account"] else one["id"]}
+                    for one in call["payers"]
+                ]
+                or ANY,
                 *(
                     exact(call["durations"].get(name)) if vendor in DERIVED else ANY
                     for name in DURATIONS

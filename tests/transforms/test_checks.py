@@ -35,6 +35,8 @@ COSTS = {
 TABLES = {
     "bridge_call_agents": ("call_key", "agent_key"),
     "bridge_call_queues": ("call_key", "queue_key"),
+    "bridge_call_payers": ("call_key",),
+    "fact_call_attributes": ("call_key",),
     "dim_agents": ("agent_key",),
     "dim_queues": ("queue_key",),
     "fact_call_legs": ("call_key",),

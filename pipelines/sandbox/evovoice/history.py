@@ -118,7 +118,7 @@ def _logged(rng: Random, session: Session) -> Session:
         else:
             lines += _conversation(rng, session.answered - session.created, length)
         lines.append((length, "Call ended"))
-    if draw.chance(rng, 0.02):
+    if draw.chance(rng, 0.02) and not draw.is_friendly(rng):
         lines.append((length, "A supervisor whispered"))
     return replace(session, opening=opening, lines=tuple(lines))
 

@@ -5,7 +5,7 @@
 -- @column call_key: the call
 -- @column level: 1 for the nearest to the call; a level that the vendor leaves out is not there
 -- @column payer_kind: what it is, in the vendor's word: customer, company, application, queue, ...
--- @column payer_id: the vendor's identifier, as text; NULL = only a name is given
+-- @column payer_id [may be a number]: the vendor's identifier, as text; NULL = only a name is given
 -- @column payer_name [may be a number]: as the vendor wrote it at this call; NULL = not given
 select
     vendor || ':' || account || ':' || vendor_call_id as call_key,

@@ -88,7 +88,7 @@
 --     not named
 -- @column payer_kind: what pays for it, in the vendor's word: customer, company, application,
 --     queue, ...; the nearest, a convenience: all levels are in bridge_call_payers; NULL = not reported
--- @column payer_id: the vendor's identifier of it, as text; NULL = not reported
+-- @column payer_id [may be a number]: the vendor's identifier of it, as text; NULL = not reported
 -- @column payer_name [may be a number]: its name at this call; NULL = not reported
 -- @column cost_center: by the first rule of cost_centers.csv that fits; NULL = none fits, or there
 --     are none
