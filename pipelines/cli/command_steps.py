@@ -121,7 +121,7 @@ def configured(
     from dataclasses import replace
 
     from pipelines.cli.sample_rates import sample_rates
-    from pipelines.config.fx_rates import FX_RATES
+    from pipelines.config.fx_rates import rates_of
     from pipelines.config.loader import read_config
     from pipelines.config.toml_file import ConfigError
     from pipelines.sandbox.process import running_sandbox
@@ -149,7 +149,7 @@ def configured(
         )
         environment = {**os.environ, **running.environment}
         settings = replace(read_config(folder, environment), is_as_of=True)
-        if world == FRIENDLY and not (folder / FX_RATES).exists():
+        if world == FRIENDLY and not rates_of(settings.fx_rates).num_rows:
             typer.echo("Exchange rates are made up as well.", err=True)
             rates = sample_rates(running.now.date())
             settings = replace(settings, fx_rates=rates)

@@ -155,8 +155,9 @@ def _show_unmapped(console: Console, rows: list[Row]) -> None:
 def show_field_changes(console: Console, rows: Sequence[Row]) -> None:
     """Print which fields of a vendor's records are new, gone or of another type."""
     for row in rows:
+        example = f"{row['now']}, {row['example']}" if row["example"] else row["now"]
         what = {
-            "new": f"is in no document of the vendor ({row['now']}, {row['example']})",
+            "new": f"is in no document of the vendor ({example})",
             "gone": f"had {row['before']}, and no record of the last 7 days has it",
             "type": f"was {row['before']}, is {row['now']}",
         }[row["change"]]

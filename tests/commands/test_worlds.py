@@ -32,6 +32,9 @@ COSTS = """
 
 def tried(folder: Path, *options: str) -> tuple[dict[str, Any], str]:
     """Run once with nothing configured; return its JSON and what it says beside it."""
+    rates = folder / "config/fx_rates.csv"
+    rates.parent.mkdir()
+    rates.write_text("date,from_currency,to_currency,rate,source\n")
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
@@ -58,6 +61,7 @@ def test_a_first_run_has_nothing_to_mend_in_the_friendly_world_alone(
     told, errors = tried(tmp_path, *() if is_friendly else ("--world", world))
     notes = [note for vendor in told["loaded"] for note in vendor["notes"]]
     assert (notes == []) == is_friendly
+    assert told["field_changes"] == []
     ((quarantined, unpriced, undated),) = query(tmp_path, WARNINGS)
     words = query(tmp_path, "select vendor, field, value from ops.unmapped_values")
     assert (words == [], unpriced == 0) == (is_friendly, is_friendly), words

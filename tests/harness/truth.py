@@ -15,7 +15,7 @@ from sandbox_control import truth
 from pipelines.planning.windows import read_time
 from pipelines.sandbox.process import Sandbox
 
-ALIAS = "the account's alias"
+ALIAS = "alias of the account"
 """Stands for it: a harness may load one account of a vendor under many."""
 FACTS = f"""
     select

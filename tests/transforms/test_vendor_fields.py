@@ -108,6 +108,12 @@ def test_what_is_below_a_field_that_is_documented_as_a_whole_is_not_looked_into(
     assert changes(house) == []
 
 
+def test_the_mark_of_an_erasure_is_no_field_of_the_vendors(house: Nights) -> None:
+    house.night(2, callhouse_erased=True)
+    house.build()
+    assert changes(house) == []
+
+
 def test_every_field_says_where_it_lands_and_how_many_records_have_it(
     house: Nights,
 ) -> None:

@@ -82,6 +82,7 @@ def truth(call: Call, alias: str, now: datetime) -> Truth | None:
         lines=[] if cost is None else _lines(call),
         leg_count=len(stages) if done else 0,
         vendor_outcome=status(call, now),
+        payers=[{"kind": "company", "id": str(call.facts["companyId"]), "name": None}],
     )
 
 

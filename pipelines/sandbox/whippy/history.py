@@ -161,4 +161,5 @@ def truth(call: Call, alias: str, now: datetime) -> Truth | None:
         lines=[],
         leg_count=None,
         vendor_outcome=call.status(now),
+        payers=[{"kind": "channel", "id": str(call.facts["channel_id"]), "name": None}],
     )

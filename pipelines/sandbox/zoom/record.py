@@ -184,11 +184,14 @@ def _answered_at(call: Engagement, sent: Mapping[str, object]) -> datetime | Non
     return call.start + timedelta(seconds=flow + waiting)
 
 
-def _payers(call: Engagement, alias: str) -> list[dict[str, str]]:
+def _payers(call: Engagement, alias: str) -> list[dict[str, str | None]]:
     """Return the first queue, then the account."""
     queues = call.facts["queues"]
     first = queues[:1] if isinstance(queues, list) else []
     return [
-        *({"kind": "queue", "id": queue["queue_id"]} for queue in first),
-        {"kind": "account", "id": alias},
+        *(
+            {"kind": "queue", "id": queue["queue_id"], "name": queue["queue_name"]}
+            for queue in first
+        ),
+        {"kind": "account", "id": alias, "name": None},
     ]

@@ -70,7 +70,8 @@ opened as (
         node.atom ->> '$' as value
     from structures
     cross join json_tree(structures.payload) as node
-    where node.fullkey != '$'
+    -- The mark of an erasure is ours, and no field of a vendor.
+    where node.fullkey not in ('$', '$.callhouse_erased')
 ),
 
 documented as (
