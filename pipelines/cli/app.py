@@ -357,9 +357,12 @@ def query(
     """
     from pipelines.cli.tables import plain_rows, show_rows
     from pipelines.commands.query import rows_of_query, rows_of_raw_query
+    from pipelines.config.loader import read_config
 
     with refusals():
         warehouse = built_warehouse(config)
+        if raw:
+            tell_plain(read_config(config), "the records are from the")
         rows = (rows_of_raw_query if raw else rows_of_query)(warehouse, sql)
     answer(rows, plain_rows, show_rows, json=json)
 

@@ -36,8 +36,14 @@ def rows_of_raw_query(warehouse: Warehouse, sql: str) -> list[Row]:
         connection.execute("set TimeZone = 'UTC'; create schema raw")
         text = _text(sql)
         tables = connection.get_table_names(text, qualified=True)
-        named = [name.removeprefix("raw.") for name in sorted(tables)]
-        for vendor in dict.fromkeys(name.partition("__")[0] for name in named):
+        for name in sorted(tables):
+            if not name.startswith("raw."):
+                raise ConfigError(
+                    f"{name} is in no raw file; name a table as raw.VENDOR__TABLE, or "
+                    "leave --raw out"
+                )
+        named = [name.removeprefix("raw.").partition("__")[0] for name in tables]
+        for vendor in sorted({*named}):
             nearest(vendor, stored, Setting(None, f"raw.{vendor}__..."))
             path = files.enter_context(locked_raw_file(warehouse, vendor))
             files.enter_context(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.config.fx_rates import read_lines
+from pipelines.config.csv_file import read_header, read_lines
 from pipelines.config.toml_file import ConfigError, Setting, nearest
 from pipelines.sources import vendors
 
@@ -46,12 +46,7 @@ def read_cost_centers(path: Path) -> tuple[CostCenterRule, ...]:
 
 def _rules(path: Path) -> Iterator[CostCenterRule]:
     lines = read_lines(path)
-    number, header = next(lines, (1, []))
-    if tuple(header) != COLUMNS:
-        raise ConfigError(
-            f"{path} line {number}: the columns must be {','.join(COLUMNS)}, not "
-            f"{','.join(header)!r}; put them so, separated by commas"
-        )
+    read_header(lines, path, COLUMNS)
     first: dict[tuple[str, ...], int] = {}
     for count, (number, cells) in enumerate(lines, start=1):
         place = f"{path} line {number}"

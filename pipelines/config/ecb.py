@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from pipelines.config.fx_rates import CURRENCY, FxRate, read_amount, read_lines
+from pipelines.config.csv_file import read_lines
+from pipelines.config.fx_rates import CURRENCY, FxRate, read_amount
 from pipelines.config.toml_file import ConfigError
 
 SOURCE = "ECB"

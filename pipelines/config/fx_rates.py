@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import compute
 
+from pipelines.config.csv_file import read_header, read_lines
 from pipelines.config.toml_file import ConfigError
 from transforms.runner.storage import connect
 
@@ -114,12 +115,7 @@ def _read(path: Path) -> pa.Table:
     """Return the rows of a file: the columns of `SCHEMA`, and the cells as text."""
     if not path.exists():
         return _NOTHING
-    number, header = next(read_lines(path), (1, []))
-    if tuple(header) != COLUMNS:
-        raise ConfigError(
-            f"{path} line {number}: the columns must be {','.join(COLUMNS)}, not "
-            f"{','.join(header)!r}; put them so, separated by commas"
-        )
+    number = read_header(read_lines(path), path, COLUMNS)
     # DuckDB accepts one empty cell too many, so a comma at an end is looked at here.
     if _COMMA_AT_END.search(path.read_bytes()) and any(
         len(cells) != len(COLUMNS) for _, cells in read_lines(path)
@@ -152,23 +148,6 @@ def as_table(rates: Iterable[FxRate]) -> pa.Table:
     """Return rates as columns of `SCHEMA`."""
     rows = [one._asdict() for one in rates]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
-
-
-def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and the stripped cells of each line that is not empty."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, strict=True)
-            for cells in lines:
-                stripped = [cell.strip() for cell in cells]
-                if any(stripped):
-                    yield lines.line_num, stripped
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(
-            f"{path} is not a CSV file ({error}); save it as CSV in UTF-8, unzipped"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def read_amount(place: str, text: str) -> Decimal:

@@ -12,7 +12,8 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from pipelines.config.fx_rates import CURRENCY, NOT_A_CURRENCY, read_lines
+from pipelines.config.csv_file import read_header, read_lines
+from pipelines.config.fx_rates import CURRENCY, NOT_A_CURRENCY
 from pipelines.config.toml_file import ConfigError, Setting, nearest
 from pipelines.sources import vendors
 
@@ -49,12 +50,7 @@ def read_invoices(path: Path) -> tuple[Invoice, ...]:
 
 def _invoices(path: Path) -> Iterator[Invoice]:
     lines = read_lines(path)
-    number, header = next(lines, (1, []))
-    if tuple(header) != COLUMNS:
-        raise ConfigError(
-            f"{path} line {number}: the columns must be {','.join(COLUMNS)}, not "
-            f"{','.join(header)!r}; put them so, separated by commas"
-        )
+    read_header(lines, path, COLUMNS)
     for count, (number, cells) in enumerate(lines, start=1):
         place = f"{path} line {number}"
         if len(cells) != len(COLUMNS) or not all(cells[:-1]):

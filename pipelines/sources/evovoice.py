@@ -133,13 +133,12 @@ def connect(settings: Settings, options: ReadOptions) -> Source:
         Endpoint(stream, partial(sessions, client, listing.moved(size), ids))
         for stream, listing in LISTINGS.items()
     ]
-    endpoints.append(Endpoint(ACCOUNTS, partial(accounts, client, ids)))
-    if settings.customers:
-        listing = CUSTOMER_LIST.moved(size)
-        fetch = lambda _: pages(client, _of_accounts(listing, ids))  # noqa: E731
-        endpoints.append(Endpoint(CUSTOMERS, fetch))
-    if settings.billing_usage:
-        endpoints.append(Endpoint(BILLING_USAGE, partial(billing_usage, client, ids)))
+    listing = _of_accounts(CUSTOMER_LIST.moved(size), ids)
+    endpoints += [
+        Endpoint(ACCOUNTS, partial(accounts, client, ids)),
+        Endpoint(CUSTOMERS, lambda _: pages(client, listing)),
+        Endpoint(BILLING_USAGE, partial(billing_usage, client, ids)),
+    ]
     return Source(client, endpoints, settings.concurrency)
 
 

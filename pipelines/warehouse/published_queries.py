@@ -21,8 +21,8 @@ def rows_of(published: Path, name: str, now: datetime | None = None) -> list[Row
     ``now`` is its variable of that name. Raises `FileError` for a file that cannot be
     opened or read.
     """
-    with read(published, PUBLISHED_FILE) as connection:
-        return _rows(connection, query(f"published/{name}"), now)
+    with queries_with(published, {"now": now}) as rows:
+        return rows(name)
 
 
 def old_calls(
@@ -49,8 +49,7 @@ def queries_with(
     errors of `rows_of`.
     """
     with read(published, PUBLISHED_FILE) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_external_access = false")
+        _confine(connection)
         for name, value in variables.items():
             connection.execute(f"set variable {name} = $1", [value])
         yield lambda name: rows_of_result(
@@ -58,23 +57,21 @@ def queries_with(
         )
 
 
-def rows_of_sql(published: Path, sql: str, now: datetime | None = None) -> list[Row]:
+def rows_of_sql(published: Path, sql: str) -> list[Row]:
     """Return the rows of any query over a published file.
 
     Times are in UTC, and the query cannot read other files. Raises `FileError` for a
     file that cannot be opened, and `duckdb.Error` for a query that fails.
     """
     with opened(published, PUBLISHED_FILE) as connection:
-        return _rows(connection, sql, now)
+        _confine(connection)
+        return rows_of_result(connection.execute(sql))
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection, sql: str, now: datetime | None
-) -> list[Row]:
+def _confine(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let queries show times in UTC, and read no other file."""
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_external_access = false")
-    connection.execute("set variable now = $1::timestamptz", [now])
-    return rows_of_result(connection.execute(sql))
 
 
 def rows_of_result(result: duckdb.DuckDBPyConnection) -> list[Row]:

@@ -68,7 +68,7 @@ def test_a_raw_query_reads_every_version_of_a_record_and_nothing_else(
         "from raw.twin__nothing": "twin__nothing does not exist",
         "delete from raw.twin__calls": "Can only delete from base table",
         "from read_text('README.md')": "disabled by configuration",
-        "from fact_calls": "there is no 'fact_calls' here",
+        "from fact_calls": "fact_calls is in no raw file; name a table as raw.",
         "": "the query is empty",
     }.items():
         refused = house.run("query", "--raw", wrong)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.config.csv_file import read_lines
 from pipelines.config.ecb import read_ecb
 from pipelines.config.fx_rates import (
     FX_RATES,
@@ -17,7 +18,6 @@ from pipelines.config.fx_rates import (
     rates_of,
     read_amount,
     read_fx_rates,
-    read_lines,
 )
 from pipelines.config.toml_file import ConfigError
 
