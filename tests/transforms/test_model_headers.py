@@ -46,9 +46,6 @@ HEADER = """\
 -- @column part: one; or two;  NULL = none
 -- @reference
 -- @rebuild_group account, month
--- @unused first,
---   second
--- @unused third,, fourth,
 -- @former_name main.fact_calls
 -- @former_name ops.calls_2
 select 1 as call_key
@@ -67,7 +64,6 @@ def test_a_header_says_it_all_in_lines_that_go_on(tmp_path: Path) -> None:
     assert found.checks == ("a < b and c > 0", "a <> ''")
     assert found.is_reference
     assert found.rebuild_groups == ("account, month",)
-    assert found.unused == ("first", "second", "third", "fourth")
     assert found.former_names == ("main.fact_calls", "ops.calls_2")
     assert found.columns == (
         Column("call_key", None, "its key", None),

@@ -39,7 +39,6 @@ MODELS = {
     """,
     "staging/acme__calls.sql": """
         -- One row per call.
-        -- @unused colour
         with latest as (
             select * from raw.acme__calls
             qualify row_number() over (

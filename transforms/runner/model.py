@@ -52,7 +52,7 @@ KINDS: Mapping[str, Kind] = {
 }
 TAGS = frozenset(
     {"kind", "key", "not_null", "nullable", "accepted", "check", "column"}
-    | {"reference", "rebuild_group", "unused", "former_name"}
+    | {"reference", "rebuild_group", "former_name"}
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TAG = re.compile(r"--\s*@(\w*)\s*(.*)")
@@ -100,7 +100,6 @@ class Model:
     columns: tuple[Column, ...]
     is_reference: bool
     rebuild_groups: tuple[str, ...]
-    unused: tuple[str, ...]
     former_names: tuple[str, ...]
     """Schema and name that the table had, each a view of it for one release."""
 
@@ -166,7 +165,6 @@ def _model(file: str, text: str) -> Model:
         columns=_columns(tagged("column")),
         is_reference=bool(tagged("reference")),
         rebuild_groups=_expressions(tagged("rebuild_group")),
-        unused=tuple(word for tag in tagged("unused") for word in _split(tag.value)),
         former_names=_tables(tagged("former_name")),
     )
     _refuse_contradictions(model)

@@ -2,9 +2,6 @@
 -- All versions stay, for a month is rated with the one in effect then.
 -- @reference
 -- @key account, record_id, fetched_at
--- @unused id, name, parentAccountId, twilioAccountSid, ancestorIds, maxPhoneNumbers,
---     trustHubProfileSid, logoId, logoUri, dateCreated, dateLastModified, createdBy,
---     lastModifiedBy
 with opened as (
     select
         *,

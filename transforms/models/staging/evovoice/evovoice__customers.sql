@@ -2,9 +2,6 @@
 -- force, and its price list.
 -- @reference
 -- @key account, record_id, fetched_at
--- @unused id, parentCustomerId, breadcrumb, accountName, isStaging, name, referenceId, data,
---     tags, schedule, integrationData, overrideAppSettings, appSettings, dateCreated,
---     dateLastModified, createdBy, lastModifiedBy
 with opened as (
     select
         *,

@@ -5,11 +5,6 @@
 -- that came instead, and a key that stands twice: the first counts.
 -- @key account, record_id
 -- @rebuild_group date_trunc('month', event_at at time zone 'UTC')
--- @unused id, dateCreated, dateLastModified, createdBy, lastModifiedBy, fromName,
---     fromPhoneNumber, callbackNumber, displayName, dialState, callState, queueState,
---     queueMemberId, heldByUserId, mostRecentParticipantCallSid, consoleData,
---     members.endpointId, members.isOriginalMember, members.avatarUrl,
---     members.applicationData, members.callSid, members.muted
 with dated as (
     select
         *,

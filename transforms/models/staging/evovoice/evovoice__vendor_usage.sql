@@ -3,7 +3,6 @@
 -- dates of a record are those that were asked for; its numbers may be texts.
 -- @reference
 -- @key account, vendor_account, month, category
--- @unused usage.accountSid, usage.startDate, usage.endDate, usage.uri
 with newest as (
     select
         account,

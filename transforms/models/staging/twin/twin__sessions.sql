@@ -4,8 +4,6 @@
 -- times are left in it; a version without a time of change counts as late as the ones
 -- before it. `unmapped_values` has a key that stands twice: the first counts.
 -- @key account, record_id
--- @unused messagesAsString, resultsString, allResults, additional, gender,
---     variablesString, dialogResult
 with versions as (
     select
         *,

@@ -2,7 +2,6 @@
 -- `unmapped_values` has what is not the list or object that it must be, with the JSON type
 -- that came instead, and a key that stands twice: the first counts.
 -- @key account, record_id
--- @unused active, initiator_address, media_server_address, log_file_url
 with latest as (
     select
         account,

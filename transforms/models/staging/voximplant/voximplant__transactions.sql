@@ -12,8 +12,6 @@
 -- @column application_name: application_name, with extended information
 -- @column is_usage: whether transaction_type is resource_charge
 -- @column is_committed: whether GetTransactionHistory lists it without is_uncommitted
--- @unused transaction_description, application_id, subscription_id, subscription_name,
---     price_group_name
 with listed as (
     select
         account,

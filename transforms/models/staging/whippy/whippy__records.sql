@@ -5,7 +5,6 @@
 -- that came instead, a key that stands twice (the first counts), and all that may be a
 -- price: no document promises one.
 -- @key account, record_id
--- @unused contact_id, body, analysis
 with versions as (
     select
         account,

@@ -2,8 +2,6 @@
 -- its parts took, in seconds. The latest version of its record, opened.
 -- @key account, record_id
 -- @not_null unmapped_values
--- @unused direction, start_time, end_time, consumers, flows, queues, agents, channel_types,
---     skills
 with latest as (
     select
         account,
