@@ -26,6 +26,8 @@ from transforms.runner.statements import listed, quoted, statement, temporary
 from transforms.runner.storage import STORAGE, connect
 
 _OF_BUILD = f"call_key in (from {RECORDS} select call_key)"
+FEW = 10_000
+"""Records of a build for which one thread is quicker than several."""
 _STRANGE = Check("a call of this build", f"not ({_OF_BUILD})", ())
 """A row of another call could not be found again when that call changes."""
 
@@ -67,6 +69,8 @@ class _BuildContext:
     """The days that incremental marts compute again, as a condition."""
     loads: str = "true"
     """The loads that are not built yet, as a condition."""
+    empty: frozenset[str] = frozenset()
+    """Models that are not run: no call of their vendor is to rebuild."""
 
     @property
     def connection(self) -> DuckDBPyConnection:
@@ -178,14 +182,25 @@ def _run_all(run: _BuildContext, new: Loads, again: Spans) -> None:
         with _named(model):
             _run(run, model)
     whole = _mark(run, new, again)
+    _fit_to_work(run)
     run.relations |= inputs.show_inputs(run.raw, whole)
     for model in graph.models:
-        if model not in first:
+        if model not in first and model.table not in run.empty:
             with _named(model):
                 _run(run, model)
     for model in graph.checks:
         with _named(model):
             _run_check(run, model)
+
+
+def _fit_to_work(run: _BuildContext) -> None:
+    """Leave out models that have nothing to do, and threads that would only wait."""
+    calls = dict(run.connection.execute(statement("records_by_vendor")).fetchall())
+    of_calls = run.raw.graph.of_calls
+    idle = [models for vendor, models in of_calls.items() if vendor not in calls]
+    run.empty = frozenset().union(*idle)
+    if sum(calls.values()) < FEW:
+        run.connection.execute("set threads = 1")
 
 
 def _mark(run: _BuildContext, new: Loads, again: Spans) -> set[str]:
@@ -218,7 +233,8 @@ def _run(run: _BuildContext, model: Model) -> None:
     made = "table"
     if model.kind == "union":
         members = run.raw.graph.unions[model.table]
-        parts = {one.vendor: temporary(one.table) for one in members}
+        made_of = [one for one in members if one.table not in run.empty]
+        parts = {one.vendor: temporary(one.table) for one in made_of}
         made, sql = "view", input_sql.union(sql, parts)
     name = f"built.{model.table}" if model.is_stored else model.table
     run.connection.execute(f'create temp {made} "{name}" as {sql}')
@@ -260,12 +276,15 @@ def _loads(new: Loads) -> str:
 def _apply(run: _BuildContext, model: Model) -> None:
     table, built = model.table, _built(model.table)
     execute = run.connection.execute
-    if run.is_full or model.kind == "table":
+    if run.is_full:
         rows = build_state.take_over(run.connection, table, built, run.kept)
         execute(f"create or replace table {table} as {rows}")
         _comment(run.connection, model)
     else:
         spans = {"call_key": _OF_BUILD, "call_date": run.days, "load_id": run.loads}
+        if model.kind == "table":
+            kept = run.kept
+            spans["table"] = build_state.replaced(run.connection, model, built, kept)
         condition = spans[model.kind]
         parts = {"condition": condition, "built": built}
         execute(statement("replace_rows", table=table, **parts))

@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 from transforms.runner import functions
 from transforms.runner.graph import CALLS, Graph, config_kept
 from transforms.runner.inputs import Loads, Raw
+from transforms.runner.model import Model
 from transforms.runner.statements import listed, quoted, statement
 from transforms.runner.storage import connect
 
@@ -96,17 +97,17 @@ def remove_other(
 def fingerprint(graph: Graph, config: Mapping[str, pa.Table]) -> str:
     """Tell apart builds that would make different rows of the same loads.
 
-    Left out are the clock, ``config.run.now``, and what only tables use that
+    Left out are the clock, ``config.run.now``, and the rows that only tables use that
     are made anew by every build.
     """
     made_by = f"{graph.digest} DuckDB {duckdb.__version__} {functions.version()}"
     digest = hashlib.sha256(made_by.encode())
-    for name in sorted(config_kept(graph)):
-        table = config[name]
-        kept = [c for c in table.column_names if (name, c) != ("run", "now")]
-        fixed = table.select(kept)
-        types = [(column.name, str(column.type)) for column in fixed.schema]
-        digest.update(f"{name} {types} {fixed.to_pylist()}\n".encode())
+    used = config_kept(graph)
+    for name, table in sorted(config.items()):
+        types = [(column.name, str(column.type)) for column in table.schema]
+        fixed = [c for c in table.column_names if (name, c) != ("run", "now")]
+        rows = table.select(fixed).to_pylist() if name in used else []
+        digest.update(f"{name} {types} {rows}\n".encode())
     return digest.hexdigest()
 
 
@@ -194,6 +195,21 @@ def columns_of(connection: DuckDBPyConnection, table: str) -> dict[str, str]:
     return dict(connection.execute(sql).fetchall())
 
 
+def replaced(
+    connection: DuckDBPyConnection, model: Model, built: str, kept: frozenset[str]
+) -> str:
+    """Return which rows ``built`` replaces in a table that is made anew.
+
+    It is the condition for what `take_over` does, in a table with equal columns.
+    """
+    vendor = _vendor([column.name for column in model.columns])
+    if not kept or not vendor:
+        return "true"
+    sql = statement("vendors_of", table=built, vendor=vendor)
+    absent = kept - {name for (name,) in connection.execute(sql).fetchall()}
+    return f"coalesce({vendor} not in ({listed(absent)}), true)"
+
+
 def take_over(
     connection: DuckDBPyConnection, table: str, built: str, kept: frozenset[str]
 ) -> str:
@@ -207,16 +223,22 @@ def take_over(
     before = columns_of(connection, table)
     rows = connection.sql(f"from {built}")
     now = dict(zip(rows.columns, map(str, rows.types), strict=True))
-    if not {"vendor", "call_key"} & {*now}:
+    if not (vendor := _vendor(now)):
         return f"from {built}"
     if before != now:
         raise HistoryError(
             f"{table} has other columns than before, so the calls of "
             f"{', '.join(sorted(kept))} cannot be kept as they are"
         )
-    vendor = "vendor" if "vendor" in now else "split_part(call_key, ':', 1)"
     names = {"vendor": vendor, "kept": listed(kept)}
     return statement("take_over", built=built, table=table, **names)
+
+
+def _vendor(columns: Collection[str]) -> str | None:
+    """Return how a row says its vendor; None if it has none."""
+    if "vendor" in columns:
+        return "vendor"
+    return "split_part(call_key, ':', 1)" if "call_key" in columns else None
 
 
 def drop_others(connection: DuckDBPyConnection, tables: Collection[str]) -> None:

@@ -54,6 +54,32 @@ class Graph:
         """Vendor and table of every raw input read by a model with ``@reference``."""
         return _inputs(one for one in self.models if one.is_reference)
 
+    @cached_property
+    def of_calls(self) -> Mapping[str, frozenset[str]]:
+        """By vendor, its models that are empty while none of its calls is to rebuild.
+
+        They are made of its record tables, and read by one another and by unions alone.
+        """
+        made = {f"raw.{vendor}__{table}" for vendor, table in self.records}
+        found: dict[str, str] = {}
+        for model in self.models:
+            vendor, is_vendors, _ = model.name.partition("__")
+            reads = {one.name for one in model.references}
+            if model.schema == "staging" and is_vendors and reads & {*made, *found}:
+                found[model.table] = vendor
+        others = [*self.models, *self.checks, *self.rebuilds]
+        while read_elsewhere := {
+            one.name
+            for model in others
+            if model.table not in found
+            for one in model.references
+        } & {*found}:
+            found = {one: found[one] for one in found if one not in read_elsewhere}
+        return {
+            vendor: frozenset(one for one, whose in found.items() if whose == vendor)
+            for vendor in found.values()
+        }
+
 
 def read_graph(root: Path, config: Collection[str]) -> Graph:
     """Read every model below ``root``; a ModelError says what does not fit.
