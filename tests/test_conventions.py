@@ -180,6 +180,7 @@ def test_the_readme_says_of_the_vendors_what_their_sources_say() -> None:
 
 def test_the_schema_page_says_what_the_models_say() -> None:
     assert (ROOT / docs.SCHEMA).read_text("utf-8") == docs.schema(), "run: make docs"
+    assert (ROOT / docs.FIELDS).read_text("utf-8") == docs.fields(), "run: make docs"
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

@@ -1,7 +1,8 @@
-"""Write the README's tables of vendors, and the schema page, from code and notes.
+"""Write the README's tables of vendors and two pages, from code and notes.
 
-``make docs`` puts the tables between two marks of the README, and the page beside the
-models. A test fails when they are out of date.
+``make docs`` puts the tables between two marks of the README, the schema page beside
+the models, and where each documented field lands into docs/fields.md. A test fails
+when they are out of date.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from pipelines.commands.build import MODELS, open_model_inputs
 from pipelines.config.model import FINALITY_HORIZON, Config
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
-from pipelines.sources import streams_of, vendors
+from pipelines.sources import DocumentedField, documented_fields, streams_of, vendors
 from pipelines.warehouse.paths import Warehouse
 from transforms.export.schema_page import page, types
 from transforms.runner.build import build
@@ -23,6 +24,7 @@ from transforms.runner.graph import read_graph
 
 README = Path("README.md")
 SCHEMA = Path("transforms/SCHEMA.md")
+FIELDS = Path("docs/fields.md")
 MARKS = ("<!-- vendors -->", "<!-- /vendors -->")
 STREAMS = ("stream", "endpoint", "grain", "windows on", "table")
 """Columns of the table at the head of a vendor's notes."""
@@ -37,6 +39,14 @@ HEADS = (
     ),
     ("vendor", "limits", "open questions"),
 )
+
+
+FIELDS_HEAD = """# Where each documented field lands
+
+Every field that a vendor documents, and the columns that it reaches, or why none.
+It is written by `make docs` from `pipelines/sources/<vendor>.fields.csv`.
+`ops.vendor_fields` says the same of the warehouse, with the first and last day that
+each field was seen, and its share of records."""
 
 
 class DocsError(Exception):
@@ -128,10 +138,29 @@ def schema() -> str:
         return page(graph, types(built))
 
 
+def fields() -> str:
+    """Return the page of documented fields: a table per vendor, a row per field."""
+    parts = [FIELDS_HEAD]
+    for vendor in vendors():
+        rows = [
+            [f"`{one.record}`", f"`{one.path}`", _landing(one)]
+            for one in documented_fields(vendor)
+        ]
+        parts += [f"## {vendor}", _table(("record", "field", "lands"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _landing(field: DocumentedField) -> str:
+    if field.unused:
+        return f"in no column: {field.unused}"
+    return "<br>".join(f"`{column}`" for column in field.lands.split())
+
+
 def main() -> None:
-    """Write both files in the working folder."""
+    """Write the three files in the working folder."""
     README.write_text(renewed(README.read_text("utf-8")), "utf-8")
     SCHEMA.write_text(schema(), "utf-8")
+    FIELDS.write_text(fields(), "utf-8")
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ select
     parts.flow_seconds as ivr_seconds,
     parts.waiting_seconds as queue_seconds,
     parts.talk_seconds,
-    parts.hold_seconds,
+    parts.hold_seconds::decimal(12, 3) as hold_seconds,
     parts.wrap_up_seconds as wrap_seconds,
     if(coalesce(typed.reported_seconds, parts.total_seconds) is null, null, 'reported')
         as duration_basis,
