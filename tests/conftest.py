@@ -228,13 +228,20 @@ WITH_PARTS = """
         group by all
     ) using (call_key)
     left join (
-        select call_key, count(*) as legs from fact_call_legs group by all
+        select
+            call_key,
+            list(
+                {'seconds': total_seconds, 'cost': cost}
+                order by total_seconds nulls first, cost nulls first
+            ) as legs
+        from fact_call_legs
+        group by all
     ) using (call_key)
 """
-"""Each call with its costs by component, `parts`, and how many legs it has."""
+"""Each call with its costs by component, `parts`, and its legs."""
 HELD = f"""
     select account, vendor_call_id, started_at, direction, total_seconds, cost_total,
-        currency, vendor_outcome, coalesce(parts, map {{}}) as parts, coalesce(legs, 0)
+        currency, vendor_outcome, coalesce(parts, map {{}}) as parts, coalesce(legs, [])
     {WITH_PARTS}
 """
 
@@ -258,7 +265,7 @@ def differences(
                 call["currency"],
                 call["vendor_outcome"] or None,
                 parts_of(call["lines"]),
-                call["leg_count"] or 0,
+                legs_of(call["legs"]),
             )
             for call in truth
         }
@@ -291,6 +298,17 @@ def parts_of(lines: Sequence[Mapping[str, str]]) -> dict[str, Decimal]:
         amount = Decimal(line["amount"])
         parts[line["component"]] = parts.get(line["component"], Decimal(0)) + amount
     return parts
+
+
+def legs_of(
+    legs: Sequence[Mapping[str, str | None]],
+) -> list[dict[str, Decimal | None]]:
+    """Return seconds and cost of each leg, in the order of WITH_PARTS."""
+    exactly = [{name: exact(text) for name, text in leg.items()} for leg in legs]
+    return sorted(
+        exactly,
+        key=lambda leg: [(one is not None, one or 0) for one in leg.values()],
+    )
 
 
 def exact(text: str | None) -> Decimal | None:

@@ -37,6 +37,11 @@ def truth(
     return _ask(sandbox, "GET", "truth", params=span)
 
 
+def price_items(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """Return each item of EvoVoice's price lists, and whose it is."""
+    return _ask(sandbox, "GET", "price_items")
+
+
 def asked_of(sandbox: Sandbox) -> Counter[str]:
     """Return how many requests each path has got."""
     paths = _ask(sandbox, "GET", "requests")["paths"]

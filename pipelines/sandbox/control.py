@@ -108,6 +108,11 @@ def _truth(sandbox: Sandbox, request: Request) -> Response:
     return reply(list(sandbox.truths[asked["vendor"]](since, until)))
 
 
+def _price_items(sandbox: Sandbox, _: Request) -> Response:
+    """Return the items of EvoVoice's price lists; no other vendor has any."""
+    return reply(list(evovoice.price_items(sandbox.archives["evovoice"])))
+
+
 def _requests(sandbox: Sandbox, _: Request) -> Response:
     vendors: Counter[str] = Counter()
     paths: dict[str, dict[str, int]] = {}
@@ -270,6 +275,7 @@ HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], Response]] = {
     ("GET", "clock"): _clock,
     ("POST", "clock"): _set_clock,
     ("GET", "truth"): _truth,
+    ("GET", "price_items"): _price_items,
     ("GET", "requests"): _requests,
     ("GET", "faults"): _armed,
     ("POST", "faults"): _arm,

@@ -140,7 +140,8 @@ class Truth:
     cost: str | None
     currency: str | None
     lines: list[dict[str, str]]
-    leg_count: int | None
+    legs: Sequence[Mapping[str, str | None]]
+    """Seconds and cost of each leg, attempt or stage, where the vendor says them."""
     vendor_outcome: str | None
     durations: dict[str, str] = field(default_factory=dict)
     """Seconds of its parts, as far as the vendor reports them."""

@@ -22,7 +22,15 @@ import requests
 from conftest import TABLES, VENDORS
 from harness.events import Odds
 from harness.launch import Planted, Running, start
-from harness.truth import Call, Key, Published, calls_of, differences, published
+from harness.truth import (
+    Call,
+    Key,
+    Published,
+    calls_of,
+    differences,
+    price_differences,
+    published,
+)
 from patience import PATIENCE
 from sandbox_control import post, stamp, undo
 
@@ -229,6 +237,8 @@ class History:
                 now=self.now,
                 excused=self.excused | self.unlisted(calls),
             )
+        if "evovoice" in done.complete:
+            wrong += price_differences(self.sandbox, self.published)
         wrong += self.changed_texts(done)
         if wrong:
             self.counts["false successes"] += 1

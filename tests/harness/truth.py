@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from unittest.mock import ANY
 
 import duckdb
-from conftest import LAG, WITH_PARTS, exact, parts_of
-from sandbox_control import truth
+from conftest import LAG, WITH_PARTS, exact, legs_of, parts_of
+from sandbox_control import price_items, truth
 
 from pipelines.planning.windows import read_time
 from pipelines.sandbox.process import Sandbox
@@ -21,7 +21,7 @@ FACTS = f"""
     select
         vendor, account, vendor_call_id, is_deleted, started_at, direction,
         total_seconds, cost_total, currency, vendor_outcome,
-        coalesce(parts, map {{}}) as parts, coalesce(legs, 0) as legs,
+        coalesce(parts, map {{}}) as parts, coalesce(legs, []) as legs,
         coalesce(payers, []) as payers,
         ring_seconds, queue_seconds, talk_seconds, hold_seconds
     {WITH_PARTS}
@@ -45,6 +45,16 @@ FACTS = f"""
 DURATIONS = ("ring_seconds", "queue_seconds", "talk_seconds", "hold_seconds")
 DERIVED = frozenset({"evovoice"})
 """Vendors whose truth has these durations of every call; others may have any."""
+PRICE_ITEMS = """
+    select
+        vendor_account, price_owner_kind, price_owner, item,
+        base_cost, raw_unit_multiplier, unit_cost, coalesce(allowance, 0)
+    from account_price_items
+    where vendor = 'evovoice' and valid_to is null
+"""
+PRICES = ("baseCost", "rawUnitMultiplier", "unitCost", "allowance")
+LEFT_OUT = {"rawUnitMultiplier": "0", "allowance": "0"}
+"""What the vendor means where it leaves a number out (evovoice.md, section 8)."""
 SUSPECTED = """
     select vendor, account, record_id, since
     from ops.absences
@@ -166,7 +176,7 @@ def calls_of(
                 call["currency"],
                 call["vendor_outcome"] or None,
                 parts_of(call["lines"]),
-                call["leg_count"] or 0,
+                legs_of(call["legs"]),
                 [
                     {**one, "id": ALIAS if one["id"] == call["account"] else one["id"]}
                     for one in call["payers"]
@@ -180,6 +190,24 @@ def calls_of(
         )
         for call in found
     }
+
+
+def price_differences(sandbox: Sandbox, file: Path) -> Iterator[str]:
+    """Yield each item of EvoVoice's price lists that is published wrongly, or not."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        rows = connection.execute(PRICE_ITEMS).fetchall()
+    found = {(*row[:3], row[3].lower(), *row[4:]) for row in rows}
+    accounts = {account for account, *_ in rows}
+    true = {
+        (one["account"], one["owner_kind"], one["owner"], one["item"].lower(), *prices)
+        for one in price_items(sandbox)
+        for sent in [{**LEFT_OUT, **one["prices"]}]
+        for prices in [[exact(sent.get(name)) for name in PRICES]]
+        if one["account"] in accounts
+    }
+    if not true:
+        yield "no price item of an account is published"
+    yield from (f"price item {one}" for one in found ^ true)
 
 
 def differences(

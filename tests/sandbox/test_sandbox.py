@@ -45,7 +45,7 @@ class Call:
     cost: Decimal | None
     direction: str
     outcome: str | None
-    legs: int | None
+    legs: int
 
 
 @dataclass
@@ -415,7 +415,7 @@ def _whippy_calls(client: Client) -> dict[str, Call]:
                 None,
                 record["direction"].lower(),
                 record["delivery_status"],
-                None,
+                0,
             )
         if not page["data"]:
             assert len(calls) == page["total"]
@@ -451,7 +451,7 @@ def test_a_careful_client_reads_exactly_the_truth(
             _decimal(row["cost"]),
             row["direction"],
             row["vendor_outcome"],
-            row["leg_count"],
+            len(row["legs"]),
         )
         for row in rows
         if row["account"] == "main"

@@ -159,7 +159,7 @@ def test_a_call_moves_and_moves_back(client: Client, vendor: str, day: str) -> N
     assert (name in calls(client, vendor)) == (day == DAY)
     moved = truth(client, vendor, day)[name]
     assert moved["event_at"] == f"{day}T04:05:06Z"
-    same = ("direction", "total_seconds", "cost", "leg_count", "vendor_outcome")
+    same = ("direction", "total_seconds", "cost", "legs", "vendor_outcome")
     if vendor == "evovoice":  # what it costs depends on what came before it
         same = (*same[:2], *same[3:])
     assert [moved[key] for key in same] == [known[key] for key in same]

@@ -40,6 +40,24 @@ answer = VoximplantAPI(credentials, endpoint).get_call_history(
 )
 print(json.dumps(answer, default=lambda moment: f"{moment:%Y-%m-%d %H:%M:%S}"))
 """
+READ_OF_ZOOM = """
+import json, sys
+from zoom_python_client.zoom_api_client import ZoomApiClient
+from zoom_python_client.zoom_auth_api.zoom_auth_api_client import ZoomAuthApiClient
+
+base_url, oauth_url, start, end, *credentials = sys.argv[1:]
+ZoomAuthApiClient.oauth_base_url = oauth_url
+client = ZoomApiClient(*credentials, api_endpoint=base_url)
+asked = {"from": f"{start}T00:00:00Z", "to": f"{end}T00:00:00Z", "view_type": "detail"}
+found = []
+while True:
+    page = client.make_get_request("/contact_center/voice_calls", asked).json()
+    found += page["voice_calls"]
+    if not page["next_page_token"]:
+        break
+    asked["next_page_token"] = page["next_page_token"]
+print(json.dumps(found))
+"""
 READ_IN_NODE = """
 const VoximplantApiClient = require('@voximplant/apiclient-nodejs').default;
 const [pathToCredentials, host, from, to] = process.argv.slice(2);
@@ -163,6 +181,43 @@ def test_the_client_for_python_finds_the_history_that_we_find(
     answer = front.run(PYTHON, "-c", READ_IN_PYTHON)
     assert answer["timezone"] == "Etc/GMT"
     assert of_monday(answer["result"]) == ours
+
+
+def test_a_client_of_zoom_finds_the_calls_that_we_find(sandbox: Sandbox) -> None:
+    given = dict(sandbox.environment)
+    of_zoom = "CALLHOUSE__SOURCES__ZOOM__"
+    account = f"{of_zoom}ACCOUNTS__MAIN__"
+    done = subprocess.run(
+        [
+            *(PYTHON, "-c", READ_OF_ZOOM, given[f"{of_zoom}BASE_URL"]),
+            *(given[f"{of_zoom}TOKEN_URL"].removesuffix("/token"), *MONDAY),
+            given[f"{account}ACCOUNT_ID"],
+            given[f"{account}CLIENT_ID"],
+            given[f"{account}CLIENT_SECRET"],
+        ],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    windows = [one for one in days("zoom", *MONDAY) if one.stream == "voice_calls"]
+    rows = read(given, "zoom", windows).records
+    assert len(rows) > 50
+    assert by_engagement(json.loads(done.stdout)) == by_engagement(
+        [json.loads(row["payload"]) for row in rows]
+    )
+
+
+def by_engagement(calls: list[Row]) -> dict[str, Row]:
+    """Return calls by their id, those of Monday alone."""
+    first, end = (f"{day}T00:00:00Z" for day in MONDAY)
+    return {
+        call["engagement_id"]: call
+        for call in calls
+        if first <= call["start_time"] < end
+    }
 
 
 @pytest.mark.soak

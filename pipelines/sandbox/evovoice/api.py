@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import chain
 
 import msgspec
 
@@ -299,12 +300,21 @@ def _sorted(
     )
 
 
+def price_items(archive: Archive[past.Session]) -> Iterator[dict[str, object]]:
+    """Yield each item of the price lists of the configured accounts."""
+    accounts = _accounts(archive.world).values()
+    return rating.price_items(archive.world, chain.from_iterable(accounts))
+
+
 def truth(
     archive: Archive[past.Session], since: datetime, until: datetime
 ) -> Iterator[Truth]:
     """Every voice session of the configured accounts created in [since, until)."""
-    accounts = {
+    return rating.truth(archive, _accounts(archive.world), since, until)
+
+
+def _accounts(world: World) -> dict[str, tuple[str, ...]]:
+    return {
         alias: account.evovoice_account_ids
-        for alias, account in archive.world.credentials.items()
+        for alias, account in world.credentials.items()
     }
-    return rating.truth(archive, accounts, since, until)

@@ -6,7 +6,7 @@ with the same prices: those of an account, or of a customer of it that overrides
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,6 +23,7 @@ DIRECTIONS = {"Incoming": "inbound", "Outgoing": "outbound"}
 
 Rates = dict[str, Decimal | None]
 Month = tuple[str, int, int]
+Prices = dict[str, Decimal]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,23 +45,27 @@ class Ratings:
         return self.months[month, now].get(session.session_id)
 
 
-def settings(world: World, account_id: str) -> dict[str, object]:
+def settings(world: World, account_id: str) -> dict[str, Prices]:
     """Return the account's `billingSettings`; allowances last about ten days."""
-    minutes = world.volume * 20
-    inbound: dict[str, object] = {
+    minutes = Decimal(world.volume * 20)
+    inbound: Prices = {
         "baseCost": Decimal("12.5"),
         "rawUnitMultiplier": Decimal("1.0"),
         "unitCost": Decimal("0.02"),
         "allowance": minutes,
     }
-    outbound: dict[str, object] = {
+    outbound: Prices = {
         "baseCost": Decimal("0.0"),
         "rawUnitMultiplier": Decimal("1.15"),
         "unitCost": Decimal("0.0315"),
         "allowance": minutes // 2,
     }
-    base = {"baseCost": Decimal("49.0"), "unitCost": Decimal("0.0"), "allowance": 0}
-    items: dict[str, object] = {"base": base, "aIInsights": base}
+    base: Prices = {
+        "baseCost": Decimal("49.0"),
+        "unitCost": Decimal("0.0"),
+        "allowance": ZERO,
+    }
+    items: dict[str, Prices] = {"base": base, "aIInsights": base}
     if account_id not in (past.FOREIGN_ACCOUNT, f"5f8e{0:018x}01"):
         outbound["rawUnitMultiplier"] = Decimal("0.0")
     return items | {"inboundVoiceCalls": inbound, "outboundVoiceCalls": outbound}
@@ -87,16 +92,50 @@ def customers(world: World, account_id: str) -> list[dict[str, object]]:
     ]
 
 
+def price_items(
+    world: World, account_ids: Iterable[str]
+) -> Iterator[dict[str, object]]:
+    """Yield each item of the price lists that calls are rated by, and whose it is."""
+    for account_id in account_ids:
+        for (kind, owner_id), items in _price_lists(world, account_id).items():
+            for item, prices in items.items():
+                yield {
+                    "account": account_id,
+                    "owner_kind": kind,
+                    "owner": owner_id,
+                    "item": item,
+                    "prices": {name: str(price) for name, price in prices.items()},
+                }
+
+
+def _price_lists(
+    world: World, account_id: str
+) -> dict[tuple[str, str], dict[str, Prices]]:
+    """Return the lists of an account and its customers, by kind and id of the owner."""
+    lists = {("account", account_id): settings(world, account_id)}
+    for number in OVERRIDING:
+        owner = ("customer", past.customer_id(account_id, number))
+        lists[owner] = _own_settings(world, number)
+    return lists
+
+
 OVERRIDING = {2, 3}
 
 
-def _own_settings(world: World, number: int) -> dict[str, object]:
-    minutes = world.volume * 2
-    inbound = {"unitCost": Decimal("0.025"), "allowance": minutes}
-    items: dict[str, object] = {"inboundVoiceCalls": inbound}
+def _own_settings(world: World, number: int) -> dict[str, Prices]:
+    minutes = Decimal(world.volume * 2)
+    inbound: Prices = {"unitCost": Decimal("0.025"), "allowance": minutes}
+    items: dict[str, Prices] = {"inboundVoiceCalls": inbound}
     if number == 3:  # noqa: PLR2004
-        base = {"baseCost": Decimal("5.0"), "unitCost": Decimal("0.0"), "allowance": 0}
-        outbound = inbound | {"rawUnitMultiplier": Decimal("2.0"), "allowance": 0}
+        base: Prices = {
+            "baseCost": Decimal("5.0"),
+            "unitCost": Decimal("0.0"),
+            "allowance": ZERO,
+        }
+        outbound: Prices = inbound | {
+            "rawUnitMultiplier": Decimal("2.0"),
+            "allowance": ZERO,
+        }
         items |= {"base": base, "outboundVoiceCalls": outbound, "aiLiveMinutes": base}
     return items
 
@@ -123,10 +162,8 @@ def _rate(archive: Archive[past.Session], month: Month, now: datetime) -> Rates:
     account_id, year, number = month
     first = datetime(year, number, 1, tzinfo=now.tzinfo)
     last = min(first + timedelta(days=31), now)
-    lists = {account_id: settings(archive.world, account_id)}
-    for suite in OVERRIDING:
-        own = _own_settings(archive.world, suite)
-        lists[past.customer_id(account_id, suite)] = own
+    found = _price_lists(archive.world, account_id).items()
+    lists = {owner: items for (_, owner), items in found}
     used: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     costs: Rates = {}
     if is_byoa(account_id):
@@ -137,8 +174,7 @@ def _rate(archive: Archive[past.Session], month: Month, now: datetime) -> Rates:
         if not voice or now < session.ended:
             continue
         owner, item = price_owner(session), ITEMS[session.direction]
-        price = lists[owner].get(item)
-        if isinstance(price, dict):
+        if price := lists[owner].get(item):
             factor = price.get("rawUnitMultiplier") or Decimal(1)
             before = _charge(price, used[owner, item])
             used[owner, item] += units(session) * factor
@@ -195,7 +231,7 @@ def _row(
         cost=cost,
         currency=None if cost is None else "USD",
         lines=[] if cost is None else [{"component": "telephony", "amount": cost}],
-        leg_count=len(session.members(now)),
+        legs=[{"seconds": None, "cost": None} for _ in session.members(now)],
         vendor_outcome=session.outcome if ended else None,
         durations=_durations(session) if completed else {},
         payers=payers(session),

@@ -67,7 +67,6 @@ def truth(call: Call, alias: str, now: datetime) -> Truth | None:
         return None
     done = now >= call.finished
     cost = call.prices["totalCost"] if _by(call.billed, now) else None
-    stages = [seconds for seconds in call.durations.values() if seconds]
     return Truth(
         vendor="twin",
         account=alias.lower(),
@@ -80,10 +79,21 @@ def truth(call: Call, alias: str, now: datetime) -> Truth | None:
         cost=None if cost is None else plain(cost),
         currency=None if cost is None else "RUB",
         lines=[] if cost is None else _lines(call),
-        leg_count=len(stages) if done else 0,
+        legs=_legs(call, is_billed=cost is not None) if done else (),
         vendor_outcome=status(call, now),
         payers=[{"kind": "company", "id": str(call.facts["companyId"]), "name": None}],
     )
+
+
+def _legs(call: Call, *, is_billed: bool) -> list[dict[str, str | None]]:
+    """Return the stages that took time, each with what it cost."""
+    prices = call.prices if is_billed else {}
+    return [
+        {"seconds": str(seconds), "cost": None if price is None else plain(price)}
+        for name, seconds in call.durations.items()
+        if seconds
+        for price in [prices.get(name.replace("Duration", "TotalCost"))]
+    ]
 
 
 def _lines(call: Call) -> list[dict[str, str]]:

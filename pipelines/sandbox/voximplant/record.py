@@ -106,10 +106,18 @@ def truth(session: Session, alias: str, now: datetime) -> Truth | None:
             {"component": line.component, "amount": plain(price), "leg": leg}
             for line, price, leg in lines
         ],
-        leg_count=len(legs),
+        legs=[_leg(line, now, ended=ended) for line in legs],
         vendor_outcome=session.finish if ended else None,
         payers=_payers(session),
     )
+
+
+def _leg(line: Line, now: datetime, *, ended: bool) -> dict[str, str | None]:
+    price = line.price(now)
+    return {
+        "seconds": str(line.seconds) if ended or now >= line.ended else None,
+        "cost": None if price is None else plain(price),
+    }
 
 
 def _leg_order(line: Line) -> tuple[datetime, object]:

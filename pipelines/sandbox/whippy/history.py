@@ -159,7 +159,7 @@ def truth(call: Call, alias: str, now: datetime) -> Truth | None:
         cost=None,
         currency=None,
         lines=[],
-        leg_count=None,
+        legs=(),
         vendor_outcome=call.status(now),
         payers=[{"kind": "channel", "id": str(call.facts["channel_id"]), "name": None}],
     )

@@ -143,7 +143,13 @@ def truth(
         cost=cost,
         currency=None if cost is None else "USD",
         lines=[] if cost is None else [{"component": "telephony", "amount": cost}],
-        leg_count=len(call.legs),
+        legs=[
+            {
+                "seconds": str(int((end - begun).total_seconds())),
+                "cost": str(leg.get("charge") or "").removeprefix("$") or None,
+            }
+            for begun, end, leg in call.legs
+        ],
         vendor_outcome=call.result,
         durations=_durations(sent),
         answered_at=_answered_at(call, sent),

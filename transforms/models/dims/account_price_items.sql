@@ -48,7 +48,7 @@ grouped as (
             order by version_no
         ) as island
     from versions
-    where is_in_force
+    where is_in_force and is_sent
 ),
 
 islands as (

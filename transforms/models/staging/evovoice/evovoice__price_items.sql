@@ -84,6 +84,7 @@ select
     account_id,
     is_in_force,
     item,
+    found is not null as is_sent,
     item in ('inboundVoiceCalls', 'outboundVoiceCalls') as is_of_calls,
     numbers[1] as base_cost,
     numbers[2] as unit_cost,

@@ -8,6 +8,7 @@ select
     items.owner_kind as price_owner_kind,
     items.owner_id as price_owner,
     items.is_in_force,
+    items.is_sent,
     items.item,
     coalesce(accounts.currency, 'USD') as currency,
     if(items.is_of_calls, 'minute', null) as unit,

@@ -8,6 +8,7 @@ select
     null::varchar as price_owner_kind,
     null::varchar as price_owner,
     null::boolean as is_in_force,
+    null::boolean as is_sent,
     null::varchar as item,
     null::varchar as currency,
     null::varchar as unit,
