@@ -50,6 +50,7 @@ CONFIG = ("config/test_config", "config/test_wrong_inputs config/test_fx_rates")
 TESTS: dict[str, Sequence[str]] = {
     "transforms/models/*.check.sql": ("transforms/test_checks", *FACTS),
     "transforms/models/ops/absences.sql": ("load/test_absences",),
+    "transforms/models/ops/missing_rates.sql": ("config/test_fx_rates", *FACTS),
     "transforms/models/ops/quarantine.sql": LEDGERS,
     "transforms/models/ops/latest_window_reads.sql": (*LEDGERS, *COVERAGE),
     "transforms/models/ops/reconciliation.sql": (*LEDGERS, *COVERAGE),
