@@ -178,6 +178,12 @@ def test_the_readme_says_of_the_vendors_what_their_sources_say() -> None:
     assert readme == docs.renewed(readme), "run: make docs"
 
 
+@pytest.mark.parametrize("marks", [(), docs.MARKS[:1], docs.MARKS[::-1]])
+def test_a_readme_without_both_marks_is_refused(marks: tuple[str, ...]) -> None:
+    with pytest.raises(docs.DocsError, match=r"lacks the lines <!-- vendors --> and"):
+        docs.renewed("\n".join(["# Callhouse", *marks]))
+
+
 def test_the_schema_page_says_what_the_models_say() -> None:
     assert (ROOT / docs.SCHEMA).read_text("utf-8") == docs.schema(), "run: make docs"
     assert (ROOT / docs.FIELDS).read_text("utf-8") == docs.fields(), "run: make docs"

@@ -40,7 +40,11 @@ def erase(
         bool, typer.Option("--dry-run", help="Only count the calls; change nothing.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Erase more than 500 calls as well.")
+        bool,
+        typer.Option(
+            "--yes",
+            help="Erase more than 500 calls as well, and where there is no file yet.",
+        ),
     ] = False,
     json: AsJson = False,
     config: Folder = CONFIG,

@@ -115,10 +115,18 @@ def erase(
 ) -> Erasure:
     """Erase a person from the warehouse; with ``dry_run``, only count the calls.
 
-    Raises `ConfigError` for a call that is not stored, and for a person of more than
-    `MOST_CALLS` calls unless that is ``confirmed``; `FileError` if something is left.
+    Raises `ConfigError` for a call that is not stored, and, unless it is ``confirmed``,
+    for a person of more than `MOST_CALLS` calls and for a warehouse without files;
+    `FileError` if something is left.
     """
     warehouse = config.warehouse
+    is_empty = not any(map(is_present, _files_with_calls(warehouse)))
+    if is_empty and not confirmed:
+        raise ConfigError(
+            f"{warehouse.root} has no files, so there is nothing to erase, and nothing "
+            "is changed; name the folder of your warehouse, or, if calls that come "
+            "later are meant, repeat it with --yes"
+        )
     only = SuppressionList(FOR_COUNTING).with_texts(person.kind, person.texts)
     calls = _calls_of(config, only)
     unsure = _calls_of(config, only, home) if (home := _region_of(person)) else {}
@@ -138,7 +146,7 @@ def erase(
     with in_turn(warehouse.privacy_lock, timeout=BUILD_TIMEOUT):
         listed = _list_of(config, make_key=True)
         listed.with_texts(person.kind, person.texts).write(warehouse)
-        if not warehouse.published.exists() and not _raw_files(warehouse):
+        if is_empty:
             return replace(found, is_done=True)
     for vendor in vendors():
         note_unfinished(warehouse, vendor, is_whole=True)
@@ -207,6 +215,13 @@ def _calls_of(
 def _raw_files(warehouse: Warehouse) -> list[str]:
     """Return the vendors that have a raw file."""
     return [one for one in vendors() if is_present(warehouse.raw(one))]
+
+
+def _files_with_calls(warehouse: Warehouse) -> Iterator[Path]:
+    """Yield the paths of all files that can have calls, whether they exist or not."""
+    yield from (warehouse.raw(one) for one in vendors())
+    yield from (warehouse.published, warehouse.build)
+    yield from warehouse.snapshots.glob("*")
 
 
 def _results(calls: Mapping[tuple[str, str], int]) -> list[LoadResult]:

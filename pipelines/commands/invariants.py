@@ -18,6 +18,7 @@ from pipelines.commands.verify import DIFFERENT, UNKNOWN, missing_windows, verif
 from pipelines.config.model import Config
 from pipelines.load.loader import locked_raw_file
 from pipelines.planning.planner import NOT_WHOLE, PastRead
+from pipelines.planning.reasons import NOT_AUTHORIZED
 from pipelines.planning.windows import merge, subtract
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.ledger import past_reads, stored_windows, unbalanced
@@ -165,10 +166,12 @@ def _one_whole_run(examined: Examined) -> Iterator[str]:
 def _no_holes(examined: Examined) -> Iterator[str]:
     for vendor, raw in examined.raw_files():
         whole = {one.name for one in streams_of(vendor) if not one.is_full_refresh}
+        # A list that an account may not read is asked for one window in each run.
         reads = [
             one
             for one in past_reads(raw)
             if one.stream in whole and one.purpose not in NOT_WHOLE
+            if one.reason != NOT_AUTHORIZED
         ]
         for place, own in groupby(sorted(reads, key=_place), _place):
             for start, end in _holes(list(own)):

@@ -269,6 +269,7 @@ class Reader:
                 records.parts[page.part] = known + len(page.records)
             for record in page.records:
                 self._add(records, spool, bytes(record), window, now)
+                _check_size(window, records)
         if (
             self.stream.filter_field
             and records.last_read
@@ -295,12 +296,6 @@ class Reader:
     ) -> None:
         records.fetched += 1
         records.bytes += len(record)
-        if records.distinct > MOST_RECORDS or records.bytes > MOST_BYTES:
-            raise VendorError(
-                f"{window} has more than {MOST_RECORDS:,} records or "
-                f"{MOST_BYTES >> 20} MiB, more than one window may hold, so its vendor "
-                "may be sending pages without end; the window is open"
-            )
         try:
             record_id, event_at, keys = read_keys(self.stream, record, now)
             record.decode()
@@ -352,6 +347,16 @@ def _compare(records: WindowRecords, stored: Mapping[str, datetime]) -> None:
     known = records.all_reads or records.last_read
     records.missing = {} if records.unreadable else _without(stored, known)
     records.known = sum(one in known for one in stored)
+
+
+def _check_size(window: Window, records: WindowRecords) -> None:
+    """Raise `VendorError` for more records, or bytes, than one window may hold."""
+    if records.distinct > MOST_RECORDS or records.bytes > MOST_BYTES:
+        raise VendorError(
+            f"{window} has more than {MOST_RECORDS:,} records or "
+            f"{MOST_BYTES >> 20} MiB, more than one window may hold, so its vendor "
+            "may be sending pages without end; the window is open"
+        )
 
 
 def _check_times(window: Window, records: WindowRecords) -> None:

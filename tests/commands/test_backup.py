@@ -243,6 +243,7 @@ def test_a_damaged_warehouse_gives_no_backup(house: House, tmp_path: Path) -> No
     done = one.run("backup", "backups")
     assert done.returncode == 2
     assert str(raw.relative_to(tmp_path)) in done.stderr
+    assert done.stderr.endswith("; no backup was made\n")
     assert len(done.stderr.splitlines()) == 1
     assert [path.name for path in (tmp_path / "backups").iterdir()] == [".lock"]
 

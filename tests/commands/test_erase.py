@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -266,6 +267,38 @@ def test_a_number_of_many_calls_is_refused_until_it_is_confirmed(
     assert house.seen()
     assert house.erase(NUMBER, "--yes").returncode == 0
     assert not house.seen()
+
+
+def test_a_file_that_an_erasure_does_not_know_is_named_with_the_number_in_it(
+    house: House,
+) -> None:
+    own = house.warehouse.root / "callers.csv"
+    own.write_text("who,number\nsomebody,+1 (202) 555-0123\n", "utf-8")
+    done = house.erase(NUMBER)
+    assert done.returncode == 2
+    place = own.relative_to(house.folder)
+    assert f"the number is still in {place}; if it is a file of yours" in done.stderr
+    assert house.seen() == {own.name}
+    own.unlink()
+    assert "none of" in house.erase(NUMBER).stdout
+
+
+def test_an_erasure_where_nothing_is_stored_is_no_erasure(
+    house: House, tmp_path: Path
+) -> None:
+    """It may be the wrong folder: to be on the list for later calls must be meant."""
+    empty = replace(house, folder=tmp_path / "elsewhere")
+    empty.folder.mkdir()
+    for more in ((), ("--dry-run",), ("--json",)):
+        done = empty.erase(NUMBER, *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "warehouse has no files, so there is nothing to erase" in done.stderr
+        assert [*empty.folder.iterdir()] == []
+    meant = empty.erase(NUMBER, "--yes")
+    assert "erased: 0 calls, also in later loads" in meant.stdout
+    assert empty.night(EVENING).returncode == 0
+    assert empty.seen() == set()
+    assert empty.query("select count(*) from fact_calls where is_erased") == [(5,)]
 
 
 def test_a_number_is_read_from_standard_input_too(

@@ -88,6 +88,23 @@ def test_what_is_broken_is_named(house: House, name: str, tmp_path: Path) -> Non
     assert found.keys() == ALSO.get(name, {name}), found
 
 
+def test_a_list_that_an_account_may_not_read_has_no_holes(
+    house: House, tmp_path: Path
+) -> None:
+    """Of Zoom's second list each command asks for one window, and is refused."""
+    own = copy_of(house, tmp_path)
+    assert own.night(TUESDAY, "--vendor", "zoom").returncode == 0
+    day = ("--from", f"{TUESDAY:%Y-%m-%d}", "--now", stamp(TUESDAY))
+    assert own.run("backfill", "--vendor", "zoom", "--force", *day).returncode == 0
+    with duckdb.connect(str(own.folder / "warehouse/raw/zoom.duckdb")) as connection:
+        refused = connection.execute(
+            "select reason, count(distinct window_start) from raw.load_windows "
+            "where stream = 'engagements' group by all"
+        ).fetchall()
+    assert refused == [("not_authorized", 2)]
+    assert broken(own) == (0, {})
+
+
 def test_what_is_broken_is_named_though_not_all_can_be_checked(
     house: House, tmp_path: Path
 ) -> None:

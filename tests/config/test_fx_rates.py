@@ -300,6 +300,21 @@ def test_new_rates_compute_again_the_calls_whose_rate_they_change(
     assert house.tables() == nightly
 
 
+def test_a_rate_is_missed_by_priced_calls_that_their_vendor_still_lists(
+    tmp_path: Path,
+) -> None:
+    house = RawFiles(tmp_path, cards=(card(),))
+    account, name, at, payload = whippy_call("unpriced", DAY)
+    unpriced = (account, name, at, {**(payload or {}), "direction": "OUTBOUND"})
+    later = DAY + timedelta(days=1)
+    priced = [whippy_call("priced", DAY), whippy_call("gone", later)]
+    house.load("whippy", [*priced, unpriced])
+    house.load("whippy", [("main", "gone", later, None)])
+    house.build()
+    assert house.query("select currency, calls from ops.missing_rates") == [("EUR", 1)]
+    assert house.query("select count(*) from fact_calls") == [(3,)]
+
+
 @pytest.fixture(scope="module")
 def without_rates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a warehouse with two calls that no rate is known for."""

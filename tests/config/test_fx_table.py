@@ -148,6 +148,18 @@ def test_the_first_line_with_a_fault_is_told_with_its_number(
     assert fault(path).startswith(sentence)
 
 
+def test_quotes_that_every_program_reads_otherwise_are_refused(tmp_path: Path) -> None:
+    """A blank before a quote: it begins a text for some, and for some stands in one."""
+    for line, why in (
+        ('2026-03-05,EUR,usd,1.08, "ECB"', "its lines differ"),
+        ('2026-03-05,EUR,USD,1.08,"ECB', "unexpected end of data"),
+    ):
+        path = table(tmp_path, GOOD, line)
+        with pytest.raises(ConfigError) as error:
+            rates_of(path)
+        assert f"{path} is not a CSV file ({why}); save it as CSV" in str(error.value)
+
+
 def test_other_columns_are_told_with_their_line(tmp_path: Path) -> None:
     for header, place, told in (
         ("\n\ndate,to_currency\n", "line 3", "'date,to_currency'"),

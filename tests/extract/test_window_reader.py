@@ -389,8 +389,9 @@ def test_a_read_has_so_many_records_and_bytes_and_no_more(
     monkeypatch.undo()
     monkeypatch.setattr(reading, "MOST_RECORDS", 3)
     assert read([calls(0, 1, 2, 2, 1, 0)])[0].distinct == 3
-    with pytest.raises(VendorError, match="has more than 3 records or 1024 MiB, more"):
-        read([Page([*(call(n) for n in range(3)), raw(id=""), raw(id="")])])
+    for fourth in (call(3), raw(id="")):
+        with pytest.raises(VendorError, match="has more than 3 records or 1024 MiB, "):
+            read([Page([*(call(n) for n in range(3)), fourth])])
 
 
 def test_a_record_that_cannot_be_read_keeps_its_number_in_the_list() -> None:

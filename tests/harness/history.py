@@ -50,6 +50,8 @@ PAGE_SIZE = 3
 MOST_MISSING = 3
 """More deletions at once are believed on the operator's word only."""
 REFUSED, CHECK_FAILED, KILLED = 2, 3, -9
+PEAK = "MiB at most in a process"
+"""Of the counts of a history the one that is a maximum, not a sum."""
 
 
 class WrongError(Exception):
@@ -63,6 +65,8 @@ class Done:
     code: int
     output: str
     errors: str
+    peak: int = 0
+    """MiB of its largest process."""
 
     @property
     def loaded(self) -> dict[str, dict[str, Any]]:
@@ -209,6 +213,7 @@ class History:
         told = ", ".join(done.complete) or "no vendor"
         self.say(f"{' '.join(running.arguments)}: exit {done.code}, complete: {told}")
         self.counts["runs"] += 1
+        self.counts[PEAK] = max(self.counts[PEAK], done.peak)
         return done
 
     def run(self, *arguments: str, planted: Planted | None = None) -> Done:

@@ -10,6 +10,7 @@ have a bug of `harness.bugs`.
 
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import forkserver
@@ -81,16 +83,20 @@ class Running:
     process: Any
     printed: Path
 
-    def ended(self) -> tuple[int, str, str]:
-        """Wait, and return the exit code and both outputs; -9 is SIGKILL."""
+    def ended(self) -> tuple[int, str, str, int]:
+        """Wait; return the exit code (-9: SIGKILL), both outputs, and the peak memory.
+
+        That is MiB of the largest of its processes that was not killed.
+        """
         self.process.join(timeout=10 * PATIENCE)
         code = self.process.exitcode
         if code is None:
             self.process.kill()
             raise TimeoutError(f"{self.arguments} does not end")
         output, errors = ((self.printed / f"{one}").read_text() for one in (1, 2))
+        peaks = [int(one.read_text() or 0) for one in self.printed.glob("peak-*")]
         shutil.rmtree(self.printed)
-        return code, output, errors
+        return code, output, errors, max(peaks, default=0) >> 10
 
 
 def start(
@@ -132,14 +138,34 @@ def _command(
     sys.argv = ["callhouse", *arguments]
     # Loads are forked from the same server; else each command starts one of its own.
     _server().__dict__.update({ADDRESS: server, "ensure_running": lambda: None})
-    vars(workers)["_load_one"] = partial(_load, planted)
+    vars(workers)["_load_one"] = partial(_load, planted, printed)
     planted.plant(COMMAND)
-    main()
+    try:
+        main()
+    finally:
+        _note_peak(printed, COMMAND)
 
 
-def _load(planted: Planted, sending: Any, vendor: Any, *rest: Any, **more: Any) -> None:
+def _load(
+    planted: Planted,
+    printed: Path,
+    sending: Any,
+    vendor: Any,
+    *rest: Any,
+    **more: Any,
+) -> None:
     planted.plant(vendor.name)
-    vars(workers)["_load_one"](sending, vendor, *rest, **more)
+    try:
+        vars(workers)["_load_one"](sending, vendor, *rest, **more)
+    finally:
+        _note_peak(printed, vendor.name)
+
+
+def _note_peak(printed: Path, place: str) -> None:
+    """Write how many KiB this process had at most (on macOS: bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with suppress(FileNotFoundError):  # a load may outlive a command that was killed
+        (printed / f"peak-{place}").write_text(f"{peak}")
 
 
 def _server() -> Any:

@@ -18,7 +18,7 @@ from random import Random
 from conftest import VENDORS
 from harness import kill_points, system_calls
 from harness.events import Odds
-from harness.history import BEGINS, History, WrongError
+from harness.history import BEGINS, PEAK, History, WrongError
 from harness.nights import live
 from harness.results import read_results, write_results
 
@@ -130,6 +130,9 @@ def live_through(
         sys.stdout.write(f"seed {seed}: {wrong or 'good'}\n")
         sys.stdout.flush()
     counts = sum((Counter(one["counts"]) for one in found.values()), Counter())
+    counts[PEAK] = max(
+        (one["counts"].get(PEAK, 0) for one in found.values()), default=0
+    )
     for name, count in sorted(counts.items()):
         sys.stdout.write(f"{count:>8,} {name}\n")
     for name in never_effective(counts):

@@ -12,6 +12,7 @@ import pytest
 from conftest import TUESDAY
 from harness.bugs import BUGS, history_of
 from harness.events import CALM, Odds
+from harness.history import PEAK
 from harness.soak import never_effective, one_history
 from harness.truth import Call, Key, Published, differences
 
@@ -27,6 +28,7 @@ def test_what_is_published_is_the_truth_after_every_complete_run() -> None:
     assert counts["calls compared"] > 0
     assert counts["full builds equal"] == 1
     assert counts["calls equal to one load"] > 0
+    assert counts[PEAK] > 0
     assert sum(count for name, count in counts.items() if "kill of" in name) > 0
 
 

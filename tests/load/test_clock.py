@@ -70,6 +70,7 @@ def test_a_night_ahead_of_its_vendor_is_refused_and_loses_nothing(
     config = configured(sandbox, vendor, tmp_path / "lived")
     ahead = night(config, NOW + 10 * DAY)
     (sentence,) = ahead.errors
+    assert "over 10 minutes apart; set this machine's clock or --now right" in sentence
     assert f"{NOW:%Y-%m-%d %H:%M:%S}Z" in sentence
     assert f"{NOW + 10 * DAY:%Y-%m-%d %H:%M}" in sentence
     states = "select distinct state, reason from raw.load_windows"

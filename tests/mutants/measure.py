@@ -46,17 +46,28 @@ EDGES = ("transforms/test_contract_edges",)
 COVERAGE = ("transforms/test_coverage",)
 HEADERS = ("transforms/test_model_headers", "transforms/test_runner")
 LEDGERS = ("transforms/test_ledgers",)
+FIELDS = ("transforms/test_vendor_fields",)
+CENTERS = ("transforms/test_cost_centers",)
 CONFIG = ("config/test_config", "config/test_wrong_inputs config/test_fx_rates")
 TESTS: dict[str, Sequence[str]] = {
     "transforms/models/*.check.sql": ("transforms/test_checks", *FACTS),
     "transforms/models/ops/absences.sql": ("load/test_absences",),
+    "transforms/models/ops/missing_rates.sql": ("config/test_fx_rates", *FACTS),
     "transforms/models/ops/quarantine.sql": LEDGERS,
+    "transforms/models/ops/*field*.sql": FIELDS,
+    "transforms/models/*cost_center*.sql": (*CENTERS, *FACTS),
+    "transforms/models/*invoice*.sql": ("transforms/test_invoices",),
     "transforms/models/ops/latest_window_reads.sql": (*LEDGERS, *COVERAGE),
     "transforms/models/ops/reconciliation.sql": (*LEDGERS, *COVERAGE),
     "transforms/models/ops/*.sql": (*COVERAGE, *FACTS),
     "transforms/models/intermediate/coverage/*.sql": COVERAGE,
     "transforms/models/*fx*.sql": ("config/test_fx_rates", *FACTS),
-    "transforms/models/*.rebuild.sql": (*FACTS, "transforms/test_rate_cards"),
+    "transforms/models/*.rebuild.sql": (
+        *FACTS,
+        "transforms/test_rate_cards",
+        *CENTERS,
+    ),
+    "transforms/models/facts/fact_calls.sql": (*FACTS, *CENTERS),
     "transforms/models/staging/zoom/zoom__[cp]*.sql": (
         *FACTS,
         *EDGES,

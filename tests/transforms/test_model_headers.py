@@ -135,6 +135,8 @@ def test_a_model_begins_with_a_sentence(tmp_path: Path, text: str) -> None:
         ("dims/a.sql", "-- @column a\n", "a.sql:2: write @column as 'column [unit]: m"),
         ("dims/a.sql", "-- @column a: x\n-- @column a: y\n", "a.sql:3: write @column"),
         ("dims/a.sql", "-- @check a >\n", "@check needs one SQL expression, not 'a >'"),
+        ("dims/a.sql", "-- @check\n", "a.sql:2: @check needs one SQL expression"),
+        ("dims/a.sql", "-- @rebuild_group\n", "2: @rebuild_group needs one SQL exp"),
         ("dims/a.sql", "-- @rebuild_group a >\n", "@rebuild_group needs one SQL expr"),
         ("dims/a.sql", "-- @former_name staging.b\n", "write @former_name as 'schema."),
         ("dims/a.sql", "-- @kind tabel\n", "unknown kind 'tabel'; the nearest is tab"),
@@ -142,6 +144,11 @@ def test_a_model_begins_with_a_sentence(tmp_path: Path, text: str) -> None:
         ("dims/a.sql", "", "dims/a.sql: a stored table needs '-- @key column'"),
         ("facts/a.sql", "-- @key a, call_key\n", "needs call_key first in its @key"),
         ("marts/a.sql", "-- @key account\n", "incremental call_date needs it in its"),
+        (
+            "ops/a.sql",
+            "-- @kind incremental load_id\n-- @key load_id\n",
+            "ops/a.sql: incremental load_id needs vendor and load_id in its @key",
+        ),
         ("staging/a.sql", "-- @kind table\n-- @key a\n", "staging is transient; move"),
         ("ops/a.sql", "-- @kind union\n", "ops/a.sql: a union is of staging models"),
         ("staging/a.sql", "-- @former_name ops.b\n", "only a stored table has a @form"),
@@ -232,6 +239,8 @@ def test_columns_of_an_expression_are_named_once_in_lowercase() -> None:
     assert selected("select a, b + 1, c.* from main.x") == ("a",)
     with pytest.raises(ModelError, match="x: @check needs one SQL exp"):
         columns_of("b >", "x: @check")
+    with pytest.raises(ModelError, match="a file holds one SELECT, no more"):
+        selected("drop table main.x")
 
 
 def test_the_nearest_name_is_suggested_if_one_is_near() -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from transforms.runner.build import BuildResult, build
 from transforms.runner.build_state import HistoryError
 from transforms.runner.checks import CheckFailed
-from transforms.runner.graph import lint
+from transforms.runner.graph import lint, read_graph
 from transforms.runner.parsing import ModelError
 
 FACTS = ("main.fact_calls", "main.fact_call_costs", "main.daily_calls")
@@ -870,6 +870,16 @@ def test_a_wrong_header_is_one_sentence_with_its_place(
             r"a.sql: the SELECT has no column b; .* is bb",
         ),
         ("dims/a.sql", "select 1 as b, 2 as c", r"a.sql: say what c is, '-- @column c"),
+        (
+            "ops/fact_calls.sql",
+            "select 1 as b from raw.load_window",
+            r"raw.load_window is not raw.<vendor>__<table>; .* is raw.load_windows",
+        ),
+        (
+            "dims/fact_calls.sql",
+            "select 1 as b",
+            r"facts/fact_calls.sql: dims/fact_calls.sql has the same name; rename one",
+        ),
     ],
 )
 def test_a_wrong_query_is_one_sentence_with_its_place(
@@ -878,6 +888,27 @@ def test_a_wrong_query_is_one_sentence_with_its_place(
     bare.write(file, f"-- One row.\n-- @key b\n-- @column b: it\n{sql}")
     with pytest.raises(ModelError, match=sentence):
         bare.build()
+
+
+def test_what_marks_records_cannot_read_what_comes_later(bare: Warehouse) -> None:
+    bare.write("a.rebuild.sql", "-- One row.\nselect 1 as b\nfrom staging.calls")
+    with pytest.raises(ModelError, match=r"a.rebuild.sql:3: staging.calls is not "):
+        bare.build()
+
+
+def test_a_mart_by_day_needs_the_table_of_calls(tmp_path: Path) -> None:
+    (tmp_path / "marts").mkdir()
+    mart = "-- One row.\n-- @key call_date\nselect 1 as call_date"
+    (tmp_path / "marts/a.sql").write_text(mart, "utf-8")
+    with pytest.raises(ModelError, match=r"a.sql: incremental call_date needs main.f"):
+        read_graph(tmp_path, ())
+
+
+@pytest.mark.parametrize("name", ["main", "Acme", "ac me"])
+def test_a_vendor_has_a_name_that_sql_can_have(warehouse: Warehouse, name: str) -> None:
+    warehouse.raw[name] = warehouse.raw["acme"]
+    with pytest.raises(ModelError, match=f"'{name}' cannot be a vendor's name"):
+        warehouse.build()
 
 
 @settings(max_examples=8, deadline=None)

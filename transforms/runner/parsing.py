@@ -96,12 +96,13 @@ def _why(error: SqlglotError) -> str:
 
 def columns_of(expression: str, place: str) -> tuple[str, ...]:
     """Return the columns an expression names; ``place`` says where it stands."""
+    wrong = ModelError(f"{place} needs one SQL expression, not {expression!r}")
+    if not expression.strip():  # "()" could be read
+        raise wrong
     try:
         tree = sqlglot.parse_one(f"select ({expression})", dialect="duckdb")
     except SqlglotError as error:
-        raise ModelError(
-            f"{place} needs one SQL expression, not {expression!r}"
-        ) from error
+        raise wrong from error
     return tuple(dict.fromkeys(one.name.lower() for one in tree.find_all(exp.Column)))
 
 
