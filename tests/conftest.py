@@ -234,7 +234,8 @@ WITH_PARTS = """
 """Each call with its costs by component, `parts`, and how many legs it has."""
 HELD = f"""
     select account, vendor_call_id, started_at, direction, total_seconds, cost_total,
-        currency, vendor_outcome, coalesce(parts, map {{}}) as parts, coalesce(legs, 0)
+        currency, vendor_outcome, coalesce(parts, map {{}}) as parts, coalesce(legs, 0),
+        call_type, outcome, is_answered, is_abandoned
     {WITH_PARTS}
 """
 
@@ -242,7 +243,10 @@ HELD = f"""
 def differences(
     house: House, now: datetime, days: int, vendors: Sequence[str] = VENDORS
 ) -> list[str]:
-    """Compare facts, cost lines and legs with the vendors' truth, call by call."""
+    """Compare facts, cost lines and legs with the vendors' truth, call by call.
+
+    What became of a call is compared, too.
+    """
     since, until = now - timedelta(days=days), now - LAG
     found = []
     for vendor in vendors:
@@ -259,6 +263,10 @@ def differences(
                 call["vendor_outcome"] or None,
                 parts_of(call["lines"]),
                 call["leg_count"] or 0,
+                call["call_type"] or call["direction"],
+                call["outcome"],
+                call["is_answered"],
+                call["is_abandoned"],
             )
             for call in truth
         }

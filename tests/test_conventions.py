@@ -55,7 +55,8 @@ started_at answered_at ended_at call_date
 customer_number business_number customer_number_kind country
 outcome outcome_stage vendor_outcome hangup_by
 total_seconds line_seconds ring_seconds ivr_seconds queue_seconds callback_seconds
-talk_seconds hold_seconds wrap_seconds handle_seconds bot_seconds ai_seconds transfer_seconds billed_seconds duration_basis
+talk_seconds hold_seconds wrap_seconds handle_seconds bot_seconds ai_seconds
+transfer_seconds billed_seconds duration_basis
 leg_count agent_count queue_count attempt_count
 is_answered is_answered_by_person is_abandoned is_voicemail is_transferred
 is_bot_handled is_self_service is_contained is_recorded

@@ -15,7 +15,8 @@
 -- @accepted cost_status: none, pending, partial, final
 -- @check (cost_total is null) = (currency is null)
 -- @check total_seconds is null or total_seconds >= 0
--- @check talk_seconds is null or total_seconds is null or talk_seconds <= total_seconds
+-- @check vendor != 'voximplant' or talk_seconds is null or total_seconds is null
+--     or talk_seconds <= total_seconds
 -- @check not (is_contained and is_answered_by_person)
 -- @check cost_source != 'none' or cost_total is null
 -- @column call_key: vendor:account:vendor_call_id; readable and stable
@@ -40,7 +41,8 @@
 -- @column country: ISO 3166-1 alpha-2 of the customer's side, as the vendor says, else of
 --     customer_number; NULL = neither shows it, or the number belongs to no country, or to one of
 --     many, or the call is erased or removed
--- @column outcome: what became of it, in our words; unknown for a word without a mapping
+-- @column outcome: what became of it, in our words; unknown for a word without a mapping, and where
+--     the vendor does not say, or not yet
 -- @column outcome_stage: where in the call that was decided
 -- @column vendor_outcome: the vendor's own word; NULL = none was sent
 -- @column hangup_by: who ended it; NULL = not reported
@@ -70,14 +72,17 @@
 -- @column agent_count [agents]: distinct agents who handled it, as in bridge_call_agents; NULL = not
 --     reported, or not countable
 -- @column queue_count [queues]: distinct queues; NULL = not reported, or not countable
--- @column attempt_count [attempts]: how often a customer was dialled; NULL = not outbound
+-- @column attempt_count [attempts]: how often a customer was dialled, one after the other or at once,
+--     as Genesys counts dialer attempts; NULL = not outbound
 -- @column is_answered: whether somebody, or a bot, spoke with the customer; NULL = unknowable
 -- @column is_answered_by_person: whether a person of the business did; NULL = unknowable, such as of a
 --     telephone that the call was put through to, which may be a machine
 -- @column is_abandoned: whether the customer gave up first; NULL = unknowable, as of an inbound call
 --     that ended before anybody took it, where the vendor does not say who ended it
--- @column is_voicemail: whether it went to voicemail; NULL = unknowable
--- @column is_transferred: whether somebody who had taken it passed it on; NULL = unknowable
+-- @column is_voicemail: whether it went to voicemail; NULL = unknowable, as of a vendor that never
+--     says it (Voximplant, TWIN)
+-- @column is_transferred: whether it went on to somebody else after somebody, or a bot, had taken it,
+--     as Genesys counts transfers apart from first connections; NULL = unknowable
 -- @column is_bot_handled: whether it was a bot's call: a bot spoke, or would have; NULL = unknowable
 -- @column is_self_service: whether the customer came into self-service, a menu or a bot, as Genesys
 --     counts entries into a flow; NULL = unknowable

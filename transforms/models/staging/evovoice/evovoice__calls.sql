@@ -24,7 +24,7 @@
 -- @column hold_seconds: as ring_seconds
 -- @column duration_basis: derived: the vendor sends no duration
 -- @column leg_count: entries of members
--- @column agent_count: answeredById, and members with the role Agent
+-- @column agent_count: answeredById, and members with the role Agent; NULL without members
 -- @column queue_count: whether ringQueueId is given: a call is in one waiting queue at a time
 -- @column is_answered: as outcome
 -- @column is_answered_by_person: of an answered call, whether answeredById or a member with the role
@@ -167,8 +167,7 @@ select
     durations.hold_seconds,
     if(total_seconds is not null, 'derived', null) as duration_basis,
     len(calls.roles)::integer as leg_count,
-    if(calls.has_all_roles or calls.agents > 0 or calls.has_answerer, coalesce(calls.agents, 1), null)
-    ::integer as agent_count,
+    if(calls.has_all_roles or calls.agents > 0, calls.agents, null)::integer as agent_count,
     if(calls.session['ringQueueId'] != '', 1, null)::integer as queue_count,
     calls.is_answered,
     calls.is_answered_by_person,
