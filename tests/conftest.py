@@ -241,7 +241,8 @@ WITH_PARTS = """
 """Each call with its costs by component, `parts`, and its legs."""
 HELD = f"""
     select account, vendor_call_id, started_at, direction, total_seconds, cost_total,
-        currency, vendor_outcome, coalesce(parts, map {{}}) as parts, coalesce(legs, [])
+        currency, vendor_outcome, coalesce(parts, map {{}}) as parts,
+        coalesce(legs, []) as legs, call_type, outcome, is_answered, is_abandoned
     {WITH_PARTS}
 """
 
@@ -249,7 +250,10 @@ HELD = f"""
 def differences(
     house: House, now: datetime, days: int, vendors: Sequence[str] = VENDORS
 ) -> list[str]:
-    """Compare facts, cost lines and legs with the vendors' truth, call by call."""
+    """Compare facts, cost lines and legs with the vendors' truth, call by call.
+
+    What became of a call is compared, too.
+    """
     since, until = now - timedelta(days=days), now - LAG
     found = []
     for vendor in vendors:
@@ -266,6 +270,10 @@ def differences(
                 call["vendor_outcome"] or None,
                 parts_of(call["lines"]),
                 legs_of(call["legs"]),
+                call["call_type"] or call["direction"],
+                call["outcome"],
+                call["is_answered"],
+                call["is_abandoned"],
             )
             for call in truth
         }

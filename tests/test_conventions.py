@@ -50,14 +50,16 @@ NOTES = [
 FORBIDDEN = {"utils", "helpers", "common", "misc", "base", "core", "manager"}
 FORBIDDEN |= {"settings"}
 FACT_CALLS = """
-call_key vendor account vendor_call_id parent_call_key direction
+call_key vendor account vendor_call_id parent_call_key direction call_type
 started_at answered_at ended_at call_date
 customer_number business_number customer_number_kind country
 outcome outcome_stage vendor_outcome hangup_by
-total_seconds ring_seconds ivr_seconds queue_seconds talk_seconds hold_seconds
-wrap_seconds bot_seconds ai_seconds transfer_seconds billed_seconds duration_basis
-leg_count agent_count queue_count
-is_answered is_abandoned is_voicemail is_transferred is_bot_handled is_recorded
+total_seconds line_seconds ring_seconds ivr_seconds queue_seconds callback_seconds
+talk_seconds hold_seconds wrap_seconds handle_seconds bot_seconds ai_seconds
+transfer_seconds billed_seconds duration_basis
+leg_count agent_count queue_count attempt_count
+is_answered is_answered_by_person is_abandoned is_voicemail is_transferred
+is_bot_handled is_self_service is_contained is_recorded
 cost_total cost_telephony cost_transfer cost_bot cost_ai cost_recording
 cost_transcription cost_other cost_unallocated currency cost_source cost_status
 cost_reporting reporting_currency fx_rate

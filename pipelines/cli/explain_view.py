@@ -19,10 +19,13 @@ from pipelines.extract.errors import escaped
 from pipelines.warehouse.published_queries import Row
 
 PARTS_OF_TIME = (
-    *("ring", "ivr", "queue", "talk", "hold", "wrap"),
+    *("ring", "ivr", "queue", "callback", "talk", "hold", "wrap"),
     *("bot", "ai", "transfer", "billed"),
 )
-FLAGS = ("abandoned", "voicemail", "transferred", "bot_handled", "recorded")
+FLAGS = (
+    *("answered_by_person", "abandoned", "voicemail", "transferred"),
+    *("bot_handled", "contained", "recorded"),
+)
 RATINGS = ("language", "sentiment", "rating", "nps")
 _YES = {True: "yes", False: "no", None: None}
 EVENTS = {

@@ -148,6 +148,21 @@ class Truth:
     answered_at: datetime | None = None
     payers: Sequence[Mapping[str, str | None]] = ()
     """Who pays for it, the nearest first: kind, id and name."""
+    call_type: str | None = None
+    """What kind of call it is, if not that of its direction."""
+    outcome: str = "unknown"
+    is_answered: bool | None = None
+    is_abandoned: bool | None = None
+    """None where the vendor does not say who ended a call that nobody took."""
+
+
+def has_given_up(outcome: str, *, is_inbound: bool) -> bool | None:
+    """Return whether the customer of a call did; None where nobody can know."""
+    if outcome in {"unknown", "in_progress"}:
+        return None
+    if is_inbound and outcome in {"missed", "no_answer"}:
+        return None
+    return outcome == "abandoned"
 
 
 def midnight(day: date) -> datetime:

@@ -23,6 +23,7 @@ FACTS = f"""
         total_seconds, cost_total, currency, vendor_outcome,
         coalesce(parts, map {{}}) as parts, coalesce(legs, []) as legs,
         coalesce(payers, []) as payers,
+        call_type, outcome, is_answered, is_abandoned,
         ring_seconds, queue_seconds, talk_seconds, hold_seconds
     {WITH_PARTS}
     left join (
@@ -43,7 +44,7 @@ FACTS = f"""
     ) using (call_key)
 """
 DURATIONS = ("ring_seconds", "queue_seconds", "talk_seconds", "hold_seconds")
-DERIVED = frozenset({"evovoice"})
+DERIVED = frozenset({"evovoice", "voximplant"})
 """Vendors whose truth has these durations of every call; others may have any."""
 PRICE_ITEMS = """
     select
@@ -182,6 +183,8 @@ def calls_of(
                     for one in call["payers"]
                 ]
                 or ANY,
+                call["call_type"] or call["direction"],
+                *(call[name] for name in ("outcome", "is_answered", "is_abandoned")),
                 *(
                     exact(call["durations"].get(name)) if vendor in DERIVED else ANY
                     for name in DURATIONS

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.evovoice import history as past
 from pipelines.sandbox.wire import plain
-from pipelines.sandbox.world import Truth, World, thousandths
+from pipelines.sandbox.world import Truth, World, has_given_up, thousandths
 
 ZERO = Decimal(0)
 MINUTE = timedelta(minutes=1)
@@ -219,6 +219,7 @@ def _row(
     completed = ended and session.completed
     millis = (session.ended - session.created) // timedelta(milliseconds=1)
     cost = None if price is None else plain(price)
+    outcome = _outcome(session, now, _answerer(session, now))
     return Truth(
         vendor="evovoice",
         account=alias.lower(),
@@ -235,7 +236,32 @@ def _row(
         vendor_outcome=session.outcome if ended else None,
         durations=_durations(session) if completed else {},
         payers=payers(session),
+        outcome=outcome,
+        is_answered=_answered(outcome),
+        is_abandoned=has_given_up(outcome, is_inbound=direction(session) == "inbound"),
     )
+
+
+WORDS = {"Voicemail": "voicemail", "Abandoned": "abandoned", "Declined": "rejected"}
+"""Of a call that nobody took, whoever is named."""
+
+
+def _answerer(session: past.Session, now: datetime) -> object:
+    is_named = not session.missed and now >= max(session.ended, session.touched)
+    return session.closing.get("answeredById") if is_named else None
+
+
+def _outcome(session: past.Session, now: datetime, answerer: object) -> str:
+    if now < session.ended:
+        return "in_progress"
+    if session.missed:
+        return "missed"
+    is_taken = session.outcome == "Answered" or answerer
+    return WORDS.get(session.outcome, "answered" if is_taken else "unknown")
+
+
+def _answered(outcome: str) -> bool | None:
+    return None if outcome in {"unknown", "in_progress"} else outcome == "answered"
 
 
 def direction(session: past.Session) -> str:

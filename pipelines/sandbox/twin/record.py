@@ -4,7 +4,18 @@ from datetime import UTC, datetime
 
 from pipelines.sandbox.twin.history import COMPONENTS, PARTS, Call
 from pipelines.sandbox.wire import plain
-from pipelines.sandbox.world import Truth
+from pipelines.sandbox.world import Truth, has_given_up
+
+OUTCOMES = {
+    **dict.fromkeys(("DIAL", "INPROGRESS"), "in_progress"),
+    **dict.fromkeys(("NOANSWER", "UNAVAILABLE"), "no_answer"),
+    **dict.fromkeys(("FAILED", "CONGESTION", "CHANUNAVAIL", "INVALID"), "failed"),
+    **dict.fromkeys(("BLACKLIST", "FZ230", "EMPTY_AON"), "rejected"),
+    "ANSWERED": "answered",
+    "BUSY": "busy",
+    "CANCEL": "abandoned",
+}
+"""What the words of `status` mean of an incoming call: who cancels is the caller."""
 
 
 def record(call: Call, now: datetime) -> dict[str, object] | None:
@@ -67,6 +78,8 @@ def truth(call: Call, alias: str, now: datetime) -> Truth | None:
         return None
     done = now >= call.finished
     cost = call.prices["totalCost"] if _by(call.billed, now) else None
+    outcome = OUTCOMES.get(status(call, now), "unknown")
+    is_known = outcome not in {"unknown", "in_progress"}
     return Truth(
         vendor="twin",
         account=alias.lower(),
@@ -81,6 +94,9 @@ def truth(call: Call, alias: str, now: datetime) -> Truth | None:
         lines=[] if cost is None else _lines(call),
         legs=_legs(call, is_billed=cost is not None) if done else (),
         vendor_outcome=status(call, now),
+        outcome=outcome,
+        is_answered=outcome == "answered" if is_known else None,
+        is_abandoned=has_given_up(outcome, is_inbound=True),
         payers=[{"kind": "company", "id": str(call.facts["companyId"]), "name": None}],
     )
 

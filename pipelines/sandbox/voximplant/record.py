@@ -3,10 +3,11 @@
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
+from pipelines.sandbox.voximplant.conversation import conversation, direction
 from pipelines.sandbox.voximplant.history import Session, currency
 from pipelines.sandbox.voximplant.lines import Line
 from pipelines.sandbox.wire import plain
-from pipelines.sandbox.world import Truth
+from pipelines.sandbox.world import Truth, has_given_up
 
 
 def record(
@@ -87,7 +88,12 @@ def truth(session: Session, alias: str, now: datetime) -> Truth | None:
     if now < session.start or session.is_of_child:
         return None
     ended = now >= session.ended
-    legs = [line for line in session.legs if now >= line.begun]
+    legs = sorted((line for line in session.legs if now >= line.begun), key=_leg_order)
+    used = [line for line in session.resources if now >= line.begun]
+    became = conversation(legs, used, session.finish) if ended else None
+    outcome = became.outcome if became else "in_progress"
+    is_known = outcome not in {"unknown", "in_progress"}
+    is_inbound = direction(legs) == "inbound"
     lines = _lines(session, legs, now)
     cost = plain(sum((price for _, price, _ in lines), Decimal(0))) if lines else None
     iso = {"RUR": "RUB"}.get(currency(alias), currency(alias))
@@ -98,7 +104,7 @@ def truth(session: Session, alias: str, now: datetime) -> Truth | None:
         event_at=session.start,
         started_at=session.start,
         ended_at=session.ended if ended else None,
-        direction=_direction(sorted(legs, key=_leg_order)),
+        direction=direction(legs),
         total_seconds=str(_seconds(session)) if ended else None,
         cost=cost,
         currency=None if cost is None else iso,
@@ -109,6 +115,14 @@ def truth(session: Session, alias: str, now: datetime) -> Truth | None:
         legs=[_leg(line, now, ended=ended) for line in legs],
         vendor_outcome=session.finish if ended else None,
         payers=_payers(session),
+        durations={"talk_seconds": str(became.talk_seconds)}
+        if became and became.talk_seconds is not None
+        else {},
+        outcome=outcome,
+        is_answered=outcome == "answered" if is_known else None,
+        is_abandoned=None
+        if is_inbound and outcome == "canceled"
+        else has_given_up(outcome, is_inbound=is_inbound),
     )
 
 
@@ -122,15 +136,6 @@ def _leg(line: Line, now: datetime, *, ended: bool) -> dict[str, str | None]:
 
 def _leg_order(line: Line) -> tuple[datetime, object]:
     return line.begun, line.facts["call_id"]
-
-
-def _direction(legs: list[Line]) -> str:
-    if not legs:
-        return "unknown"
-    if not legs[0].facts["incoming"]:
-        return "outbound"
-    kinds = {line.facts["remote_number_type"] for line in legs}
-    return "internal" if len(legs) > 1 and kinds == {"user"} else "inbound"
 
 
 def _payers(session: Session) -> list[dict[str, str | None]]:
@@ -153,11 +158,10 @@ def _lines(
     """Return the lines with a price, each charge once, and the number of its leg."""
     records = [line for line in session.records if now >= line.ended]
     resources = [line for line in session.resources if now >= line.begun]
-    in_turn = sorted(legs, key=_leg_order)
-    numbers = {line.facts["call_id"]: str(n) for n, line in enumerate(in_turn, 1)}
+    numbers = {line.facts["call_id"]: str(n) for n, line in enumerate(legs, 1)}
     seen: set[int] = set()
     lines = []
-    for line in (*in_turn, *records, *resources):
+    for line in (*legs, *records, *resources):
         price = line.price(now)
         if price is None or line.transaction in seen:
             continue

@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 
 from pipelines.sandbox import draw
 from pipelines.sandbox.wire import plain
-from pipelines.sandbox.world import Correction, Truth, World, last_change, thousandths
+from pipelines.sandbox.world import (
+    Correction,
+    Truth,
+    World,
+    has_given_up,
+    last_change,
+    thousandths,
+)
 
 OFFICE = ZoneInfo("America/Chicago")
 LONGEST_LAG = timedelta(hours=59)
@@ -141,12 +148,31 @@ def _stamp(moment: datetime | None, *, zoned: bool) -> str | None:
     return f"{text}Z" if zoned else text
 
 
+OUTCOMES = {
+    "call_completed": "answered",
+    "call_no_answer": "no_answer",
+    "call_failed": "failed",
+    "call_busy": "busy",
+}
+
+
+def _outcome(call: Call, now: datetime) -> str:
+    """Return what became of a call: a voicemail may take it, which comes late."""
+    voicemail = call.analysis["voicemail"] if now >= call.analyzed_at else None
+    outcome = OUTCOMES.get(call.status(now), "unknown")
+    if voicemail:
+        return "voicemail"
+    return "unknown" if outcome == "answered" and voicemail is None else outcome
+
+
 def truth(call: Call, alias: str, now: datetime) -> Truth | None:
     """Return what the call amounts to at `now`; None before it was created."""
     if now < call.created:
         return None
     millis = call.duration(now)
     ended = None if millis is None else call.created + call.seconds
+    outcome = _outcome(call, now)
+    is_inbound = call.direction == "INBOUND"
     return Truth(
         vendor="whippy",
         account=alias.lower(),
@@ -161,5 +187,8 @@ def truth(call: Call, alias: str, now: datetime) -> Truth | None:
         lines=[],
         legs=(),
         vendor_outcome=call.status(now),
+        outcome=outcome,
+        is_answered=None if outcome == "unknown" else outcome == "answered",
+        is_abandoned=has_given_up(outcome, is_inbound=is_inbound),
         payers=[{"kind": "channel", "id": str(call.facts["channel_id"]), "name": None}],
     )

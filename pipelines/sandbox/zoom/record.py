@@ -5,8 +5,24 @@ from datetime import datetime, timedelta, tzinfo
 from random import Random
 
 from pipelines.sandbox.wire import plain
-from pipelines.sandbox.world import Truth
-from pipelines.sandbox.zoom.history import INTERNAL, TALKED, Engagement
+from pipelines.sandbox.world import Truth, has_given_up
+from pipelines.sandbox.zoom.history import TALKED, Engagement
+
+OUTCOMES = {
+    **dict.fromkeys(("completed", "long_calls", "short_calls"), "answered"),
+    **dict.fromkeys(("short_abandoned", "long_abandoned"), "abandoned"),
+    **dict.fromkeys(("hold_abandoned", "abandon_quit"), "abandoned"),
+    **dict.fromkeys(("overflowed", "overflowed_to_disconnect"), "overflowed"),
+    "callback_abandoned_by_consumer": "abandoned",
+    "overflowed_to_inbox": "voicemail",
+    "auto_closed": "canceled",
+    "declined": "rejected",
+    "contained": "contained",
+    "missed": "missed",
+}
+"""What the words of `result` mean; who hung up is not said by hang_up_calls."""
+CALLBACK = "_callback_call"
+"""How the words of `types` for a call that was asked for end."""
 
 PARTS = {
     "ivr_seconds": "flow_duration",
@@ -80,6 +96,9 @@ def parts(call: Engagement) -> dict[str, object]:
     waiting = rng.randint(0, min(left - flow, 45 if call.is_whole else 300))
     talk = left - flow - waiting if call.result in TALKED else 0
     wrap_up = rng.randint(0, 180) if talk else 0
+    if _types(call)[0].endswith(CALLBACK):
+        # What nobody talked, somebody waited for the callback.
+        talk, waiting = min(talk, waiting), left - flow - min(talk, waiting)
     hold = Random(f"hold/{call.engagement_id}").randint(0, talk // 4)
     found: dict[str, object] = {
         "flow_duration": flow,
@@ -131,6 +150,7 @@ def truth(
     cost = None if amount is None else plain(amount)
     seconds = int((call.end - call.start).total_seconds())
     sent = parts(call) if with_durations else {}
+    outcome = OUTCOMES.get(call.result, "unknown")
     return Truth(
         vendor="zoom",
         account=alias.lower(),
@@ -151,21 +171,42 @@ def truth(
             for begun, end, leg in call.legs
         ],
         vendor_outcome=call.result,
-        durations=_durations(sent),
+        durations=_durations(call, sent),
         answered_at=_answered_at(call, sent),
         payers=_payers(call, alias.lower()),
+        call_type=_call_type(call),
+        outcome=outcome,
+        is_answered=None if outcome == "unknown" else call.result in TALKED,
+        is_abandoned=has_given_up(outcome, is_inbound=_direction(call) == "inbound"),
     )
 
 
 def _direction(call: Engagement) -> str:
     """Return internal where every type is of an internal call, else the vendor's."""
+    is_internal = all(name.startswith("internal_") for name in _types(call))
+    return "internal" if is_internal else call.direction
+
+
+def _types(call: Engagement) -> list[str]:
     types = call.facts["types"]
-    known = isinstance(types, list) and set(types) <= {*INTERNAL}
-    return "internal" if known else call.direction
+    return types if isinstance(types, list) else []
 
 
-def _durations(sent: Mapping[str, object]) -> dict[str, str]:
-    """Return the seconds of the parts; those on hold are the rest of handling."""
+def _call_type(call: Engagement) -> str | None:
+    """Return the kind of an engagement that has another one than its direction."""
+    types = set(_types(call))
+    if any(name.endswith(CALLBACK) for name in types):
+        return "callback"
+    if _direction(call) == "internal" or "external_call" in types:
+        return None
+    return "conference" if "external_conference_call" in types else "unknown"
+
+
+def _durations(call: Engagement, sent: Mapping[str, object]) -> dict[str, str]:
+    """Return the seconds of the parts; those on hold are the rest of handling.
+
+    The wait for a callback is not in a queue, on the line.
+    """
     found = {
         ours: str(sent[theirs])
         for ours, theirs in PARTS.items()
@@ -176,6 +217,8 @@ def _durations(sent: Mapping[str, object]) -> dict[str, str]:
     )
     if isinstance(handling, int) and isinstance(talk, int) and isinstance(wrap_up, int):
         found["hold_seconds"] = str(handling - talk - wrap_up)
+    if _call_type(call) == "callback" and "queue_seconds" in found:
+        found["callback_seconds"] = found.pop("queue_seconds")
     return found
 
 

@@ -14,7 +14,9 @@ from pipelines.planning.windows import DAY, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 SCOPE = "contact_center:read:list_engagements:admin"
-PARTS = tuple(f"{part}_seconds" for part in ("ivr", "queue", "talk", "hold", "wrap"))
+PARTS = tuple(
+    f"{part}_seconds" for part in ("ivr", "queue", "callback", "talk", "hold", "wrap")
+)
 HELD = f"""
     select vendor_call_id, {", ".join(PARTS)}, total_seconds, answered_at, direction
     from fact_calls
@@ -75,7 +77,7 @@ def test_the_parts_of_calls_come_once_the_scope_is_granted(house: House) -> None
     assert "engagements is left out" in note
     assert "does not contain scopes" in note
     assert "or set engagements = false" in note
-    assert {row[1:6] for row in house.query(HELD)} == {(None,) * 5}
+    assert {row[1:7] for row in house.query(HELD)} == {(None,) * 6}
     status = json.loads(house.run("status", "--json").stdout)
     assert status["windows_open"] == 0
 
@@ -84,12 +86,12 @@ def test_the_parts_of_calls_come_once_the_scope_is_granted(house: House) -> None
     assert night(house, later)["notes"] == []
     calls = truth(house, later)
     assert house.query(HELD) == calls
-    for part in range(1, 6):
+    for part in (1, 2, 4, 5, 6):
         column = [row[part] for row in calls]
         assert None in column
         assert any(value is not None and value > 0 for value in column)
-    assert any(row[7] for row in calls)
-    assert {row[8] for row in calls} == {"inbound", "outbound", "internal"}
+    assert any(row[8] for row in calls)
+    assert {row[9] for row in calls} == {"inbound", "outbound", "internal"}
     assert dict(house.query(PAYERS)) == {
         call["vendor_call_id"]: [f"{one['kind']} {one['id']}" for one in call["payers"]]
         for call in house.truth("zoom", NOW - DAY * 10, later - timedelta(minutes=5))

@@ -1,9 +1,20 @@
 -- One row per call that a rule of cost_centers.csv fits: the cost center of the first such rule.
 -- A rule names a field of the call, of one of its queues, agents or payers, or one that only its
--- vendor has; a payer also by its kind, such as customer, with its id or its name.
+-- vendor has; a payer also by its kind, such as customer, with its id or its name. An agent to
+-- whom a call was only offered counts where nobody handled it.
 -- @key vendor, account, vendor_call_id
 -- @not_null cost_center, rule_number
-with fields as (
+with agents as (
+    select
+        *,
+        coalesce(role = 'handled', false) as has_handled
+    from intermediate.call_agents
+    qualify has_handled or not bool_or(has_handled) over (
+        partition by vendor, account, vendor_call_id
+    )
+),
+
+fields as (
     select
         calls.vendor,
         calls.account,
@@ -39,7 +50,7 @@ with fields as (
             { 'name': 'agent_id', 'value': vendor_agent_id },
             { 'name': 'agent_name', 'value': agent_name }
         ]) as field
-    from staging.agents
+    from agents
     union all
     select
         vendor,

@@ -38,15 +38,15 @@
 -- @column answered_waited_calls [calls]: of waited_calls answered
 -- @column answered_in_time_calls [calls]: of answered_waited_calls answered after at most
 --     service_level_seconds (as configured, 20 by default) in queues
--- @column timed_calls [calls]: calls whose length is known: the denominator of total_seconds
--- @column total_seconds [seconds]: sum over timed_calls; NULL = there are none
+-- @column timed_calls [calls]: calls whose time on the line is known: the denominator of total_seconds
+-- @column total_seconds [seconds]: line_seconds of timed_calls; NULL = there are none
 -- @column queue_seconds [seconds]: sum where reported; NULL = nowhere
 -- @column talked_calls [calls]: calls whose talk is known: the denominator of talk_seconds
 -- @column talk_seconds [seconds]: sum over talked_calls; NULL = there are none
 -- @column talk_wrap_calls [calls]: calls whose talk and wrap-up are known
 -- @column talk_wrap_seconds [seconds]: talk and wrap-up of talk_wrap_calls; NULL = there are none
--- @column handled_calls [calls]: calls whose talk, hold and wrap-up are all known
--- @column handle_seconds [seconds]: talk, hold and wrap-up of handled_calls; NULL = there are none
+-- @column handled_calls [calls]: calls whose handle time is known
+-- @column handle_seconds [seconds]: handle time of handled_calls; NULL = there are none
 -- @column priced_calls [calls]: calls whose cost is known, in any currency
 -- @column cost_final_calls [calls]: calls whose cost will not change any more
 -- @column cost_pending_calls [calls]: calls whose cost, or a part of it, is still to come
@@ -54,11 +54,12 @@
 -- @column costed_calls [calls]: calls whose cost is known in the reporting currency
 -- @column cost_reporting [reporting_currency]: what costed_calls cost; NULL = there are none
 -- @column costed_answered_calls [calls]: of costed_calls answered
--- @column costed_seconds [seconds]: length of the costed_calls whose length is known
+-- @column costed_seconds [seconds]: line_seconds of the costed_calls that have it
 -- @column cost_of_costed_seconds [reporting_currency]: what those cost; NULL = there are none
 with calls as (
     select
-        facts.*,
+        -- The hours until a callback are on nobody's line.
+        facts.* replace (facts.line_seconds as total_seconds),
         run.service_level_seconds,
         facts.direction = 'inbound'
         and (
@@ -72,7 +73,7 @@ with calls as (
         and facts.outcome not in ('in_progress', 'unknown', 'canceled') as is_offered,
         facts.is_abandoned and facts.outcome_stage != 'hold' as is_given_up,
         facts.talk_seconds + facts.wrap_seconds as talk_wrap,
-        facts.talk_seconds + facts.hold_seconds + facts.wrap_seconds as handle
+        facts.handle_seconds as handle
     from main.fact_calls as facts
     cross join config.run as run
     where not facts.is_deleted

@@ -3,7 +3,7 @@
 -- differently.
 -- @key account, vendor_call_id, seq
 -- @column seq: answeredById first, then the order in members
--- @column vendor_agent_id: answeredById; members[].identity, else displayName
+-- @column vendor_agent_id: answeredById, else answeredByName; members[].identity, else displayName
 -- @column agent_name: answeredByName; members[].displayName
 -- @column is_bot: members are people
 with answerers as (
@@ -11,11 +11,12 @@ with answerers as (
         account,
         record_id as vendor_call_id,
         0 as seq,
-        session['answeredById'] as vendor_agent_id,
+        coalesce(nullif(session['answeredById'], ''), nullif(session['answeredByName'], ''))
+            as vendor_agent_id,
         nullif(session['answeredByName'], '') as agent_name,
         false as is_bot
     from staging.evovoice__sessions
-    where is_call and session['answeredById'] != ''
+    where is_call and vendor_agent_id is not null
 ),
 
 entries as (

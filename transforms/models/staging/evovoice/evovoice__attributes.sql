@@ -9,7 +9,7 @@ with sent as (
             struct_pack(attribute := 'endpointId', value := session['endpointId']),
             struct_pack(attribute := 'endpointName', value := session['endpointName']),
             struct_pack(attribute := 'holdReason', value := session['holdReason']),
-            struct_pack(attribute := 'ringQueueId', value := session['ringQueueId']),
+            struct_pack(attribute := 'holdQueueName', value := session['holdQueueName']),
             struct_pack(attribute := 'callSid', value := session['callSid']),
             struct_pack(attribute := 'conferenceSid', value := session['conferenceSid'])
         ]) as field

@@ -12,7 +12,8 @@
 -- @column ended_at: dateCompleted, once ended
 -- @column customer_number: fromAddress inbound; toAddress, else destination, outbound
 -- @column business_number: toAddress inbound, fromAddress outbound
--- @column outcome: wasMissed, ended and answeredById; else outcome, by seeds/outcomes.csv
+-- @column outcome: wasMissed and ended; then outcome, by seeds/outcomes.csv, where it is a voicemail,
+--     abandoned or rejected; then answeredById; else outcome
 -- @column outcome_stage: as outcome
 -- @column vendor_outcome: outcome
 -- @column total_seconds: dateCompleted minus dateCreated
@@ -23,14 +24,17 @@
 -- @column hold_seconds: as ring_seconds
 -- @column duration_basis: derived: the vendor sends no duration
 -- @column leg_count: entries of members
--- @column agent_count: members with the role Agent
+-- @column agent_count: answeredById, and members with the role Agent; NULL without members
+-- @column queue_count: whether ringQueueId is given: a call is in one waiting queue at a time
 -- @column is_answered: as outcome
+-- @column is_answered_by_person: of an answered call, whether answeredById or a member with the role
+--     Agent is given; NULL without either: an AI may have taken it
 -- @column is_voicemail: outcome, by seeds/outcomes.csv; else as outcome
 -- @column is_transferred: whether a member has the role Transfer
+-- @column is_self_service: of an inbound call, ivr_seconds above 0
+-- @column is_contained: false of a call that a person took, or nobody; NULL of others: no word is for it
 -- @column currency: the configured currency, else USD
 -- @column cost_status: final once rated, pending until the session ends
--- @column agent_name: answeredByName
--- @column queue_name: holdQueueName
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version
 -- @column load_id: load of that read
@@ -56,7 +60,8 @@ with voice as (
         nullif(session['fromAddress'], '') as from_number,
         nullif(session['toAddress'], '') as to_number,
         nullif(session['destination'], '') as destination,
-        coalesce(session['answeredById'], '') != '' as has_answerer,
+        coalesce(nullif(session['answeredById'], ''), session['answeredByName'], '') != ''
+            as has_answerer,
         list_transform(session['members'], lambda member: member['role']) as roles,
         len(list_filter(roles, lambda role: role in ('Agent', '2'))) as agents,
         len(list_filter(roles, lambda role: role in ('Transfer', '3'))) as transfers,
@@ -99,12 +104,29 @@ with_outcome as (
         case
             when voice.is_missed then 'missed'
             when not voice.has_ended then 'in_progress'
+            when words.outcome in ('voicemail', 'abandoned', 'rejected') then words.outcome
             when voice.has_answerer then 'answered'
             else coalesce(words.outcome, 'unknown')
         end as outcome
     from with_first as voice
     left join seeds.outcomes as words
         on words.vendor = 'evovoice' and voice.session['outcome'] = words.vendor_outcome
+),
+
+judged as (
+    select
+        *,
+        case outcome
+            when 'answered' then true
+            when 'missed' then false
+            when 'in_progress' then if(has_answerer, true, null)
+            else is_known_answer
+        end as is_answered,
+        case
+            when not is_answered then false
+            when is_answered and (has_answerer or agents > 0) then true
+        end as is_answered_by_person
+    from with_outcome
 )
 
 select
@@ -146,12 +168,9 @@ select
     if(total_seconds is not null, 'derived', null) as duration_basis,
     len(calls.roles)::integer as leg_count,
     if(calls.has_all_roles or calls.agents > 0, calls.agents, null)::integer as agent_count,
-    case calls.outcome
-        when 'answered' then true
-        when 'missed' then false
-        when 'in_progress' then if(calls.has_answerer, true, null)
-        else calls.is_known_answer
-    end as is_answered,
+    if(calls.session['ringQueueId'] != '', 1, null)::integer as queue_count,
+    calls.is_answered,
+    calls.is_answered_by_person,
     case
         when calls.outcome != 'in_progress'
             then
@@ -161,19 +180,23 @@ select
                 )
     end as is_voicemail,
     if(calls.has_all_roles or calls.transfers > 0, calls.transfers > 0, null) as is_transferred,
+    case
+        when calls.direction != 'inbound' then null
+        when durations.ivr_seconds > 0 then true
+        when calls.ended_at is not null and durations.vendor_call_id is not null then false
+    end as is_self_service,
+    if(calls.is_answered_by_person or not calls.is_answered, false, null) as is_contained,
     costs.currency,
     case
         when not calls.has_ended then 'pending'
         when costs.amount is not null then 'final'
         else 'none'
     end as cost_status,
-    nullif(calls.session['answeredByName'], '') as agent_name,
-    nullif(calls.session['holdQueueName'], '') as queue_name,
     unmapped.unmapped_values,
     calls.first_loaded_at,
     calls.last_loaded_at,
     calls.load_id
-from with_outcome as calls
+from judged as calls
 left join staging.evovoice__durations as durations
     on
         calls.account = durations.account

@@ -1,13 +1,12 @@
--- One row per voice session that waited in a queue, of which only the name is known.
+-- One row per voice session in a waiting queue, of which only the id is known. The queue in which
+-- calls are put on hold is another: it is an attribute.
 -- @key account, vendor_call_id, vendor_queue_id
 -- @column seq: a session names one queue
--- @column vendor_queue_id: holdQueueName
--- @column queue_name: holdQueueName
+-- @column vendor_queue_id: ringQueueId
 select
     account,
     record_id as vendor_call_id,
     1 as seq,
-    session['holdQueueName'] as vendor_queue_id,
-    session['holdQueueName'] as queue_name
+    session['ringQueueId'] as vendor_queue_id
 from staging.evovoice__sessions
-where is_call and session['holdQueueName'] != ''
+where is_call and session['ringQueueId'] != ''

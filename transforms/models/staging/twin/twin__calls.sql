@@ -20,9 +20,13 @@
 -- @column duration_basis: reported, with duration
 -- @column leg_count: stages (main, auto, robot, AI, transfer) that took time
 -- @column is_answered: status, by seeds/outcomes.csv
--- @column is_voicemail: as outcome: no status is a voicemail
--- @column is_transferred: transferCallDuration above 0
+-- @column is_answered_by_person: of an answered call, transferCallDuration above 0, or hungUpBy an
+--     operator; false of one that a bot took alone
+-- @column is_transferred: transferCallDuration above 0; a stage without a duration, where another has
+--     one, did not take place
 -- @column is_bot_handled: robotCallDuration or aiCallDuration above 0
+-- @column is_self_service: as is_bot_handled
+-- @column is_contained: answered by a bot, and by no person
 -- @column is_recorded: recordPath
 -- @column reported_cost: totalCost, once billed
 -- @column currency: the configured currency, else RUB: the vendor sends none
@@ -34,7 +38,7 @@
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version
 -- @column load_id: load of that read
-with typed as (
+with sent as (
     select
         account,
         record_id as vendor_call_id,
@@ -77,6 +81,47 @@ with typed as (
         last_loaded_at,
         load_id
     from staging.twin__sessions
+),
+
+typed as (
+    select
+        sent.*,
+        coalesce(words.outcome, 'unknown') as outcome,
+        coalesce(words.outcome_stage, 'none') as outcome_stage,
+        words.is_answered,
+        case
+            when sent.transfer_seconds > 0 then true
+            when sent.transfer_seconds = 0 then false
+            when
+                sent.leg_count is not null and words.outcome != 'in_progress'
+                and coalesce(sent.record['transferCallDuration'], '') = ''
+                then false
+        end as is_transferred,
+        case
+            when sent.bot_seconds > 0 or sent.ai_seconds > 0 then true
+            when
+                sent.leg_count is not null and words.outcome != 'in_progress'
+                and (sent.bot_seconds = 0 or coalesce(sent.record['robotCallDuration'], '') = '')
+                and (sent.ai_seconds = 0 or coalesce(sent.record['aiCallDuration'], '') = '')
+                then false
+        end as is_bot_handled,
+        case
+            when not words.is_answered then false
+            when words.is_answered and sent.hangup_by = 'agent' then true
+            when words.is_answered and is_transferred then true
+            when words.is_answered and is_bot_handled then is_transferred
+        end as is_answered_by_person
+    from sent
+    left join seeds.outcomes as words
+        on
+            words.vendor = 'twin'
+            and words.vendor_outcome = coalesce(
+                sent.vendor_outcome,
+                case
+                    when sent.total_seconds > 0 then 'ANSWERED'
+                    when sent.ended_at is null then 'INPROGRESS'
+                end
+            )
 )
 
 select
@@ -89,8 +134,8 @@ select
         when not typed.is_erased then nullif(typed.record['callingNumber'], '')
     end as customer_number,
     nullif(typed.record['number'], '') as business_number,
-    coalesce(words.outcome, 'unknown') as outcome,
-    coalesce(words.outcome_stage, 'none') as outcome_stage,
+    typed.outcome,
+    typed.outcome_stage,
     typed.vendor_outcome,
     typed.hangup_by,
     typed.total_seconds,
@@ -99,10 +144,15 @@ select
     typed.transfer_seconds,
     if(typed.total_seconds is null, null, 'reported') as duration_basis,
     typed.leg_count,
-    words.is_answered,
-    if(words.outcome not in ('unknown', 'in_progress'), false, null) as is_voicemail,
-    typed.transfer_seconds > 0 as is_transferred,
-    typed.bot_seconds > 0 or typed.ai_seconds > 0 as is_bot_handled,
+    typed.is_answered,
+    typed.is_answered_by_person,
+    typed.is_transferred,
+    typed.is_bot_handled,
+    typed.is_bot_handled as is_self_service,
+    case
+        when typed.is_answered then typed.is_bot_handled and not typed.is_answered_by_person
+        else typed.is_answered
+    end as is_contained,
     case when typed.record['recordPath'] != '' then true end as is_recorded,
     if(typed.is_billed, typed.total_cost, null) as reported_cost,
     case when typed.is_billed then coalesce(accounts.currency, 'RUB') end as currency,
@@ -128,14 +178,4 @@ inner join staging.twin__unmapped_values as unmapped
         and typed.vendor_call_id = unmapped.vendor_call_id
 left join config.accounts as accounts
     on accounts.vendor = 'twin' and typed.account = accounts.account
-left join seeds.outcomes as words
-    on
-        words.vendor = 'twin'
-        and words.vendor_outcome = coalesce(
-            typed.vendor_outcome,
-            case
-                when typed.total_seconds > 0 then 'ANSWERED'
-                when typed.ended_at is null then 'INPROGRESS'
-            end
-        )
 cross join config.run as run

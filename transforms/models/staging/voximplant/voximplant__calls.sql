@@ -4,30 +4,41 @@
 -- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
 -- @accepted cost_status: none, pending, partial, final
 -- @column vendor_call_id: call_session_history_id
--- @column direction: incoming of the first of calls; internal where every one is a user's
+-- @column direction: incoming of the first of calls; outbound where that is a user's; internal where
+--     every one is a user's
 -- @column started_at: start_date
 -- @column ended_at: start_date plus duration
--- @column customer_number: remote_number of the customer's leg in calls
--- @column business_number: local_number of the first of calls
--- @column outcome: successful and end_reason.code of calls, by seeds/outcomes.csv; finish_reason
---     without calls
+-- @column customer_number: remote_number of the customer's leg in calls, of several the first that
+--     was answered
+-- @column business_number: local_number of the first of calls; where a user dialled out, of the
+--     customer's leg
+-- @column outcome: successful and end_reason.code of calls, by seeds/outcomes.csv; contained and
+--     abandoned also by their lengths and other_resource_usage; finish_reason without calls
 -- @column outcome_stage: as outcome
 -- @column vendor_outcome: finish_reason
 -- @column total_seconds: duration
--- @column talk_seconds: duration of the agents' successful calls
--- @column transfer_seconds: duration of the successful calls to a telephone after the customer's
+-- @column talk_seconds: how long successful calls of agents, or the telephone that took the call,
+--     and one of the customer's lasted together; overlaps count once
+-- @column transfer_seconds: the same of those that came after the first of them
 -- @column duration_basis: reported, with duration
 -- @column leg_count: entries of calls
--- @column agent_count: distinct users of the application who took a call
--- @column is_answered: successful of calls
--- @column is_voicemail: as outcome: no end_reason is a voicemail
--- @column is_transferred: whether a telephone was called successfully after the customer's leg
+-- @column agent_count: distinct users of the application in calls
+-- @column attempt_count: calls to a customer, of an outbound call
+-- @column is_answered: successful of calls; of self-service alone, other_resource_usage
+-- @column is_answered_by_person: of an answered call, whether a user's leg was successful; NULL of one
+--     that a telephone or SIP address took
+-- @column is_transferred: whether a further user or telephone was called successfully after one had
+--     taken the call
+-- @column is_bot_handled: other_resource_usage: a dialogue service or language model, or speech
+--     recognition together with synthesis
+-- @column is_self_service: of an inbound call, speech in other_resource_usage, or more than
+--     min_contained_seconds before anybody was called
+-- @column is_contained: as outcome; of a bot's call, that nobody else was called
 -- @column is_recorded: whether records has an entry
 -- @column currency: account_info.currency (RUR is RUB), or the configured currency
 -- @column cost_status: pending while the session, a price or a transcription is open, until the
 --     settle horizon; partial when some prices are there, or one is not withdrawn yet in the ledger
 --     that is read
--- @column agent_name: remote_number of the first user who took a call
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version
 -- @column load_id: load of that read
@@ -95,17 +106,23 @@ select
     if(typed.is_open, 'none', outcomes.outcome_stage) as outcome_stage,
     typed.vendor_outcome,
     typed.total_seconds,
-    outcomes.talk_seconds,
+    -- Seconds are whole: those of legs may reach over the end of the session.
+    if(
+        typed.total_seconds < outcomes.talk_seconds, typed.total_seconds, outcomes.talk_seconds
+    ) as talk_seconds,
     outcomes.transfer_seconds,
     if(typed.total_seconds is null, null, 'reported') as duration_basis,
     coalesce(outcomes.leg_count, len(typed.record['calls']))::integer as leg_count,
     outcomes.agent_count,
-    case
-        when not typed.is_open and outcomes.outcome != 'unknown'
-            then outcomes.outcome = 'answered'
-    end as is_answered,
-    if(typed.is_open or outcomes.outcome = 'unknown', null, false) as is_voicemail,
+    outcomes.attempt_count,
+    if(typed.is_open, null, outcomes.is_answered) as is_answered,
+    if(typed.is_open, null, outcomes.is_answered_by_person) as is_answered_by_person,
     outcomes.is_transferred,
+    if(typed.is_open, nullif(outcomes.is_bot_handled, false), outcomes.is_bot_handled)
+        as is_bot_handled,
+    if(typed.is_open, nullif(outcomes.is_self_service, false), outcomes.is_self_service)
+        as is_self_service,
+    if(typed.is_open, null, outcomes.is_contained) as is_contained,
     case when typed.has_records or not typed.is_open then typed.has_records end as is_recorded,
     costs.currency,
     case
@@ -125,7 +142,6 @@ select
         when costs.priced_count > 0 then 'final'
         else 'none'
     end as cost_status,
-    outcomes.agent_name,
     unmapped.unmapped_values,
     typed.first_loaded_at,
     typed.last_loaded_at,

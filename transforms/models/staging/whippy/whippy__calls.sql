@@ -8,15 +8,20 @@
 -- @column started_at: created_at
 -- @column customer_number: from inbound, to outbound
 -- @column business_number: to inbound, from outbound
--- @column outcome: voicemail; else delivery_status, by seeds/outcomes.csv
+-- @column outcome: voicemail; else delivery_status, by seeds/outcomes.csv; unknown of a call that
+--     says that it was completed, until the analysis says whether a voicemail took it
 -- @column outcome_stage: as outcome
 -- @column vendor_outcome: delivery_status
 -- @column total_seconds: duration, else duration_ms, else metadata.duration, in milliseconds
 -- @column duration_basis: reported, with a duration
--- @column is_answered: voicemail; else delivery_status, by seeds/outcomes.csv
+-- @column is_answered: voicemail; else delivery_status, by seeds/outcomes.csv; not before the analysis
+-- @column is_answered_by_person: of an answered call, user_id; false with agent_id alone
 -- @column is_voicemail: voicemail; a call that failed was none; another that is not analysed may be
 --     one
 -- @column is_bot_handled: true with agent_id, else metadata.agent_id; false with user_id alone
+-- @column is_self_service: as is_bot_handled, of an inbound call
+-- @column is_contained: answered with agent_id alone: no field but user_id would say that the bot
+--     passed the call on
 -- @column is_recorded: whether attachments has audio
 -- @column cost_status: the vendor gives no price
 -- @column language: language
@@ -24,7 +29,7 @@
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version
 -- @column load_id: load of that read
-with typed as (
+with sent as (
     select
         account,
         record_id as vendor_call_id,
@@ -32,6 +37,7 @@ with typed as (
         nullif(record['to'], '') as callee,
         nullif(record['delivery_status'], '') as vendor_outcome,
         try_cast(record['voicemail'] as boolean) as is_voicemail,
+        record['user_id'] != '' as has_person,
         -- Without an agent a person spoke, but the record may just not say so.
         case
             when bot_id is not null then true
@@ -47,6 +53,26 @@ with typed as (
         last_loaded_at,
         load_id
     from staging.whippy__records
+),
+
+typed as (
+    select
+        sent.*,
+        case
+            when sent.is_voicemail then ['voicemail', 'voicemail']
+            when words.is_answered and sent.is_voicemail is null then ['unknown', 'none']
+            when words.outcome is not null then [words.outcome, words.outcome_stage]
+            else ['unknown', 'none']
+        end as outcome_and_stage,
+        case
+            when sent.is_voicemail then false
+            when words.is_answered and sent.is_voicemail is null then null
+            else words.is_answered
+        end as is_answered,
+        words.outcome = 'failed' as has_failed
+    from sent
+    left join seeds.outcomes as words
+        on words.vendor = 'whippy' and sent.vendor_outcome = words.vendor_outcome
 )
 
 select
@@ -58,16 +84,25 @@ select
         as customer_number,
     case spans.direction when 'inbound' then typed.callee when 'outbound' then typed.caller end
         as business_number,
-    case when typed.is_voicemail then 'voicemail' else coalesce(words.outcome, 'unknown') end
-        as outcome,
-    case when typed.is_voicemail then 'voicemail' else coalesce(words.outcome_stage, 'none') end
-        as outcome_stage,
+    typed.outcome_and_stage[1] as outcome,
+    typed.outcome_and_stage[2] as outcome_stage,
     typed.vendor_outcome,
     spans.total_seconds,
     case when spans.total_seconds is not null then 'reported' end as duration_basis,
-    case when typed.is_voicemail then false else words.is_answered end as is_answered,
-    coalesce(typed.is_voicemail, if(words.outcome = 'failed', false, null)) as is_voicemail,
+    typed.is_answered,
+    case
+        when not typed.is_answered then false
+        when typed.is_answered and typed.has_person then true
+        when typed.is_answered and typed.is_bot_handled then false
+    end as is_answered_by_person,
+    coalesce(typed.is_voicemail, if(typed.has_failed, false, null)) as is_voicemail,
     typed.is_bot_handled,
+    if(spans.direction = 'inbound', typed.is_bot_handled, null) as is_self_service,
+    case
+        when not typed.is_answered then false
+        when typed.is_answered and typed.has_person then false
+        when typed.is_answered then typed.is_bot_handled
+    end as is_contained,
     case when typed.has_recording then true end as is_recorded,
     'none' as cost_status,
     typed.language,
@@ -81,5 +116,3 @@ inner join staging.whippy__spans as spans
     on typed.account = spans.account and typed.vendor_call_id = spans.vendor_call_id
 inner join staging.whippy__unmapped_values as unmapped
     on typed.account = unmapped.account and typed.vendor_call_id = unmapped.vendor_call_id
-left join seeds.outcomes as words
-    on words.vendor = 'whippy' and typed.vendor_outcome = words.vendor_outcome

@@ -5,6 +5,9 @@
 -- @accepted cost_status: none, pending, final
 -- @column vendor_call_id: engagement_id
 -- @column direction: internal if all types are of an internal call, else direction
+-- @column call_type: callback where one of types is; else internal where all are, consult of them where
+--     one of sub_types is warm; direction where one is external_call; conference where one is; else
+--     unknown; direction without types
 -- @column started_at: start_time
 -- @column answered_at: start_time, flow_duration and waiting_duration later: of an answered inbound
 --     call that was not passed on, unless after ended_at
@@ -16,25 +19,31 @@
 -- @column outcome_stage: result, by seeds/outcomes.csv
 -- @column vendor_outcome: result
 -- @column total_seconds: total_duration, else duration of the list of engagements
+-- @column line_seconds: of a callback, flow_duration plus handling_duration minus wrap_up_duration of
+--     the list of engagements
 -- @column ivr_seconds: flow_duration of the list of engagements, where the account may read it
--- @column queue_seconds: waiting_duration of the list of engagements
+-- @column queue_seconds: waiting_duration of the list of engagements, unless of a callback
+-- @column callback_seconds: waiting_duration of the list of engagements, of a callback
 -- @column talk_seconds: talk_duration of the list of engagements
 -- @column hold_seconds: handling_duration of the list of engagements minus its talk_duration and
 --     wrap_up_duration; NULL where they are more
 -- @column wrap_seconds: wrap_up_duration of the list of engagements
+-- @column handle_seconds: handling_duration of the list of engagements
 -- @column duration_basis: reported, with total_seconds
 -- @column leg_count: entries of voice_call_details
 -- @column agent_count: distinct entries of agents by user_id, else display_name
 -- @column queue_count: distinct entries of queues by cc_queue_id, else queue_id, else queue_name
 -- @column is_answered: result, by seeds/outcomes.csv
+-- @column is_answered_by_person: as is_answered: its words are of calls that agents took
 -- @column is_voicemail: inbox, else voice_mail of the list of engagements, else as outcome
 -- @column is_transferred: whether one of sub_types is a transfer, or transferCount of the list of
 --     engagements is above 0
+-- @column is_self_service: of an inbound call, a result of self-service, flow_duration above 0, or flows
+-- @column is_contained: result
 -- @column is_recorded: recorded
 -- @column reported_cost: charge, the number in the text
 -- @column currency: the symbol in charge, else the configured currency
 -- @column cost_status: final with a charge, pending without one until the settle horizon, then none
--- @column agent_name: display_name of the first of agents
 -- @column queue_name: queue_name of the first of queues
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version
@@ -51,7 +60,9 @@ with typed as (
         len(
             list_filter(
                 record['types'],
-                lambda x: x in ('internal_call', 'internal_conference_call')
+                lambda x: x in (
+                    'internal_call', 'internal_conference_call', 'internal_callback_call'
+                )
             )
         ) as internal_types,
         if(
@@ -59,6 +70,18 @@ with typed as (
             'internal',
             sent_direction
         ) as direction,
+        case
+            when len(list_filter(record['types'], lambda x: x like '%\_callback\_call' escape '\')) > 0
+                then 'callback'
+            when
+                direction = 'internal'
+                and len(list_filter(record['sub_types'], lambda x: x like 'internal_warm_%')) > 0
+                then 'consult'
+            when direction = 'internal' or coalesce(len(record['types']), 0) = 0 then direction
+            when list_contains(record['types'], 'external_call') then sent_direction
+            when list_contains(record['types'], 'external_conference_call') then 'conference'
+            else 'unknown'
+        end as call_type,
         nullif(record['result'], '') as vendor_outcome,
         event_at as started_at,
         read_time(record['end_time'], null) as sent_end,
@@ -93,6 +116,7 @@ select
     typed.account,
     typed.vendor_call_id,
     typed.direction,
+    typed.call_type,
     typed.started_at,
     case
         when
@@ -116,11 +140,21 @@ select
     coalesce(words.outcome_stage, 'none') as outcome_stage,
     typed.vendor_outcome,
     coalesce(typed.reported_seconds, parts.total_seconds) as total_seconds,
+    -- Its own length has the hours until the customer was called back.
+    if(
+        typed.call_type = 'callback',
+        nullif(
+            greatest(parts.flow_seconds + parts.handling_seconds - parts.wrap_up_seconds, -1), -1
+        ),
+        null
+    ) as line_seconds,
     parts.flow_seconds as ivr_seconds,
-    parts.waiting_seconds as queue_seconds,
+    if(typed.call_type = 'callback', null, parts.waiting_seconds) as queue_seconds,
+    if(typed.call_type = 'callback', parts.waiting_seconds, null) as callback_seconds,
     parts.talk_seconds,
     parts.hold_seconds::decimal(12, 3) as hold_seconds,
     parts.wrap_up_seconds as wrap_seconds,
+    parts.handling_seconds as handle_seconds,
     if(coalesce(typed.reported_seconds, parts.total_seconds) is null, null, 'reported')
         as duration_basis,
     len(typed.record['voice_call_details'])::integer as leg_count,
@@ -131,6 +165,7 @@ select
         list_count(typed.queues) = len(typed.queues), len(list_distinct(typed.queues)), null
     )::integer as queue_count,
     words.is_answered,
+    words.is_answered as is_answered_by_person,
     coalesce(
         try_cast(typed.record['inbox'] as boolean),
         parts.has_voice_mail,
@@ -139,6 +174,13 @@ select
     coalesce(
         nullif(len(typed.transfers) > 0, false), parts.transfers > 0, len(typed.transfers) > 0
     ) as is_transferred,
+    case
+        when typed.sent_direction != 'inbound' then null
+        when words.outcome_stage = 'ivr' or parts.flow_seconds > 0 then true
+        when len(typed.record['flows']) > 0 then true
+        when coalesce(parts.flow_seconds, len(typed.record['flows'])) = 0 then false
+    end as is_self_service,
+    if(words.outcome != 'unknown', words.outcome = 'contained', null) as is_contained,
     try_cast(typed.record['recorded'] as boolean) as is_recorded,
     charges.amount as reported_cost,
     charges.currency,
@@ -148,7 +190,6 @@ select
             then 'none'
         else 'pending'
     end as cost_status,
-    nullif(typed.record['agents'][1]['display_name'], '') as agent_name,
     nullif(typed.record['queues'][1]['queue_name'], '') as queue_name,
     unmapped.unmapped_values,
     typed.first_loaded_at,
