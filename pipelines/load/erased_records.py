@@ -14,6 +14,7 @@ from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of
 from pipelines.warehouse.queries import query
 from pipelines.warehouse.raw_files import tables
+from transforms.runner.storage import NO_PROGRESS
 
 AT_ONCE = 512
 """Records that are in memory at the same time."""
@@ -147,6 +148,7 @@ def _rows(
         condition = f"event_at >= {start} and event_at < {end}"
     parts = {"raw_table": table, "named_column": name, "condition": condition}
     with file.cursor() as reading:
+        reading.execute(NO_PROGRESS)
         found = reading.execute(query("raw/payloads").format(**parts))
         while some := found.fetchmany(AT_ONCE):
             yield from some

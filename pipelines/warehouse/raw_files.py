@@ -9,7 +9,7 @@ import duckdb
 
 from pipelines.warehouse.opening import RAW_FILE, attach, is_present
 from pipelines.warehouse.queries import query
-from transforms.runner.storage import connect
+from transforms.runner.storage import NO_PROGRESS, connect
 
 _T = TypeVar("_T")
 MEMORY = (96, 144, 216, 324)
@@ -36,7 +36,7 @@ def opened(
         database = _database(raw_file)
     try:
         with database.cursor() as connection:
-            connection.execute("set TimeZone = 'UTC'")
+            connection.execute(f"{NO_PROGRESS}; set TimeZone = 'UTC'")
             connection.execute("attach ':memory:' as views")
             connection.execute("use views")
             if is_present(raw_file):

@@ -1,6 +1,8 @@
 """DuckDB is opened in one way, in which it downloads and loads no code."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -31,6 +33,21 @@ def test_no_query_makes_duckdb_download_or_load_an_extension(
     with connect(None, settings) as connection, pytest.raises(duckdb.Error):
         connection.execute(NEEDS_AN_EXTENSION)
     assert "httpfs" in scripted.got[0].path
+
+
+def test_no_progress_is_shown_where_duckdb_takes_a_program_for_interactive() -> None:
+    """The control shows that it does so under ``python -c``."""
+    shown = "select current_setting('enable_progress_bar')"
+    programs = {
+        f'import duckdb; print(duckdb.sql("{shown}").fetchone())': "(True,)",
+        "from transforms.runner.storage import connect; "
+        f'print(connect().sql("{shown}").fetchone())': "(False,)",
+    }
+    for program, expected in programs.items():
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == expected
 
 
 def test_every_connection_to_duckdb_is_opened_in_that_way() -> None:

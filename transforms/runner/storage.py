@@ -19,6 +19,10 @@ NO_EXTENSIONS = {
 """Settings with which no query downloads code or loads it from the home folder."""
 
 
+NO_PROGRESS = "set enable_progress_bar = false"
+"""For a connection alone: a cursor of it needs it too."""
+
+
 def connect(
     file: Path | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -27,8 +31,12 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """Open a file, or a database in memory, without extensions but those built in.
 
-    ``settings`` are further ones of DuckDB.
+    ``settings`` are further ones of DuckDB. Nothing shows how far a query is: where
+    DuckDB takes the program for an interactive one, as under ``python -c``, its bar
+    would stand on stdout among what a command prints.
     """
     config: dict[str, Any] = {**NO_EXTENSIONS, **(settings or {})}
     name = ":memory:" if file is None else str(file)
-    return duckdb.connect(name, read_only=read_only, config=config)
+    connection = duckdb.connect(name, read_only=read_only, config=config)
+    connection.execute(NO_PROGRESS)
+    return connection
