@@ -39,9 +39,9 @@ def test_no_progress_is_shown_where_duckdb_takes_a_program_for_interactive() -> 
     """The control shows that it does so under ``python -c``."""
     shown = "select current_setting('enable_progress_bar')"
     programs = {
-        f'import duckdb; print(duckdb.sql("{shown}").fetchone())': "(True,)",
-        "from transforms.runner.storage import connect; "
-        f'print(connect().sql("{shown}").fetchone())': "(False,)",
+        f'import duckdb; print(duckdb.execute("{shown}").fetchone())': "(True,)",
+        "from transforms.runner.storage import connect; connection = connect(); "
+        f'print(connection.execute("{shown}").fetchone())': "(False,)",
     }
     for program, expected in programs.items():
         done = subprocess.run(
