@@ -33,7 +33,7 @@ select
     ranked.vendor_call_id,
     row_number() over (
         partition by ranked.account, ranked.vendor_call_id
-        order by ranked.may_have_spoken desc, ranked.leg_no
+        order by ranked.may_have_spoken desc, ranked.leg_no asc
     )::integer as seq,
     ranked.party as vendor_agent_id,
     ranked.party as agent_name,

@@ -132,15 +132,10 @@ calls as (
             as has_speech,
         sessions.record['other_resource_usage'] is not null
         and not coalesce(resources.has_unknown, false) as has_all_resources,
-        coalesce(
-            extract(
-                'epoch' from
-                coalesce(legs.first_dialled_at, legs.customer_ended_at) - legs.customer_started_at
-            ) > run.min_contained_seconds,
-            false
-        ) as has_menu_time,
-        legs.customer_started_at is not null
-        and coalesce(legs.first_dialled_at, legs.customer_ended_at) is not null as is_menu_timed,
+        coalesce(legs.first_dialled_at, legs.customer_ended_at) - legs.customer_started_at
+            as time_in_menu,
+        legs.customer_ended_at - legs.last_dialled_at as stayed_on,
+        coalesce(time_in_menu > to_seconds(run.min_contained_seconds), false) as has_menu_time,
         case
             when legs.is_internal and legs.are_two_connected then true
             when legs.is_internal then if(legs.has_unknown, null, false)
@@ -155,8 +150,7 @@ calls as (
             when direction = 'inbound' and not legs.is_customer_connected
                 then legs.customer_code = '487'
             when is_inbound_connected and legs.other_code = '487'
-                then legs.customer_ended_at
-                    between legs.last_dialled_at and legs.last_dialled_at + interval 1 minute
+                then stayed_on between interval 0 second and interval 1 minute
         end as has_given_up,
         case
             when legs.leg_count is null then sessions.record['finish_reason']
@@ -230,7 +224,7 @@ select
         when direction != 'inbound' then null
         when not is_customer_connected then false
         when has_speech or has_menu_time then true
-        when has_all_resources and is_menu_timed then false
+        when has_all_resources and time_in_menu is not null then false
     end as is_self_service,
     case
         when outcome_and_stage[1] = 'contained' then true

@@ -48,7 +48,7 @@ together as (
         takers.role,
         takers.is_first,
         takers.started_at > greatest(takers.taken_at, customers.first_started_at)
-        and takers.party is distinct from takers.first_party as is_after,
+        and coalesce(takers.party != takers.first_party, true) as is_after,
         takers.started_at is not null and takers.ended_at is not null as is_timed,
         greatest(takers.started_at, customers.started_at) as begun_at,
         greatest(least(takers.ended_at, customers.ended_at), begun_at) as over_at

@@ -70,13 +70,11 @@ with typed as (
             'internal',
             sent_direction
         ) as direction,
+        list_filter(record['types'], lambda x: x like '%callback_call') as callbacks,
+        list_filter(record['sub_types'], lambda x: x like 'internal_warm_%') as consults,
         case
-            when len(list_filter(record['types'], lambda x: x like '%\_callback\_call' escape '\')) > 0
-                then 'callback'
-            when
-                direction = 'internal'
-                and len(list_filter(record['sub_types'], lambda x: x like 'internal_warm_%')) > 0
-                then 'consult'
+            when len(callbacks) > 0 then 'callback'
+            when direction = 'internal' and len(consults) > 0 then 'consult'
             when direction = 'internal' or coalesce(len(record['types']), 0) = 0 then direction
             when list_contains(record['types'], 'external_call') then sent_direction
             when list_contains(record['types'], 'external_conference_call') then 'conference'
