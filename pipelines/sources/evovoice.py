@@ -43,6 +43,10 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     """What `rawUnitMultiplier` multiplies: units, or the carrier's price."""
     rates_byoa: bool = False
     """Whether calls of an account with its own carrier are rated, too."""
+    bill_unanswered: bool = False
+    """Whether an outbound call that nobody took has minutes to pay."""
+    bill_ringing: bool = False
+    """Whether an outbound call has minutes to pay before it was answered."""
 
 
 LOG_LINES = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from random import Random
 
 from pipelines.sandbox.wire import plain
@@ -128,7 +129,8 @@ def truth(
     if now < call.visible_at:
         return None
     amount = call.charge.amount if now >= call.charge.known_at else None
-    cost = None if amount is None else plain(amount)
+    amounts = _leg_charges(call) if amount is None else [amount]
+    cost = plain(sum(amounts, Decimal(0))) if amounts else None
     seconds = int((call.end - call.start).total_seconds())
     sent = parts(call) if with_durations else {}
     return Truth(
@@ -142,13 +144,19 @@ def truth(
         total_seconds=str(seconds) if call.timed or with_durations else None,
         cost=cost,
         currency=None if cost is None else "USD",
-        lines=[] if cost is None else [{"component": "telephony", "amount": cost}],
+        lines=[{"component": "telephony", "amount": plain(one)} for one in amounts],
         leg_count=len(call.legs),
         vendor_outcome=call.result,
         durations=_durations(sent),
         answered_at=_answered_at(call, sent),
         payers=_payers(call, alias.lower()),
     )
+
+
+def _leg_charges(call: Engagement) -> list[Decimal]:
+    """Return what the legs say that they cost, for an engagement that does not."""
+    texts = (leg.get("charge") for _, _, leg in call.legs)
+    return [Decimal(str(text).removeprefix("$")) for text in texts if text]
 
 
 def _direction(call: Engagement) -> str:
