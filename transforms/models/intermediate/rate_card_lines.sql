@@ -173,5 +173,5 @@ select
     pieces,
     connection_fee,
     (pieces * connection_fee)::decimal(18, 6) as fee_amount,
-    allowance > 0 as has_allowance
+    allowance > 0 and used > 0 as has_allowance
 from counted

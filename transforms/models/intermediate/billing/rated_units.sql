@@ -19,8 +19,9 @@
 -- @column units [unit]: that the call used
 -- @column billable_units [unit]: of them those beyond the month's allowance
 -- @column amount [currency]: what those cost
--- @column has_allowance: whether the item has one, so that other calls can move the amount
--- @column is_final: whether none can any more: it has none, or its month is closed
+-- @column has_allowance: whether it used anything of an item with one, so that other calls can move
+--     the amount
+-- @column is_final: whether none can any more: has_allowance is false, or the month is closed
 with used as (
     select
         usage.vendor || ':' || usage.account || ':' || usage.vendor_call_id as call_key,

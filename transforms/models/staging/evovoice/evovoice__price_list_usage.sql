@@ -13,5 +13,5 @@ select
     units::decimal(18, 6) as units,
     billable::decimal(18, 6) as billable_units,
     amount,
-    allowance > 0 as has_allowance
+    allowance > 0 and minutes > 0 as has_allowance
 from staging.evovoice__usage

@@ -32,11 +32,9 @@ with voice as (
                     epoch_us(sessions.completed_at) - epoch_us(
                         if(
                             item = 'outboundVoiceCalls'
+                            and durations.answered_at is not null
                             and not coalesce(accounts.bill_ringing, false),
-                            coalesce(
-                                least(durations.answered_at, sessions.completed_at),
-                                sessions.created_at
-                            ),
+                            least(durations.answered_at, sessions.completed_at),
                             sessions.created_at
                         )
                     ) + 59999999
