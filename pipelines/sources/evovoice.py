@@ -58,8 +58,6 @@ LOG_LINES = (
     *("call ended", "hung up", "hung up by …"),
 )
 """Lines of a log that are not personal up to their …: those of seeds/log_lines.csv."""
-
-
 OUR_DEVICES = "client:.+|[0-9]{2,6}"
 """Addresses within the account: a program, or an extension (evovoice.md, section 7)."""
 SESSIONS = Stream(
@@ -69,7 +67,7 @@ SESSIONS = Stream(
     event_time_field="dateCreated",
     read_time=read_dotnet_time,
     updated_at_field="dateLastModified",
-    whole_months=True,  # a month's calls share its allowance
+    whole_months=True,  # for the allowance
     calls=query("evovoice_calls"),
     pending=query("evovoice_pending"),
     ids_per_request=100,  # 24 characters each, in an address of some 8,000

@@ -280,7 +280,7 @@ def _final_cost_changes(run: _BuildContext) -> tuple[FinalCostChange, ...]:
     """Return what was final in the stored calls and is another cost in those built.
 
     A final cost may change, for a vendor may correct a charge, or the operator a rate
-    card; it is told, and never silent.
+    card; the summary names it, so that it is never silent.
     """
     if not COSTS <= {*build_state.columns_of(run.connection, CALLS)}:
         return ()

@@ -1,14 +1,14 @@
 -- One row per date, vendor, account, cost center, component and currency: what calls cost, without
--- what is paid whatever is called. A deleted call counts while its vendor said what it charged for
--- it: what is charged is paid, listed or not. One that was only rated does not.
+-- what is paid whatever is called. A deleted call counts where the amount is its vendor's own: what
+-- is charged is paid, listed or not. One that was only rated does not.
 -- @kind incremental call_date
 -- @key call_date, vendor, account, cost_center, component, currency
 -- @nullable call_date, cost_center
 -- @not_null vendor, account, component, amount, calls, deleted_calls, lines
--- @column call_date: as in daily_costs
+-- @column call_date: as in daily_costs; NULL = the start is not known
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
--- @column cost_center: as in daily_costs
+-- @column cost_center: as in fact_calls; NULL = no rule of cost_centers.csv fits
 -- @column component: as in daily_costs
 -- @column currency: ISO 4217
 -- @column calls [calls]: as in daily_costs

@@ -5,7 +5,7 @@
 -- @former_name main.account_months
 -- @key month, vendor, account, vendor_account, price_owner_kind, price_owner, item
 -- @nullable vendor_account, price_owner_kind, price_owner
--- @not_null currency, is_final, complete_days
+-- @not_null currency, is_final, complete_days, share_known
 -- @check price_owner is not null or abs(billable_units - greatest(units - allowance, 0)) <=
 --     (calls + 1) * 0.000001
 -- @column month: its first day, in UTC
