@@ -113,7 +113,9 @@ def read_config(
 
 def _with_allowances(vendor: Vendor, cards: Sequence[RateCard]) -> Vendor:
     """Return a vendor whose accounts know whether a card of theirs has an allowance."""
-    shared = {one.account for one in cards if one.vendor == vendor.name and one.allowance}
+    shared = {
+        one.account for one in cards if one.vendor == vendor.name and one.allowance
+    }
     accounts = (
         replace(one, has_allowance=one.alias in shared) for one in vendor.accounts
     )

@@ -34,7 +34,7 @@ class Account:
     decimal_separator: str | None = None
     """"." or ",", for vendors that send amounts as text, such as "1,019"."""
     has_allowance: bool = False
-    """Whether a rate card of it has an allowance: the month's other calls move a price."""
+    """Whether a rate card of it has an allowance: other calls move a price."""
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,10 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     "handled_by": ("ai", "human"),
     "basis": ("total", "talk", "leg"),
 }
-AMOUNTS = ("increment", "initial", "minimum", "unit_price", "connection_fee")
-AMOUNTS += ("base_cost", "allowance")
+AMOUNTS = (
+    *("increment", "initial", "minimum", "unit_price", "connection_fee"),
+    *("base_cost", "allowance"),
+)
 DAY = timedelta(days=1)
 SMALLEST = Decimal("0.000001")
 MOST = 10**12

@@ -271,9 +271,17 @@ def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
         ("= 60", "= 60\noverride = true", "override: there is no 'override' here; did"),
         (RATE_CARD, RATE_CARD * 2, "rate_card 2 valid_from: rate_card 1 prices the s"),
         ("= 60", '= 60\nhandled_by = "bot"', "handled_by: there is no 'bot' here; kno"),
-        ("= 60", '= 60\nbasis = "legs"', "basis: there is no 'legs' here; did you mean"),
+        (
+            "= 60",
+            '= 60\nbasis = "legs"',
+            "basis: there is no 'legs' here; did you mean",
+        ),
         ("= 60", "= 60\ninitial = -20", "initial: must be 0 or more"),
-        ("= 60", "= 60\nconnection_fee = 0.0000009", "connection_fee: has more decimal"),
+        (
+            "= 60",
+            "= 60\nconnection_fee = 0.0000009",
+            "connection_fee: has more decimal",
+        ),
         ("= 60", '= 60\nanswered_only = "yes"', "Expected `bool`, got `str`"),
         (
             RATE_CARD,

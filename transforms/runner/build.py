@@ -282,7 +282,7 @@ def _final_cost_changes(run: _BuildContext) -> tuple[FinalCostChange, ...]:
     A final cost may change, for a vendor may correct a charge, or the operator a rate
     card; the summary names it, so that it is never silent.
     """
-    if not COSTS <= {*build_state.columns_of(run.connection, CALLS)}:
+    if COSTS - {*build_state.columns_of(run.connection, CALLS)}:
         return ()
     sql = statement("final_cost_changes", table=CALLS, built=_built(CALLS))
     rows = run.connection.execute(sql).fetchall()

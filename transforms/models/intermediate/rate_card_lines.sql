@@ -45,32 +45,28 @@ with_rate_card as (
         calls.vendor_call_id,
         calls.started_at,
         date_trunc('month', calls.started_at at time zone 'UTC')::date as month,
-        list_transform(
-            case cards.basis
-                when 'leg' then legs.legs
-                when 'talk' then [struct_pack(
-                    seconds := if(
-                        calls.is_answered is false,
-                        0,
-                        coalesce(calls.talk_seconds, calls.ai_seconds, calls.bot_seconds)
-                    ),
-                    is_answered := calls.is_answered
-                )]
-                else [struct_pack(
-                    seconds := coalesce(calls.billed_seconds, calls.total_seconds),
-                    is_answered := calls.is_answered
-                )]
-            end,
-            -- Sizes are in whole microseconds, or millionths of a call: exact, and DuckDB
-            -- divides decimals as floats.
-            lambda x: if(
-                cards.answered_only,
-                case x['is_answered']
-                    when true then (x['seconds'] * 1000000)::hugeint when false then 0
-                end,
-                (x['seconds'] * 1000000)::hugeint
-            )
-        ) as parts,
+        case cards.basis
+            when 'leg'
+                then legs.legs
+            when 'talk'
+                then [
+                    struct_pack(
+                        seconds := if(
+                            calls.is_answered is false,
+                            0,
+                            coalesce(calls.talk_seconds, calls.ai_seconds, calls.bot_seconds)
+                        ),
+                        is_answered := calls.is_answered
+                    )
+                ]
+            else
+                [
+                    struct_pack(
+                        seconds := coalesce(calls.billed_seconds, calls.total_seconds),
+                        is_answered := calls.is_answered
+                    )
+                ]
+        end as sent_parts,
         coalesce(vendor_lines.line_count, 0) as line_count,
         calls.cost_status = 'final' or calls.reported_cost is not null
         or coalesce(vendor_lines.is_priced, false) as has_price,
@@ -112,6 +108,24 @@ with_rate_card as (
     ) = 1
 ),
 
+parted as (
+    select
+        *,
+        list_transform(
+            sent_parts,
+            -- Sizes are in whole microseconds, or millionths of a call: exact, and DuckDB
+            -- divides decimals as floats.
+            lambda x: if(
+                answered_only,
+                case x['is_answered']
+                    when true then (x['seconds'] * 1000000)::hugeint when false then 0
+                end,
+                (x['seconds'] * 1000000)::hugeint
+            )
+        ) as parts
+    from with_rate_card
+),
+
 measured as (
     select
         *,
@@ -132,7 +146,7 @@ measured as (
                 first + (greatest(x, least, first) - first + step - 1) // step * step
             )
         )), 0)::hugeint as used
-    from with_rate_card
+    from parted
     where list_count(parts) = len(parts)
     qualify
         not has_price

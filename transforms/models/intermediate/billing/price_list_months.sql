@@ -100,9 +100,9 @@ in_effect as (
             and months.account = versions.account
             and months.price_owner_kind = versions.price_owner_kind
             and months.price_owner = versions.price_owner
-            and (versions.is_first or versions.fetched_at < months.month_end)
+            and (versions.is_first or months.month_end > versions.fetched_at)
             and coalesce(
-                versions.valid_to > months.month::timestamp at time zone 'UTC', true
+                months.month::timestamp at time zone 'UTC' < versions.valid_to, true
             )
     where versions.is_in_force
     group by all

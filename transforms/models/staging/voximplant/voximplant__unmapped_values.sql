@@ -17,6 +17,26 @@ with seeded as (
         ) as resources
 ),
 
+-- Calls with two amounts under one transaction.
+transactions as (
+    select
+        account,
+        vendor_call_id,
+        count(distinct amount) as amounts
+    from staging.voximplant__costs
+    where vendor_transaction_id is not null
+    group by account, vendor_call_id, vendor_transaction_id
+),
+
+doubtful as (
+    select
+        account,
+        vendor_call_id
+    from transactions
+    group by account, vendor_call_id
+    having max(amounts) > 1
+),
+
 sessions as (
     select
         sessions.account,
@@ -37,15 +57,7 @@ sessions as (
         timestamptz '2000-01-01 00:00:00Z' as earliest,
         sessions.last_loaded_at + interval 1 day as latest
     from staging.voximplant__call_sessions as sessions
-    left join (
-        select distinct
-            account,
-            vendor_call_id
-        from staging.voximplant__costs
-        where vendor_transaction_id is not null
-        group by account, vendor_call_id, vendor_transaction_id
-        having count(distinct amount) > 1
-    ) as doubtful
+    left join doubtful
         on sessions.account = doubtful.account and sessions.record_id = doubtful.vendor_call_id
     left join staging.voximplant__account_info as info
         on sessions.account = info.account

@@ -89,6 +89,15 @@ with typed as (
         last_loaded_at,
         load_id
     from staging.zoom__voice_calls
+),
+
+leg_charges as (
+    select
+        account,
+        vendor_call_id,
+        min(currency) as currency
+    from staging.zoom__leg_charges
+    group by all
 )
 
 select
@@ -166,14 +175,7 @@ inner join staging.zoom__unmapped_values as unmapped
         and typed.vendor_call_id = unmapped.vendor_call_id
 left join staging.zoom__prices as charges
     on typed.account = charges.account and typed.record['charge'] = charges.charge
-left join (
-    select
-        account,
-        vendor_call_id,
-        min(currency) as currency
-    from staging.zoom__leg_charges
-    group by all
-) as legs
+left join leg_charges as legs
     on typed.account = legs.account and typed.vendor_call_id = legs.vendor_call_id
 left join config.accounts as settings
     on settings.vendor = 'zoom' and typed.account = settings.account

@@ -9,6 +9,16 @@ with seeded as (
     where vendor = 'zoom'
 ),
 
+legs as (
+    select
+        account,
+        vendor_call_id,
+        currency,
+        any_value(engagement_amount) as engagement_amount
+    from staging.zoom__leg_charges
+    group by all
+),
+
 calls as (
     select
         calls.account,
@@ -37,15 +47,7 @@ calls as (
         on calls.account = prices.account and calls.record_id = prices.record_id
     left join staging.zoom__prices as charges
         on calls.account = charges.account and calls.record['charge'] = charges.charge
-    left join (
-        select
-            account,
-            vendor_call_id,
-            currency,
-            any_value(engagement_amount) as engagement_amount
-        from staging.zoom__leg_charges
-        group by all
-    ) as legs
+    left join legs
         on
             calls.account = legs.account
             and calls.record_id = legs.vendor_call_id
