@@ -24,7 +24,7 @@ AMOUNTS = {
 }
 COUNTS = {
     "calls": "calls",
-    "pending_calls": "of them pending",
+    "pending_calls": "of them without a final cost",
     "calls_without_cost": "of them without a cost that is due",
     "incomplete_days": "days that are not complete",
 }

@@ -5,6 +5,7 @@ The summary goes to stderr; ``--json`` puts the same facts on stdout.
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -16,7 +17,7 @@ from pipelines.cli.tables import compact_table, plain_rows, stderr
 from pipelines.commands.run import RunResult
 from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.published_queries import Row, rows_of
-from transforms.runner.build import BuildResult
+from transforms.runner.build import BuildResult, FinalCostChange
 
 FIRST_QUERY = (
     "select vendor, count(*) as calls, sum(cost_total) as cost, currency "
@@ -30,6 +31,7 @@ def as_json(result: RunResult) -> Row:
     return {
         "complete": result.is_complete,
         "kept": dict(result.kept),
+        "final_cost_changes": plain_rows(map(asdict, result.final_cost_changes)),
         "loaded": [
             {name: getattr(outcome, name) for name in LoadResult.__struct_fields__}
             for outcome in result.outcomes
@@ -60,6 +62,8 @@ def show(result: RunResult, title: str = "This run") -> None:
             console.print(text, highlight=False)
     for vendor, why in result.kept.items():
         console.print(f"[bold red]{vendor}[/] {escape(why)}", highlight=False)
+    for change in result.final_cost_changes:
+        console.print(_changed(change), highlight=False, markup=False)
     if result.published is not None:
         # After all that is known without the file: somebody may have it open.
         console.print(_holdings(rows_of(result.published, "calls_by_vendor")))
@@ -82,6 +86,7 @@ def built_as_json(built: tuple[BuildResult, Path]) -> Row:
         "full": result.is_full,
         "reason": result.reason,
         "kept": dict(result.kept),
+        "final_cost_changes": plain_rows(map(asdict, result.final_cost_changes)),
         "touched": dict(result.rebuilt),
         "rows": dict(result.rows),
         "warehouse": str(published),
@@ -96,6 +101,24 @@ def show_built(built: tuple[BuildResult, Path]) -> None:
     typer.echo(f"built ({how}): {rebuilt or 'nothing new'}; published {published}")
     for sentence in result.kept.values():
         typer.echo(f"callhouse: {sentence}", err=True)
+    for change in result.final_cost_changes:
+        typer.echo(f"callhouse: {_changed(change)}", err=True)
+
+
+def _changed(change: FinalCostChange) -> str:
+    """Say which final costs are others now."""
+    before, after = (
+        "no cost" if cost is None else f"{cost.normalize():f} {currency}"
+        for cost, currency in (
+            (change.old_cost, change.old_currency),
+            (change.new_cost, change.new_currency),
+        )
+    )
+    calls = f"{change.calls:,} call" + ("" if change.calls == 1 else "s")
+    return (
+        f"{change.vendor}: the final cost of {calls} of the account {change.account} "
+        f"changed from {before} to {after}"
+    )
 
 
 def _loads(outcomes: tuple[LoadResult, ...], title: str) -> Table:

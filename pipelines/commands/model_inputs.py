@@ -11,7 +11,7 @@ from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import rates_of
 from pipelines.config.invoices import Invoice
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
-from pipelines.config.rate_cards import RateCard
+from pipelines.config.rate_cards import AMOUNTS, RateCard
 from pipelines.sources import documented_fields, streams_of, vendors
 from pipelines.warehouse.ledger import past_reads
 
@@ -19,9 +19,12 @@ RATING: Mapping[str, pa.DataType] = {
     "price_owner": pa.string(),
     "price_formula": pa.string(),
     "rates_byoa": pa.bool_(),
+    "bill_unanswered": pa.bool_(),
+    "bill_ringing": pa.bool_(),
+    "free_without_charge": pa.bool_(),
 }
-"""Settings of a vendor's source that say how its price lists are read; NULL where a
-vendor has none."""
+"""Settings of a vendor's source that say how its price lists are read, and what no
+charge means; NULL where a vendor has none."""
 
 
 @dataclass(frozen=True)
@@ -157,12 +160,12 @@ def _rate_cards(cards: Sequence[RateCard]) -> pa.Table:
     fields: dict[str, pa.DataType] = {
         **dict.fromkeys(("vendor", "account", "direction", "component"), text),
         "unit": text,
-        **dict.fromkeys(("increment", "minimum", "unit_price"), amount),
-        **dict.fromkeys(("base_cost", "allowance"), amount),
+        **dict.fromkeys(AMOUNTS, amount),
         "currency": text,
         **dict.fromkeys(("valid_from", "valid_to"), pa.date32()),
         "overrides": pa.bool_(),
-        "handled_by": text,
+        **dict.fromkeys(("handled_by", "basis"), text),
+        "answered_only": pa.bool_(),
     }
     schema = pa.schema(fields)
     return pa.Table.from_pylist([asdict(card) for card in cards], schema=schema)

@@ -23,7 +23,7 @@ from pipelines.warehouse.journal import LoadResult, mend_journal, write_runs
 from pipelines.warehouse.locks import LockedError, only_one, tell
 from pipelines.warehouse.opening import FileError, private
 from pipelines.warehouse.paths import Warehouse
-from transforms.runner.build import BuildResult
+from transforms.runner.build import BuildResult, FinalCostChange
 
 ORIGINS = ("vendors", "sandbox")
 """Whose calls a warehouse has; the file `Warehouse.origin` has one of these words."""
@@ -41,6 +41,11 @@ class RunResult:
     def kept(self) -> Mapping[str, str]:
         """By vendor, why its calls are those of an earlier build."""
         return self.build.kept if self.build else {}
+
+    @property
+    def final_cost_changes(self) -> Sequence[FinalCostChange]:
+        """Costs that were final before the build and are others now."""
+        return self.build.final_cost_changes if self.build else ()
 
     @property
     def is_complete(self) -> bool:

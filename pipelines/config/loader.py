@@ -12,8 +12,8 @@ import pwd
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
@@ -30,7 +30,7 @@ from pipelines.config.invoices import INVOICES, read_invoices
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.privacy import SECTION as PRIVACY
 from pipelines.config.privacy import read_privacy
-from pipelines.config.rate_cards import read_rate_cards
+from pipelines.config.rate_cards import RateCard, read_rate_cards
 from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
 from pipelines.extract.address import trouble_with
 from pipelines.extract.source import ZeroOrMore
@@ -93,9 +93,10 @@ def read_config(
     section = _vendors(settings)
     configured = tuple(one for one in map(section, vendors()) if one.accounts)
     aliases = {one.name: [own.alias for own in one.accounts] for one in configured}
+    cards = read_rate_cards(folder / "rate_cards.toml", aliases)
     return Config(
         warehouse=Warehouse(_warehouse(settings, general.warehouse)),
-        vendors=configured,
+        vendors=tuple(_with_allowances(one, cards) for one in configured),
         start=general.start,
         history_days=general.history_days,
         reporting_time_zone=general.reporting_time_zone,
@@ -104,12 +105,23 @@ def read_config(
         min_contained_seconds=general.min_contained_seconds,
         keep_snapshots=general.keep_snapshots,
         published_mode=_mode(settings, general.published_mode),
-        rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
+        rate_cards=cards,
         cost_centers=read_cost_centers(folder / COST_CENTERS),
         invoices=read_invoices(folder / INVOICES),
         privacy=read_privacy(settings, folder),
         fx_rates=folder / FX_RATES,
     )
+
+
+def _with_allowances(vendor: Vendor, cards: Sequence[RateCard]) -> Vendor:
+    """Return a vendor whose accounts know whether a card of theirs has an allowance."""
+    shared = {
+        one.account for one in cards if one.vendor == vendor.name and one.allowance
+    }
+    accounts = (
+        replace(one, has_allowance=one.alias in shared) for one in vendor.accounts
+    )
+    return replace(vendor, accounts=tuple(accounts))
 
 
 def config_folder(named: Path | None, own: Path) -> Path:

@@ -33,6 +33,8 @@ class Account:
     """ISO 3166-1 alpha-2 code of the country in whose national form numbers are."""
     decimal_separator: str | None = None
     """"." or ",", for vendors that send amounts as text, such as "1,019"."""
+    has_allowance: bool = False
+    """Whether a rate card of it has an allowance: other calls move a price."""
 
 
 @dataclass(frozen=True)

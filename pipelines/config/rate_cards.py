@@ -34,7 +34,12 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     ),
     "unit": ("second", "minute", "call"),
     "handled_by": ("ai", "human"),
+    "basis": ("total", "talk", "leg"),
 }
+AMOUNTS = (
+    *("increment", "initial", "minimum", "unit_price", "connection_fee"),
+    *("base_cost", "allowance"),
+)
 DAY = timedelta(days=1)
 SMALLEST = Decimal("0.000001")
 MOST = 10**12
@@ -45,7 +50,8 @@ MOST = 10**12
 class RateCard:
     """The price of one cost component of an account's calls in one direction.
 
-    ``unit_price`` is per ``unit``; ``increment`` and ``minimum`` are in seconds.
+    ``unit_price`` is per ``unit``; ``initial``, ``increment`` and ``minimum`` are in
+    seconds: a carrier's 20/6 is an ``initial`` of 20 and an ``increment`` of 6.
     ``allowance`` is the number of units per UTC month that cost nothing, ``base_cost``
     is paid once per month. Both days are UTC days, and part of the validity.
     """
@@ -68,6 +74,14 @@ class RateCard:
     handled_by: str | None = None
     """None: all calls; ``ai`` or ``human``: only those that it handled, before a card
     for all calls."""
+    basis: str = "total"
+    """What is measured: the ``total`` call, its ``talk``, or each ``leg`` of it."""
+    initial: Decimal = Decimal(0)
+    """Seconds that are paid as a whole from the first one on, before increments."""
+    answered_only: bool = False
+    """True: a call, or with ``leg`` a leg, that nobody answered costs nothing."""
+    connection_fee: Decimal = Decimal(0)
+    """Paid for each call, or with ``leg`` each leg, that has anything to pay."""
 
     def is_valid(self, day: date) -> bool:
         """Return True if the card is valid on a UTC day."""
@@ -119,7 +133,7 @@ def _cards(
 def _oddities(card: RateCard) -> Iterator[tuple[str, str]]:
     if not re.fullmatch("[A-Z]{3}", card.currency):
         yield "currency", f"{card.currency!r} is not an ISO 4217 code such as 'USD'"
-    for key in ("increment", "minimum", "unit_price", "base_cost", "allowance"):
+    for key in AMOUNTS:
         amount: Decimal = getattr(card, key)
         if not amount.is_finite() or not 0 <= amount < MOST:
             yield key, "must be 0 or more"

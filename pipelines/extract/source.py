@@ -33,6 +33,8 @@ class SourceSettings(
     """Requests that the account may send in a UTC day; 0: no limit."""
     patience_seconds: float = PATIENCE_SECONDS
     """Seconds that a run waits for the vendor in all."""
+    free_without_charge: bool = False
+    """Whether a settled call without a cost was free, in the cost per settled call."""
 
     def __repr__(self) -> str:
         """Return the class without values, for some of them are credentials."""

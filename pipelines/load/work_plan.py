@@ -4,7 +4,7 @@ For a backfill: what is not stored yet of its range.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -142,7 +142,11 @@ def backfill_work(
 
 
 def _month_notes(vendor: Vendor, request: BackfillRequest) -> Iterator[str]:
-    by_month = any(stream.whole_months for stream in streams_of(vendor.name))
+    by_month = any(
+        stream.whole_months
+        for account in vendor.accounts
+        for stream in streams_for(account)
+    )
     if by_month and request.start.day > 1:
         yield (
             f"read from {request.start.replace(day=1):%Y-%m-%d} on, since a price "
@@ -151,9 +155,12 @@ def _month_notes(vendor: Vendor, request: BackfillRequest) -> Iterator[str]:
 
 
 def streams_for(account: Account) -> list[Stream]:
-    """Return the streams of an account that no setting has turned off."""
+    """Return the streams of an account that no setting has turned off.
+
+    Those of an account whose rate card has an allowance are read by whole months.
+    """
     return [
-        stream
+        replace(stream, whole_months=True) if account.has_allowance else stream
         for stream in streams_of(account.vendor)
         if not stream.is_optional or getattr(account.settings, stream.name, True)
     ]

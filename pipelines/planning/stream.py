@@ -45,7 +45,8 @@ class Stream:
     """Pages are counted from the first record: when a record appears or disappears
     between two pages, others move from one page to the next, or are skipped."""
     whole_months: bool = False
-    """The history begins with a month: a price depends on the month's other calls."""
+    """The history begins with a month: a price depends on the month's other calls. So
+    it is for each stream of an account that has a rate card with an allowance."""
     is_full_refresh: bool = False
     """A few records without a time of their own, all of which are read in every run."""
     is_optional: bool = False

@@ -43,6 +43,10 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     """What `rawUnitMultiplier` multiplies: units, or the carrier's price."""
     rates_byoa: bool = False
     """Whether calls of an account with its own carrier are rated, too."""
+    bill_unanswered: bool = False
+    """Whether an outbound call that nobody took has minutes to pay."""
+    bill_ringing: bool = False
+    """Whether an outbound call has minutes to pay before it was answered."""
 
 
 LOG_LINES = (
@@ -54,8 +58,6 @@ LOG_LINES = (
     *("call ended", "hung up", "hung up by …"),
 )
 """Lines of a log that are not personal up to their …: those of seeds/log_lines.csv."""
-
-
 OUR_DEVICES = "client:.+|[0-9]{2,6}"
 """Addresses within the account: a program, or an extension (evovoice.md, section 7)."""
 SESSIONS = Stream(
@@ -65,7 +67,7 @@ SESSIONS = Stream(
     event_time_field="dateCreated",
     read_time=read_dotnet_time,
     updated_at_field="dateLastModified",
-    whole_months=True,  # a month's calls share its allowance
+    whole_months=True,  # for the allowance
     calls=query("evovoice_calls"),
     pending=query("evovoice_pending"),
     ids_per_request=100,  # 24 characters each, in an address of some 8,000

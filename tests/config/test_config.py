@@ -1,6 +1,6 @@
 import grp
 import os
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from pipelines.config.loader import ALIAS, read_config
 from pipelines.config.rate_cards import DAY
 from pipelines.config.toml_file import ConfigError
+from pipelines.load.work_plan import backfill_work
+from pipelines.planning.planner import BackfillRequest
 from pipelines.sources import vendors
 
 ZOOM = {
@@ -236,6 +238,7 @@ valid_from = 2026-01-01
 """
 FITS = "unit_price = '999999999999.999999'"
 """The most that DECIMAL(18, 6) can have."""
+APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 EUROS = RATE_CARD.replace("USD", "EUR").replace("01-01", "03-01")
 
 
@@ -269,6 +272,18 @@ def test_a_rate_card_keeps_its_decimals(tmp_path: Path) -> None:
         (RATE_CARD, RATE_CARD * 2, "rate_card 2 valid_from: rate_card 1 prices the s"),
         ("= 60", '= 60\nhandled_by = "bot"', "handled_by: there is no 'bot' here; kno"),
         (
+            "= 60",
+            '= 60\nbasis = "legs"',
+            "basis: there is no 'legs' here; did you mean",
+        ),
+        ("= 60", "= 60\ninitial = -20", "initial: must be 0 or more"),
+        (
+            "= 60",
+            "= 60\nconnection_fee = 0.0000009",
+            "connection_fee: has more decimal",
+        ),
+        ("= 60", '= 60\nanswered_only = "yes"', "Expected `bool`, got `str`"),
+        (
             RATE_CARD,
             RATE_CARD + EUROS.replace("ai_platform", "ai_llm"),
             "rate_card 2 currency: rate_card 1 has USD for the same calls on 2026-03",
@@ -286,6 +301,21 @@ def test_a_rate_card_that_could_match_no_call_is_refused(
     sentence = refusal(tmp_path, {})
     assert expected in sentence
     assert "rate_cards.toml" in sentence
+
+
+def test_an_account_whose_card_has_an_allowance_is_read_by_whole_months(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "secrets.toml", SECRETS)
+    request = BackfillRequest(datetime(2026, 3, 9, tzinfo=UTC), APRIL)
+    for allowance, first, notes in (("", 9, 0), ("allowance = 500", 1, 1)):
+        write(tmp_path, "rate_cards.toml", f"{RATE_CARD}{allowance}\n")
+        (whippy,) = (
+            one for one in read_config(tmp_path, {}).vendors if one.name == "whippy"
+        )
+        work = backfill_work(whippy, request, APRIL + timedelta(days=9), [])
+        assert min(window.start.day for _, window in work.windows) == first
+        assert len(work.warnings) == notes
 
 
 def test_a_card_of_another_component_account_or_day_is_no_twin(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
 
@@ -15,7 +16,7 @@ from transforms.runner.checks import Check, check_model, check_query
 from transforms.runner.graph import (
     CALLS,
     Graph,
-    config_only,
+    before_records,
     read_graph,
     rebuilds_in_turn,
 )
@@ -33,6 +34,20 @@ _STRANGE = Check("a call of this build", f"not ({_OF_BUILD})", ())
 
 
 @dataclass(frozen=True)
+class FinalCostChange:
+    """Calls of an account whose cost was final, and is another one after a build."""
+
+    vendor: str
+    account: str
+    calls: int
+    old_currency: str | None
+    old_cost: Decimal | None
+    """The sum of them before; None: they had none."""
+    new_currency: str | None
+    new_cost: Decimal | None
+
+
+@dataclass(frozen=True)
 class BuildResult:
     """What one build did."""
 
@@ -46,6 +61,8 @@ class BuildResult:
     seconds: float
     kept: Mapping[str, str] = field(default_factory=dict)
     """Vendors whose calls are as they were, and why they could not be built."""
+    final_cost_changes: tuple[FinalCostChange, ...] = ()
+    """Costs that were final and are others now."""
 
     @property
     def is_full(self) -> bool:
@@ -71,6 +88,7 @@ class _BuildContext:
     """The loads that are not built yet, as a condition."""
     empty: frozenset[str] = frozenset()
     """Models that are not run: no call of their vendor is to rebuild."""
+    final_cost_changes: tuple[FinalCostChange, ...] = ()
 
     @property
     def connection(self) -> DuckDBPyConnection:
@@ -150,7 +168,10 @@ def build(
         connection.execute("checkpoint build")
     seconds = perf_counter() - started
     why_kept = {vendor: _why_kept(missing_loads.get(vendor)) for vendor in sorted(kept)}
-    return BuildResult(reason, dict(rebuilt), run.rows, run.checks, seconds, why_kept)
+    return BuildResult(
+        *(reason, dict(rebuilt), run.rows, run.checks, seconds, why_kept),
+        final_cost_changes=run.final_cost_changes,
+    )
 
 
 @contextmanager
@@ -177,7 +198,7 @@ def _why_kept(missing_loads: int | None) -> str:
 def _run_all(run: _BuildContext, new: Loads, again: Spans) -> None:
     """Mark what must be rebuilt, run every model on it, and check the result."""
     graph = run.raw.graph
-    first = config_only(graph)
+    first = before_records(graph)
     for model in first:
         with _named(model):
             _run(run, model)
@@ -244,10 +265,28 @@ def _run(run: _BuildContext, model: Model) -> None:
     if not model.is_stored:
         run.relations[name] = temporary(name)
         return
-    if model.table == CALLS and not run.is_full:
-        run.days = _days(run.connection)
+    if model.table == CALLS:
+        run.final_cost_changes = _final_cost_changes(run)
+        if not run.is_full:
+            run.days = _days(run.connection)
     _apply(run, model)
     run.rows[model.table] = rows
+
+
+COSTS = {"call_key", "vendor", "account", "cost_status", "cost_total", "currency"}
+
+
+def _final_cost_changes(run: _BuildContext) -> tuple[FinalCostChange, ...]:
+    """Return what was final in the stored calls and is another cost in those built.
+
+    A final cost may change, for a vendor may correct a charge, or the operator a rate
+    card; the summary names it, so that it is never silent.
+    """
+    if COSTS - {*build_state.columns_of(run.connection, CALLS)}:
+        return ()
+    sql = statement("final_cost_changes", table=CALLS, built=_built(CALLS))
+    rows = run.connection.execute(sql).fetchall()
+    return tuple(FinalCostChange(*row) for row in rows)
 
 
 def _days(connection: DuckDBPyConnection) -> str:

@@ -25,6 +25,8 @@ LEDGERS = frozenset(
     | {DELETED, ERASED, VERSIONS, TOMBSTONES, REBUILD}
 )
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
+READS = frozenset({"raw.load_windows", "inputs.loads"})
+"""Of them those that have no record in them."""
 CALLS = "main.fact_calls"
 """Its call dates say which days an incremental mart computes again."""
 
@@ -190,16 +192,16 @@ def rebuilds_in_turn(graph: Graph) -> list[Model]:
     )
 
 
-def config_only(graph: Graph) -> tuple[Model, ...]:
-    """Return the tables made of ``config`` and ``seeds`` alone.
+def before_records(graph: Graph) -> tuple[Model, ...]:
+    """Return what is made of ``config``, ``seeds`` and the ledgers of reads alone.
 
-    They are made before records are marked, so that a ``*.rebuild.sql`` can compare
-    what they have now with what calls were computed with.
+    It is made before records are marked, so that a ``*.rebuild.sql`` can compare what
+    it has now with what calls were computed with.
     """
     found: dict[str, Model] = {}
     for model in graph.models:
-        if model.kind == "table" and all(
-            one.name in found or one.name.startswith(("config.", "seeds."))
+        if model.kind in {"table", "transient"} and all(
+            one.name in {*found, *READS} or one.name.startswith(("config.", "seeds."))
             for one in model.references
         ):
             found[model.table] = model

@@ -177,7 +177,7 @@ def _rate(archive: Archive[past.Session], month: Month, now: datetime) -> Rates:
         if price := lists[owner].get(item):
             factor = price.get("rawUnitMultiplier") or Decimal(1)
             before = _charge(price, used[owner, item])
-            used[owner, item] += units(session) * factor
+            used[owner, item] += units(session, now) * factor
             costs[session.session_id] = _charge(price, used[owner, item]) - before
     return costs
 
@@ -186,11 +186,38 @@ def _charge(price: dict[str, Decimal], units: Decimal) -> Decimal:
     return max(ZERO, units - price["allowance"]) * price["unitCost"]
 
 
-def units(session: past.Session) -> Decimal:
-    """Return the begun minutes of a session; a missed one has none."""
-    if session.missed:
-        return ZERO
-    return Decimal(-((session.created - session.ended) // MINUTE))
+def units(session: past.Session, now: datetime) -> Decimal:
+    """Return the begun minutes of a session that are paid.
+
+    A missed one has none; of an outbound one they count from the answer that its log
+    tells, and there are none where it tells no answer and nobody took it.
+    """
+    answered = _answered_at(session)
+    begun = session.created
+    if not session.missed and session.direction == "Outgoing":
+        has_answerer = now >= session.touched and "answeredById" in session.closing
+        if answered is None and not has_answerer and session.outcome in UNANSWERED:
+            return ZERO
+        begun = session.created if answered is None else min(answered, session.ended)
+    return minutes(session, begun)
+
+
+def minutes(session: past.Session, begun: datetime) -> Decimal:
+    """Return the begun minutes of a session from a time on; a missed one has none."""
+    return ZERO if session.missed else Decimal(-((begun - session.ended) // MINUTE))
+
+
+UNANSWERED = {"Abandoned", "Busy", "Canceled", "Declined", "Failed", "Missed"}
+UNANSWERED |= {"No Answer", "Rejected"}
+
+
+def _answered_at(session: past.Session) -> datetime | None:
+    """Return when the log says that the session was answered, if all of it is known."""
+    words = [(after, message.split()[0]) for after, message in session.lines]
+    if any(word == UNKNOWN for _, word in words):
+        return None
+    times = [after for after, word in words if word == "Answered"]
+    return session.created + min(times) if times else None
 
 
 def truth(

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from pipelines.sandbox.archive import Archive
 from pipelines.sandbox.evovoice import history as past
-from pipelines.sandbox.evovoice.rating import direction, units
+from pipelines.sandbox.evovoice.rating import direction, minutes
 from pipelines.sandbox.world import midnight
 
 CATEGORIES = {
@@ -26,13 +26,13 @@ def records(
     """Return a record of each category, of the calls that were created on the days."""
     now = archive.world.clock.now
     calls: defaultdict[str, int] = defaultdict(int)
-    minutes: defaultdict[str, Decimal] = defaultdict(Decimal)
+    used: defaultdict[str, Decimal] = defaultdict(Decimal)
     for session in archive.between(account_id, midnight(first), midnight(last)):
         if session.channel in {"Chat", "Fax"} or now < session.ended:
             continue
         for category in CATEGORIES[direction(session)]:
             calls[category] += 1
-            minutes[category] += units(session)
+            used[category] += minutes(session, session.created)
     return [
         {
             "accountSid": f"AC{account_id:0>32}",
@@ -42,9 +42,9 @@ def records(
             "description": category.replace("-", " "),
             "startDate": f"{first:%Y-%m-%d}",
             "endDate": f"{last:%Y-%m-%d}",
-            "usage": str(minutes[category]),
+            "usage": str(used[category]),
             "usageUnit": "minutes",
-            "price": minutes[category] * PRICE,
+            "price": used[category] * PRICE,
             "priceUnit": "usd",
             "uri": f"/2010-04-01/Usage/Records?Category={category}",
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from random import Random
 
 from pipelines.sandbox.wire import plain
@@ -147,7 +148,8 @@ def truth(
     if now < call.visible_at:
         return None
     amount = call.charge.amount if now >= call.charge.known_at else None
-    cost = None if amount is None else plain(amount)
+    amounts = _leg_charges(call) if amount is None else [amount]
+    cost = plain(sum(amounts, Decimal(0))) if amounts else None
     seconds = int((call.end - call.start).total_seconds())
     sent = parts(call) if with_durations else {}
     outcome = OUTCOMES.get(call.result, "unknown")
@@ -162,7 +164,7 @@ def truth(
         total_seconds=str(seconds) if call.timed or with_durations else None,
         cost=cost,
         currency=None if cost is None else "USD",
-        lines=[] if cost is None else [{"component": "telephony", "amount": cost}],
+        lines=[{"component": "telephony", "amount": plain(one)} for one in amounts],
         legs=[
             {
                 "seconds": str(int((end - begun).total_seconds())),
@@ -179,6 +181,12 @@ def truth(
         is_answered=None if outcome == "unknown" else call.result in TALKED,
         is_abandoned=has_given_up(outcome, is_inbound=_direction(call) == "inbound"),
     )
+
+
+def _leg_charges(call: Engagement) -> list[Decimal]:
+    """Return what the legs say that they cost, for an engagement that does not."""
+    texts = (leg.get("charge") for _, _, leg in call.legs)
+    return [Decimal(str(text).removeprefix("$")) for text in texts if text]
 
 
 def _direction(call: Engagement) -> str:

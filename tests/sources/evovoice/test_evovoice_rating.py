@@ -16,8 +16,8 @@ STAGING = Path(__file__).parents[3] / "transforms/models/staging/evovoice"
 SEEDS = Path(__file__).parents[3] / "transforms/seeds"
 MODELS = (
     *("sessions", "accounts", "customers", "price_owners", "price_items"),
-    *("payers", "month_prices", "rated_sessions", "usage", "costs", "log_lines"),
-    *("durations", "unmapped_values", "calls", "legs"),
+    *("log_lines", "durations", "payers", "rated_sessions", "usage", "costs"),
+    *("unmapped_values", "calls", "legs"),
 )
 MARCH_FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 ACCOUNT = "5f8e00000000000000000001"
@@ -49,7 +49,8 @@ class Warehouse:
         connection.execute(
             "create table config.accounts (vendor varchar, account varchar,"
             " currency varchar, settle_after interval, price_owner varchar,"
-            " price_formula varchar, rates_byoa boolean)"
+            " price_formula varchar, rates_byoa boolean, bill_unanswered boolean,"
+            " bill_ringing boolean)"
         )
         for seed in ("outcomes", "log_lines"):
             connection.execute(
@@ -288,14 +289,15 @@ def test_chats_and_faxes_use_no_minutes(warehouse: Warehouse) -> None:
     assert warehouse.statuses() == {"c": "final"}
 
 
-def test_a_month_is_rated_with_the_last_prices_read_in_it(
+def test_a_call_is_rated_with_the_last_prices_read_before_it(
     warehouse: Warehouse,
 ) -> None:
     for moment, price in ((at(5), 1), (at(20), 2), (at(2, month=4), 4)):
         warehouse.price(moment, inboundVoiceCalls={"unitCost": price, "allowance": 0})
-    for session_id, month in (("a", 2), ("b", 3), ("c", 4), ("d", 5)):
-        warehouse.call(session_id, at(1, month=month), 60)
-    assert warehouse.costs() == {"a": 1, "b": 2, "c": 4, "d": 4}
+    began = (at(1), at(5), at(20, 11), at(20), at(1, month=4), at(1, month=5))
+    for session_id, moment in zip("abcdef", began, strict=True):
+        warehouse.call(session_id, moment, 60)
+    assert warehouse.costs() == {"a": 1, "b": 1, "c": 1, "d": 2, "e": 2, "f": 4}
 
 
 def test_without_prices_there_is_no_cost(warehouse: Warehouse) -> None:
@@ -326,7 +328,7 @@ def test_whose_prices_count_is_a_setting(
     assert warehouse.costs() == {"a": cost}
 
 
-def test_a_customer_has_its_own_prices_from_the_month_in_which_it_overrides(
+def test_a_customer_has_its_own_prices_from_when_it_is_read_to_override(
     warehouse: Warehouse,
 ) -> None:
     warehouse.price(inboundVoiceCalls=ONE | {"unitCost": 5})
@@ -334,7 +336,7 @@ def test_a_customer_has_its_own_prices_from_the_month_in_which_it_overrides(
     warehouse.customer("c", at(5), overrideBillingSettings=True)
     warehouse.customer("c", at(5, month=4), overrideBillingSettings="perhaps")
     for session_id, month in (("a", 2), ("b", 3), ("c", 4)):
-        warehouse.call(session_id, at(1, month=month), 60, customerId="c")
+        warehouse.call(session_id, at(6, month=month), 60, customerId="c")
     assert warehouse.costs() == {"a": 5, "b": 1, "c": 5}
     counted = {"field": "overrideBillingSettings", "value": "perhaps"}
     assert warehouse.rows(
@@ -374,6 +376,30 @@ def test_a_call_over_its_own_carrier_is_rated_where_that_is_wanted(
     warehouse.land("accounts", ACCOUNT, MARCH_FIRST, account)
     warehouse.call("a", at(2), 60)
     assert warehouse.costs() == cost
+
+
+@pytest.mark.parametrize(
+    ("setting", "minutes"),
+    [
+        (None, {"busy": 0, "rang": 1, "in": 2}),
+        ("bill_unanswered", {"busy": 2, "rang": 1, "in": 2}),
+        ("bill_ringing", {"busy": 0, "rang": 2, "in": 2}),
+    ],
+)
+def test_whether_an_outbound_call_pays_before_its_answer_is_a_setting(
+    warehouse: Warehouse, setting: str | None, minutes: dict[str, int]
+) -> None:
+    if setting is not None:
+        warehouse.set(**{setting: True})
+    warehouse.price(inboundVoiceCalls=ONE, outboundVoiceCalls=ONE)
+    log = [
+        {"date": (at(2) + timedelta(seconds=after)).isoformat(), "message": text}
+        for after, text in ((0, "Ringing"), (25, "Answered"), (80, "Call ended"))
+    ]
+    warehouse.call("busy", at(2), 80, direction="Outgoing", outcome="Busy")
+    warehouse.call("rang", at(2), 80, direction="Outgoing", log=log)
+    warehouse.call("in", at(2), 80, log=log)
+    assert warehouse.costs() == minutes
 
 
 def test_the_newer_version_of_a_session_counts(warehouse: Warehouse) -> None:

@@ -3,16 +3,26 @@
 -- @former_name main.rate_cards
 -- @key vendor, account, direction, component, handled_by, valid_from
 -- @nullable handled_by
--- @not_null unit, increment, minimum, unit_price, base_cost, allowance, currency, overrides
+-- @not_null unit, basis, answered_only, initial, increment, minimum, unit_price, connection_fee
+-- @not_null base_cost, allowance, currency, overrides
+-- @accepted basis: total, talk, leg
 -- @column vendor: its name in the configuration
 -- @column account: the account's alias in the configuration
 -- @column direction: inbound or outbound
 -- @column component: as in fact_call_costs
 -- @column handled_by: ai or human: only calls that it handled; NULL = all
 -- @column unit: of unit_price and allowance: second, minute or call
+-- @column basis: what is measured: total, the whole call (what the vendor billed, else
+--     total_seconds); talk, conversation alone (talk_seconds, else ai_seconds, else bot_seconds, and
+--     0 of a call that nobody answered); leg, each leg of the call
+-- @column answered_only: whether a call, or with leg a leg, that nobody answered costs nothing; one
+--     of which that is not known has no cost by the card
+-- @column initial: seconds that count as a whole from the first one on, before the increments: a
+--     carrier's 20/6 is an initial of 20 and an increment of 6
 -- @column increment: seconds; every one that was begun counts
 -- @column minimum: seconds that count in any case, but for a call of 0 seconds
 -- @column unit_price: price of one unit
+-- @column connection_fee: paid once for each call, or with leg each leg, of which anything counts
 -- @column base_cost: paid once in a month, and part of no call
 -- @column allowance: units of each UTC month that cost nothing
 -- @column currency: ISO 4217
@@ -26,9 +36,13 @@ select
     component,
     handled_by,
     unit,
+    basis,
+    answered_only,
+    initial,
     increment,
     minimum,
     unit_price,
+    connection_fee,
     base_cost,
     allowance,
     currency,

@@ -2,6 +2,7 @@
 -- An allowance belongs to a rate card and a UTC month. A call that is new, changed or
 -- deleted changes the prices of the later calls of that month. The month it was in is that
 -- of its row in fact_calls; the month it is in now is within a day of its record's time.
+-- And one row per call within an allowance whose month was closed since, or is open again.
 with moments as (
     select
         vendor,
@@ -44,3 +45,16 @@ inner join config.rate_cards as cards
         cards.allowance > 0
         and calls.vendor = cards.vendor
         and calls.account = cards.account
+union distinct
+select
+    rated.vendor,
+    rated.account,
+    substr(rated.call_key, len(rated.vendor) + len(rated.account) + 3) as record_id
+from intermediate.rated_units as rated
+left join intermediate.billing_months as months
+    on
+        months.is_closed
+        and rated.vendor = months.vendor
+        and rated.account = months.account
+        and rated.month = months.month
+where rated.has_allowance and rated.is_final != (months.account is not null)

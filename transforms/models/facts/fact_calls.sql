@@ -12,7 +12,7 @@
 -- @accepted hangup_by: customer, agent, bot, system, carrier, unknown
 -- @accepted duration_basis: reported, derived
 -- @accepted cost_source: reported, summed, rated, none
--- @accepted cost_status: none, pending, partial, final
+-- @accepted cost_status: none, pending, partial, provisional, final
 -- @check (cost_total is null) = (currency is null)
 -- @check total_seconds is null or total_seconds >= 0
 -- @check vendor != 'voximplant' or talk_seconds is null or total_seconds is null
@@ -103,7 +103,9 @@
 --     cost_total is
 -- @column currency: ISO 4217 of all cost columns; NULL = cost_total is
 -- @column cost_source: reported, summed, rated (from a rate card or a price list), none
--- @column cost_status: none (no cost is to come), pending, partial, final
+-- @column cost_status: none (no cost is to come); pending (it is to come), partial (a part of it is
+--     to come); provisional: rated within an allowance whose month is not over, not complete, or not
+--     past the settle horizon, so that another call of the month can still move it; final
 -- @column cost_reporting [reporting_currency]: cost_total in the reporting currency, at fx_rate,
 --     rounded half up; NULL = cost_total is, or no rate is known
 -- @column reporting_currency: ISO 4217, as configured

@@ -14,6 +14,7 @@ select
     sum(amount) filter (where component = 'other') as other,
     bool_or(source = 'rated') as is_rated,
     bool_or(has_rate_card) as has_rate_card,
+    bool_or(has_allowance) as has_allowance,
     max(currency) filter (where has_rate_card) as card_currency,
     try_cast(
         max(case unit when 'minute' then quantity * 60 when 'second' then quantity end)

@@ -1,6 +1,7 @@
 -- One row per call: what it cost, by component, in its currency and in the reporting one.
 -- A rate card that overrides decides the cost; else the vendor's own total does, else the
--- sum of the leaf lines. `call_date` decides which exchange rate counts.
+-- sum of the leaf lines. `call_date` decides which exchange rate counts. What an allowance makes
+-- of a call is provisional until its month is closed: another call of the month can still move it.
 -- @key vendor, account, vendor_call_id
 -- @not_null cost_source, cost_status, reporting_currency
 with costs as (
@@ -29,7 +30,12 @@ with costs as (
             when totals.is_rated then 'rated'
             else 'summed'
         end as cost_source,
-        if(totals.has_rate_card, 'final', coalesce(calls.cost_status, 'none')) as cost_status,
+        case
+            when not totals.has_rate_card and calls.cost_status != 'final' then calls.cost_status
+            when totals.has_allowance and months.account is null then 'provisional'
+            when totals.has_rate_card then 'final'
+            else coalesce(calls.cost_status, 'none')
+        end as cost_status,
         totals.rated_seconds,
         run.reporting_currency
     from staging.calls as calls
@@ -38,6 +44,12 @@ with costs as (
             calls.vendor = totals.vendor
             and calls.account = totals.account
             and calls.vendor_call_id = totals.vendor_call_id
+    left join intermediate.billing_months as months
+        on
+            months.is_closed
+            and calls.vendor = months.vendor
+            and calls.account = months.account
+            and date_trunc('month', calls.started_at at time zone 'UTC') = months.month
     cross join config.run as run
 ),
 

@@ -5,8 +5,13 @@
 -- the call goes before one for anybody, and of these the latest one counts.
 -- Within a card and UTC month, calls use the allowance up in the order of their start.
 -- A deleted call uses nothing of it; its own price is the one at its place in that order.
+-- What is measured of a call is its parts: the whole call, its talk, or each of its legs. Each part
+-- that is not 0 counts at least the minimum, then the initial seconds, then increments begun; and
+-- pays the connection fee, which no allowance covers. A call of which a part is not known, or
+-- not whether it was answered where only answered ones pay, has no cost by the card.
 -- @key vendor, account, vendor_call_id, component
 -- @not_null item, month, currency, unit, unit_price, quantity, billable, list_amount, amount
+-- @not_null pieces, connection_fee, fee_amount, has_allowance
 with vendor_lines as (
     select
         vendor,
@@ -18,15 +23,50 @@ with vendor_lines as (
     group by all
 ),
 
+legs as (
+    select
+        vendor,
+        account,
+        vendor_call_id,
+        list(struct_pack(seconds := total_seconds, is_answered := is_successful)) as legs
+    from staging.legs
+    where
+        (vendor, account) in (
+            select (cards.vendor, cards.account)
+            from config.rate_cards as cards
+            where cards.basis = 'leg'
+        )
+    group by all
+),
+
 with_rate_card as (
     select
         cards.*,
         calls.vendor_call_id,
         calls.started_at,
         date_trunc('month', calls.started_at at time zone 'UTC')::date as month,
-        -- Sizes are in whole microseconds, or millionths of a call: exact, and DuckDB
-        -- divides decimals as floats.
-        (coalesce(calls.billed_seconds, calls.total_seconds) * 1000000)::hugeint as length,
+        case cards.basis
+            when 'leg'
+                then legs.legs
+            when 'talk'
+                then [
+                    struct_pack(
+                        seconds := if(
+                            calls.is_answered is false,
+                            0,
+                            coalesce(calls.talk_seconds, calls.ai_seconds, calls.bot_seconds)
+                        ),
+                        is_answered := calls.is_answered
+                    )
+                ]
+            else
+                [
+                    struct_pack(
+                        seconds := coalesce(calls.billed_seconds, calls.total_seconds),
+                        is_answered := calls.is_answered
+                    )
+                ]
+        end as sent_parts,
         coalesce(vendor_lines.line_count, 0) as line_count,
         calls.cost_status = 'final' or calls.reported_cost is not null
         or coalesce(vendor_lines.is_priced, false) as has_price,
@@ -49,6 +89,11 @@ with_rate_card as (
             calls.vendor = vendor_lines.vendor
             and calls.account = vendor_lines.account
             and calls.vendor_call_id = vendor_lines.vendor_call_id
+    left join legs
+        on
+            calls.vendor = legs.vendor
+            and calls.account = legs.account
+            and calls.vendor_call_id = legs.vendor_call_id
     left join inputs.deleted as deleted
         on
             calls.vendor = deleted.vendor
@@ -57,11 +102,28 @@ with_rate_card as (
     where
         calls.cost_status in ('none', 'final')
         and calls.outcome != 'in_progress'
-        and coalesce(calls.billed_seconds, calls.total_seconds) is not null
     qualify row_number() over (
         partition by calls.vendor, calls.account, calls.vendor_call_id, cards.component
         order by cards.handled_by is null, cards.valid_from desc
     ) = 1
+),
+
+parted as (
+    select
+        *,
+        list_transform(
+            sent_parts,
+            -- Sizes are in whole microseconds, or millionths of a call: exact, and DuckDB
+            -- divides decimals as floats.
+            lambda x: if(
+                answered_only,
+                case x['is_answered']
+                    when true then (x['seconds'] * 1000000)::hugeint when false then 0
+                end,
+                (x['seconds'] * 1000000)::hugeint
+            )
+        ) as parts
+    from with_rate_card
 ),
 
 measured as (
@@ -72,13 +134,20 @@ measured as (
         (unit_price * 1000000)::hugeint as price,
         (allowance * 1000000)::hugeint * seconds as free,
         (minimum * 1000000)::hugeint as least,
+        (initial * 1000000)::hugeint as first,
         (increment * 1000000)::hugeint as step,
-        case
-            when length = 0 then 0
-            when unit = 'call' then 1000000
-            else (greatest(length, least) + step - 1) // step * step
-        end::hugeint as used
-    from with_rate_card
+        list_filter(parts, lambda x: x > 0) as paid_parts,
+        len(paid_parts) as pieces,
+        coalesce(list_sum(list_transform(
+            paid_parts,
+            lambda x: if(
+                unit = 'call',
+                1000000,
+                first + (greatest(x, least, first) - first + step - 1) // step * step
+            )
+        )), 0)::hugeint as used
+    from parted
+    where list_count(parts) = len(parts)
     qualify
         not has_price
         or bool_or(overrides) over (partition by vendor, account, vendor_call_id)
@@ -114,5 +183,9 @@ select
     ((used * 1000000 + size // 2) // size * 0.000001)::decimal(18, 6) as quantity,
     ((paid * 1000000 + size // 2) // size * 0.000001)::decimal(18, 6) as billable,
     ((used * price + size // 2) // size * 0.000001)::decimal(18, 6) as list_amount,
-    ((paid * price + size // 2) // size * 0.000001)::decimal(18, 6) as amount
+    ((paid * price + size // 2) // size * 0.000001)::decimal(18, 6) as amount,
+    pieces,
+    connection_fee,
+    (pieces * connection_fee)::decimal(18, 6) as fee_amount,
+    allowance > 0 and used > 0 as has_allowance
 from counted

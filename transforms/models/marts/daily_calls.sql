@@ -7,12 +7,13 @@
 -- @not_null queued_calls, abandoned_queued_calls, offered_calls, abandoned_offered_calls
 -- @not_null answered_or_abandoned_calls, waited_calls, answered_waited_calls
 -- @not_null answered_in_time_calls, timed_calls, talked_calls, talk_wrap_calls
--- @not_null handled_calls, priced_calls, cost_pending_calls, cost_final_calls, cost_due_calls
--- @not_null costed_calls, costed_answered_calls, costed_seconds
+-- @not_null handled_calls, priced_calls, priced_partial_calls, cost_pending_calls, cost_final_calls
+-- @not_null cost_provisional_calls, cost_due_calls, costed_calls, costed_partial_calls
+-- @not_null costed_answered_calls, costed_seconds, cost_settled_calls
 -- @check abandoned_queued_calls <= queued_calls
 -- @check abandoned_offered_calls <= offered_calls
 -- @check answered_in_time_calls <= answered_waited_calls and answered_waited_calls <= waited_calls
--- @check cost_final_calls + cost_pending_calls = cost_due_calls
+-- @check cost_final_calls + cost_provisional_calls + cost_pending_calls = cost_due_calls
 -- @column call_date: in the reporting time zone; NULL = the start is not known
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
@@ -47,15 +48,23 @@
 -- @column talk_wrap_seconds [seconds]: talk and wrap-up of talk_wrap_calls; NULL = there are none
 -- @column handled_calls [calls]: calls whose handle time is known
 -- @column handle_seconds [seconds]: handle time of handled_calls; NULL = there are none
--- @column priced_calls [calls]: calls whose cost is known, in any currency
+-- @column priced_calls [calls]: calls whose whole cost is known, in any currency
+-- @column priced_partial_calls [calls]: calls of whose cost a part is known, in any currency
 -- @column cost_final_calls [calls]: calls whose cost will not change any more
+-- @column cost_provisional_calls [calls]: calls whose cost is provisional, as in fact_calls
 -- @column cost_pending_calls [calls]: calls whose cost, or a part of it, is still to come
--- @column cost_due_calls [calls]: both: all calls that cost something, or will
--- @column costed_calls [calls]: calls whose cost is known in the reporting currency
+-- @column cost_due_calls [calls]: all three: calls that cost something, or will
+-- @column costed_calls [calls]: calls whose whole cost is known in the reporting currency
+-- @column costed_partial_calls [calls]: calls of whose cost a part is known in the reporting currency
 -- @column cost_reporting [reporting_currency]: what costed_calls cost; NULL = there are none
 -- @column costed_answered_calls [calls]: of costed_calls answered
 -- @column costed_seconds [seconds]: line_seconds of the costed_calls that have it
 -- @column cost_of_costed_seconds [reporting_currency]: what those cost; NULL = there are none
+-- @column cost_partial_reporting [reporting_currency]: what costed_partial_calls cost so far; NULL =
+--     there are none
+-- @column cost_settled_calls [calls]: settled calls whose cost is known in the reporting currency; and
+--     those without one, where free_without_charge says that they were free
+-- @column cost_of_settled [reporting_currency]: what cost_settled_calls cost; NULL = none has a cost
 with calls as (
     select
         -- The hours until a callback are on nobody's line.
@@ -72,9 +81,17 @@ with calls as (
         and facts.outcome_stage not in ('ivr', 'callback')
         and facts.outcome not in ('in_progress', 'unknown', 'canceled') as is_offered,
         facts.is_abandoned and facts.outcome_stage != 'hold' as is_given_up,
+        facts.cost_status not in ('pending', 'partial') as is_whole,
+        facts.is_settled
+        and (
+            facts.cost_reporting is not null
+            or (facts.cost_total is null and coalesce(accounts.free_without_charge, false))
+        ) as is_cost_settled,
         facts.talk_seconds + facts.wrap_seconds as talk_wrap,
         facts.handle_seconds as handle
     from main.fact_calls as facts
+    left join config.accounts as accounts
+        on facts.vendor = accounts.vendor and facts.account = accounts.account
     cross join config.run as run
     where not facts.is_deleted
 )
@@ -117,17 +134,24 @@ select
     sum(talk_wrap)::decimal(18, 3) as talk_wrap_seconds,
     count(handle) as handled_calls,
     sum(handle)::decimal(18, 3) as handle_seconds,
-    count(cost_total) as priced_calls,
+    count(cost_total) filter (where is_whole) as priced_calls,
+    count(cost_total) filter (where not is_whole) as priced_partial_calls,
     count(*) filter (where cost_status = 'final') as cost_final_calls,
+    count(*) filter (where cost_status = 'provisional') as cost_provisional_calls,
     count(*) filter (where cost_status in ('pending', 'partial')) as cost_pending_calls,
     count(*) filter (where cost_status != 'none') as cost_due_calls,
-    count(cost_reporting) as costed_calls,
-    sum(cost_reporting)::decimal(24, 6) as cost_reporting,
-    count(*) filter (where cost_reporting is not null and is_answered) as costed_answered_calls,
+    count(cost_reporting) filter (where is_whole) as costed_calls,
+    count(cost_reporting) filter (where not is_whole) as costed_partial_calls,
+    sum(cost_reporting) filter (where is_whole)::decimal(24, 6) as cost_reporting,
+    count(*) filter (where is_whole and cost_reporting is not null and is_answered)
+        as costed_answered_calls,
     coalesce(
-        sum(total_seconds) filter (where cost_reporting is not null), 0
+        sum(total_seconds) filter (where is_whole and cost_reporting is not null), 0
     )::decimal(18, 3) as costed_seconds,
-    sum(cost_reporting) filter (where total_seconds is not null)::decimal(24, 6)
-        as cost_of_costed_seconds
+    sum(cost_reporting) filter (where is_whole and total_seconds is not null)::decimal(24, 6)
+        as cost_of_costed_seconds,
+    sum(cost_reporting) filter (where not is_whole)::decimal(24, 6) as cost_partial_reporting,
+    count(*) filter (where is_cost_settled) as cost_settled_calls,
+    sum(cost_reporting) filter (where is_cost_settled)::decimal(24, 6) as cost_of_settled
 from calls
 group by all

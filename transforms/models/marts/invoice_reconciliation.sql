@@ -12,7 +12,7 @@
 --     one; NULL = it has none, or several
 -- @column calls [calls]: that the vendor lists
 -- @column cost_final [currency]: of calls whose cost is final; NULL = no such call has a cost
--- @column cost_not_final [currency]: so far, of calls whose cost is pending or partial; NULL = no
+-- @column cost_not_final [currency]: so far, of calls whose cost is pending, partial or provisional; NULL = no
 --     such call has a cost
 -- @column cost_deleted [currency]: of calls that the vendor no longer lists, and may have billed;
 --     NULL = no such call has a cost
@@ -20,7 +20,7 @@
 -- @column expected [currency]: the sum of these four; NULL = all of them are
 -- @column invoiced [currency]: the sum of the lines of invoices.csv; NULL = there is none
 -- @column difference [currency]: invoiced less expected; NULL = one of them is
--- @column pending_calls [calls]: of calls, those whose cost is pending or partial
+-- @column pending_calls [calls]: of calls, those whose cost is pending, partial or provisional
 -- @column calls_without_cost [calls]: of calls, those that have no cost, though one is due
 -- @column incomplete_days [days]: of the whole month, those that are not complete in
 --     ops.coverage_days; NULL = month is
@@ -34,10 +34,10 @@ with parts as (
         count(*) filter (where not is_deleted) as calls,
         sum(cost_total) filter (where not is_deleted and cost_status in ('none', 'final'))
             as cost_final,
-        sum(cost_total) filter (where not is_deleted and cost_status in ('pending', 'partial'))
+        sum(cost_total) filter (where not is_deleted and cost_status not in ('none', 'final'))
             as cost_not_final,
         sum(cost_total) filter (where is_deleted) as cost_deleted,
-        count(*) filter (where not is_deleted and cost_status in ('pending', 'partial'))
+        count(*) filter (where not is_deleted and cost_status not in ('none', 'final'))
             as pending_calls,
         count(*) filter (where not is_deleted and cost_total is null and cost_status != 'none')
             as calls_without_cost

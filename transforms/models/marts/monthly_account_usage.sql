@@ -5,7 +5,7 @@
 -- @former_name main.account_months
 -- @key month, vendor, account, vendor_account, price_owner_kind, price_owner, item
 -- @nullable vendor_account, price_owner_kind, price_owner
--- @not_null currency
+-- @not_null currency, is_final, complete_days, share_known
 -- @check price_owner is not null or abs(billable_units - greatest(units - allowance, 0)) <=
 --     (calls + 1) * 0.000001
 -- @column month: its first day, in UTC
@@ -31,8 +31,14 @@
 -- @column units [unit]: what they used; on a price list minutes times its multiplier; NULL = calls
 --     is
 -- @column billable_units [unit]: units beyond the allowance; NULL = calls is
--- @column usage_cost [currency]: what those cost: the part of cost_total of the calls that the item
---     makes; NULL = calls is
+-- @column usage_cost [currency]: what those cost, and connection fees: the part of cost_total of the
+--     calls that the item makes; NULL = calls is
+-- @column complete_days [days]: of the month, those that are complete in ops.coverage_days: what the
+--     account lacks of its calls, it lacks of the allowance's use
+-- @column share_known [percent]: complete_days of the days of the month
+-- @column is_final: whether the month is over, settle_after has passed since, and all of its days are
+--     complete and were read after their lookback: until then the costs within an allowance are
+--     provisional
 with used as (
     select
         rated.month,
@@ -76,8 +82,17 @@ select
     if(listed.unit is null, null, coalesce(used.units, 0))::decimal(24, 6) as units,
     if(listed.unit is null, null, coalesce(used.billable_units, 0))::decimal(24, 6)
         as billable_units,
-    if(listed.unit is null, null, coalesce(used.usage_cost, 0))::decimal(24, 6) as usage_cost
+    if(listed.unit is null, null, coalesce(used.usage_cost, 0))::decimal(24, 6) as usage_cost,
+    coalesce(months.complete_days, 0) as complete_days,
+    round(100 * coalesce(months.complete_days, 0) / day(last_day(listed.month)), 1)
+    ::decimal(4, 1) as share_known,
+    coalesce(months.is_closed, false) as is_final
 from listed
+left join intermediate.billing_months as months
+    on
+        listed.month = months.month
+        and listed.vendor = months.vendor
+        and listed.account = months.account
 left join used
     on
         listed.month = used.month

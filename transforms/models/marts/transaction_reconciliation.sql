@@ -39,8 +39,8 @@ per_call as (
         lines.call_key,
         min(calls.started_at) as started_at,
         max(lines.currency) as currency,
-        -- One charge may stand at two lines of a call.
-        arg_min(lines.amount, lines.line_no) as amount
+        -- One charge may stand at two lines of a call; two amounts are two charges.
+        sum(distinct lines.amount) as amount
     from main.fact_call_costs as lines
     inner join main.fact_calls as calls on lines.call_key = calls.call_key
     where

@@ -9,7 +9,7 @@ with calls as (
         cost_unallocated,
         case
             when is_deleted then 'deleted'
-            when cost_status in ('pending', 'partial') then 'not final'
+            when cost_status not in ('none', 'final') then 'not final'
             else 'final'
         end as state
     from main.fact_calls

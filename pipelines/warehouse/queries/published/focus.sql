@@ -1,6 +1,7 @@
 -- One row per charge, in the columns of FOCUS 1.0: a leaf line of a call, what of a call's cost no
--- line explains, and a base cost of a month. Deleted calls are left out, as in the marts, and so
--- are calls without a known start, since a charge has a period. Amounts are those of the vendor's
+-- line explains, and a base cost of a month. As in daily_costs, deleted calls are charges where
+-- the amount is their vendor's own; calls without a known start are left out, since a charge has a
+-- period. Amounts are those of the vendor's
 -- currency. What the vendors do not have (commitments, regions) is NULL.
 -- noqa: disable=RF06
 with lines as (
@@ -57,7 +58,9 @@ charges as (
         calls.cost_status
     from lines
     inner join main.fact_calls as calls on lines.call_key = calls.call_key
-    where not calls.is_deleted and calls.started_at is not null
+    where
+        (not calls.is_deleted or calls.cost_source in ('reported', 'summed'))
+        and calls.started_at is not null
     union all by name
     select
         vendor,

@@ -1,5 +1,6 @@
--- One row per month, price owner, and item of its price list, as rated in that month. A month goes
--- by the last list read in it, as its calls do; the first has the first list or rated call.
+-- One row per month, price owner, and item of its price list. Its calls go by the lists in effect
+-- at their creation; the base cost and the allowance of a month are those of the last list in force
+-- in it. The first month has the first list or rated call.
 -- @kind table
 -- @former_name ops.price_list_months
 -- @key month, vendor, account, vendor_account, price_owner_kind, price_owner, item
@@ -66,38 +67,64 @@ months as (
     cross join config.run as run
 ),
 
+versions as (
+    select
+        vendor,
+        account,
+        price_owner_kind,
+        price_owner,
+        fetched_at,
+        bool_and(is_in_force) as is_in_force,
+        row_number() over in_turn = 1 as is_first,
+        lead(fetched_at) over in_turn as valid_to
+    from staging.price_list_items
+    group by vendor, account, price_owner_kind, price_owner, fetched_at
+    window in_turn as (
+        partition by vendor, account, price_owner_kind, price_owner
+        order by fetched_at
+    )
+),
+
 in_effect as (
     select
-        prices.*,
-        months.month
+        versions.vendor,
+        versions.account,
+        versions.price_owner_kind,
+        versions.price_owner,
+        months.month,
+        max(versions.fetched_at) as fetched_at
     from months
-    inner join staging.price_list_items as prices
+    inner join versions
         on
-            months.vendor = prices.vendor
-            and months.account = prices.account
-            and months.price_owner_kind = prices.price_owner_kind
-            and months.price_owner = prices.price_owner
-    qualify rank() over (
-        partition by
-            prices.vendor, prices.account, prices.price_owner_kind, prices.price_owner,
-            months.month
-        order by
-            prices.fetched_at >= months.month_end,
-            abs(epoch_us(months.month_end) - epoch_us(prices.fetched_at))
-    ) = 1
+            months.vendor = versions.vendor
+            and months.account = versions.account
+            and months.price_owner_kind = versions.price_owner_kind
+            and months.price_owner = versions.price_owner
+            and (versions.is_first or months.month_end > versions.fetched_at)
+            and coalesce(
+                months.month::timestamp at time zone 'UTC' < versions.valid_to, true
+            )
+    where versions.is_in_force
+    group by all
 )
 
 select
-    month,
-    vendor,
-    account,
-    vendor_account,
-    price_owner_kind,
-    price_owner,
-    item,
-    currency,
-    unit,
-    base_cost,
-    allowance
+    in_effect.month,
+    prices.vendor,
+    prices.account,
+    prices.vendor_account,
+    prices.price_owner_kind,
+    prices.price_owner,
+    prices.item,
+    prices.currency,
+    prices.unit,
+    prices.base_cost,
+    prices.allowance
 from in_effect
-where is_in_force
+inner join staging.price_list_items as prices
+    on
+        in_effect.vendor = prices.vendor
+        and in_effect.account = prices.account
+        and in_effect.price_owner_kind = prices.price_owner_kind
+        and in_effect.price_owner = prices.price_owner
+        and in_effect.fetched_at = prices.fetched_at

@@ -16,6 +16,8 @@
 -- @column unit_price: unitCost times rawUnitMultiplier
 -- @column source: rated: the vendor sends no cost of a call
 -- @column is_leaf: a call has one line
+-- @column has_allowance: whether it has minutes of an item with an allowance, so that other calls
+--     can move the amount
 select
     rated.account,
     rated.record_id as vendor_call_id,
@@ -30,7 +32,8 @@ select
     'minute' as unit,
     rated.unit_price,
     'rated' as source,
-    true as is_leaf
+    true as is_leaf,
+    rated.allowance > 0 and rated.minutes > 0 as has_allowance
 from staging.evovoice__usage as rated
 left join config.accounts as accounts
     on rated.account = accounts.account and accounts.vendor = 'evovoice'

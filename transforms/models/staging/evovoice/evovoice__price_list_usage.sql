@@ -12,5 +12,6 @@ select
     minutes::decimal(18, 6) as minutes,
     units::decimal(18, 6) as units,
     billable::decimal(18, 6) as billable_units,
-    amount
+    amount,
+    allowance > 0 and minutes > 0 as has_allowance
 from staging.evovoice__usage

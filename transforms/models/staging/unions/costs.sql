@@ -17,5 +17,6 @@ select
     null::boolean as is_leaf,
     null::timestamptz as billed_at,
     null::varchar as vendor_transaction_id,
-    null::integer as leg_no
+    null::integer as leg_no,
+    null::boolean as has_allowance
 where false

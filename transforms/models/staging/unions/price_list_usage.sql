@@ -13,5 +13,6 @@ select
     null::decimal(18, 6) as minutes,
     null::decimal(18, 6) as units,
     null::decimal(18, 6) as billable_units,
-    null::decimal(18, 6) as amount
+    null::decimal(18, 6) as amount,
+    null::boolean as has_allowance
 where false

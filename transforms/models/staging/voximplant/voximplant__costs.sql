@@ -1,6 +1,8 @@
 -- One row per cost line of a Voximplant session: a leg, a record or a resource used.
--- One charge may stand at several of them: a transaction counts once, where it has a
--- price first. A line without a price, or without a known currency, has no amount.
+-- One charge may stand at several of them: an amount of a transaction counts once, where it
+-- stands first. Another amount with the same number is no such double, and counts as well;
+-- the call has it among its unmapped values. A line without a price, or without a known
+-- currency, has no amount.
 -- @key account, vendor_call_id, line_no
 -- @not_null component, is_leaf
 -- @column line_no: order of calls, records, other_resource_usage, and in each of time and id
@@ -11,7 +13,8 @@
 -- @column quantity: duration of calls and records, resource_quantity
 -- @column unit: second of calls and records, unit of resources
 -- @column source: reported
--- @column is_leaf: the first priced line of each transaction_id
+-- @column is_leaf: the first line of each transaction_id and amount; of one without any amount the
+--     first line
 -- @column vendor_transaction_id: transaction_id, unless 0
 -- @column leg_no: a leg's own; of a resource, the leg whose call_id is its ref_call_id
 with opened as (
@@ -87,12 +90,25 @@ select
     typed.quantity,
     if(typed.quantity is null, null, typed.unit) as unit,
     'reported' as source,
-    typed.vendor_transaction_id is null or row_number() over (
-        partition by typed.account, typed.vendor_call_id, typed.vendor_transaction_id
-        order by (typed.amount is null) asc, typed.line_no asc
-    ) = 1 as is_leaf,
+    case
+        when typed.vendor_transaction_id is null then true
+        when typed.amount is null
+            then
+                row_number() over of_transaction = 1
+        else
+            row_number() over (
+                partition by
+                    typed.account, typed.vendor_call_id, typed.vendor_transaction_id,
+                    typed.amount
+                order by typed.line_no
+            ) = 1
+    end as is_leaf,
     typed.vendor_transaction_id,
     typed.leg_no
 from typed
 left join staging.voximplant__components as components
     on typed.vendor_component = components.vendor_component
+window of_transaction as (
+    partition by typed.account, typed.vendor_call_id, typed.vendor_transaction_id
+    order by (typed.amount is null) asc, typed.line_no asc
+)

@@ -17,18 +17,48 @@ with seeded as (
         ) as resources
 ),
 
+-- Calls with two amounts under one transaction.
+transactions as (
+    select
+        account,
+        vendor_call_id,
+        count(distinct amount) as amounts
+    from staging.voximplant__costs
+    where vendor_transaction_id is not null
+    group by account, vendor_call_id, vendor_transaction_id
+),
+
+doubtful as (
+    select
+        account,
+        vendor_call_id
+    from transactions
+    group by account, vendor_call_id
+    having max(amounts) > 1
+),
+
 sessions as (
     select
         sessions.account,
         sessions.record_id,
         sessions.record,
-        sessions.unmapped_values,
+        -- Which of them was withdrawn the ledger shows, where it is read.
+        list_concat(
+            sessions.unmapped_values,
+            if(
+                doubtful.account is null,
+                [],
+                [struct_pack(field := 'transaction_id', value := 'has two amounts')]
+            )
+        ) as unmapped_values,
         coalesce(settings.currency, info.currency) as currency,
         seeded.outcomes,
         seeded.resources,
         timestamptz '2000-01-01 00:00:00Z' as earliest,
         sessions.last_loaded_at + interval 1 day as latest
     from staging.voximplant__call_sessions as sessions
+    left join doubtful
+        on sessions.account = doubtful.account and sessions.record_id = doubtful.vendor_call_id
     left join staging.voximplant__account_info as info
         on sessions.account = info.account
     left join config.accounts as settings

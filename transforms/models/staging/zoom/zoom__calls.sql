@@ -1,8 +1,8 @@
 -- One row per Zoom engagement. Its charge may still come until the settle horizon; one
--- that has none by then is not charged for.
+-- that has none by then costs the sum of its legs' charges, and without these is not charged for.
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
--- @accepted cost_status: none, pending, final
+-- @accepted cost_status: none, pending, partial, final
 -- @column vendor_call_id: engagement_id
 -- @column direction: internal if all types are of an internal call, else direction
 -- @column call_type: callback where one of types is; else internal where all are, consult of them where
@@ -42,8 +42,10 @@
 -- @column is_contained: result
 -- @column is_recorded: recorded
 -- @column reported_cost: charge, the number in the text
--- @column currency: the symbol in charge, else the configured currency
--- @column cost_status: final with a charge, pending without one until the settle horizon, then none
+-- @column currency: the symbol in charge, else in the charges of the legs, else the configured
+--     currency
+-- @column cost_status: final with a charge; without one until the settle horizon partial, if legs
+--     have charges, or pending; then final or none
 -- @column queue_name: queue_name of the first of queues
 -- @column first_loaded_at: first read with the record
 -- @column last_loaded_at: first read with its newest version
@@ -108,6 +110,15 @@ with typed as (
         last_loaded_at,
         load_id
     from staging.zoom__voice_calls
+),
+
+leg_charges as (
+    select
+        account,
+        vendor_call_id,
+        min(currency) as currency
+    from staging.zoom__leg_charges
+    group by all
 )
 
 select
@@ -181,11 +192,12 @@ select
     if(words.outcome != 'unknown', words.outcome = 'contained', null) as is_contained,
     try_cast(typed.record['recorded'] as boolean) as is_recorded,
     charges.amount as reported_cost,
-    charges.currency,
+    coalesce(charges.currency, legs.currency) as currency,
     case
         when charges.amount is not null then 'final'
         when run.now >= coalesce(typed.ended_at, typed.started_at) + settings.settle_after
-            then 'none'
+            then if(legs.account is null, 'none', 'final')
+        when legs.account is not null then 'partial'
         else 'pending'
     end as cost_status,
     nullif(typed.record['queues'][1]['queue_name'], '') as queue_name,
@@ -202,6 +214,8 @@ inner join staging.zoom__unmapped_values as unmapped
         and typed.vendor_call_id = unmapped.vendor_call_id
 left join staging.zoom__prices as charges
     on typed.account = charges.account and typed.record['charge'] = charges.charge
+left join leg_charges as legs
+    on typed.account = legs.account and typed.vendor_call_id = legs.vendor_call_id
 left join config.accounts as settings
     on settings.vendor = 'zoom' and typed.account = settings.account
 left join seeds.countries as countries

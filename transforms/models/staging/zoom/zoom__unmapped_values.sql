@@ -9,13 +9,31 @@ with seeded as (
     where vendor = 'zoom'
 ),
 
+legs as (
+    select
+        account,
+        vendor_call_id,
+        currency,
+        any_value(engagement_amount) as engagement_amount
+    from staging.zoom__leg_charges
+    group by all
+),
+
 calls as (
     select
         calls.account,
         calls.record_id,
         calls.record,
         list_concat(
-            calls.unmapped_values, parts.unmapped_values, prices.unmapped_values
+            calls.unmapped_values,
+            parts.unmapped_values,
+            prices.unmapped_values,
+            -- The legs' charges are taken to be in the charge: then it is no less than they are.
+            if(
+                charges.amount < legs.engagement_amount,
+                [struct_pack(field := 'charge', value := 'less than those of its legs')],
+                []
+            )
         ) as unmapped_values,
         seeded.outcomes,
         countries.country,
@@ -27,6 +45,13 @@ calls as (
         on calls.account = parts.account and calls.record_id = parts.record_id
     left join staging.zoom__unmapped_prices as prices
         on calls.account = prices.account and calls.record_id = prices.record_id
+    left join staging.zoom__prices as charges
+        on calls.account = charges.account and calls.record['charge'] = charges.charge
+    left join legs
+        on
+            calls.account = legs.account
+            and calls.record_id = legs.vendor_call_id
+            and charges.currency = legs.currency
     left join seeds.countries as countries
         on
             lower(replace(trim(calls.record['country_name']), '’', ''''))

@@ -1,0 +1,18 @@
+-- One row per leg of a Zoom engagement that has a charge, where all charges of its legs are in one
+-- currency: only then have they a sum.
+-- @key account, vendor_call_id, leg_no
+-- @not_null amount, currency
+select
+    details.account,
+    details.vendor_call_id,
+    details.leg_no,
+    charges.amount,
+    charges.currency,
+    sum(charges.amount) over of_engagement as engagement_amount
+from staging.zoom__details as details
+inner join staging.zoom__prices as charges
+    on details.account = charges.account and details.leg['charge'] = charges.charge
+where charges.amount is not null
+window of_engagement as (partition by details.account, details.vendor_call_id)
+qualify
+    min(charges.currency) over of_engagement = max(charges.currency) over of_engagement
