@@ -85,6 +85,23 @@ def test_costs_and_calls_of_a_day_are_by_cost_center(house: RawFiles) -> None:
     ]
 
 
+def test_one_id_in_two_accounts_is_of_two_cost_centers(tmp_path: Path) -> None:
+    rules = [(SALES, "Sales"), (SUPPORT, "Support")]
+    house = RawFiles(
+        tmp_path,
+        accounts={"whippy": ("main", "second")},
+        cost_centers=tuple(
+            CostCenterRule(number, "whippy", "channel", channel, center)
+            for number, (channel, center) in enumerate(rules, 1)
+        ),
+    )
+    _, *other = whippy("a", SUPPORT)
+    house.load("whippy", [whippy("a", SALES), ("second", *other)])
+    house.build()
+    found = house.query("select account, cost_center from fact_calls order by all")
+    assert found == [("main", "Sales"), ("second", "Support")]
+
+
 def test_another_file_changes_the_calls_of_before(tmp_path: Path) -> None:
     house = RawFiles(tmp_path)
     house.load("whippy", [whippy("a", SALES)])

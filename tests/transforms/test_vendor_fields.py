@@ -100,6 +100,15 @@ def test_another_type_of_value_is_told(house: Nights) -> None:
     ]
 
 
+def test_null_and_a_type_of_more_than_a_month_ago_are_no_change(house: Nights) -> None:
+    house.night(50, nps=9)
+    house.night(20)
+    house.night(2, nps=None)
+    house.night(1)
+    house.build()
+    assert changes(house) == []
+
+
 def test_what_is_below_a_field_that_is_documented_as_a_whole_is_not_looked_into(
     house: Nights,
 ) -> None:
