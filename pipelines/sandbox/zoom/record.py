@@ -21,7 +21,7 @@ OUTCOMES = {
     "contained": "contained",
     "missed": "missed",
 }
-"""What the words of `result` mean; who hung up is not said by hang_up_calls."""
+"""What the words of `result` mean; hang_up_calls does not tell who did."""
 CALLBACK = "_callback_call"
 """How the words of `types` for a call that was asked for end."""
 

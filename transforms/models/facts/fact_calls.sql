@@ -15,8 +15,6 @@
 -- @accepted cost_status: none, pending, partial, provisional, final
 -- @check (cost_total is null) = (currency is null)
 -- @check total_seconds is null or total_seconds >= 0
--- @check vendor != 'voximplant' or talk_seconds is null or total_seconds is null
---     or talk_seconds <= total_seconds
 -- @check not (is_contained and is_answered_by_person)
 -- @check cost_source != 'none' or cost_total is null
 -- @column call_key: vendor:account:vendor_call_id; readable and stable
@@ -80,7 +78,7 @@
 -- @column is_abandoned: whether the customer gave up first; NULL = unknowable, as of an inbound call
 --     that ended before anybody took it, where the vendor does not say who ended it
 -- @column is_voicemail: whether it went to voicemail; NULL = unknowable, as of a vendor that never
---     says it (Voximplant, TWIN)
+--     says it
 -- @column is_transferred: whether it went on to somebody else after somebody, or a bot, had taken it,
 --     as Genesys counts transfers apart from first connections; NULL = unknowable
 -- @column is_bot_handled: whether it was a bot's call: a bot spoke, or would have; NULL = unknowable

@@ -3,6 +3,7 @@
 -- @key account, vendor_call_id
 -- @not_null direction, outcome, outcome_stage, cost_status, unmapped_values
 -- @accepted cost_status: none, pending, partial, final
+-- @check talk_seconds is null or total_seconds is null or talk_seconds <= total_seconds
 -- @column vendor_call_id: call_session_history_id
 -- @column direction: incoming of the first of calls; outbound where that is a user's; internal where
 --     every one is a user's
