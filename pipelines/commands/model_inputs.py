@@ -81,6 +81,7 @@ def _run_settings(config: Config, now: datetime) -> pa.Table:
         "reporting_time_zone": pa.string(),
         "reporting_currency": pa.string(),
         "service_level_seconds": pa.int64(),
+        "short_abandon_seconds": pa.int64(),
         "phone_numbers": pa.string(),
     }
     row = {
@@ -88,6 +89,7 @@ def _run_settings(config: Config, now: datetime) -> pa.Table:
         "reporting_time_zone": config.reporting_time_zone,
         "reporting_currency": config.reporting_currency,
         "service_level_seconds": config.service_level_seconds,
+        "short_abandon_seconds": config.short_abandon_seconds,
         "phone_numbers": config.privacy.phone_numbers,
     }
     return pa.Table.from_pylist([row], schema=pa.schema(fields))

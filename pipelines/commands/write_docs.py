@@ -1,7 +1,7 @@
-"""Write the README's tables of vendors, and the schema page, from code and notes.
+"""Write the README's tables of vendors, and two pages, from code and notes.
 
-``make docs`` puts the tables between two marks of the README, and the page beside the
-models. A test fails when they are out of date.
+``make docs`` puts the tables between two marks of the README, the schema page beside
+the models, and the page of metrics into docs. A test fails when they are out of date.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,14 @@ from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.paths import Warehouse
+from transforms.export import metrics_page
 from transforms.export.schema_page import page, types
 from transforms.runner.build import build
 from transforms.runner.graph import read_graph
 
 README = Path("README.md")
 SCHEMA = Path("transforms/SCHEMA.md")
+METRICS = Path("docs/metrics.md")
 MARKS = ("<!-- vendors -->", "<!-- /vendors -->")
 STREAMS = ("stream", "endpoint", "grain", "windows on", "table")
 """Columns of the table at the head of a vendor's notes."""
@@ -128,10 +130,16 @@ def schema() -> str:
         return page(graph, types(built))
 
 
+def metrics() -> str:
+    """Return the page of metrics."""
+    return metrics_page.page(MODELS.parent / "seeds/metrics.csv")
+
+
 def main() -> None:
-    """Write both files in the working folder."""
+    """Write the files in the working folder."""
     README.write_text(renewed(README.read_text("utf-8")), "utf-8")
     SCHEMA.write_text(schema(), "utf-8")
+    METRICS.write_text(metrics(), "utf-8")
 
 
 if __name__ == "__main__":

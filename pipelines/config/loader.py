@@ -68,6 +68,7 @@ class _General:
     reporting_time_zone: str = "UTC"
     reporting_currency: str = "USD"
     service_level_seconds: int = 20
+    short_abandon_seconds: ZeroOrMore = 5
     keep_snapshots: ZeroOrMore = 3
     published_mode: str = "0640"
 
@@ -100,6 +101,7 @@ def read_config(
         reporting_time_zone=general.reporting_time_zone,
         reporting_currency=general.reporting_currency,
         service_level_seconds=general.service_level_seconds,
+        short_abandon_seconds=general.short_abandon_seconds,
         keep_snapshots=general.keep_snapshots,
         published_mode=_mode(settings, general.published_mode),
         rate_cards=read_rate_cards(folder / "rate_cards.toml", aliases),
