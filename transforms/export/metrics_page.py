@@ -21,9 +21,9 @@ what a metric needs is in neither of its columns, so say the share that is:
 ```sql
 -- Abandonment as Amazon Connect counts it; known: of which share of the queued calls.
 select vendor,
-    sum(abandoned_queued_calls) as abandoned, sum(queued_known_calls) as calls,
-    round(100 * abandoned / nullif(calls, 0), 1) as percent,
-    round(calls / nullif(sum(queued_calls), 0), 3) as known
+    sum(abandoned_queued_calls) as abandoned, sum(queued_known_calls) as queued,
+    round(100 * abandoned / nullif(queued, 0), 1) as percent,
+    round(queued / nullif(sum(queued_calls), 0), 3) as known
 from daily_calls
 group by all order by all;
 ```

@@ -64,7 +64,8 @@
 -- @column queued_calls [calls]: inbound calls that are known to have waited in a queue
 -- @column queued_known_calls [calls]: of queued_calls those of which is known whether they were
 --     abandoned
--- @column abandoned_queued_calls [calls]: of queued_known_calls abandoned in the queue
+-- @column abandoned_queued_calls [calls]: of queued_known_calls abandoned before anybody answered, in
+--     the queue or ringing after it
 -- @column short_abandoned_queued_calls [calls]: of abandoned_queued_calls the short ones: by the
 --     vendor's own word (seeds/short_abandons.csv), else after less than short_abandon_seconds (as
 --     configured, 5 by default) in queues and ringing, or of the whole call where neither is reported
@@ -200,9 +201,9 @@ select
     count(*) filter (where is_settled) as settled_calls,
     count(*) filter (where is_queued) as queued_calls,
     count(*) filter (where is_queued and is_abandoned is not null) as queued_known_calls,
-    count(*) filter (where is_queued and is_abandoned and outcome_stage = 'queue')
+    count(*) filter (where is_queued and is_offered and is_given_up)
         as abandoned_queued_calls,
-    count(*) filter (where is_queued and is_abandoned and outcome_stage = 'queue' and is_short)
+    count(*) filter (where is_queued and is_offered and is_given_up and is_short)
         as short_abandoned_queued_calls,
     count(*) filter (where is_offered) as offered_calls,
     count(*) filter (where is_offered and is_abandoned is not null) as offered_known_calls,
