@@ -21,7 +21,8 @@
 -- @column leg_count: stages (main, auto, robot, AI, transfer) that took time
 -- @column is_answered: status, by seeds/outcomes.csv
 -- @column is_voicemail: as outcome: no status is a voicemail
--- @column is_transferred: transferCallDuration above 0
+-- @column is_transferred: transferCallDuration above 0; null is 0 where the call is over and another
+--     stage took time (twin.md, section 7)
 -- @column is_bot_handled: robotCallDuration or aiCallDuration above 0
 -- @column is_recorded: recordPath
 -- @column reported_cost: totalCost, once billed
@@ -65,6 +66,7 @@ with typed as (
         lengths[4] as bot_seconds,
         lengths[5] as ai_seconds,
         lengths[6] as transfer_seconds,
+        names_transfer and record['transferCallDuration'] is null as is_transfer_null,
         try_cast(record['totalCost'] as decimal(15, 6)) as cost,
         if(
             cost != 0 or try_cast(record['totalCost'] as double) = 0, cost, null
@@ -101,7 +103,15 @@ select
     typed.leg_count,
     words.is_answered,
     if(words.outcome not in ('unknown', 'in_progress'), false, null) as is_voicemail,
-    typed.transfer_seconds > 0 as is_transferred,
+    coalesce(
+        typed.transfer_seconds > 0,
+        if(
+            typed.is_transfer_null and typed.leg_count > 0
+            and words.outcome not in ('in_progress', 'unknown'),
+            false,
+            null
+        )
+    ) as is_transferred,
     typed.bot_seconds > 0 or typed.ai_seconds > 0 as is_bot_handled,
     case when typed.record['recordPath'] != '' then true end as is_recorded,
     if(typed.is_billed, typed.total_cost, null) as reported_cost,

@@ -86,6 +86,7 @@ select
         false
     ) as is_billed,
     record['billedAt'] != '' and moments[2] is null as has_unread_billing,
+    list_contains(keys, 'transferCallDuration') as names_transfer,
     is_wiped as is_erased,
     times[3] as started_at,
     if(times[4] >= coalesce(times[3], event_at), times[4], null) as finished_at,
