@@ -34,7 +34,7 @@
 -- @check costed_final_calls <= costed_calls
 -- @column call_date: in the reporting time zone; NULL = the start is not known
 -- @column billing_month: first day of the UTC month of the start, the month of monthly_account_usage
---     and invoice_reconciliation; a date at the end of a month may have two. NULL = the start is not
+--     and invoice_reconciliation; a date at the end of a month may have two; NULL = the start is not
 --     known
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
