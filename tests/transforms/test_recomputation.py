@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
@@ -13,6 +13,7 @@ import pytest
 from conftest import TABLES, VENDORS, House, open_house
 
 from pipelines.planning.windows import read_time
+from pipelines.warehouse.published_queries import rows_of
 
 NOW = read_time("2026-11-17T03:00:00Z")
 IN_TIME, SHORT = 20, 5
@@ -454,3 +455,25 @@ def of_queue(c: Row) -> Iterator[tuple[str, Any]]:
     yield "voicemail_calls", is_known and c["is_voicemail"]
     yield "overflowed_calls", is_known and c["outcome"] == "overflowed"
     yield from of_waits(c, is_lost=is_lost)
+
+
+def test_a_summary_compares_vendors_on_the_dates_that_all_have(house: House) -> None:
+    """EvoVoice is read for whole months, the others for three days."""
+    days = [date(2026, 11, day) for day in (14, 15, 16)]
+    spans, seen = set(), set()
+    for row in rows_of(house.published, "calls_by_vendor"):
+        facts = rows(house, f"from fact_calls where vendor = '{row['vendor']}'")
+        same = [one for one in facts if one["call_date"] in days]
+        assert (row["calls"], row["compared_calls"]) == (len(facts), len(same))
+        pending = [one["cost_status"] in {"pending", "partial"} for one in same]
+        assert row["compared_cost_pending"] == sum(pending)
+        costs = [one["cost_total"] for one in same if one["cost_total"] is not None]
+        amount = f"{sum(costs):.2f} " if costs else ""
+        assert (row["compared_costs"] or "").startswith(amount)
+        seconds = [one["total_seconds"] or 0 for one in same]
+        assert abs(row["compared_minutes"] - sum(seconds) / 60) <= 1
+        assert row["first_date"] == min(one["call_date"] for one in facts)
+        spans.add(row["first_date"])
+        seen |= {(row["compared_days"], row["compared_from"], row["compared_to"])}
+    assert seen == {(3, days[0], days[-1])}
+    assert len(spans) > 1
