@@ -87,7 +87,7 @@ soak-tests: setup openapi clients .node-clients/installed ## the tests that take
 mutants: setup ## wrong edits of SQL and Python, a sample: which does no test notice?
 	$(BIN)/python tests/mutants/measure.py $(ARGS)
 
-docs: setup ## write the schema page, and the README's part on the vendors, from the code
+docs: setup ## write the schema page, the page of metrics, and the README's part on the vendors, from the code
 	@$(BIN)/python -m pipelines.commands.write_docs
 
 COMPILE := $(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade

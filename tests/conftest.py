@@ -201,7 +201,7 @@ def filled(environment: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def open_house(
-    folder: Path, now: datetime, *, days: int, **world: int
+    folder: Path, now: datetime, *, days: int, **world: int | str
 ) -> Iterator[House]:
     """Give a sandbox with its clock at ``now`` and an empty warehouse."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -52,6 +52,7 @@ class RawFiles:
     rates: tuple[FxRate, ...] = ()
     currency: str = "USD"
     time_zone: str = "UTC"
+    short_abandon_seconds: int = 5
     now: datetime = NOW
     loads: int = 0
     pace: timedelta = timedelta(minutes=1)
@@ -125,6 +126,7 @@ class RawFiles:
             vendors=vendors,
             reporting_currency=self.currency,
             reporting_time_zone=self.time_zone,
+            short_abandon_seconds=self.short_abandon_seconds,
             rate_cards=self.cards,
             cost_centers=self.cost_centers,
             invoices=self.invoices,

@@ -191,6 +191,10 @@ def test_the_schema_page_says_what_the_models_say() -> None:
     assert (ROOT / docs.FIELDS).read_text("utf-8") == docs.fields(), "run: make docs"
 
 
+def test_the_page_of_metrics_says_what_the_models_say() -> None:
+    assert (ROOT / docs.METRICS).read_text("utf-8") == docs.metrics(), "run: make docs"
+
+
 def test_no_module_has_a_name_that_says_nothing() -> None:
     names = {path.stem for path in files() if path.suffix == ".py"}
     names |= {path.parent.name for path in files() if path.suffix == ".py"}

@@ -20,8 +20,9 @@ from pipelines.warehouse.published_queries import Row, rows_of
 from transforms.runner.build import BuildResult, FinalCostChange
 
 FIRST_QUERY = (
-    "select vendor, count(*) as calls, sum(cost_total) as cost, currency "
-    "from fact_calls group by all order by all"
+    "select vendor, currency, count(*) as calls, sum(cost_total) as cost, "
+    "min(call_date) as since from fact_calls where not is_deleted "
+    "group by all order by all"
 )
 
 
@@ -143,25 +144,38 @@ def _loads(outcomes: tuple[LoadResult, ...], title: str) -> Table:
 
 
 def _holdings(rows: list[Row]) -> Table:
-    table = _table("In the warehouse", "vendor")
-    for name in ("calls", "minutes"):
+    days = rows[0]["compared_days"] if rows else 0
+    of = "compared_" if days else ""
+    table = _table(f"In the warehouse{_compared(rows[0]) if days else ''}", "vendor")
+    for name in ("all calls", "since", "calls", "minutes"):
         table.add_column(name, justify="right")
     table.add_column("cost")
     for name in ("cost pending", "rows reconciled", "unknown", "quarantined"):
         table.add_column(name, justify="right")
     for row in rows:
-        odd = row["windows_mismatched"]
+        odd, minutes = row["windows_mismatched"], row[f"{of}minutes"]
         table.add_row(
             row["vendor"],
             f"{row['calls']:,}",
-            "" if row["minutes"] is None else f"{row['minutes']:,}",
-            escape(row["costs"] or "not priced"),
-            f"{row['cost_pending']:,}",
+            str(row["first_date"] or ""),
+            f"{row[f'{of}calls']:,}",
+            "" if minutes is None else f"{minutes:,}",
+            escape(row[f"{of}costs"] or ("" if row["costs"] else "not priced")),
+            f"{row[f'{of}cost_pending']:,}",
             f"{row['rows_reconciled'] or 0:,}" + (f" ({odd} off)" if odd else ""),
             f"{row['unknown_values']:,}",
             f"{row['quarantined']:,}",
         )
     return table
+
+
+def _compared(row: Row) -> str:
+    """Return which dates the vendors are compared on, to stand behind the title."""
+    days = row["compared_days"]
+    if days == 1:
+        return f"; calls to cost pending of {row['compared_from']}, complete for all"
+    span = f"{row['compared_from']} to {row['compared_to']}"
+    return f"; calls to cost pending of the {days} days, {span}, complete for all"
 
 
 def _show_unmapped(console: Console, rows: list[Row]) -> None:

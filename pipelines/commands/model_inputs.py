@@ -85,6 +85,7 @@ def _run_settings(config: Config, now: datetime) -> pa.Table:
         "reporting_currency": pa.string(),
         "service_level_seconds": pa.int64(),
         "min_contained_seconds": pa.int64(),
+        "short_abandon_seconds": pa.int64(),
         "phone_numbers": pa.string(),
     }
     row = {
@@ -93,6 +94,7 @@ def _run_settings(config: Config, now: datetime) -> pa.Table:
         "reporting_currency": config.reporting_currency,
         "service_level_seconds": config.service_level_seconds,
         "min_contained_seconds": config.min_contained_seconds,
+        "short_abandon_seconds": config.short_abandon_seconds,
         "phone_numbers": config.privacy.phone_numbers,
     }
     return pa.Table.from_pylist([row], schema=pa.schema(fields))

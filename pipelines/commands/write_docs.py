@@ -1,8 +1,8 @@
-"""Write the README's tables of vendors and two pages, from code and notes.
+"""Write the README's tables of vendors, and three pages, from code and notes.
 
 ``make docs`` puts the tables between two marks of the README, the schema page beside
-the models, and where each documented field lands into docs/fields.md. A test fails
-when they are out of date.
+the models, and into docs where each documented field lands, and the metrics. A test
+fails when they are out of date.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources import DocumentedField, documented_fields, streams_of, vendors
 from pipelines.warehouse.paths import Warehouse
+from transforms.export import metrics_page
 from transforms.export.schema_page import page, types
 from transforms.runner.build import build
 from transforms.runner.graph import read_graph
@@ -25,6 +26,7 @@ from transforms.runner.graph import read_graph
 README = Path("README.md")
 SCHEMA = Path("transforms/SCHEMA.md")
 FIELDS = Path("docs/fields.md")
+METRICS = Path("docs/metrics.md")
 MARKS = ("<!-- vendors -->", "<!-- /vendors -->")
 STREAMS = ("stream", "endpoint", "grain", "windows on", "table")
 """Columns of the table at the head of a vendor's notes."""
@@ -156,11 +158,17 @@ def _landing(field: DocumentedField) -> str:
     return "<br>".join(f"`{column}`" for column in field.lands.split())
 
 
+def metrics() -> str:
+    """Return the page of metrics."""
+    return metrics_page.page(MODELS.parent / "seeds/metrics.csv")
+
+
 def main() -> None:
-    """Write the three files in the working folder."""
+    """Write the files in the working folder."""
     README.write_text(renewed(README.read_text("utf-8")), "utf-8")
     SCHEMA.write_text(schema(), "utf-8")
     FIELDS.write_text(fields(), "utf-8")
+    METRICS.write_text(metrics(), "utf-8")
 
 
 if __name__ == "__main__":

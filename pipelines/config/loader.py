@@ -69,6 +69,7 @@ class _General:
     reporting_currency: str = "USD"
     service_level_seconds: int = 20
     min_contained_seconds: ZeroOrMore = 10
+    short_abandon_seconds: ZeroOrMore = 5
     keep_snapshots: ZeroOrMore = 3
     published_mode: str = "0640"
 
@@ -103,6 +104,7 @@ def read_config(
         reporting_currency=general.reporting_currency,
         service_level_seconds=general.service_level_seconds,
         min_contained_seconds=general.min_contained_seconds,
+        short_abandon_seconds=general.short_abandon_seconds,
         keep_snapshots=general.keep_snapshots,
         published_mode=_mode(settings, general.published_mode),
         rate_cards=cards,

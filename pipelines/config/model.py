@@ -61,6 +61,7 @@ class Config:
     reporting_currency: str = "USD"
     service_level_seconds: int = 20
     min_contained_seconds: int = 10
+    short_abandon_seconds: int = 5
     keep_snapshots: int = 3
     published_mode: int = 0o640
     """The mode of the published file."""

@@ -16,8 +16,10 @@ from pipelines.cli.run_view import FIRST_QUERY
 from pipelines.planning.windows import read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-QUERIES = re.findall(r"```sql\n(.*?)```", README, flags=re.DOTALL)
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = README + (ROOT / "docs/metrics.md").read_text("utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```", PAGES, flags=re.DOTALL)
 (SOURCE,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 

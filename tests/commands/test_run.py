@@ -100,6 +100,7 @@ FILLED = (
     "main.fact_call_legs",
     "main.fact_call_costs",
     "main.daily_calls",
+    "main.daily_queue_calls",
     "main.daily_costs",
     "main.monthly_account_usage",
     "main.dim_agents",

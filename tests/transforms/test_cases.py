@@ -103,8 +103,8 @@ def seed(name: str) -> list[dict[str, str]]:
 
 def metric(rated: RawFiles, account: str, row: list[Any]) -> Decimal | None:
     """Return a metric of all calls of an account, to the sixth digit."""
-    factor, numerator, denominator = row
-    of_account = f"from daily_calls where account = '{account}'"
+    relation, factor, numerator, denominator = row
+    of_account = f"from {relation} where account = '{account}'"
     ((above, below),) = rated.query(
         f"select sum({numerator}), sum({denominator}) {of_account}"
     )
@@ -135,7 +135,8 @@ def test_metrics_of_a_case_are_those_worked_by_hand(
 ) -> None:
     _, rows = read_expected(expected)
     metrics = rated.query(
-        "select metric, variant, factor, numerator, denominator from dim_metrics"
+        "select metric, variant, relation, factor, numerator, denominator"
+        " from dim_metrics"
     )
     found = [
         [name, variant, said(metric(rated, expected.parent.name, how))]

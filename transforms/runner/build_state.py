@@ -20,7 +20,7 @@ from transforms.runner.storage import connect
 TABLES = frozenset({"ops.built_loads", "ops.build_state", "ops.kept_vendors"})
 """The loads and the fingerprint of the last build, and the vendors whose calls a full
 build kept as they were, without their raw file."""
-LAYOUT = 3
+LAYOUT = 4
 """Of the built tables, for whoever reads them: raise it when a table or column that
 ``pipelines/warehouse/queries/published`` asks for is new, or means something else."""
 PROGRAM = f"callhouse {version('callhouse')}"

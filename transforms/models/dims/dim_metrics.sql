@@ -1,20 +1,29 @@
--- One row per metric and variant: which two columns of daily_calls it is made of, and how.
--- The metric is factor times the sum of the numerator over the sum of the denominator.
+-- One row per metric and variant: what of a mart it is made of, how, and who defines it so. The metric is
+-- factor times the sum of the numerator over the sum of the denominator, and unknown where that is 0 or
+-- NULL. The world disagrees on most of them: each way to count has a name here, and none is a default.
 -- @key metric, variant
--- @not_null numerator, denominator, factor, unit, definition
+-- @not_null relation, numerator, denominator, factor, unit, definition
+-- @check document is null or source is not null
 -- @column metric: its name
 -- @column variant: which of the ways to count it
--- @column numerator: column of daily_calls
--- @column denominator: column of daily_calls; 0 means that nothing is known, not a rate of 0
+-- @column relation: the mart: daily_calls, daily_queue_calls
+-- @column numerator: column of it, or a sum or difference of columns
+-- @column denominator: column of it, or a sum or difference of columns; its sum beside that of all calls
+--     is the share of the data that the metric is of
 -- @column factor: what the quotient is multiplied with
 -- @column unit: of the metric
 -- @column definition: in words
+-- @column source: whose definition it is, and how it is called there; NULL = it is ours
+-- @column document: where they define it: an address, or a title; NULL = it is ours, or source names it
 select
     metric,
     variant,
+    relation,
     numerator,
     denominator,
     factor::integer as factor,
     unit,
-    definition
+    definition,
+    source,
+    document
 from seeds.metrics

@@ -1,47 +1,103 @@
--- One row per date, vendor, account, direction, first queue and cost center: additive counts and sums only.
--- A rate is made of two of them: dim_metrics says which. Deleted calls do not count.
--- @key call_date, vendor, account, direction, queue_name, cost_center
--- @nullable call_date, queue_name, cost_center
--- @not_null vendor, account, direction, calls, answered_calls, abandoned_calls, missed_calls
--- @not_null voicemail_calls, contained_calls, transferred_calls, bot_calls, settled_calls
--- @not_null queued_calls, abandoned_queued_calls, offered_calls, abandoned_offered_calls
--- @not_null answered_or_abandoned_calls, waited_calls, answered_waited_calls
--- @not_null answered_in_time_calls, timed_calls, talked_calls, talk_wrap_calls
+-- One row per date, billing month, vendor, account, direction, first queue and cost center: additive
+-- counts and sums only. A rate is made of two of them: dim_metrics says which. Deleted calls do not count.
+-- @key call_date, billing_month, vendor, account, direction, queue_name, cost_center
+-- @nullable call_date, billing_month, queue_name, cost_center
+-- @not_null vendor, account, direction, calls, outcome_known_calls, answered_calls
+-- @not_null abandoned_calls, missed_calls, voicemail_calls, voicemail_known_calls
+-- @not_null contained_calls, inbound_known_calls, self_service_calls
+-- @not_null transferred_calls, transfer_known_calls, bot_calls, bot_known_calls
+-- @not_null bot_contained_calls, bot_transfer_known_calls, settled_calls
+-- @not_null queued_calls, queued_known_calls, abandoned_queued_calls
+-- @not_null short_abandoned_queued_calls, offered_calls, offered_known_calls
+-- @not_null answered_offered_calls, abandoned_offered_calls, short_abandoned_offered_calls
+-- @not_null answered_or_abandoned_calls, waited_calls, waited_known_calls
+-- @not_null answered_waited_calls, answered_in_time_calls, abandoned_waited_calls
+-- @not_null short_abandoned_waited_calls, abandoned_in_time_calls
+-- @not_null answered_rung_calls, answered_delay_calls
+-- @not_null outbound_known_calls, outbound_answered_calls, outbound_unanswered_calls
+-- @not_null timed_calls, talked_calls, talk_wrap_calls
 -- @not_null handled_calls, priced_calls, priced_partial_calls, cost_pending_calls, cost_final_calls
 -- @not_null cost_provisional_calls, cost_due_calls, costed_calls, costed_partial_calls
 -- @not_null costed_answered_calls, costed_seconds, cost_settled_calls
--- @check abandoned_queued_calls <= queued_calls
--- @check abandoned_offered_calls <= offered_calls
--- @check answered_in_time_calls <= answered_waited_calls and answered_waited_calls <= waited_calls
+-- @check abandoned_queued_calls <= queued_known_calls and queued_known_calls <= queued_calls
+-- @check short_abandoned_queued_calls <= abandoned_queued_calls
+-- @check abandoned_offered_calls <= offered_known_calls and offered_known_calls <= offered_calls
+-- @check short_abandoned_offered_calls <= abandoned_offered_calls
+-- @check answered_in_time_calls <= answered_waited_calls
+-- @check answered_waited_calls <= waited_known_calls and waited_known_calls <= waited_calls
+-- @check abandoned_in_time_calls <= abandoned_waited_calls
+-- @check short_abandoned_waited_calls <= abandoned_waited_calls
+-- @check abandoned_waited_calls <= waited_known_calls
+-- @check contained_calls <= self_service_calls and self_service_calls <= inbound_known_calls
+-- @check bot_contained_calls <= bot_transfer_known_calls and bot_transfer_known_calls <= bot_calls
 -- @check cost_final_calls + cost_provisional_calls + cost_pending_calls = cost_due_calls
 -- @column call_date: in the reporting time zone; NULL = the start is not known
+-- @column billing_month: first day of the UTC month of the start, the month of monthly_account_usage
+--     and invoice_reconciliation; a date at the end of a month may have two; NULL = the start is not
+--     known
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column direction: as in fact_calls
--- @column queue_name: first queue of the call; NULL = none, or not reported
+-- @column queue_name: first queue of the call; daily_queue_calls has all; NULL = none, or not reported
 -- @column cost_center: as in fact_calls; NULL = no rule of cost_centers.csv fits
 -- @column calls [calls]: calls that were not deleted
+-- @column outcome_known_calls [calls]: of them those that are over and whose outcome is known
 -- @column answered_calls [calls]: of them answered
 -- @column abandoned_calls [calls]: of them abandoned by the caller, wherever in the call
--- @column missed_calls [calls]: of them missed, busy, or not answered
--- @column voicemail_calls [calls]: of them gone to voicemail
--- @column contained_calls [calls]: of them that self service finished
--- @column transferred_calls [calls]: of them transferred
--- @column bot_calls [calls]: of them handled by a bot
--- @column settled_calls [calls]: of them that will not change any more
+-- @column missed_calls [calls]: inbound calls that nobody took: missed, busy, or not answered.
+--     Outbound ones are outbound_unanswered_calls
+-- @column voicemail_calls [calls]: of calls those gone to voicemail
+-- @column voicemail_known_calls [calls]: of calls those of which that is known
+-- @column contained_calls [calls]: of inbound_known_calls those that self service or a bot finished
+-- @column inbound_known_calls [calls]: of outcome_known_calls the inbound ones
+-- @column self_service_calls [calls]: of inbound_known_calls those known to have been in self service
+-- @column transferred_calls [calls]: of calls those transferred
+-- @column transfer_known_calls [calls]: of calls those of which that is known
+-- @column bot_calls [calls]: of calls those handled by a bot
+-- @column bot_known_calls [calls]: of calls those of which that is known
+-- @column bot_contained_calls [calls]: of bot_transfer_known_calls those that stayed with the bot
+-- @column bot_transfer_known_calls [calls]: of bot_calls those that are over, and of which it is known
+--     whether they were passed on
+-- @column settled_calls [calls]: of calls those that will not change any more
 -- @column queued_calls [calls]: inbound calls that are known to have waited in a queue
--- @column abandoned_queued_calls [calls]: of queued_calls abandoned in the queue
+-- @column queued_known_calls [calls]: of queued_calls those of which is known whether they were
+--     abandoned
+-- @column abandoned_queued_calls [calls]: of queued_known_calls abandoned before anybody answered, in
+--     the queue or ringing after it
+-- @column short_abandoned_queued_calls [calls]: of abandoned_queued_calls the short ones: by the
+--     vendor's own word (seeds/short_abandons.csv), else after less than short_abandon_seconds (as
+--     configured, 5 by default) in queues and ringing, or of the whole call where neither is reported
 -- @column offered_calls [calls]: inbound calls that came as far as asking for somebody: not open,
 --     not unknown, not canceled, and not ended in self service
--- @column abandoned_offered_calls [calls]: of offered_calls abandoned before anybody answered
+-- @column offered_known_calls [calls]: of offered_calls those of which is known whether they were
+--     abandoned
+-- @column answered_offered_calls [calls]: of offered_calls answered
+-- @column abandoned_offered_calls [calls]: of offered_known_calls abandoned before anybody answered
+-- @column short_abandoned_offered_calls [calls]: of abandoned_offered_calls the short ones, as above
 -- @column answered_or_abandoned_calls [calls]: of offered_calls answered, or abandoned before
 -- @column waited_calls [calls]: of queued_calls those whose wait is known
+-- @column waited_known_calls [calls]: of waited_calls those of which is known whether they were answered
 -- @column answered_waited_calls [calls]: of waited_calls answered
 -- @column answered_in_time_calls [calls]: of answered_waited_calls answered after at most
 --     service_level_seconds (as configured, 20 by default) in queues
+-- @column abandoned_waited_calls [calls]: of waited_known_calls abandoned before anybody answered
+-- @column short_abandoned_waited_calls [calls]: of abandoned_waited_calls the short ones, as above
+-- @column abandoned_in_time_calls [calls]: of abandoned_waited_calls abandoned after at most
+--     service_level_seconds in queues
+-- @column queue_seconds [seconds]: wait of waited_calls; NULL = there are none
+-- @column answered_queue_seconds [seconds]: wait of answered_waited_calls; NULL = there are none
+-- @column abandoned_queue_seconds [seconds]: wait of abandoned_waited_calls; NULL = there are none
+-- @column answered_rung_calls [calls]: inbound answered calls whose ringing is known
+-- @column answered_ring_seconds [seconds]: ringing of answered_rung_calls; NULL = there are none
+-- @column answered_delay_calls [calls]: inbound answered calls of which is known when they were answered
+-- @column answered_delay_seconds [seconds]: from start to answer of answered_delay_calls; NULL = there
+--     are none
+-- @column outbound_known_calls [calls]: outbound calls of which is known whether they were answered
+-- @column outbound_answered_calls [calls]: of outbound_known_calls answered
+-- @column outbound_unanswered_calls [calls]: outbound calls that nobody took: missed, busy, or not
+--     answered
 -- @column timed_calls [calls]: calls whose time on the line is known: the denominator of total_seconds
 -- @column total_seconds [seconds]: line_seconds of timed_calls; NULL = there are none
--- @column queue_seconds [seconds]: sum where reported; NULL = nowhere
 -- @column talked_calls [calls]: calls whose talk is known: the denominator of talk_seconds
 -- @column talk_seconds [seconds]: sum over talked_calls; NULL = there are none
 -- @column talk_wrap_calls [calls]: calls whose talk and wrap-up are known
@@ -67,73 +123,133 @@
 -- @column cost_of_settled [reporting_currency]: what cost_settled_calls cost; NULL = none has a cost
 with calls as (
     select
-        -- The hours until a callback are on nobody's line.
-        facts.* replace (facts.line_seconds as total_seconds),
+        facts.*,
         run.service_level_seconds,
-        facts.direction = 'inbound'
+        date_trunc('month', facts.started_at at time zone 'UTC')::date as billing_month,
+        facts.outcome not in ('in_progress', 'unknown') as is_known,
+        facts.outcome in ('missed', 'busy', 'no_answer') as is_unanswered,
+        facts.direction = 'inbound' as is_inbound,
+        facts.direction = 'outbound' as is_outbound,
+        is_inbound
         and (
             facts.outcome_stage = 'queue'
             or coalesce(facts.queue_count > 0, false)
             or coalesce(facts.queue_seconds > 0, false)
             or facts.queue_name is not null
         ) as is_queued,
-        facts.direction = 'inbound'
-        and facts.outcome_stage not in ('ivr', 'callback')
-        and facts.outcome not in ('in_progress', 'unknown', 'canceled') as is_offered,
+        is_inbound and is_known and facts.outcome_stage not in ('ivr', 'callback')
+        and facts.outcome != 'canceled' as is_offered,
         facts.is_abandoned and facts.outcome_stage != 'hold' as is_given_up,
+        coalesce(
+            short_abandons.is_short,
+            coalesce(
+                facts.queue_seconds + facts.ring_seconds,
+                facts.queue_seconds,
+                facts.ring_seconds,
+                facts.total_seconds
+            ) < run.short_abandon_seconds
+        ) as is_short,
+        is_inbound and is_known and (facts.is_self_service or facts.is_contained)
+            as is_in_self_service,
+        facts.is_bot_handled and is_known and facts.is_transferred is not null
+            as is_bot_transfer_known,
+        case when is_queued then facts.queue_seconds end as wait,
+        case when is_inbound and facts.is_answered then facts.ring_seconds end as answered_ring,
+        case
+            when is_inbound and facts.is_answered
+                then
+                    (epoch_us(facts.answered_at) - epoch_us(facts.started_at)) * 0.000001
+                    ::decimal(7, 6)
+        end as answered_delay,
         facts.cost_status not in ('pending', 'partial') as is_whole,
         facts.is_settled
         and (
             facts.cost_reporting is not null
             or (facts.cost_total is null and coalesce(accounts.free_without_charge, false))
         ) as is_cost_settled,
-        facts.talk_seconds + facts.wrap_seconds as talk_wrap,
-        facts.handle_seconds as handle
+        facts.talk_seconds + facts.wrap_seconds as talk_wrap
     from main.fact_calls as facts
     left join config.accounts as accounts
         on facts.vendor = accounts.vendor and facts.account = accounts.account
+    left join seeds.short_abandons as short_abandons
+        on
+            facts.vendor = short_abandons.vendor
+            and facts.vendor_outcome = short_abandons.vendor_outcome
     cross join config.run as run
     where not facts.is_deleted
 )
 
 select
     call_date,
+    billing_month,
     vendor,
     account,
     direction,
     queue_name,
     cost_center,
     count(*) as calls,
+    count(*) filter (where is_known) as outcome_known_calls,
     count(*) filter (where is_answered) as answered_calls,
     count(*) filter (where is_abandoned) as abandoned_calls,
-    count(*) filter (where outcome in ('missed', 'busy', 'no_answer')) as missed_calls,
+    count(*) filter (where is_inbound and is_unanswered) as missed_calls,
     count(*) filter (where is_voicemail) as voicemail_calls,
-    count(*) filter (where outcome = 'contained') as contained_calls,
+    count(is_voicemail) as voicemail_known_calls,
+    count(*) filter (where is_inbound and is_known and is_contained) as contained_calls,
+    count(*) filter (where is_inbound and is_known) as inbound_known_calls,
+    count(*) filter (where is_in_self_service) as self_service_calls,
     count(*) filter (where is_transferred) as transferred_calls,
+    count(is_transferred) as transfer_known_calls,
     count(*) filter (where is_bot_handled) as bot_calls,
+    count(is_bot_handled) as bot_known_calls,
+    count(*) filter (where is_bot_transfer_known and not is_transferred)
+        as bot_contained_calls,
+    count(*) filter (where is_bot_transfer_known) as bot_transfer_known_calls,
     count(*) filter (where is_settled) as settled_calls,
     count(*) filter (where is_queued) as queued_calls,
-    count(*) filter (where is_queued and is_abandoned and outcome_stage = 'queue')
+    count(*) filter (where is_queued and is_abandoned is not null) as queued_known_calls,
+    count(*) filter (where is_queued and is_offered and is_given_up)
         as abandoned_queued_calls,
+    count(*) filter (where is_queued and is_offered and is_given_up and is_short)
+        as short_abandoned_queued_calls,
     count(*) filter (where is_offered) as offered_calls,
+    count(*) filter (where is_offered and is_abandoned is not null) as offered_known_calls,
+    count(*) filter (where is_offered and is_answered) as answered_offered_calls,
     count(*) filter (where is_offered and is_given_up) as abandoned_offered_calls,
+    count(*) filter (where is_offered and is_given_up and is_short)
+        as short_abandoned_offered_calls,
     count(*) filter (where is_offered and (is_answered or is_given_up))
         as answered_or_abandoned_calls,
-    count(*) filter (where is_queued and queue_seconds is not null) as waited_calls,
-    count(*) filter (where is_queued and queue_seconds is not null and is_answered)
-        as answered_waited_calls,
+    count(wait) as waited_calls,
+    count(wait) filter (where is_answered is not null) as waited_known_calls,
+    count(wait) filter (where is_answered) as answered_waited_calls,
+    count(*) filter (where is_answered and wait <= service_level_seconds)
+        as answered_in_time_calls,
+    count(wait) filter (where is_offered and is_given_up and not is_answered)
+        as abandoned_waited_calls,
+    count(wait) filter (where is_offered and is_given_up and not is_answered and is_short)
+        as short_abandoned_waited_calls,
     count(*) filter (
-        where is_queued and is_answered and queue_seconds <= service_level_seconds
-    ) as answered_in_time_calls,
-    count(total_seconds) as timed_calls,
-    sum(total_seconds)::decimal(18, 3) as total_seconds,
-    sum(queue_seconds)::decimal(18, 3) as queue_seconds,
+        where is_offered and is_given_up and not is_answered and wait <= service_level_seconds
+    ) as abandoned_in_time_calls,
+    sum(wait)::decimal(18, 3) as queue_seconds,
+    sum(wait) filter (where is_answered)::decimal(18, 3) as answered_queue_seconds,
+    sum(wait) filter (where is_offered and is_given_up and not is_answered)
+    ::decimal(18, 3) as abandoned_queue_seconds,
+    count(answered_ring) as answered_rung_calls,
+    sum(answered_ring)::decimal(18, 3) as answered_ring_seconds,
+    count(answered_delay) as answered_delay_calls,
+    sum(answered_delay)::decimal(18, 3) as answered_delay_seconds,
+    count(*) filter (where is_outbound and is_answered is not null) as outbound_known_calls,
+    count(*) filter (where is_outbound and is_answered) as outbound_answered_calls,
+    count(*) filter (where is_outbound and is_unanswered) as outbound_unanswered_calls,
+    count(line_seconds) as timed_calls,
+    sum(line_seconds)::decimal(18, 3) as total_seconds,
     count(talk_seconds) as talked_calls,
     sum(talk_seconds)::decimal(18, 3) as talk_seconds,
     count(talk_wrap) as talk_wrap_calls,
     sum(talk_wrap)::decimal(18, 3) as talk_wrap_seconds,
-    count(handle) as handled_calls,
-    sum(handle)::decimal(18, 3) as handle_seconds,
+    count(handle_seconds) as handled_calls,
+    sum(handle_seconds)::decimal(18, 3) as handle_seconds,
     count(cost_total) filter (where is_whole) as priced_calls,
     count(cost_total) filter (where not is_whole) as priced_partial_calls,
     count(*) filter (where cost_status = 'final') as cost_final_calls,
@@ -146,9 +262,9 @@ select
     count(*) filter (where is_whole and cost_reporting is not null and is_answered)
         as costed_answered_calls,
     coalesce(
-        sum(total_seconds) filter (where is_whole and cost_reporting is not null), 0
+        sum(line_seconds) filter (where is_whole and cost_reporting is not null), 0
     )::decimal(18, 3) as costed_seconds,
-    sum(cost_reporting) filter (where is_whole and total_seconds is not null)::decimal(24, 6)
+    sum(cost_reporting) filter (where is_whole and line_seconds is not null)::decimal(24, 6)
         as cost_of_costed_seconds,
     sum(cost_reporting) filter (where not is_whole)::decimal(24, 6) as cost_partial_reporting,
     count(*) filter (where is_cost_settled) as cost_settled_calls,
