@@ -364,8 +364,13 @@ def of_costs(c: Row) -> Iterator[tuple[str, Any]]:
     yield "cost_final_calls", status == "final"
     yield "cost_pending_calls", status in {"pending", "partial"}
     yield "cost_due_calls", status != "none"
-    yield "costed_calls", cost is not None
-    yield "cost_reporting", cost
+    for calls, amount, is_one in (
+        ("costed_calls", "cost_reporting", True),
+        ("costed_final_calls", "cost_final_reporting", status == "final"),
+        ("costed_settled_calls", "cost_settled_reporting", c["is_settled"]),
+    ):
+        yield calls, cost is not None and is_one
+        yield amount, cost if is_one else None
     yield "costed_answered_calls", cost is not None and c["is_answered"]
     is_timed = c["total_seconds"] is not None
     yield "costed_seconds", c["total_seconds"] if cost is not None and is_timed else 0

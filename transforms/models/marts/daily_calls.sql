@@ -17,7 +17,8 @@
 -- @not_null outbound_known_calls, outbound_answered_calls, outbound_unanswered_calls
 -- @not_null timed_calls, talked_calls, talk_wrap_calls
 -- @not_null handled_calls, priced_calls, cost_pending_calls, cost_final_calls, cost_due_calls
--- @not_null costed_calls, costed_answered_calls, costed_seconds
+-- @not_null costed_calls, costed_final_calls, costed_settled_calls, costed_answered_calls
+-- @not_null costed_seconds
 -- @check abandoned_queued_calls <= queued_known_calls and queued_known_calls <= queued_calls
 -- @check short_abandoned_queued_calls <= abandoned_queued_calls
 -- @check abandoned_offered_calls <= offered_known_calls and offered_known_calls <= offered_calls
@@ -30,6 +31,7 @@
 -- @check contained_calls <= self_service_calls and self_service_calls <= inbound_known_calls
 -- @check bot_contained_calls <= bot_transfer_known_calls and bot_transfer_known_calls <= bot_calls
 -- @check cost_final_calls + cost_pending_calls = cost_due_calls
+-- @check costed_final_calls <= costed_calls
 -- @column call_date: in the reporting time zone; NULL = the start is not known
 -- @column billing_month: first day of the UTC month of the start, the month of monthly_account_usage
 --     and invoice_reconciliation; a date at the end of a month may have two; NULL = the start is not
@@ -108,8 +110,13 @@
 -- @column cost_final_calls [calls]: calls whose cost will not change any more
 -- @column cost_pending_calls [calls]: calls whose cost, or a part of it, is still to come
 -- @column cost_due_calls [calls]: both: all calls that cost something, or will
--- @column costed_calls [calls]: calls whose cost is known in the reporting currency
+-- @column costed_calls [calls]: calls whose cost is known in the reporting currency, or a part of it
 -- @column cost_reporting [reporting_currency]: what costed_calls cost; NULL = there are none
+-- @column costed_final_calls [calls]: of costed_calls those whose cost will not change any more
+-- @column cost_final_reporting [reporting_currency]: what costed_final_calls cost; NULL = there are none
+-- @column costed_settled_calls [calls]: of costed_calls the settled ones
+-- @column cost_settled_reporting [reporting_currency]: what costed_settled_calls cost; NULL = there are
+--     none
 -- @column costed_answered_calls [calls]: of costed_calls answered
 -- @column costed_seconds [seconds]: length of the costed_calls whose length is known
 -- @column cost_of_costed_seconds [reporting_currency]: what those cost; NULL = there are none
@@ -243,6 +250,11 @@ select
     count(*) filter (where cost_status != 'none') as cost_due_calls,
     count(cost_reporting) as costed_calls,
     sum(cost_reporting)::decimal(24, 6) as cost_reporting,
+    count(cost_reporting) filter (where cost_status = 'final') as costed_final_calls,
+    sum(cost_reporting) filter (where cost_status = 'final')::decimal(24, 6)
+        as cost_final_reporting,
+    count(cost_reporting) filter (where is_settled) as costed_settled_calls,
+    sum(cost_reporting) filter (where is_settled)::decimal(24, 6) as cost_settled_reporting,
     count(*) filter (where cost_reporting is not null and is_answered) as costed_answered_calls,
     coalesce(
         sum(total_seconds) filter (where cost_reporting is not null), 0
