@@ -237,7 +237,7 @@ def _zoom_calls(client: Client) -> dict[str, Call]:
     for record in client.zoom_pages(**window, view_type="detail"):
         charge = (record.get("charge") or "-").replace("$", "").replace(",", "")
         seconds = record.get("total_duration")
-        inside = {*record["types"]} <= {"internal_call", "internal_conference_call"}
+        inside = all(kind.startswith("internal_") for kind in record["types"])
         calls[record["engagement_id"]] = Call(
             datetime.fromisoformat(record["start_time"]),
             None if seconds is None else Decimal(seconds),
@@ -282,10 +282,20 @@ def _session(record: dict[str, Any]) -> Call:
         datetime.fromisoformat(record["start_date"]).replace(tzinfo=UTC),
         None if seconds is None else Decimal(seconds),
         sum(charges.values(), Decimal(0)) if charges else None,
-        ("inbound" if legs[0]["incoming"] else "outbound") if legs else "unknown",
+        _direction(legs),
         record["finish_reason"],
         len(legs),
     )
+
+
+def _direction(legs: list[dict[str, Any]]) -> str:
+    """Return whose call it is: a user's leg is an agent's, whichever way it goes."""
+    if not legs:
+        return "unknown"
+    users = [leg["remote_number_type"] == "user" for leg in legs]
+    if len(legs) > 1 and all(users):
+        return "internal"
+    return "inbound" if legs[0]["incoming"] and not users[0] else "outbound"
 
 
 def _moment(text: str) -> datetime:
