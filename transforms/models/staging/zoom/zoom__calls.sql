@@ -97,6 +97,7 @@ leg_charges as (
         vendor_call_id,
         min(currency) as currency
     from staging.zoom__leg_charges
+    where is_cost
     group by all
 )
 
