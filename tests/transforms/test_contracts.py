@@ -236,7 +236,8 @@ def wrongs(case: Case, was: Found, now: Found, declared: Row) -> Iterator[str]:
         yield from zeros(was, now, differing - set(declared.get("sums", ())))
     listed = declared.get("listed", case.path.replace("[]", ""))
     told = any(word.startswith(listed) for word in now.words)
-    others = {word for word in now.words - was.words if not word.startswith(listed)}
+    expected = (listed, *declared.get("may_list", ()))
+    others = {word for word in now.words - was.words if not word.startswith(expected)}
     if others or (told != misfits and (kind, case.change) != ("part", "object")):
         yield f"lists {sorted(now.words)}"
     if case.change in ABSENT or (misfits and not kept_as_text(kind, case.change)):

@@ -118,6 +118,7 @@ leg_charges as (
         vendor_call_id,
         min(currency) as currency
     from staging.zoom__leg_charges
+    where is_cost
     group by all
 )
 
@@ -156,7 +157,7 @@ select
             greatest(parts.flow_seconds + parts.handling_seconds - parts.wrap_up_seconds, -1), -1
         ),
         null
-    ) as line_seconds,
+    )::decimal(12, 3) as line_seconds,
     parts.flow_seconds as ivr_seconds,
     if(typed.call_type = 'callback', null, parts.waiting_seconds) as queue_seconds,
     if(typed.call_type = 'callback', parts.waiting_seconds, null) as callback_seconds,

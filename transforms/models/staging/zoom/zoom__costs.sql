@@ -99,6 +99,4 @@ select
 from staging.zoom__leg_charges as legs
 inner join staging.zoom__voice_calls as calls
     on legs.account = calls.account and legs.vendor_call_id = calls.record_id
-left join staging.zoom__prices as charges
-    on calls.account = charges.account and calls.record['charge'] = charges.charge
-where charges.amount is null
+where legs.is_cost

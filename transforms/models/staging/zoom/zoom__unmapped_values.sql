@@ -28,9 +28,10 @@ calls as (
             calls.unmapped_values,
             parts.unmapped_values,
             prices.unmapped_values,
-            -- The legs' charges are taken to be in the charge: then it is no less than they are.
+            -- The legs' charges are taken to be in the charge: then it is no less than they are,
+            -- but for a credit.
             if(
-                charges.amount < legs.engagement_amount,
+                charges.amount >= 0 and charges.amount < legs.engagement_amount,
                 [struct_pack(field := 'charge', value := 'less than those of its legs')],
                 []
             )
