@@ -23,7 +23,7 @@ from harness.history import (
 from harness.launch import COMMAND, Planted
 from harness.truth import living_rows, rows_of
 
-from pipelines.planning.windows import DAY
+from pipelines.planning.windows import DAY, read_time
 
 
 def night(history: History) -> None:
@@ -72,7 +72,20 @@ def missed(history: History) -> None:
     for _ in range(history.rng.randint(1, 5)):
         history.pass_time(DAY)
         history.counts["fault: missed night"] += 1
+    show_old_days(history)
     plain(history)
+
+
+def show_old_days(history: History) -> None:
+    """List again the hidden days that this night is the last to read.
+
+    If it is the first as well, nobody can know that they have calls.
+    """
+    for vendor, day in [*history.hidden]:
+        if day and not history.is_young(vendor, read_time(f"{day}T00:00:00Z")):
+            history.control("blank", vendors=[vendor], blank=False)
+            history.hidden.remove((vendor, day))
+            history.say(f"{vendor} lists {day} again")
 
 
 def at_once(history: History) -> None:
