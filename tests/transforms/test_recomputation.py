@@ -32,7 +32,7 @@ COMPONENTS = {
     "CALLSESSION": "telephony",
 }
 """What each of Voximplant's resources in the friendly world is paid for."""
-INTERNAL = {"internal_call", "internal_conference_call"}
+INTERNAL = {"internal_call", "internal_conference_call", "internal_callback_call"}
 STAGES = {
     "mainCall": "telephony",
     "autoCall": "telephony",
@@ -74,8 +74,11 @@ def records(house: House, vendor: str, table: str = "") -> Iterator[Record]:
             f"select record_id, payload from raw.{table or TABLES[vendor]}"
             " order by load_no, fetched_at"
         ).fetchall()
-    for payload in dict(rows).values():
-        yield json.loads(payload, parse_float=Decimal)
+    found = {key: json.loads(text, parse_float=Decimal) for key, text in rows}
+    if (vendor, table) == ("zoom", ""):
+        for parts in records(house, "zoom", "engagements"):
+            found.get(parts["engagement_id"], {})["parts"] = parts
+    yield from found.values()
 
 
 def moment(text: str) -> datetime:
@@ -84,10 +87,22 @@ def moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def is_callback(record: Record) -> bool:
+    return any(kind.endswith("callback_call") for kind in record["types"])
+
+
 def of_zoom(record: Record) -> Whole:
-    charge = record.get("charge")
-    costs = [("telephony", Decimal(charge.removeprefix("$")))] if charge else []
-    return Whole(moment(record["start_time"]), Decimal(record["total_duration"]), costs)
+    """Read an engagement; without a charge, those of its legs are what it cost."""
+    sent = [record.get("charge")]
+    if not sent[0]:
+        sent = [leg.get("charge") for leg in record.get("voice_call_details", ())]
+    costs = [("telephony", Decimal(text.removeprefix("$"))) for text in sent if text]
+    seconds = Decimal(record["total_duration"])
+    if is_callback(record):
+        parts = record["parts"]
+        handled = parts["handling_duration"] - parts["wrap_up_duration"]
+        seconds = Decimal(parts["flow_duration"] + handled)
+    return Whole(moment(record["start_time"]), seconds, costs)
 
 
 def of_voximplant(record: Record) -> Whole:
@@ -189,14 +204,11 @@ def test_costs_of_each_day_and_component_are_those_of_the_records(
 
 def test_calls_and_waits_of_each_queue_are_those_of_the_records(house: House) -> None:
     """A call counts at each queue that it names, its wait where it names one alone."""
-    waits = {
-        record["engagement_id"]: record.get("waiting_duration")
-        for record in records(house, "zoom", "engagements")
-    }
     expected: dict[object, list[Any]] = defaultdict(lambda: [0, 0, None])
     for record in records(house, "zoom"):
         queues = {queue["cc_queue_id"] for queue in record["queues"]}
-        wait = waits.get(record["engagement_id"])
+        wait = record.get("parts", {}).get("waiting_duration")
+        wait = None if is_callback(record) else wait
         is_internal = {*record["types"]} <= INTERNAL and record["types"]
         is_inbound = record["direction"] == "inbound" and not is_internal
         for queue in queues if is_inbound else ():
@@ -295,7 +307,7 @@ def of_waits(c: Row, *, is_lost: bool) -> Iterator[tuple[str, Any]]:
 
 def of_outcome(c: Row) -> Iterator[tuple[str, Any]]:
     """Yield what a call adds to the columns about what became of it."""
-    is_in_menu = c["outcome_stage"] == "ivr" or (c["ivr_seconds"] or 0) > 0
+    is_menu = c["is_self_service"] or c["is_contained"]
     is_bot = bool(c["is_bot_handled"]) and c["is_known"]
     is_outbound = c["direction"] == "outbound"
     yield "calls", True
@@ -305,16 +317,9 @@ def of_outcome(c: Row) -> Iterator[tuple[str, Any]]:
     yield "missed_calls", c["is_inbound"] and c["is_unanswered"]
     yield "voicemail_calls", c["is_voicemail"]
     yield "voicemail_known_calls", c["is_voicemail"] is not None
-    yield "contained_calls", c["is_inbound"] and c["outcome"] == "contained"
+    yield "contained_calls", c["is_inbound"] and c["is_known"] and c["is_contained"]
     yield "inbound_known_calls", c["is_inbound"] and c["is_known"]
-    yield (
-        "self_service_calls",
-        (
-            c["is_inbound"]
-            and c["is_known"]
-            and (is_in_menu or c["outcome"] == "contained")
-        ),
-    )
+    yield "self_service_calls", c["is_inbound"] and c["is_known"] and is_menu
     yield "transferred_calls", c["is_transferred"]
     yield "transfer_known_calls", c["is_transferred"] is not None
     yield "bot_calls", c["is_bot_handled"]
@@ -345,36 +350,37 @@ def of_times(c: Row) -> Iterator[tuple[str, Any]]:
     for calls, seconds, length in (
         ("answered_rung_calls", "answered_ring_seconds", ring),
         ("answered_delay_calls", "answered_delay_seconds", delay),
-        ("timed_calls", "total_seconds", c["total_seconds"]),
+        ("timed_calls", "total_seconds", c["line_seconds"]),
         ("talked_calls", "talk_seconds", talk),
         ("talk_wrap_calls", "talk_wrap_seconds", together(talk, wrap)),
-        (
-            *("handled_calls", "handle_seconds"),
-            together(talk, c["hold_seconds"], wrap),
-        ),
+        ("handled_calls", "handle_seconds", c["handle_seconds"]),
     ):
         yield calls, length is not None
         yield seconds, length
 
 
 def of_costs(c: Row) -> Iterator[tuple[str, Any]]:
-    """Yield what the cost of a call adds."""
-    cost, status = c["cost_reporting"], c["cost_status"]
-    yield "priced_calls", c["cost_total"] is not None
+    """Yield what the cost of a call adds: whole, or a part of it so far."""
+    status, seconds = c["cost_status"], c["line_seconds"]
+    is_whole = status not in {"pending", "partial"}
+    whole = c["cost_reporting"] if is_whole else None
+    part = None if is_whole else c["cost_reporting"]
+    is_settled = c["is_settled"] and c["cost_reporting"] is not None
+    yield "priced_calls", c["cost_total"] is not None and is_whole
+    yield "priced_partial_calls", c["cost_total"] is not None and not is_whole
     yield "cost_final_calls", status == "final"
-    yield "cost_pending_calls", status in {"pending", "partial"}
+    yield "cost_provisional_calls", status == "provisional"
+    yield "cost_pending_calls", not is_whole
     yield "cost_due_calls", status != "none"
-    for calls, amount, is_one in (
-        ("costed_calls", "cost_reporting", True),
-        ("costed_final_calls", "cost_final_reporting", status == "final"),
-        ("costed_settled_calls", "cost_settled_reporting", c["is_settled"]),
-    ):
-        yield calls, cost is not None and is_one
-        yield amount, cost if is_one else None
-    yield "costed_answered_calls", cost is not None and c["is_answered"]
-    is_timed = c["total_seconds"] is not None
-    yield "costed_seconds", c["total_seconds"] if cost is not None and is_timed else 0
-    yield "cost_of_costed_seconds", cost if is_timed else None
+    yield "costed_calls", whole is not None
+    yield "costed_partial_calls", part is not None
+    yield "cost_reporting", whole
+    yield "cost_partial_reporting", part
+    yield "costed_answered_calls", whole is not None and c["is_answered"]
+    yield "costed_seconds", 0 if whole is None or seconds is None else seconds
+    yield "cost_of_costed_seconds", None if seconds is None else whole
+    yield "cost_settled_calls", is_settled
+    yield "cost_of_settled", c["cost_reporting"] if is_settled else None
 
 
 def added_up(
