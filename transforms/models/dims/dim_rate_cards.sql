@@ -13,7 +13,7 @@
 -- @column handled_by: ai or human: only calls that it handled; NULL = all
 -- @column unit: of unit_price and allowance: second, minute or call
 -- @column basis: what is measured: total, the whole call (what the vendor billed, else
---     total_seconds); talk, conversation alone (talk_seconds, else ai_seconds, else bot_seconds, and
+--     line_seconds of fact_calls); talk, conversation alone (talk_seconds, else ai_seconds, else bot_seconds, and
 --     0 of a call that nobody answered); leg, each leg of the call
 -- @column answered_only: whether a call, or with leg a leg, that nobody answered costs nothing; one
 --     of which that is not known has no cost by the card

@@ -62,7 +62,14 @@ with_rate_card as (
             else
                 [
                     struct_pack(
-                        seconds := coalesce(calls.billed_seconds, calls.total_seconds),
+                        -- The hours until a callback are on nobody's line.
+                        seconds := coalesce(
+                            calls.billed_seconds,
+                            if(
+                                calls.call_type = 'callback', calls.line_seconds,
+                                calls.total_seconds
+                            )
+                        ),
                         is_answered := calls.is_answered
                     )
                 ]
