@@ -26,8 +26,8 @@
 --     NULL = none has a cost
 -- @column cost_base [currency]: paid whatever is called, until today; NULL = nothing is
 -- @column cost_all_in [currency]: both; NULL = both are
--- @column timed_calls [calls]: costed_calls whose length is known
--- @column costed_seconds [seconds]: length of timed_calls; NULL = there are none
+-- @column timed_calls [calls]: costed_calls whose time on the line is known
+-- @column costed_seconds [seconds]: line_seconds of timed_calls; NULL = there are none
 -- @column per_minute_usage [currency]: what a minute of timed_calls costs by their calls alone, rounded
 --     to a millionth; NULL = there is no length
 -- @column per_minute_all_in [currency]: the same with the base costs in it; NULL = there is no length
@@ -54,9 +54,9 @@ parts as (
         count(*) filter (where is_costed) as costed_calls,
         count(*) filter (where cost_total is not null and not is_costed) as partial_calls,
         sum(cost_total) filter (where is_costed) as cost_of_costed,
-        count(*) filter (where is_costed and total_seconds is not null) as timed_calls,
-        sum(total_seconds) filter (where is_costed) as costed_seconds,
-        sum(cost_total) filter (where is_costed and total_seconds is not null)
+        count(*) filter (where is_costed and line_seconds is not null) as timed_calls,
+        sum(line_seconds) filter (where is_costed) as costed_seconds,
+        sum(cost_total) filter (where is_costed and line_seconds is not null)
             as cost_of_timed
     from calls
     where not is_deleted
