@@ -235,18 +235,24 @@ def _zoom_calls(client: Client) -> dict[str, Call]:
     window = {"from": f"{DAY}T00:00:00+00:00", "to": f"{NEXT_DAY}T00:00:00+00:00"}
     calls = {}
     for record in client.zoom_pages(**window, view_type="detail"):
-        charge = (record.get("charge") or "-").replace("$", "").replace(",", "")
+        legs = [leg.get("charge") for leg in record["voice_call_details"]]
+        whole = [one for one in [record.get("charge")] if one not in {None, "", "-"}]
+        charges = whole or [charge for charge in legs if charge]
         seconds = record.get("total_duration")
         inside = all(kind.startswith("internal_") for kind in record["types"])
         calls[record["engagement_id"]] = Call(
             datetime.fromisoformat(record["start_time"]),
             None if seconds is None else Decimal(seconds),
-            None if charge == "-" else Decimal(charge),
+            sum(map(_dollars, charges), Decimal(0)) if charges else None,
             "internal" if inside else record["direction"],
             record["result"],
             len(record["voice_call_details"]),
         )
     return calls
+
+
+def _dollars(text: str) -> Decimal:
+    return Decimal(text.replace("$", "").replace(",", ""))
 
 
 def _voximplant_calls(client: Client) -> dict[str, Call]:
@@ -322,7 +328,7 @@ def _evovoice_calls(client: Client) -> dict[str, Call]:
         settings = items.get(item)
         cost = None
         if record["ended"] and settings:
-            minutes = 0 if record["wasMissed"] or not lasted else -(-lasted // MINUTE)
+            minutes = _paid_minutes(record, created, lasted)
             key = (owner, item)
             before = _charge(settings, used[key])
             used[key] += minutes * (settings.get("rawUnitMultiplier") or 1)
@@ -343,6 +349,31 @@ def _evovoice_calls(client: Client) -> dict[str, Call]:
 
 
 MINUTE, MILLI = timedelta(minutes=1), timedelta(milliseconds=1)
+LOGGED = {"Call", "Ringing", "Queued", "Answered", "Placed", "Resumed"}
+NOBODY = {"Abandoned", "Busy", "Canceled", "Declined", "Failed", "Missed"}
+NOBODY |= {"No Answer", "Rejected"}
+
+
+def _paid_minutes(
+    record: dict[str, Any], created: datetime, lasted: timedelta | None
+) -> int:
+    """Return the begun minutes; of a call out from its answer on, if there was one."""
+    if record["wasMissed"] or not lasted:
+        return 0
+    if record["direction"] == "Incoming":
+        return -(-lasted // MINUTE)
+    words = {line["message"].split()[0] for line in record["log"]}
+    times = [
+        _moment(line["date"])
+        for line in record["log"]
+        if words <= LOGGED and line["message"].startswith("Answered")
+    ]
+    if not times and "answeredById" not in record and record["outcome"] in NOBODY:
+        return 0
+    rang = min(min(times) - created, lasted) if times else timedelta(0)
+    return -(-(lasted - rang) // MINUTE)
+
+
 _known: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {}
 
 
