@@ -69,7 +69,7 @@ unmapped as (
 select
     calls.vendor,
     count(*) as calls,
-    round(sum(calls.total_seconds) / 60)::bigint as minutes,
+    round(sum(calls.line_seconds) / 60)::bigint as minutes,
     any_value(costs.costs) as costs,
     count(*) filter (
         where calls.cost_status in ('pending', 'partial')
@@ -82,7 +82,7 @@ select
     max(calls.started_at) as last_call_at,
     min(calls.call_date) as first_date,
     count(*) filter (where calls.is_compared) as compared_calls,
-    round(sum(calls.total_seconds) filter (where calls.is_compared) / 60)::bigint
+    round(sum(calls.line_seconds) filter (where calls.is_compared) / 60)::bigint
         as compared_minutes,
     any_value(costs.compared_costs) as compared_costs,
     count(*) filter (
