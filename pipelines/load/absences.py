@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import pendulum
 import pyarrow as pa
 from msgspec.structs import replace
 
@@ -57,6 +58,7 @@ ROUNDS = 8
 """How often days beside are read: records may be missing there too, and so on."""
 
 EVER_SO_SHORT = timedelta.resolution
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 Row: TypeAlias = dict[str, Any]
 _Place: TypeAlias = tuple[Account, Stream]
@@ -114,10 +116,13 @@ class RunReads:
                 if _proves(stream, row)
             ),
             until,
-            tuple(
-                (row["window_start"], row["window_end"])
-                for row in rows
-                if row["reason"] == EXPIRED
+            (
+                *_forgotten(stream, self.since),
+                *(
+                    (row["window_start"], row["window_end"])
+                    for row in rows
+                    if row["reason"] == EXPIRED
+                ),
             ),
         )
 
@@ -287,6 +292,17 @@ def _controls(
         for day in days
         if subtract((day, min(day + DAY, reads.until)), reads.proven)
     ][:CONTROLS]
+
+
+def _forgotten(stream: Stream, now: datetime) -> list[Interval]:
+    """Return the days of which a stream no longer lists every record, as one interval.
+
+    To ask for them would prove nothing, and a call beside them would never be judged.
+    """
+    if stream.complete_for == timedelta.max:
+        return []
+    last = pendulum.instance(now - stream.complete_for - EVER_SO_SHORT)
+    return [(LONG_AGO, last.in_timezone("UTC").start_of("day"))]
 
 
 def _proves(stream: Stream, row: Row) -> bool:

@@ -46,7 +46,8 @@ class StreamReads:
     until: datetime
     """The newest moment that can be read."""
     expired: tuple[Interval, ...] = ()
-    """Windows that the vendor no longer serves: nothing can be read there either."""
+    """Windows that the vendor no longer serves, or not with every record: no read can
+    prove anything there."""
 
     @property
     def proven(self) -> list[Interval]:

@@ -81,6 +81,15 @@ class Done:
         }
 
     @property
+    def failures(self) -> list[tuple[str, str]]:
+        """Return the errors of the vendors, and what could not be read."""
+        return [
+            (vendor, text)
+            for vendor, one in self.loaded.items()
+            for text in (*one["errors"], *one["unreadable"])
+        ]
+
+    @property
     def complete(self) -> list[str]:
         """Return the vendors that are complete by the command's own word."""
         return [
@@ -228,7 +237,8 @@ class History:
         if done.code not in {0, 1}:
             self.wrong(f"exit code {done.code}", done.errors[-2000:])
         if self.is_healthy and done.code != 0:
-            self.wrong("a healthy run is not complete", done.errors[-3000:])
+            told = (f"{one}: {error}" for one, error in done.failures)
+            self.wrong("a healthy run is not complete", *told, done.errors[-3000:])
         found = published(self.published)
         wrong: list[str] = []
         for vendor in done.complete:

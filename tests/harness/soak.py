@@ -6,6 +6,7 @@ of each vendor instead, and go through what may happen to its processes.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -61,12 +62,19 @@ def one_history(
     bug: str = "",
     *,
     quiet: int = 2,
+    keep: Path | None = None,
 ) -> tuple[Counter[str], str]:
-    """Live through the history of a seed; return its counts, and what went wrong."""
+    """Live through the history of a seed; return its counts, and what went wrong.
+
+    A warehouse in which something went wrong is copied into ``keep``.
+    """
     with opened(seed, vendors, odds or Odds(), bug) as history:
         try:
             live(history, nights, quiet)
         except WrongError as error:
+            if keep:
+                place = keep / f"seed-{seed}"
+                shutil.copytree(history.folder, place, symlinks=True)
             lines = [f"seed {seed}, night {history.counts['nights']}:", *history.told]
             lines += [f"wrong: {error}", f"again: {replay(seed, nights, vendors, bug)}"]
             return history.counts, "\n  ".join(lines)
@@ -87,6 +95,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--vendor", action="append", choices=VENDORS)
     parser.add_argument("--bug", default="", help="plant one of harness.bugs")
+    parser.add_argument("--keep", type=Path, help="folder for what went wrong")
     for name in SWEEPS:
         parser.add_argument(f"--{name}", action="store_true", help="instead of seeds")
     parser.add_argument("--results", type=Path)
@@ -100,7 +109,13 @@ def main() -> int:
     seeds = range(int(first), int(last or first) + 1)
     file = asked.results or Path("soak.json")
     return live_through(
-        seeds, asked.nights, vendors, asked.bug, minutes=asked.minutes, results=file
+        seeds,
+        asked.nights,
+        vendors,
+        asked.bug,
+        minutes=asked.minutes,
+        results=file,
+        keep=asked.keep,
     )
 
 
@@ -115,6 +130,7 @@ def live_through(
     *,
     minutes: float,
     results: Path,
+    keep: Path | None,
 ) -> int:
     """Live through seeds that the results do not have yet; a single one always."""
     found = read_results(results)
@@ -124,7 +140,7 @@ def live_through(
             continue
         if time.monotonic() > until:
             break
-        counts, wrong = one_history(seed, nights, vendors, bug=bug)
+        counts, wrong = one_history(seed, nights, vendors, bug=bug, keep=keep)
         found[name] = {"counts": dict(counts), "wrong": wrong}
         write_results(results, found)
         sys.stdout.write(f"seed {seed}: {wrong or 'good'}\n")

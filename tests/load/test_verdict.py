@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from raw_files import NOW, RawFiles, Record
 
 from pipelines.config.model import Account
 from pipelines.load.absences import RunReads, missing_in, verdict_on
 from pipelines.load.audit import near
+from pipelines.planning.deletion import judge
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources.zoom import ENGAGEMENTS, VOICE_CALLS
@@ -89,3 +91,31 @@ def test_deletions_in_several_lists_of_an_account_are_all_counted_around(
 def month_before(day: datetime) -> tuple[datetime, datetime, datetime]:
     """Return a day, and when it was read, that only the first call is near to."""
     return day - 31 * DAY, day - 30 * DAY, day - 20 * DAY
+
+
+@pytest.mark.parametrize(
+    ("last_days", "found"),
+    [
+        # Both days beside are still listed whole, and one of them was not read.
+        (6, ("doubted", "not_surrounded")),
+        # The day before is no longer listed whole, so it need not be read.
+        (5, ("suspected", "")),
+    ],
+)
+def test_a_day_beside_that_the_vendor_has_begun_to_forget_is_not_waited_for(
+    tmp_path: Path, last_days: int, found: tuple[str, str]
+) -> None:
+    stream = replace(VOICE_CALLS, complete_for=last_days * DAY - timedelta(hours=1))
+    raw, days = RawFiles(tmp_path), [NOW - number * DAY for number in (5, 4, 3)]
+    raw.load("zoom", [call(day, "first") for day in days], stream.table)
+    run = RunReads(NOW, first_load=raw.loads + 1)
+    raw.load("zoom", [call(days[1], "again"), call(days[2], "again")], stream.table)
+    run.rows = [
+        read(stream, day, came) for day, came in zip(days, (0, 1, 1), strict=True)
+    ]
+    file = Warehouse(tmp_path).raw("zoom")
+    ((*_, reads, missing),) = missing_in(file, [(ACCOUNT, stream)], run, NOW, None)
+    judged = judge(missing, {}, reads)
+    state, doubt = found
+    assert [one.record_id for one in getattr(judged, state)] == [f"{days[0]:%d}"]
+    assert judged.doubt == doubt
