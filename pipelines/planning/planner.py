@@ -6,8 +6,9 @@ that is not closed. A missed week, a failed window and a killed run are therefor
 special cases, and a lookback counts from the last success.
 
 A read with a record that could not be read proves no deletion: that record may be the
-missing one. So a window is closed by such a read only when it was read once more, in
-case the vendor has corrected the record by then.
+missing one. Neither does one whose attempts all gave different records. So a window is
+closed by such a read only when it was read once more, in case the vendor has corrected
+the record, or the list is steady, by then.
 
 A backfill is the same rule for another range. A run reads again what a backfill read
 too early to close it, and otherwise keeps to its own history: only a backfill completes
@@ -22,7 +23,7 @@ from datetime import date, datetime, timedelta
 
 import pendulum
 
-from pipelines.planning.reasons import CLOCK
+from pipelines.planning.reasons import CLOCK, UNSTEADY
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import (
     CLOCKS_APART,
@@ -72,6 +73,11 @@ class PastRead:
     unreadable: int = 0
     """How many of the records that came could not be read."""
 
+    @property
+    def is_proof(self) -> bool:
+        """Return True if a stored record that did not come is known to be missing."""
+        return not self.unreadable and self.reason != UNSTEADY
+
 
 @dataclass(frozen=True)
 class BackfillRequest:
@@ -93,8 +99,8 @@ class _Known:
     covered: list[Interval]
     """Read completely, at any time."""
     closed: list[Interval]
-    """Read completely a lookback after its end, twice if a record of it could not be
-    read, or expired: nothing is left to read."""
+    """Read completely a lookback after its end, twice if the first read is no proof, or
+    expired: nothing is left to read."""
     fresh: list[Interval]
     """Read completely within the last day."""
     incomplete: list[Interval]
@@ -251,9 +257,7 @@ def _known(
     late = [read for read in complete if read.started_at >= read.interval[1] + again]
     times = Counter(read.interval for read in late)
     closed = [
-        read.interval
-        for read in late
-        if not read.unreadable or times[read.interval] > 1
+        read.interval for read in late if read.is_proof or times[read.interval] > 1
     ]
     return _Known(
         covered=merge(read.interval for read in complete),

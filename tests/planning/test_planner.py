@@ -211,17 +211,19 @@ def test_the_days_of_missing_records_are_read_after_the_others() -> None:
     assert plan(CALLS, START, early, known, suspected=[early]) == []
 
 
-def test_a_window_with_an_unreadable_record_is_closed_by_a_second_read() -> None:
+@pytest.mark.parametrize("doubtful", [{"unreadable": 1}, {"reason": "unsteady"}])
+def test_a_window_whose_read_is_no_proof_is_closed_by_a_second_read(
+    doubtful: dict[str, Any],
+) -> None:
     reads: list[PastRead] = []
     bad = at("03-08T00:00:00")
     for day, is_read in (("10", True), ("14", True), ("15", True), ("16", False)):
         windows = night(reads, at(f"03-{day}T03:00:00"))
         assert (bad in {window.start for window in windows}) == is_read, day
         reads = [
-            replace(one, unreadable=1) if one.interval[0] == bad else one
-            for one in reads
+            replace(one, **doubtful) if one.interval[0] == bad else one for one in reads
         ]
-    healthy = [replace(one, unreadable=0) for one in reads[:-1]]
+    healthy = [replace(one, unreadable=0, reason=None) for one in reads[:-1]]
     assert bad not in {one.start for one in night(healthy, at("03-16T03:00:00"))}
 
 
