@@ -2,10 +2,11 @@
 
 After every run that says it is complete the published calls are those of the vendors:
 none is lost, stale, there twice, or a ghost. What is not compared, and why: calls that
-changed while they were listed (either state is true), days that a vendor hides
-(nobody could know), deleted calls that only one run has missed (the rule of deletion
-asks for two), and windows whose last read had a record that could not be read (it is
-in quarantine, and may be any of them).
+changed while they were listed (either state is true), or that were deleted while the
+last read of their window listed them (only the audit finds out), days that a vendor
+hides (nobody could know), deleted calls that only one run has missed (the rule of
+deletion asks for two), and windows whose last read had a record that could not be read
+(it is in quarantine, and may be any of them).
 """
 
 import json
@@ -128,6 +129,9 @@ class History:
     moved: dict[Key, datetime] = field(default_factory=dict)
     excused: set[Key] = field(default_factory=set)
     """Calls that change while they are listed."""
+    unseen: set[Key] = field(default_factory=set)
+    """Calls deleted while the last read of their window listed them. Only the audit
+    finds out, as for any call that is deleted later than the lookback."""
     hidden: set[tuple[str, date | None]] = field(default_factory=set)
     """Vendors that list nothing, or nothing of a day."""
     is_healthy: bool = True
@@ -185,6 +189,11 @@ class History:
                 self.deleted.pop(self._of(fault), None)
         undo(self.sandbox, "faults")
         self.control("blank", vendors=list(self.vendors), blank=False)
+        self.unseen |= {
+            key
+            for key in self.excused & self.deleted.keys()
+            if not self.is_young(key.vendor, self.deleted[key])
+        }
         self.excused.clear()
         self.hidden.clear()
         self.is_healthy = True
@@ -250,7 +259,7 @@ class History:
                 found,
                 since=self.since,
                 now=self.now,
-                excused=self.excused | self.unlisted(calls),
+                excused=self.excused | self.unseen | self.unlisted(calls),
             )
         if "evovoice" in done.complete:
             wrong += price_differences(self.sandbox, self.published)

@@ -60,7 +60,8 @@ SUSPECTED = """
     select vendor, account, record_id, since
     from ops.absences
     qualify row_number() over (
-        partition by vendor, account, record, record_id order by read_at desc
+        partition by vendor, account, record, record_id
+        order by load_no desc, read_at desc
     ) = 1 and state = 'suspected'
 """
 UNPROVEN = """

@@ -3,7 +3,7 @@
 -- least 20 hours apart, that both miss it, while no other window has it.
 -- @key vendor, account, record, record_id, read_at
 -- @accepted state: suspected, doubted, deleted, present, lapsed
--- @not_null event_at, since, state, load_id
+-- @not_null event_at, since, state, load_id, load_no
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column record: the raw table of the record
@@ -15,6 +15,8 @@
 --     (missing in a read that is not believed, the window stays open), deleted, present (it was
 --     listed again), lapsed (its vendor can show neither any more)
 -- @column load_id: the load that wrote it
+-- @column load_no: greater than that of every earlier load of the vendor, even where the clock
+--     went back: of a record's rows the one with the greatest is the newest
 select
     absences.vendor,
     absences.account,
@@ -24,7 +26,8 @@ select
     absences.event_at,
     absences.since,
     absences.state,
-    absences._dlt_load_id as load_id
+    absences._dlt_load_id as load_id,
+    absences.load_no
 from raw.absences as absences
 inner join inputs.loads as loads
     on absences.vendor = loads.vendor and absences._dlt_load_id = loads.load_id
