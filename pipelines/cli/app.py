@@ -48,6 +48,7 @@ from pipelines.cli.parameters import (
     utc,
 )
 from pipelines.cli.quarantine import quarantine
+from pipelines.cli.query import query, shell
 from pipelines.cli.safekeeping import backup, restore, rollback
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ app.add_typer(export, name="export")
 app.add_typer(quarantine, name="quarantine")
 
 app.command(context_settings={"ignore_unknown_options": True})(erase)
-for command in (backup, restore, rollback):
+app.command(context_settings={"ignore_unknown_options": True})(query)
+for command in (shell, backup, restore, rollback):
     app.command()(command)
 
 
@@ -335,36 +337,6 @@ def doctor(
     answer((files, invariants), as_json, show_findings, json=json)
     is_broken = any(one.state == BROKEN for one in invariants)
     raise typer.Exit(1 if is_broken or any(one.remedy for one in files) else 0)
-
-
-@app.command(context_settings={"ignore_unknown_options": True})
-def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over the published tables.")],
-    *,
-    raw: Annotated[
-        bool,
-        typer.Option("--raw", help="Over the private raw files, as raw.zoom__calls."),
-    ] = False,
-    json: AsJson = False,
-    config: Folder = CONFIG,
-) -> None:
-    """Run a SELECT over the published tables.
-
-    It works during a run as well. Any other DuckDB client can read the published file
-    as well. With --raw the tables are those of the raw files, raw.VENDOR__TABLE, with
-    each version of each record as it came, phone numbers and names included; a load of
-    the vendor waits meanwhile.
-    """
-    from pipelines.cli.tables import plain_rows, show_rows
-    from pipelines.commands.query import rows_of_query, rows_of_raw_query
-    from pipelines.config.loader import read_config
-
-    with refusals():
-        warehouse = built_warehouse(config)
-        if raw:
-            tell_plain(read_config(config), "the records are from the")
-        rows = (rows_of_raw_query if raw else rows_of_query)(warehouse, sql)
-    answer(rows, plain_rows, show_rows, json=json)
 
 
 @app.command()

@@ -3,8 +3,9 @@
 Exit codes: 0 everything is loaded; 1 a vendor or window is incomplete, or a record is
 new in quarantine, the rest is loaded; 2 the run did not start or could not continue
 (configuration, a full disk, another run, a file that is in use or damaged); 3 a check
-failed and nothing new was published; 70 a fault of Callhouse, with a report file; 130
-and 143 Ctrl-C and SIGTERM, what was loaded by then stays; 141 nobody reads the output.
+failed and nothing new was published; 4 a query is wrong; 70 a fault of Callhouse, with
+a report file; 130 and 143 Ctrl-C and SIGTERM, what was loaded by then stays; 141 nobody
+reads the output.
 """
 
 import io
@@ -20,7 +21,7 @@ from typer.core import TyperGroup
 if TYPE_CHECKING:
     from pipelines.commands.run import RunResult
 
-REFUSED, CHECK_FAILED, INTERRUPTED, NOBODY_READS = 2, 3, 130, 141
+REFUSED, CHECK_FAILED, WRONG_QUERY, INTERRUPTED, NOBODY_READS = 2, 3, 4, 130, 141
 
 
 class Commands(TyperGroup):

@@ -8,6 +8,7 @@ from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +21,9 @@ PERSONAL = frozenset(
     | {"agent_name", "payload"}
 )
 WIDE = 250
-"""Width of a table that goes into a file or a pipe, in characters."""
+"""Least width of a table that goes into a file or a pipe, in characters."""
+WIDEST = 1_000_000
+"""More characters than any table is wide."""
 
 
 def plain(value: object) -> object:
@@ -71,16 +74,68 @@ def compact_table(title: str, *columns: str, right: Collection[str]) -> Table:
 
 
 def show_rows(rows: list[Row]) -> None:
-    """Print the rows of a query as a table on stdout; no cell is truncated."""
+    """Print rows as a table on stdout; no cell is truncated."""
+    names = list(rows[0]) if rows else []
+    values = [list(row.values()) for row in rows]
+    numbers = {
+        place
+        for place, column in enumerate(zip(*values, strict=True))
+        if any(isinstance(one, int | Decimal | float) for one in column)
+    }
+    show_table(names, numbers, values)
+
+
+def show_table(
+    names: Sequence[str],
+    numbers: Collection[int],
+    rows: Sequence[Sequence[object]],
+    null: str = "",
+) -> None:
+    """Print rows on stdout: as a table, or below each other where that is too wide.
+
+    ``numbers`` are the positions of the columns that are aligned to the right. ``null``
+    is what stands for NULL. In a file or a pipe a table is as wide as it needs.
+    """
     table = Table()
-    for name in rows[0] if rows else ():
-        right = isinstance(rows[0][name], int | Decimal | float)
-        justify: Literal["left", "right"] = "right" if right else "left"
+    for place, name in enumerate(names):
+        justify: Literal["left", "right"] = "right" if place in numbers else "left"
         table.add_column(Text(escaped(name)), justify=justify, overflow="fold")
     for row in rows:
-        cells = ("" if v is None else str(plain(v)) for v in row.values())
-        table.add_row(*(Text(escaped(cell)) for cell in cells))
-    stdout().print(table)
+        table.add_row(*(_cell(value, null) for value in row))
+    console = stdout()
+    needed = _width(console, table)
+    if needed <= console.width:
+        console.print(table)
+    elif not sys.stdout.isatty():
+        stdout(needed).print(table)
+    else:
+        _show_below_each_other(console, names, rows, null)
+
+
+def _show_below_each_other(
+    console: Console, names: Sequence[str], rows: Sequence[Sequence[object]], null: str
+) -> None:
+    """Print each row as a list of its columns and values."""
+    for number, row in enumerate(rows, start=1):
+        console.print(Text(f"row {number}", "bold"))
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="cyan", overflow="fold")
+        grid.add_column(overflow="fold")
+        for name, value in zip(names, row, strict=True):
+            grid.add_row(Text(escaped(name)), _cell(value, null))
+        console.print(grid)
+
+
+def _width(console: Console, table: Table) -> int:
+    """Return how many characters wide a table is if no line of it is folded."""
+    options = console.options.update(width=WIDEST, max_width=WIDEST)
+    return Measurement.get(console, options, table).maximum
+
+
+def _cell(value: object, null: str) -> Text:
+    if value is None:
+        return Text(null, "dim")
+    return Text(escaped(str(plain(value))))
 
 
 def show_bad_rows(rows: Sequence[Row]) -> None:

@@ -60,12 +60,22 @@ def queries_with(
 def rows_of_sql(published: Path, sql: str) -> list[Row]:
     """Return the rows of any query over a published file.
 
-    Times are in UTC, and the query cannot read other files. Raises `FileError` for a
-    file that cannot be opened, and `duckdb.Error` for a query that fails.
+    Raises the errors of `confined`, and `duckdb.Error` for a query that fails.
+    """
+    with confined(published) as connection:
+        return rows_of_result(connection.execute(sql))
+
+
+@contextmanager
+def confined(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published file for queries that are not our own.
+
+    Times are in UTC, and a query cannot read other files. Raises `FileError` for a file
+    that cannot be opened.
     """
     with opened(published, PUBLISHED_FILE) as connection:
         _confine(connection)
-        return rows_of_result(connection.execute(sql))
+        yield connection
 
 
 def _confine(connection: duckdb.DuckDBPyConnection) -> None:
@@ -76,11 +86,11 @@ def _confine(connection: duckdb.DuckDBPyConnection) -> None:
 
 def rows_of_result(result: duckdb.DuckDBPyConnection) -> list[Row]:
     """Return the rows of an executed query, values by column."""
-    names = _distinct(column[0] for column in result.description or [])
+    names = distinct(column[0] for column in result.description or [])
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _distinct(names: Iterable[str]) -> list[str]:
+def distinct(names: Iterable[str]) -> list[str]:
     """Return names, a repeated one with a number, as DuckDB does in tables.
 
     Otherwise the second of two columns would replace the first.

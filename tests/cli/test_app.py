@@ -111,7 +111,7 @@ def test_nothing_from_a_vendor_steers_a_terminal(
     done = CliRunner().invoke(app, ["query", "select word from words"])
     assert r"\x1b[2J\u202eЖюль 王伟\x9b\u2066[/]:smile:" in done.stdout
     done = CliRunner().invoke(app, ["query", f'select * from "{HOSTILE}"'])
-    assert done.exit_code == 2
+    assert done.exit_code == 4
     assert "\x1b" not in done.stderr
     assert "\u202e" not in done.stderr
 
@@ -199,7 +199,7 @@ def test_an_unexpected_error_is_one_line_and_a_report(
         raise LookupError(f"no {NUMBER} with token=abc")
 
     monkeypatch.chdir(warehouse)
-    monkeypatch.setattr(query, "rows_of_sql", broken)
+    monkeypatch.setattr(query, "confined", broken)
     done = CliRunner().invoke(app, ["query", "select 1"])
     assert done.exit_code == 70
     (file,) = reports.iterdir()

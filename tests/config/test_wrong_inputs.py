@@ -99,7 +99,7 @@ def test_a_query_in_another_encoding_is_refused(here: Path, published: Path) -> 
     (here / "warehouse").mkdir()
     Warehouse(here / "warehouse").published.symlink_to(published)
     done = CliRunner().invoke(app, ["query", "select '\udcff'"])
-    assert (done.exit_code, "the query is not UTF-8" in done.stderr) == (2, True)
+    assert (done.exit_code, "the query is not UTF-8" in done.stderr) == (4, True)
 
 
 def test_the_inputs_are_many() -> None:
