@@ -45,7 +45,8 @@ def query(
     It works during a run as well. Any other DuckDB client can read the published file
     as well. With --raw the tables are those of the raw files, raw.VENDOR__TABLE, with
     each version of each record as it came, phone numbers and names included; a load of
-    the vendor waits meanwhile. Exit code 4: the query is wrong.
+    the vendor waits meanwhile. In CSV a text that a spreadsheet would run as a formula
+    has a ' in front. Exit code 4: the query is wrong.
     """
     from pipelines.cli.query_view import FORMS, show
     from pipelines.commands.query import answer_of, answer_of_raw, write_parquet

@@ -1,5 +1,6 @@
 """Print the answer of a query: as a table, as JSON, or as CSV."""
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from humanize import intcomma
 from pipelines.cli.tables import plain, show_table
 from pipelines.commands.query import Answer
 
+FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d .,()]*$)")
+"""The begin of a text that a spreadsheet runs."""
 SHOWN = 200
 """How many rows a table has, unless all of them are asked for."""
 
@@ -36,7 +39,11 @@ def write_json(answer: Answer) -> None:
 
 
 def write_csv(answer: Answer) -> None:
-    """Print an answer as CSV (RFC 4180): NULL is nothing, an empty text is ``""``."""
+    """Print an answer as CSV (RFC 4180): NULL is nothing, an empty text is ``""``.
+
+    A text that a spreadsheet would take for a formula has a ``'`` in front (OWASP, CSV
+    injection); a phone number stays as it is.
+    """
     _write(",".join(map(_field, answer.names)) + "\r\n")
     for row in answer.all_rows():
         _write(",".join(map(_field, row)) + "\r\n")
@@ -46,7 +53,7 @@ def _field(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        text = value
+        text = f"'{value}" if FORMULA.match(value) else value
     else:
         found = plain(value)
         text = found if isinstance(found, str) else msgspec.json.encode(found).decode()

@@ -118,6 +118,24 @@ def test_csv_tells_null_from_an_empty_text(folder: Path) -> None:
     assert asked(folder, "--csv", "select 1 as a, 2 as a").startswith("a,a_1\n1,2")
 
 
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("+44 20 (7946)", "+44 20 (7946)"),
+        ("+cmd|x", "'+cmd|x"),
+        ("-1.5", "-1.5"),
+        ("-a", "'-a"),
+        ("a=1", "a=1"),
+        ("=a,b", '"\'=a,b"'),
+    ],
+)
+def test_csv_has_no_formula(folder: Path, text: str, cell: str) -> None:
+    asked_for = asked(folder, "--csv", f"select '{text}' as x, -2 as y")
+    assert asked_for == f"x,y\n{cell},-2\n"
+
+
 def test_json_has_a_row_a_line_and_every_row(folder: Path) -> None:
     text = asked(folder, "--json", "select range as n, null as x from range(3000)")
     assert json.loads(text)[2999] == {"n": 2999, "x": None}
