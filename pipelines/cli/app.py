@@ -40,10 +40,12 @@ from pipelines.cli.parameters import (
     NoAudit,
     Now,
     OldestFirst,
+    Quiet,
     Sandbox,
     SandboxIfUnconfigured,
     Since,
     VendorNames,
+    Verbose,
     World,
     utc,
 )
@@ -104,6 +106,8 @@ def run(
     world: World = FRIENDLY,
     sandbox_if_unconfigured: SandboxIfUnconfigured = False,
     forget_history: ForgetHistory = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -126,7 +130,7 @@ def run(
         if_unconfigured=sandbox_if_unconfigured,
         world=world,
     ) as one:
-        load_and_show(one, work, json=json)
+        load_and_show(one, work, json=json, verbose=verbose, quiet=quiet)
 
 
 @app.command()
@@ -137,6 +141,8 @@ def load(
     no_audit: NoAudit = False,
     sandbox: Sandbox = False,
     world: World = FRIENDLY,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -147,7 +153,8 @@ def load(
     from pipelines.commands.run import run_load
 
     with selection(config, now, vendor, sandbox=sandbox, world=world) as one:
-        load_and_show(one, partial(run_load, audit=not no_audit), json=json)
+        work = partial(run_load, audit=not no_audit)
+        load_and_show(one, work, json=json, verbose=verbose, quiet=quiet)
 
 
 @app.command()
@@ -165,6 +172,8 @@ def backfill(
     sandbox: Sandbox = False,
     world: World = FRIENDLY,
     forget_history: ForgetHistory = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -189,7 +198,15 @@ def backfill(
         if dry_run:
             raise typer.Exit(_dry_run(one, request, json=json))
         work = partial(run_backfill, request=request, forget_history=forget_history)
-        load_and_show(one, work, json=json, title="Backfill", unfinished=UNFINISHED)
+        load_and_show(
+            one,
+            work,
+            json=json,
+            title="Backfill",
+            unfinished=UNFINISHED,
+            verbose=verbose,
+            quiet=quiet,
+        )
 
 
 def _dry_run(one: Selection, request: "BackfillRequest", *, json: bool) -> int:

@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
@@ -70,6 +71,8 @@ def load_and_show(
     json: bool,
     title: str = "This run",
     unfinished: str = "",
+    verbose: bool = False,
+    quiet: bool = False,
 ) -> NoReturn:
     """Run ``work`` with progress, print its result, and end with its exit code.
 
@@ -77,11 +80,19 @@ def load_and_show(
     """
     from pipelines.cli.run_view import as_json, show
 
-    with narrated() as progress:
+    began = monotonic()
+    with narrated(quiet=quiet) as progress:
         result = work(
             one.config, one.now, progress, vendors=one.vendors, origin=one.origin
         )
-    answer(result, as_json, partial(show, title=title), json=json)
+    view = partial(
+        show,
+        title=title,
+        seconds=monotonic() - began,
+        verbose=verbose,
+        quiet=quiet,
+    )
+    answer(result, as_json, view, json=json)
     if unfinished and not all(own.has_all_windows for own in result.outcomes):
         typer.echo(unfinished, err=True)
     raise typer.Exit(exit_code(result))
@@ -186,15 +197,19 @@ def tell_plain(settings: "Config", what: str) -> None:
 
 
 @contextmanager
-def narrated() -> "Iterator[Progress]":
-    """Show progress; end an interrupted command with one sentence and an exit code."""
+def narrated(*, quiet: bool = False) -> "Iterator[Progress]":
+    """Show progress, unless ``quiet``.
+
+    An interrupted command ends with one sentence and an exit code.
+    """
     from pipelines.cli.progress import shown_progress
     from pipelines.cli.signals import Interrupted, interruptible
     from pipelines.cli.tables import stderr
 
     latest: dict[str, str] = {}
     try:
-        with interruptible(), shown_progress(stderr()) as progress:
+        shown = nullcontext(_nothing) if quiet else shown_progress(stderr())
+        with interruptible(), shown as progress:
 
             def noted(name: str, done: int, plan: int, records: int, note: str) -> None:
                 if plan:
@@ -210,6 +225,10 @@ def narrated() -> "Iterator[Progress]":
             err=True,
         )
         raise typer.Exit(stop.exit_code) from None
+
+
+def _nothing(*_: object) -> None:
+    """Show no progress."""
 
 
 def built_warehouse(folder: Path) -> "Warehouse":

@@ -36,6 +36,10 @@ Now = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print all counts as well.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is wrong.")]
 Full = Annotated[
     bool, typer.Option("--full", help="Rebuild every call, not only the changed ones.")
 ]

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import typer
+from humanize import naturaldelta
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -50,34 +51,74 @@ def as_json(result: RunResult) -> Row:
     }
 
 
-def show(result: RunResult, title: str = "This run") -> None:
-    """Print the summary of a run on stderr."""
+def show(
+    result: RunResult,
+    title: str = "This run",
+    *,
+    seconds: float,
+    verbose: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Print the summary of a run on stderr: what is wrong first, the totals last.
+
+    ``seconds`` is how long it took. With ``verbose`` all counts are printed, with
+    ``quiet`` only what is wrong.
+    """
     console = stderr()
-    console.print(_loads(result.outcomes, title))
+    _show_problems(console, result)
+    if quiet:
+        return
+    # What is known without the file is printed even if it cannot be opened.
+    vendors: list[Row] = []
+    try:
+        if result.published is not None:
+            vendors = rows_of(result.published, "calls_by_vendor")
+    finally:
+        console.print(_summary(result.outcomes, vendors, title))
+    if verbose:
+        console.print(_counts(result.outcomes))
     for outcome in result.outcomes:
-        for note in outcome.notes:
-            text = f"[bold]{outcome.vendor}[/] {escape(note)}"
-            console.print(text, highlight=False)
-        for error in outcome.problems:
-            text = f"[bold red]{outcome.vendor}[/] {escape(error)}"
-            console.print(text, highlight=False)
-    for vendor, why in result.kept.items():
-        console.print(f"[bold red]{vendor}[/] {escape(why)}", highlight=False)
+        _show_sentences(console, outcome.vendor, outcome.notes, "bold")
     for change in result.final_cost_changes:
         console.print(_changed(change), highlight=False, markup=False)
     if result.published is not None:
-        # After all that is known without the file: somebody may have it open.
-        console.print(_holdings(rows_of(result.published, "calls_by_vendor")))
-        _show_unmapped(console, rows_of(result.published, "unmapped_values"))
-        changes = rows_of(result.published, "field_changes")
-        show_field_changes(console, [row for row in changes if row["is_new"]])
-        show_missing_rates(console, rows_of(result.published, "missing_rates"))
-        place = escape(str(result.published))
-        console.print(f"\nThe warehouse is [bold]{place}[/]. A first query:")
-        command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
-        console.print(
-            f'  {command} query "{FIRST_QUERY}"', highlight=False, soft_wrap=True
-        )
+        if verbose:
+            console.print(_holdings(vendors))
+        _show_published(console, result.published)
+    console.print(f"It took {naturaldelta(seconds)}.", highlight=False)
+
+
+def _show_problems(console: Console, result: RunResult) -> None:
+    for outcome in result.outcomes:
+        _show_sentences(console, outcome.vendor, outcome.problems, "bold red")
+    for vendor, why in result.kept.items():
+        _show_sentences(console, vendor, [why], "bold red")
+
+
+def _show_sentences(
+    console: Console, vendor: str, sentences: Sequence[str], style: str
+) -> None:
+    """Print sentences about a vendor, which is named once."""
+    for number, sentence in enumerate(sentences):
+        name = " " * len(vendor) if number else f"[{style}]{vendor}[/]"
+        console.print(f"{name} {escape(sentence)}", highlight=False)
+
+
+def _show_published(console: Console, published: Path) -> None:
+    _show_unmapped(console, rows_of(published, "unmapped_values"))
+    changes = rows_of(published, "field_changes")
+    show_field_changes(console, [row for row in changes if row["is_new"]])
+    show_missing_rates(console, rows_of(published, "missing_rates"))
+    (total,) = rows_of(published, "totals")
+    since = f" since {total['first_date']}" if total["first_date"] else ""
+    costs = f", {total['costs']}" if total["costs"] else ""
+    console.print(
+        f"\n[bold]{total['calls']:,} calls{since}{costs}[/] are in {published}.",
+        highlight=False,
+    )
+    console.print("A first query:")
+    command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
+    console.print(f'  {command} query "{FIRST_QUERY}"', highlight=False, soft_wrap=True)
 
 
 def built_as_json(built: tuple[BuildResult, Path]) -> Row:
@@ -122,17 +163,55 @@ def _changed(change: FinalCostChange) -> str:
     )
 
 
-def _loads(outcomes: tuple[LoadResult, ...], title: str) -> Table:
+def _summary(
+    outcomes: Sequence[LoadResult], vendors: Sequence[Row], title: str
+) -> Table:
+    """Return a row per vendor that fits a terminal of 80 columns."""
+    right = ("new", "changed", "calls")
+    table = compact_table(
+        title, "vendor", "state", *right, "cost", "windows", right=right
+    )
+    known = {row["vendor"]: row for row in vendors}
+    for one in outcomes:
+        state = "[green]complete[/]" if one.is_complete else "[bold red]incomplete[/]"
+        row = known.get(one.vendor, {})
+        table.add_row(
+            one.vendor,
+            state,
+            f"{one.new:,}",
+            f"{one.changed - one.new:,}",
+            f"{row['calls']:,}" if row else "",
+            escape(row["costs"] or "not priced") if row else "",
+            _sentence(one, row),
+        )
+    return table
+
+
+def _sentence(one: LoadResult, row: Row) -> str:
+    """Return in some words what a run did for a vendor."""
+    is_whole = one.windows == one.planned
+    parts = [
+        f"all {one.planned:,}" if is_whole else f"{one.windows:,} of {one.planned:,}"
+    ]
+    counts = {
+        "costs to come": row.get("cost_pending", 0),
+        "deleted": one.deleted,
+        "listed again": one.restored,
+        "in quarantine": one.quarantined,
+    }
+    parts += [f"{count:,} {words}" for words, count in counts.items() if count]
+    return "; ".join(parts)
+
+
+def _counts(outcomes: Sequence[LoadResult]) -> Table:
     counts = (
         *("windows", "records", "changed", "quarantined", "requests", "retries"),
         *("now final", "deleted", "restored", "seconds"),
     )
-    table = compact_table(title, "vendor", "state", *counts, right=counts)
+    table = compact_table("What was read", "vendor", *counts, right=counts)
     for one in outcomes:
-        state = "[green]complete[/]" if one.is_complete else "[bold red]incomplete[/]"
         table.add_row(
             one.vendor,
-            state,
             f"{one.windows}/{one.planned}",
             *(f"{n:,}" for n in (one.records, one.changed, one.quarantined)),
             *(f"{n:,}" for n in (one.requests, one.retries)),

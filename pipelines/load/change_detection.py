@@ -36,6 +36,8 @@ class Tally:
     largest: int = 0
     """Bytes of the largest record among them."""
     changed: int = 0
+    new: int = 0
+    """Of the changed records those that were not stored before."""
     restored: int = 0
     """Records that were deleted and are listed again."""
     same: dict[str, list[Keys]] = field(default_factory=dict)
@@ -229,6 +231,7 @@ def _changes(fresh: pa.Table, table: str, found: Compared, tally: Tally) -> pa.T
         else:
             is_new = position in found.differing
             tally.restored += position in found.restored
+            tally.new += position in found.new
         tally.seen[key] = digest
         if is_new:
             changes.append(position)

@@ -54,6 +54,7 @@ def added(
         windows=result.windows + sum(row["state"] == "complete" for row in rows),
         records=result.records + sum(row["rows_distinct"] for row in rows),
         changed=result.changed + tally.changed,
+        new=result.new + tally.new,
         restored=result.restored + tally.restored,
         quarantined=result.quarantined + sum(row["rows_quarantined"] for row in rows),
         unreadable=dict(

@@ -43,6 +43,8 @@ class LoadResult(msgspec.Struct, frozen=True):
     """Distinct records in those windows."""
     changed: int = 0
     """How many of them are new, or differ from the stored version."""
+    new: int = 0
+    """How many of these were not stored before; the journal does not have it."""
     quarantined: int = 0
     unreadable: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Records that are new in quarantine, by the reason."""

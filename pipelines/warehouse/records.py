@@ -31,6 +31,8 @@ class Compared:
 
     differing: frozenset[int]
     """Positions of the records that are new, or differ from the stored version."""
+    new: frozenset[int]
+    """Positions of the records of which no version is stored."""
     restored: frozenset[int]
     """Positions of the records whose newest stored version marks them as deleted."""
     same: Keys
@@ -58,20 +60,21 @@ def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
     everything = frozenset(range(fresh.num_rows))
     unseen = np.empty(0, np.uint64)
     if not fresh.num_rows:
-        return Compared(nothing, nothing, unseen)
+        return Compared(nothing, nothing, nothing, unseen)
     with raw_files.opened(raw_file) as warehouse:
         if table not in raw_files.tables(warehouse):
-            return Compared(everything, nothing, unseen)
+            return Compared(everything, everything, nothing, unseen)
         numbered = fresh.append_column("position", pa.array(range(fresh.num_rows)))
         warehouse.register("fresh", numbered)
         if not _select(warehouse, table, "from fresh"):
-            return Compared(everything, nothing, unseen)
+            return Compared(everything, everything, nothing, unseen)
         found = raw_files.fetched(
             warehouse, query("raw/changed"), lambda rows: rows.fetchnumpy()
         )
     is_same, was_deleted = found["is_same"], found["was_deleted"]
     return Compared(
         frozenset(found["position"][~is_same].tolist()),
+        frozenset(found["position"][found["is_new"]].tolist()),
         frozenset(found["position"][was_deleted].tolist()),
         found["key"][is_same],
     )

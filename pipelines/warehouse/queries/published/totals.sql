@@ -1,0 +1,19 @@
+-- One row: how many calls there are, since when, and what they cost by currency.
+with sums as (
+    select
+        currency,
+        sum(cost_total) as cost
+    from main.fact_calls
+    where not is_deleted and cost_total is not null
+    group by currency
+)
+
+select
+    count(*) as calls,
+    min(call_date) as first_date,
+    (
+        select string_agg(format('{:,.2f} {}', cost, currency), ', ' order by currency)
+        from sums
+    ) as costs
+from main.fact_calls
+where not is_deleted

@@ -1,0 +1,74 @@
+"""The summary of a run: what is wrong first, a row per vendor, the totals last."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from pipelines.cli import run_view
+from pipelines.commands.run import RunResult
+from pipelines.warehouse.journal import LoadResult
+
+GOOD = LoadResult(
+    vendor="voximplant",
+    windows=12,
+    planned=12,
+    records=900_123,
+    changed=812_345,
+    new=800_000,
+    deleted=3,
+    restored=1,
+    notes=("an optional list is left out",),
+)
+BAD = LoadResult(
+    vendor="zoom",
+    windows=3,
+    planned=12,
+    quarantined=2,
+    unreadable={"'id' is missing or empty": 2},
+    errors=("HTTP 401; renew the secret", "HTTP 500 twice; it is tried again"),
+)
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, *outcomes: LoadResult, **how: bool) -> str:
+    """Return what is printed into a terminal of 80 columns."""
+    written = StringIO()
+    monkeypatch.setattr(run_view, "stderr", lambda: Console(file=written, width=80))
+    run_view.show(RunResult(outcomes, None, None), seconds=33.2, **how)
+    return written.getvalue()
+
+
+def test_what_is_wrong_stands_on_top_and_its_vendor_is_named_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = shown(monkeypatch, GOOD, BAD).splitlines()
+    assert lines[0] == "zoom HTTP 401; renew the secret"
+    assert lines[1] == "     HTTP 500 twice; it is tried again"
+    assert lines[2].startswith("     2 new in quarantine")
+    assert lines[-1] == "It took 33 seconds."
+    assert "voximplant an optional list is left out" in lines
+
+
+def test_a_row_says_what_is_new_what_changed_and_what_else_happened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = shown(monkeypatch, GOOD, BAD)
+    (good,) = (line for line in text.splitlines() if line.startswith("voximplant  c"))
+    assert good.split()[:4] == ["voximplant", "complete", "800,000", "12,345"]
+    for words in (
+        "all 12",
+        "3 deleted",
+        "1 listed again",
+        "3 of 12",
+        "2 in quarantine",
+    ):
+        assert words in " ".join(text.split())
+    assert "900,123" not in text
+    assert "900,123" in shown(monkeypatch, GOOD, verbose=True)
+
+
+def test_a_quiet_run_prints_what_is_wrong_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert shown(monkeypatch, GOOD, quiet=True) == ""
+    assert len(shown(monkeypatch, GOOD, BAD, quiet=True).splitlines()) == 4
