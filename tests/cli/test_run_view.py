@@ -63,8 +63,8 @@ def test_a_row_says_what_is_new_what_changed_and_what_else_happened(
         "2 in quarantine",
     ):
         assert words in " ".join(text.split())
-    assert "retries" not in text
-    assert "retries" in shown(monkeypatch, GOOD, verbose=True)
+    assert "What was read" not in text
+    assert "What was read" in shown(monkeypatch, GOOD, verbose=True)
 
 
 def test_a_quiet_run_prints_what_is_wrong_alone(
