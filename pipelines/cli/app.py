@@ -60,7 +60,7 @@ UNFINISHED = "Not all days are loaded; repeat the same command to continue."
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -75,6 +75,34 @@ callhouse query "select * from fact_calls limit 5".
 To load older days: callhouse backfill --from 2026-01-01 --to 2026-03-31. With
 --dry-run it only estimates the requests and the time.""",
 )
+
+
+def _tell_version(*, is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        import duckdb
+
+        typer.echo(f"callhouse {version('callhouse')}, DuckDB {duckdb.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def callhouse(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda asked: _tell_version(is_asked=asked),
+            is_eager=True,
+            help="Print the versions of Callhouse and DuckDB.",
+        ),
+    ] = False,
+) -> None:
+    """Keep what stands before a command; its help is that of the app."""
+
+
 fx = typer.Typer(
     no_args_is_help=True, help="Import exchange rates, for fact_calls.cost_reporting."
 )

@@ -53,6 +53,7 @@ def selection(
     An error that ends a command becomes a sentence and an exit code (`refusals`).
     """
     from pipelines.cli.options import select_vendors
+    from pipelines.config.toml_file import ConfigError
 
     with (
         refusals(),
@@ -60,6 +61,11 @@ def selection(
             folder, now, sandbox=sandbox, if_unconfigured=if_unconfigured, world=world
         ) as (settings, origin, clock),
     ):
+        if settings.start and settings.start > clock.date():
+            raise ConfigError(
+                f"[callhouse] start {settings.start} lies in the future; it is "
+                f"{clock:%Y-%m-%d} (UTC)"
+            )
         vendors = select_vendors(settings, names, aliases)
         yield Selection(settings, clock, vendors, origin)
 

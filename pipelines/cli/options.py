@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from difflib import get_close_matches
 
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
@@ -72,6 +73,8 @@ def backfill_request(
 
 def _check(option: str, name: str, known: Sequence[str] | dict[str, Vendor]) -> None:
     if name not in known:
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(
-            f"{option} {name}: not configured; configured: {', '.join(known)}"
+            f"{option} {name}: not configured; configured: {', '.join(known)}{hint}"
         )

@@ -1,5 +1,6 @@
 """The options that several commands have, and those of backfill, with their help."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,8 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 CONFIG = Path("config")
-DAYS = ["%Y-%m-%d"]
-TIMES = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z", *DAYS]
+DAY = "YYYY-MM-DD"
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 
 
 def _folder(context: typer.Context, parameter: typer.CallbackParam, at: Path) -> Path:
@@ -21,9 +22,41 @@ def _folder(context: typer.Context, parameter: typer.CallbackParam, at: Path) ->
     return config_folder(at if is_named else None, own)
 
 
+def _day(text: str) -> datetime:
+    """Return a day that is written as YYYY-MM-DD, as the midnight it begins with."""
+    found = _DAY.fullmatch(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not a day; write it as 2026-01-31")
+    year, month, day = map(int, found.groups())
+    try:
+        return datetime(year, month, day)  # noqa: DTZ001 - `utc` makes it one of UTC
+    except ValueError:
+        pass
+    try:
+        name = f"{day} {datetime(year, month, 1):%B} {year}"  # noqa: DTZ001
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: there is no month {month}") from None
+    raise typer.BadParameter(f"{text!r}: there is no {name}")
+
+
+def _moment(text: str) -> datetime:
+    """Return a day, or a time with seconds and a zone."""
+    if "T" not in text:
+        return _day(text)
+    midnight, rest = _day(text.partition("T")[0]), text.partition("T")[2]
+    if re.fullmatch(r"\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:?\d{2})", rest):
+        try:
+            return datetime.fromisoformat(f"{midnight:%Y-%m-%d}T{rest}")
+        except ValueError:
+            pass
+    raise typer.BadParameter(
+        f"{text!r} is not a time; write it as 2026-01-31T03:00:00Z"
+    )
+
+
 VendorNames = Annotated[
     list[str] | None,
-    typer.Option("--vendor", help="Only this vendor; can be repeated."),
+    typer.Option("--vendor", metavar="NAME", help="Only this vendor; can be repeated."),
 ]
 AccountNames = Annotated[
     list[str] | None,
@@ -32,7 +65,10 @@ AccountNames = Annotated[
 Now = Annotated[
     datetime | None,
     typer.Option(
-        formats=TIMES, help="Take this time, in UTC, instead of the machine's clock."
+        parser=_moment,
+        metavar="TIME",
+        help="Take this time, in UTC, instead of the machine's clock: 2026-01-31, or "
+        "2026-01-31T03:00:00Z.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
@@ -91,14 +127,19 @@ NoAudit = Annotated[
 ]
 Since = Annotated[
     datetime | None,
-    typer.Option("--from", formats=DAYS, help="The first UTC day; default: all."),
+    typer.Option(
+        "--from", parser=_day, metavar=DAY, help="The first UTC day; default: all."
+    ),
 ]
 FirstDay = Annotated[
-    datetime, typer.Option("--from", formats=DAYS, help="The first UTC day.")
+    datetime,
+    typer.Option("--from", parser=_day, metavar=DAY, help="The first UTC day."),
 ]
 LastDay = Annotated[
     datetime | None,
-    typer.Option("--to", formats=DAYS, help="The last UTC day; default: today."),
+    typer.Option(
+        "--to", parser=_day, metavar=DAY, help="The last UTC day; default: today."
+    ),
 ]
 DryRun = Annotated[
     bool,

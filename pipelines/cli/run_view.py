@@ -101,7 +101,8 @@ def _show_sentences(
     """Print sentences about a vendor, which is named once."""
     for number, sentence in enumerate(sentences):
         name = " " * len(vendor) if number else f"[{style}]{vendor}[/]"
-        console.print(f"{name} {escape(sentence)}", highlight=False)
+        text = escape(sentence.removeprefix(f"{vendor} "))
+        console.print(f"{name} {text}", highlight=False)
 
 
 def _show_published(console: Console, published: Path) -> None:

@@ -47,6 +47,7 @@ _Days = Annotated[float, msgspec.Meta(ge=0)]
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": _Days, "settle_days": _Days}
 MOST, MOST_DAYS = 10**9, 36_500
 """A larger number is a mistake, and a date that many days away does not exist."""
+MOST_OF_A_PAGE = 10_000
 DAYS = frozenset({"history_days", "lookback_days", "settle_days"})
 CURRENCIES = frozenset({"currency", "reporting_currency"})
 UNUSABLE = frozenset("'%?=")
@@ -364,12 +365,13 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
     value = setting.value
     if isinstance(value, Decimal):
         value = float(value)
-    kind, *more = get_args(kind) if get_origin(kind) is Annotated else [kind]
+    kind, *bounds = get_args(kind) if get_origin(kind) is Annotated else [kind]
     try:
         found = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         # msgspec names types, never the value: it may be a secret.
-        raise ConfigError(f"{setting.place}: {error}") from None
+        how = "; write a day, as 2026-01-31" if key == "start" else ""
+        raise ConfigError(f"{setting.place}: {error}{how}") from None
     if isinstance(found, str):
         found = _text(setting.place, key, found)
     if key == "time_zone" and found not in _time_zones():
@@ -394,16 +396,21 @@ def _typed(setting: Setting, kind: Any, key: str) -> Any:  # noqa: ANN401
             "such as 'USD'"
         )
     if isinstance(found, int | float) and not isinstance(found, bool):
-        _check_number(setting, key, found, may_be_zero=bool(more))
+        _check_number(setting, key, found, bounds)
     return found
 
 
 def _check_number(
-    setting: Setting, key: str, found: float, *, may_be_zero: bool
+    setting: Setting, key: str, found: float, bounds: Sequence[msgspec.Meta]
 ) -> None:
+    """Raise `ConfigError` for a number out of its bounds, which a vendor may set."""
+    may_be_zero = any(one.ge == 0 for one in bounds)
     if not (found > 0 or (found == 0 and may_be_zero)):
         least = "0 or more" if may_be_zero else "more than 0"
         raise ConfigError(f"{setting.place}: {key} must be {least}")
-    most = MOST_DAYS if key in DAYS else MOST
+    most = next(
+        (one.le for one in bounds if one.le is not None),
+        MOST_DAYS if key in DAYS else MOST_OF_A_PAGE if key == "page_size" else MOST,
+    )
     if found > most:
         raise ConfigError(f"{setting.place}: {key} must be {most:,} or less")

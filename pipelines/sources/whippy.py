@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -38,6 +38,7 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     api_key: str
     base_url: str = "https://api.whippy.co/v1"
     path: str = "/calls/search"
+    page_size: Annotated[int, msgspec.Meta(le=500)] = 100
     requests_per_second: float = 10.0
 
 

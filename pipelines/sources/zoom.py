@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Annotated
 
 import msgspec
 
@@ -36,6 +37,7 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     client_secret: str
     base_url: str = "https://api.zoom.us/v2"
     token_url: str = "https://zoom.us/oauth/token"  # noqa: S105
+    page_size: Annotated[int, msgspec.Meta(le=100)] = 100
     engagements: bool = True
     """Whether the second list is read, where the app has its scope."""
     daily_requests: ZeroOrMore = 15_000
