@@ -16,6 +16,7 @@ from pipelines.cli.command_steps import (
     Selection,
     answer,
     built_warehouse,
+    followed_up,
     load_and_show,
     narrated,
     selection,
@@ -24,6 +25,7 @@ from pipelines.cli.command_steps import (
 )
 from pipelines.cli.endings import Commands, refusals
 from pipelines.cli.erase import erase
+from pipelines.cli.operation import notify, status
 from pipelines.cli.parameters import (
     CONFIG,
     FRIENDLY,
@@ -91,7 +93,7 @@ app.add_typer(quarantine, name="quarantine")
 
 app.command(context_settings={"ignore_unknown_options": True})(erase)
 app.command(context_settings={"ignore_unknown_options": True})(query)
-for command in (shell, backup, restore, rollback):
+for command in (status, notify, shell, backup, restore, rollback):
     app.command()(command)
 
 
@@ -240,9 +242,10 @@ def transform(
         raw = settings.warehouse.raw_folder.absolute()
         if not any(raw.glob("*.duckdb")):
             raise ConfigError(f"there is nothing to build in {raw}; run: callhouse run")
-        built = build_and_finish(
-            settings, clock, full=full, forget_history=forget_history
-        )
+        with followed_up(settings, clock):
+            built = build_and_finish(
+                settings, clock, full=full, forget_history=forget_history
+            )
     answer(built, built_as_json, show_built, json=json)
     raise typer.Exit(1 if built[0].kept else 0)
 
@@ -272,28 +275,6 @@ def sandbox(
             f"# serving {running.url} as of {running.now}; stop with Ctrl-C", err=True
         )
         running.wait()
-
-
-@app.command()
-def status(
-    now: Now = None,
-    *,
-    json: AsJson = False,
-    config: Folder = CONFIG,
-) -> None:
-    """Show which days of each account are stored.
-
-    Also which windows are incomplete and how many calls are still pending. It reads the
-    published file: what was loaded since the last build is not in it. Exit code 1: a
-    window is incomplete.
-    """
-    from pipelines.cli.status_view import as_json, show_status
-    from pipelines.commands.status import read_status
-
-    with refusals():
-        found = read_status(built_warehouse(config), utc(now))
-    answer(found, as_json, show_status, json=json)
-    raise typer.Exit(1 if found.windows_open else 0)
 
 
 @app.command()

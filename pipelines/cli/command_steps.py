@@ -81,10 +81,12 @@ def load_and_show(
     from pipelines.cli.run_view import as_json, show
 
     began = monotonic()
-    with narrated(quiet=quiet) as progress:
+    after = followed_up(one.config, one.now)
+    with after as ended, narrated(quiet=quiet) as progress:
         result = work(
             one.config, one.now, progress, vendors=one.vendors, origin=one.origin
         )
+        ended(exit_code(result))
     view = partial(
         show,
         title=title,
@@ -96,6 +98,31 @@ def load_and_show(
     if unfinished and not all(own.has_all_windows for own in result.outcomes):
         typer.echo(unfinished, err=True)
     raise typer.Exit(exit_code(result))
+
+
+@contextmanager
+def followed_up(config: "Config", now: datetime) -> Iterator[Callable[[int], None]]:
+    """Tell who is to be told once a run has ended, however it ended.
+
+    Yields what takes the exit code. What goes wrong is said on stderr; the exit code of
+    the run stays. An interrupted run is followed by nothing.
+    """
+    from pipelines.commands.follow_up import follow_up
+
+    codes: list[int] = []
+
+    def follow() -> None:
+        for sentence in follow_up(config, now, is_complete=codes == [0]):
+            say(sentence)
+
+    try:
+        yield codes.append
+    except typer.Exit:
+        raise
+    except Exception:
+        follow()
+        raise
+    follow()
 
 
 def answer(

@@ -1,12 +1,14 @@
 """The options that several commands have, and those of backfill, with their help."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 CONFIG = Path("config")
+AGE = re.compile(r"([1-9]\d{0,5})([mhd])")
 DAYS = ["%Y-%m-%d"]
 TIMES = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z", *DAYS]
 
@@ -121,6 +123,27 @@ ConfirmDeletions = Annotated[
 OldestFirst = Annotated[
     bool,
     typer.Option("--oldest-first", help="Start with the oldest day, not the newest."),
+]
+
+
+def _duration(text: str) -> timedelta:
+    """Return a duration such as 30h, 90m or 2d."""
+    found = AGE.fullmatch(text)
+    unit = {"m": "minutes", "h": "hours", "d": "days"}.get(found[2]) if found else None
+    if found is None or unit is None:
+        raise typer.BadParameter(f"{text!r} is not a duration; write 30h, 90m or 2d")
+    return timedelta(**{unit: int(found[1])})
+
+
+MaxAge = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--max-age",
+        parser=_duration,
+        metavar="DURATION",
+        show_default="[notify] max_age_hours",
+        help="A build older than this is stale, such as 30h or 2d.",
+    ),
 ]
 
 
