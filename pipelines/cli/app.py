@@ -132,7 +132,7 @@ def run(
         if_unconfigured=sandbox_if_unconfigured,
         world=world,
     ) as one:
-        load_and_show(one, work, json=json, verbose=verbose, quiet=quiet)
+        load_and_show(one, work, json=json, verbose=verbose, quiet=quiet, beats=True)
 
 
 @app.command()

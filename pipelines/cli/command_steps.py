@@ -73,15 +73,18 @@ def load_and_show(
     unfinished: str = "",
     verbose: bool = False,
     quiet: bool = False,
+    beats: bool = False,
 ) -> NoReturn:
     """Run ``work`` with progress, print its result, and end with its exit code.
 
-    ``unfinished`` is printed where not all windows were read.
+    ``unfinished`` is printed where not all windows were read. ``beats``: once all
+    vendors are complete, the heartbeat is requested.
     """
     from pipelines.cli.run_view import as_json, show
 
     began = monotonic()
-    after = followed_up(one.config, one.now)
+    beats = beats and len(one.vendors) == len(one.config.vendors)
+    after = followed_up(one.config, one.now, beats=beats)
     with after as ended, narrated(quiet=quiet) as progress:
         result = work(
             one.config, one.now, progress, vendors=one.vendors, origin=one.origin
@@ -101,7 +104,9 @@ def load_and_show(
 
 
 @contextmanager
-def followed_up(config: "Config", now: datetime) -> Iterator[Callable[[int], None]]:
+def followed_up(
+    config: "Config", now: datetime, *, beats: bool = False
+) -> Iterator[Callable[[int], None]]:
     """Tell who is to be told once a run has ended, however it ended.
 
     Yields what takes the exit code. What goes wrong is said on stderr; the exit code of
@@ -112,7 +117,7 @@ def followed_up(config: "Config", now: datetime) -> Iterator[Callable[[int], Non
     codes: list[int] = []
 
     def follow() -> None:
-        for sentence in follow_up(config, now, is_complete=codes == [0]):
+        for sentence in follow_up(config, now, beats=beats and codes == [0]):
             say(sentence)
 
     try:

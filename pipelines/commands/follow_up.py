@@ -17,8 +17,11 @@ from pipelines.warehouse.locks import LockedError
 from pipelines.warehouse.opening import FileError
 
 
-def follow_up(config: Config, now: datetime, *, is_complete: bool) -> list[str]:
-    """Do what is configured; return a sentence for each thing that went wrong."""
+def follow_up(config: Config, now: datetime, *, beats: bool) -> list[str]:
+    """Do what is configured; return a sentence for each thing that went wrong.
+
+    ``beats``: a whole run was complete, so that the heartbeat is requested.
+    """
     operation = config.operation
     told: list[str] = []
 
@@ -32,7 +35,7 @@ def follow_up(config: Config, now: datetime, *, is_complete: bool) -> list[str]:
 
     if operation.notify.services or operation.metrics.textfile:
         told += _troubles(_tell)
-    if is_complete and (trouble := beat(config)):
+    if beats and (trouble := beat(config)):
         told.append(trouble)
     return told
 

@@ -6,6 +6,9 @@ from pipelines.commands.incidents import Incident, of_status
 from pipelines.commands.pace import duration
 from pipelines.commands.status import Status
 
+NAMED = 5
+"""How many accounts the line names."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -37,7 +40,9 @@ def verdict_of(status: Status) -> Verdict:
         configured = sum(bool(one.facts["is_configured"]) for one in status.accounts)
         since = [one.since for one in accounts if one.since is not None]
         opened = f" since {min(since):%Y-%m-%d}" if since else ""
-        names = ", ".join(one.subject for one in accounts)
+        names = ", ".join(one.subject for one in accounts[:NAMED])
+        if (more := len(accounts) - NAMED) > 0:
+            names += f" and {more} more"
         lack = "lacks" if len(accounts) == 1 else "lack"
         parts.append(
             f"{len(accounts)} of {configured} accounts {lack} days or windows{opened}: "
