@@ -54,6 +54,7 @@ from pipelines.cli.parameters import (
 from pipelines.cli.quarantine import quarantine
 from pipelines.cli.query import query, shell
 from pipelines.cli.safekeeping import backup, restore, rollback
+from pipelines.cli.schedule import schedule
 
 if TYPE_CHECKING:
     from pipelines.planning.planner import BackfillRequest
@@ -90,6 +91,7 @@ export = typer.Typer(
 app.add_typer(export, name="export")
 
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(schedule, name="schedule")
 
 app.command(context_settings={"ignore_unknown_options": True})(erase)
 app.command(context_settings={"ignore_unknown_options": True})(query)

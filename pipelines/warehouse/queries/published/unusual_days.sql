@@ -107,8 +107,8 @@ weekdays as (
             and latest.vendor = past.vendor
             and latest.account = past.account
             and latest.currency is not distinct from past.currency
-            and past.date < latest.date
-            and past.date >= latest.date - 56
+            and latest.date > past.date
+            and latest.date - 56 <= past.date
             and isodow(latest.date) = isodow(past.date)
     group by all
 ),
@@ -128,8 +128,8 @@ places as (
             and latest.vendor = past.vendor
             and latest.account = past.account
             and latest.currency is not distinct from past.currency
-            and past.date < latest.date - 20
-            and past.date >= latest.date - interval 3 months - interval 3 days
+            and latest.date - 20 > past.date
+            and latest.date - interval 3 months - interval 3 days <= past.date
             and (
                 day(latest.date) = day(past.date)
                 or last_day(latest.date) - latest.date = last_day(past.date) - past.date
