@@ -25,7 +25,7 @@ from pipelines.cli.command_steps import (
 )
 from pipelines.cli.endings import Commands, refusals
 from pipelines.cli.erase import erase
-from pipelines.cli.operation import notify, status
+from pipelines.cli.operation import doctor, init, notify, status
 from pipelines.cli.parameters import (
     CONFIG,
     FRIENDLY,
@@ -95,7 +95,7 @@ app.add_typer(schedule, name="schedule")
 
 app.command(context_settings={"ignore_unknown_options": True})(erase)
 app.command(context_settings={"ignore_unknown_options": True})(query)
-for command in (status, notify, shell, backup, restore, rollback):
+for command in (init, status, notify, doctor, shell, backup, restore, rollback):
     app.command()(command)
 
 
@@ -307,36 +307,6 @@ def verify(
         verdicts = [verified(own, one.config, one.now, span) for own in one.vendors]
     answer(verdicts, as_json, show_verdicts, json=json)
     raise typer.Exit(1 if any(own.findings for own in verdicts) else 0)
-
-
-@app.command()
-def doctor(
-    now: Now = None,
-    *,
-    verify: Annotated[
-        bool,
-        typer.Option("--verify", help="Compare with the vendors' totals, too."),
-    ] = False,
-    json: AsJson = False,
-    config: Folder = CONFIG,
-) -> None:
-    """Check every file of the warehouse, and the invariants of docs/invariants.md.
-
-    It prints what is wrong and the remedy. It reads every file completely, asks no
-    vendor without --verify, and changes nothing. Exit code 1: there is something to do.
-    """
-    from pipelines.cli.doctor_view import as_json, show_findings
-    from pipelines.commands.doctor import examine
-    from pipelines.commands.invariants import BROKEN, check_all
-    from pipelines.config.loader import read_config
-
-    with refusals():
-        settings, at = read_config(config), utc(now)
-        files = examine(settings, at)
-        invariants = check_all(settings, at, ask_vendors=verify)
-    answer((files, invariants), as_json, show_findings, json=json)
-    is_broken = any(one.state == BROKEN for one in invariants)
-    raise typer.Exit(1 if is_broken or any(one.remedy for one in files) else 0)
 
 
 @app.command()

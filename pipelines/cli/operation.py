@@ -1,4 +1,4 @@
-"""The commands of a warehouse that nobody watches: status, notify."""
+"""The commands of who looks after a warehouse: init, status, notify, doctor."""
 
 from datetime import timedelta
 from functools import partial
@@ -71,3 +71,95 @@ def notify(
     if not told.sent and not told.failed:
         typer.echo("nothing new")
     raise typer.Exit(1 if told.failed else 0)
+
+
+def doctor(
+    now: Now = None,
+    *,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Compare with the vendors' totals, too."),
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Send no request to a vendor.")
+    ] = False,
+    json: AsJson = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Check accounts, disk, schedule, every file, and the invariants.
+
+    It prints what is wrong and the remedy. Of each account it requests a page of each
+    list, to see which it may read; with --offline it asks nobody. It reads every file
+    completely, checks the invariants of docs/invariants.md, and changes nothing. Exit
+    code 1: there is something to do.
+    """
+    from dataclasses import replace
+
+    from pipelines.cli.doctor_view import as_json, show_findings
+    from pipelines.commands.doctor import examine
+    from pipelines.commands.invariants import BROKEN, check_all
+    from pipelines.commands.surroundings import look_around
+    from pipelines.config.loader import read_config
+    from pipelines.config.toml_file import ConfigError
+
+    with refusals():
+        if verify and offline:
+            raise ConfigError("--verify asks the vendors, --offline nobody; choose one")
+        settings = replace(read_config(config), is_as_of=now is not None)
+        at = utc(now)
+        around = [*look_around(settings, config, at, offline=offline)]
+        files = examine(settings, at)
+        invariants = check_all(settings, at, ask_vendors=verify)
+    answer((around, files, invariants), as_json, show_findings, json=json)
+    is_broken = any(one.state == BROKEN for one in invariants)
+    raise typer.Exit(1 if is_broken or any(one.remedy for one in around + files) else 0)
+
+
+def init(
+    vendor: Annotated[
+        str | None, typer.Option("--vendor", help="Which; it is asked for without.")
+    ] = None,
+    account: Annotated[
+        str, typer.Option("--account", help="The name to give the account.")
+    ] = "main",
+    *,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not try the credentials.")
+    ] = False,
+    config: Folder = CONFIG,
+) -> None:
+    """Ask for a vendor's credentials, write secrets.toml, and try them.
+
+    Secrets are not shown as they are typed. The file can be read by its owner alone; an
+    account that is there is not overwritten. Exit code 1: the vendor refuses the
+    credentials.
+    """
+    from pipelines.commands import account_check
+    from pipelines.commands.init import (
+        SHOWN,
+        in_file,
+        new_account,
+        refuse_known,
+        secret_keys,
+        write_account,
+    )
+
+    with refusals():
+        name = vendor or typer.prompt("Vendor", err=True)
+        refuse_known(config, name, account)
+        given = {}
+        for key in secret_keys(name):
+            label = f"{name} {key} (@FILE: from a file)"
+            typed = typer.prompt(label, hide_input=key not in SHOWN, err=True)
+            given[key] = in_file(typed)
+        path = write_account(config, name, account, given)
+        typer.echo(f"wrote {path}")
+        if offline:
+            return
+        check = account_check.check_account(
+            new_account(config, name, account), utc(None)
+        )
+    typer.echo(f"{name} {account} {account_check.sentence_of(check)}")
+    if check.is_usable:
+        typer.echo("next: callhouse run")
+    raise typer.Exit(0 if check.is_usable else 1)
