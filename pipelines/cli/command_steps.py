@@ -107,10 +107,10 @@ def load_and_show(
 def followed_up(
     config: "Config", now: datetime, *, beats: bool = False
 ) -> Iterator[Callable[[int], None]]:
-    """Tell who is to be told once a run has ended, however it ended.
+    """Notify services once a run has ended, however it ended.
 
-    Yields what takes the exit code. What goes wrong is said on stderr; the exit code of
-    the run stays. An interrupted run is followed by nothing.
+    Yields what takes the exit code. What goes wrong is printed on stderr; the exit code
+    of the run stays. An interrupted run is followed by nothing.
     """
     from pipelines.commands.follow_up import follow_up
 

@@ -55,7 +55,7 @@ def notify(
     """Tell the services of [notify] what is new, and what is well again.
 
     A run does the same when it ends; from a scheduler, this one also notices that no
-    run came. Each incident is told once. Exit code 1: a service did not take a message,
+    run came. Each incident is sent once. Exit code 1: a service did not take a message,
     which is sent again the next time.
     """
     from pipelines.commands.notify import send_test, tell_incidents
@@ -63,14 +63,14 @@ def notify(
 
     with refusals():
         settings = read_config(config)
-        told = send_test(settings) if test else tell_incidents(settings, utc(now))
-    for sentence in told.sent:
+        report = send_test(settings) if test else tell_incidents(settings, utc(now))
+    for sentence in report.sent:
         typer.echo(sentence)
-    for sentence in told.failed:
+    for sentence in report.failed:
         say(sentence)
-    if not told.sent and not told.failed:
+    if not report.sent and not report.failed:
         typer.echo("nothing new")
-    raise typer.Exit(1 if told.failed else 0)
+    raise typer.Exit(1 if report.failed else 0)
 
 
 def doctor(

@@ -1,4 +1,4 @@
-"""What follows a run: metrics are written, incidents told, the heartbeat requested.
+"""What follows a run: metrics are written, services notified, the heartbeat requested.
 
 None of it can take a run down: what fails is a sentence, and comes again with the next
 run or with `callhouse notify`.
@@ -23,21 +23,21 @@ def follow_up(config: Config, now: datetime, *, beats: bool) -> list[str]:
     ``beats``: a whole run was complete, so that the heartbeat is requested.
     """
     operation = config.operation
-    told: list[str] = []
+    troubles: list[str] = []
 
     def _tell() -> None:
         max_age = timedelta(hours=operation.notify.max_age_hours)
         found, status = all_incidents(config, now, max_age)
         for trouble in _troubles(lambda: write_metrics(config, found, status)):
-            told.append(f"metrics: {trouble}")
+            troubles.append(f"metrics: {trouble}")
         if operation.notify.services:
-            told.extend(tell(config, found).failed)
+            troubles.extend(tell(config, found).failed)
 
     if operation.notify.services or operation.metrics.textfile:
-        told += _troubles(_tell)
+        troubles += _troubles(_tell)
     if beats and (trouble := beat(config)):
-        told.append(trouble)
-    return told
+        troubles.append(trouble)
+    return troubles
 
 
 def _troubles(work: Callable[[], None]) -> Iterator[str]:

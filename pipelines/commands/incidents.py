@@ -79,7 +79,7 @@ class Incident(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What it is told once of, however its counts change."""
+        """What it is sent once for, however its counts change."""
         return self.kind, self.subject
 
     @property
@@ -205,14 +205,14 @@ def _failed_runs(config: Config, known: Sequence[Incident]) -> Iterator[Incident
 
     One cause is one incident: a failed run leaves days open, or records in quarantine.
     """
-    told = {one.subject.split(" ")[0] for one in known}
+    known_of = {one.subject.split(" ")[0] for one in known}
     runs: dict[str, list[Row]] = {}
     for row in read_runs(config.warehouse).to_pylist():
         if row["command"] in {"load", "backfill"}:
             runs.setdefault(row["vendor"], []).append(row)
     for vendor in config.vendors:
         rows = runs.get(vendor.name, [])
-        if vendor.name in told or not rows or rows[-1]["outcome"] == "complete":
+        if vendor.name in known_of or not rows or rows[-1]["outcome"] == "complete":
             continue
         failed = rows[-1]
         for row in reversed(rows):

@@ -1,6 +1,6 @@
 """``callhouse notify``: tell each incident once, and once that it is well again.
 
-What was told, and to which service, is in a small file beside the journal. A message
+What was sent, and to which service, is in a small file beside the journal. A message
 that a service does not take is sent to it again the next time.
 """
 
@@ -27,58 +27,58 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 10
 NO_SERVICE = (
-    "nobody is told: there is no service in [notify.services] of secrets.toml; "
+    "nobody is notified: there is no service in [notify.services] of secrets.toml; "
     "secrets.example.toml shows how"
 )
 
 
 class Known(msgspec.Struct, frozen=True):
-    """An incident that was found, and which services were told of it."""
+    """An incident that was found, and which services know of it."""
 
     incident: Incident
-    told: frozenset[str] = frozenset()
+    notified: frozenset[str] = frozenset()
     well: frozenset[str] = frozenset()
-    """The services that were told that it is well again."""
+    """The services that know that it is well again."""
 
 
 @dataclass
-class Told:
+class Report:
     """What was sent, and what could not be; sentences without addresses."""
 
     sent: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
 
-def tell_incidents(config: Config, now: datetime) -> Told:
-    """Tell every service what it was not told yet. Raises `ConfigError` without any."""
+def tell_incidents(config: Config, now: datetime) -> Report:
+    """Tell every service what it does not know; raise `ConfigError` without any."""
     if not config.operation.notify.services:
         raise ConfigError(NO_SERVICE)
     max_age = timedelta(hours=config.operation.notify.max_age_hours)
     return tell(config, all_incidents(config, now, max_age)[0])
 
 
-def tell(config: Config, found: Sequence[Incident]) -> Told:
+def tell(config: Config, found: Sequence[Incident]) -> Report:
     """Tell every service of incidents, and of those that are well again."""
-    services, told = _services(config.operation.notify), Told()
+    services, report = _services(config.operation.notify), Report()
     with in_turn(config.warehouse.incidents_lock):
         left = []
         for one in _merged(_read(config.warehouse), found):
             is_over = one.incident.key not in {other.key for other in found}
-            done = _send(one, services, told, is_over=is_over)
-            if not is_over or done.told - done.well:
+            done = _send(one, services, report, is_over=is_over)
+            if not is_over or done.notified - done.well:
                 left.append(done)
         _write(config.warehouse, left)
-    return told
+    return report
 
 
-def send_test(config: Config) -> Told:
+def send_test(config: Config) -> Report:
     """Send a message to every service. Raises `ConfigError` without any."""
     if not config.operation.notify.services:
         raise ConfigError(NO_SERVICE)
-    told = Told()
+    report = Report()
     for name, service in _services(config.operation.notify).items():
-        _deliver(name, service, "Callhouse: a test", "Messages arrive.", told)
-    return told
+        _deliver(name, service, "Callhouse: a test", "Messages arrive.", report)
+    return report
 
 
 def beat(config: Config) -> str:
@@ -119,7 +119,7 @@ def _services(notify: Notify) -> dict[str, "Apprise"]:
 def _merged(known: Sequence[Known], found: Sequence[Incident]) -> Iterator[Known]:
     """Yield what is known, with the newest words of what is still there; then the new.
 
-    Who was told that it is well again is told of it anew.
+    Who knows that it was well again is notified anew.
     """
     now = {one.key: one for one in found}
     for one in known:
@@ -127,27 +127,27 @@ def _merged(known: Sequence[Known], found: Sequence[Incident]) -> Iterator[Known
         if key in now:
             # Its beginning is when it was first seen.
             same = msgspec.structs.replace(now.pop(key), since=one.incident.since)
-            yield Known(same, one.told - one.well)
+            yield Known(same, one.notified - one.well)
         else:
             yield one
     yield from map(Known, now.values())
 
 
 def _send(
-    one: Known, services: dict[str, "Apprise"], told: Told, *, is_over: bool
+    one: Known, services: dict[str, "Apprise"], report: Report, *, is_over: bool
 ) -> Known:
-    """Send what a service was not told of an incident; return who was told of it."""
-    incident, informed = one.incident, set(one.told & services.keys())
+    """Send what a service does not know of an incident; return who knows now."""
+    incident, informed = one.incident, set(one.notified & services.keys())
     well = set(one.well)
     if is_over:
         title, body = f"{incident.title}: well again", f"What: {incident.what}\n"
         for name in sorted(informed - well):
-            if _deliver(name, services[name], title, body, told):
+            if _deliver(name, services[name], title, body, report):
                 well.add(name)
     else:
         title, body = incident.title, message_of(incident)
         for name in sorted(services.keys() - informed):
-            if _deliver(name, services[name], title, body, told):
+            if _deliver(name, services[name], title, body, report):
                 informed.add(name)
     return Known(incident, frozenset(informed), frozenset(well))
 
@@ -158,16 +158,18 @@ def message_of(incident: Incident) -> str:
     return f"What: {incident.what}\nSince: {since}\nDo: {incident.remedy}\n"
 
 
-def _deliver(name: str, service: "Apprise", title: str, body: str, told: Told) -> bool:
+def _deliver(
+    name: str, service: "Apprise", title: str, body: str, report: Report
+) -> bool:
     """Send a message through a service; return True if it was taken."""
     try:
         is_sent = bool(service.notify(title=title, body=body))
     except (OSError, TypeError, ValueError):
         is_sent = False
     if is_sent:
-        told.sent.append(f"{name} was told: {title}")
+        report.sent.append(f"{name} was notified: {title}")
     else:
-        told.failed.append(
+        report.failed.append(
             f"the service {name!r} of [notify.services] did not take a message "
             f"({title}); try it with: callhouse notify --test"
         )
@@ -175,9 +177,9 @@ def _deliver(name: str, service: "Apprise", title: str, body: str, told: Told) -
 
 
 def _read(warehouse: Warehouse) -> list[Known]:
-    """Return what was told; nothing if the file is missing.
+    """Return what was sent; nothing if the file is missing.
 
-    A file that cannot be read is an error: everything would be told again for ever.
+    A file that cannot be read is an error: everything would be sent again for ever.
     """
     path = warehouse.incidents
     try:
@@ -186,7 +188,7 @@ def _read(warehouse: Warehouse) -> list[Known]:
         return []
     except (msgspec.DecodeError, UnicodeDecodeError, IsADirectoryError):
         raise FileError(
-            f"{path} cannot be read; delete it, and what is wrong is told once more"
+            f"{path} cannot be read; delete it, and what is wrong is sent once more"
         ) from None
 
 

@@ -185,8 +185,12 @@ def _without(crontab: str, place: Place) -> str:
 def _call(words: Sequence[str], text: str = "") -> None:
     done = _started(words, text)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise ConfigError(f"{' '.join(words)} failed: {said[0]}; mend it and try again")
+        words_of_it = done.stderr.strip().splitlines() or [
+            f"exit code {done.returncode}"
+        ]
+        raise ConfigError(
+            f"{' '.join(words)} failed: {words_of_it[0]}; mend it and try again"
+        )
 
 
 def _started(words: Sequence[str], text: str = "") -> CompletedProcess[str]:

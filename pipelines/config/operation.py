@@ -19,7 +19,7 @@ MOST_HOURS, MOST_MINUTES, MOST_FACTOR = 24 * 365, 12 * 60, 1000
 
 @dataclass(frozen=True)
 class Notify:
-    """The section ``[notify]``: who is told, and of what."""
+    """The section ``[notify]``: who is notified, and of what."""
 
     services: Mapping[str, str] = field(default_factory=dict, repr=False)
     """By a name of the operator's choice: addresses as apprise has them; secrets."""
@@ -28,7 +28,7 @@ class Notify:
     max_age_hours: float = 30.0
     """A build that is older is stale."""
     unusual_factor: float = 5.0
-    """How many times further than usual from the median a day must be to be told."""
+    """How many times further than usual from the median a day must be to be unusual."""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class Warehouse:
 
     @property
     def incidents(self) -> Path:
-        """The incidents that somebody was told of and that are not over."""
+        """The incidents that services were notified of and that are not over."""
         return self.root / "incidents.json"
 
     @property

@@ -129,7 +129,7 @@ def test_who_did_not_take_a_message_gets_it_the_next_time(
     first = run(well, *late, **services)
     assert first.returncode == 1
     assert "the service 'deaf' of [notify.services] did not take" in first.stderr
-    assert "good was told: The tables are stale" in first.stdout
+    assert "good was notified: The tables are stale" in first.stdout
     kept = (well.folder / "incidents.json").read_text()
     logged = [one.getMessage() for one in caplog.records if "urllib3" not in one.name]
     for text in (first.stdout, first.stderr, kept, *logged):

@@ -2,7 +2,7 @@
 -- from the median of the same weekday of the 8 weeks before than the variable factor times the usual
 -- distance (the median absolute deviation, as a standard deviation; at least a tenth of the median,
 -- and of calls the square root of it), and beyond every day at the same place of one of the 3 months
--- before, such as the last but one. Needs 4 such weekdays. Costs that are low are not told: late
+-- before, such as the last but one. Needs 4 such weekdays. Costs that are low are left out: late
 -- prices may come.
 with spans as (
     select
