@@ -127,7 +127,7 @@ def of_status(status: Status) -> list[Incident]:
     """Return what is wrong with the tables as a whole: failed, stale or incomplete."""
     found = []
     if status.build_error:
-        what = status.build_error
+        what = clean(status.build_error)
         found.append(Incident("build", "", what, status.build_failed_at))
     if status.is_stale:
         what = f"the last build is {duration(status.age.total_seconds())} old"

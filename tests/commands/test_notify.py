@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from socket import socket
 from subprocess import CompletedProcess
 from typing import Any
 
+import duckdb
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
@@ -23,7 +25,8 @@ from sandbox_control import stamp
 from vendor_server import Answer, VendorServer
 
 from pipelines.commands.follow_up import follow_up
-from pipelines.config.operation import Notify, Operation
+from pipelines.commands.incidents import REMEDIES, TITLES
+from pipelines.config.operation import Metrics, Notify, Operation
 from pipelines.planning.windows import DAY
 from pipelines.warehouse.journal import LoadResult, write_runs
 
@@ -212,9 +215,8 @@ def test_nothing_that_follows_a_run_takes_it_down(
 
 def test_metrics_are_what_status_says(well: Night, tmp_path: Path) -> None:
     file = tmp_path / "callhouse.prom"
-    env = {"HOME": str(tmp_path), **KEY, "CALLHOUSE__METRICS__TEXTFILE": str(file)}
-    words = ("transform", "--now", stamp(NOW))
-    assert callhouse(well.folder.parent, env, *words).returncode == 0
+    config = replace(well.config, operation=Operation(metrics=Metrics(file)))
+    assert follow_up(config, NOW, beats=False) == []
     found = {
         (one.name, *sorted(one.labels.values())): one.value
         for family in text_string_to_metric_families(file.read_text())
@@ -279,3 +281,61 @@ def test_the_heartbeat_is_requested_and_its_failure_is_told_without_its_address(
         None: ["the heartbeat could not be requested (ConnectionError)"],
     }
     assert told == expected[status]
+
+
+FOUND = {
+    "The vendor's totals differ": "1 windows have another number of records than",
+    "Records could not be read": "2 records could not be read and are in quarantine",
+    "Many calls are no longer listed": "2 stored records are missing in a read that is",
+    "Fields of the vendor changed": "1: calls.ai.mood is new",
+    "The vendor uses new words": "1 that nothing here can use: from=…",
+    "The daily quota is nearly gone": "0 of 10 requests are left today",
+    "An invoice differs": "billed less expected: 2026-03 by -1.50 USD",
+}
+"""By title, what is told of the rows of incidents.sql beside this file."""
+
+
+def test_what_the_tables_show_is_an_incident_with_its_remedy(
+    well: Night, tmp_path: Path, scripted: VendorServer
+) -> None:
+    scripted.always = lambda *_: Answer()
+    shutil.copytree(well.folder, tmp_path / "warehouse", symlinks=True)
+    night = Night(tmp_path / "warehouse")
+    with duckdb.connect(str(night.config.warehouse.published.resolve())) as file:
+        file.execute(Path(__file__).with_name("incidents.sql").read_text("utf-8"))
+    done = run(night, "notify", "--now", stamp(NOW), SERVICES__TEAM=address(scripted))
+    assert done.returncode == 0, done.stderr
+    sent = {
+        title.removeprefix("whippy: ").removeprefix("whippy main: "): text
+        for one in scripted.got
+        for title, text in [map(json.loads(one.body).get, ("title", "message"))]
+    }
+    assert sent.keys() == FOUND.keys()
+    for title, text in sent.items():
+        assert text.startswith(f"What: {FOUND[title]}")
+        assert re.search(r"\nSince: 2026-0[34]-\d\d 00:00 UTC\nDo: \w", text)
+        assert "555" not in text, "a word may be a number"
+        assert "canary" not in text, "nor is an example of a value sent"
+    status = run(night, "status", "--now", stamp(NOW))
+    assert status.returncode == 0, "these are no missing calls"
+
+
+def test_each_kind_of_incident_is_described() -> None:
+    page = (Path(__file__).parents[2] / "docs/operate.md").read_text("utf-8")
+    assert TITLES.keys() == REMEDIES.keys()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ")]
+    described = {part.strip().lower() for row in rows for part in row.split(", a")}
+    for title in TITLES.values():
+        assert {title.lower(), title.lower().removeprefix("a")} & described, title
+
+
+def test_a_file_of_incidents_that_cannot_be_read_is_told(
+    well: Night, scripted: VendorServer
+) -> None:
+    kept = well.folder / "incidents.json"
+    kept.write_text("[{")
+    done = run(well, "notify", SERVICES__TEAM=address(scripted))
+    kept.unlink()
+    assert done.returncode == 2
+    assert "incidents.json cannot be read; delete it, and what is wrong" in done.stderr
+    assert scripted.got == []

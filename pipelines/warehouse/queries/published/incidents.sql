@@ -73,7 +73,12 @@ invoices as (
         count(*) as amount,
         min(month)::timestamp at time zone 'UTC' as since,
         string_agg(
-            format('{} by {} {}', strftime(month, '%Y-%m'), round(difference, 2), currency),
+            format(
+                '{} by {} {}',
+                strftime(month, '%Y-%m'),
+                difference::decimal(24, 2)::varchar,
+                currency
+            ),
             ', ' order by month
         ) as names
     from main.invoice_reconciliation
