@@ -47,7 +47,7 @@ def install(
     from pipelines.config.loader import read_config
 
     with refusals():
-        settings, is_user = read_config(config), _is_user(named=user)
+        settings, is_user = read_config(config), user or os.geteuid() != 0
         chosen = schedule_install.scheduler(with_what)
         done = schedule_install.install(
             settings, place_of(config), utc(now), chosen, is_user=is_user
@@ -74,7 +74,6 @@ def show(
         typer.Option("--as", help="Print the files of this form; installs nothing."),
     ] = None,
     *,
-    user: User = False,
     config: Folder = CONFIG,
 ) -> None:
     """Show what is installed, and when the next run is due.
@@ -91,31 +90,27 @@ def show(
         if form is not None:
             typer.echo(shown(settings, place, form, utc(now)), nl=False)
             return
-        found = schedule_install.installed(place, is_user=_is_user(named=user))
+        found = schedule_install.installed(place)
     if not found.with_what:
         say(f"nothing is installed for {config}; run: callhouse schedule install")
         raise typer.Exit(1)
     due = next_run(settings.operation.schedule, utc(now))
-    typer.echo(f"{found.with_what}: {', '.join(found.places)}")
+    typer.echo(f"{found.kind}: {', '.join(found.places)}")
     typer.echo(f"next run {due:%Y-%m-%d %H:%M} UTC")
 
 
 @schedule.command()
-def remove(*, user: User = False, config: Folder = CONFIG) -> None:
+def remove(config: Folder = CONFIG) -> None:
     """Remove what install wrote, and nothing else."""
     from pipelines.commands import schedule_install
     from pipelines.commands.schedule import place_of
 
     with refusals():
-        done = schedule_install.remove(place_of(config), is_user=_is_user(named=user))
+        done = schedule_install.remove(place_of(config))
     if done.with_what:
         typer.echo(f"removed: {', '.join(done.places)}")
     else:
         typer.echo(f"nothing is installed for {config}")
-
-
-def _is_user(*, named: bool) -> bool:
-    return named or os.geteuid() != 0
 
 
 def _has_secrets(config: Path) -> bool:

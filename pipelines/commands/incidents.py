@@ -163,11 +163,13 @@ def _incomplete(status: Status, own: AccountStatus) -> Iterator[Incident]:
 
 def _noted(row: Row) -> Incident:
     count, names = intcomma(row["amount"]), clean(row["names"] or "")
-    calls = "record" if row["amount"] == 1 else "records"
+    is_one = row["amount"] == 1
+    records = "record" if is_one else "records"
+    windows = "window has" if is_one else "windows have"
     what = {
-        "mismatch": f"{count} windows have another number of records than the vendor's",
-        "quarantine": f"{count} {calls} could not be read and are in quarantine",
-        "disappearance": f"{count} stored {calls} are missing in a read that is not "
+        "mismatch": f"{count} {windows} another number of records than the vendor's",
+        "quarantine": f"{count} {records} could not be read: see the quarantine",
+        "disappearance": f"{count} stored {records} missing in a read that is not "
         "believed, so that nothing was marked deleted",
         "fields": f"{count}: {names}",
         "words": f"{count} that nothing here can use: {names}",

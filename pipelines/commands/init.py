@@ -12,7 +12,7 @@ from pipelines.config.toml_file import ConfigError, Setting, nearest
 from pipelines.sources import settings_of, vendors
 from pipelines.warehouse.suppression_list import write_private
 
-SECRETS = "secrets.toml"
+FILE = "secrets.toml"
 SHOWN = frozenset(
     {"account_id", "account_ids", "client_id", "key_id", "username", "email"}
 )
@@ -57,9 +57,9 @@ def refuse_known(folder: Path, vendor: str, alias: str) -> None:
         if own.name == vendor and any(one.alias == alias for one in own.accounts):
             raise ConfigError(
                 f"{vendor} {alias} is configured already, and stays as it is; change "
-                f"it in {folder / SECRETS}, or name another with --account"
+                f"it in {folder / FILE}, or name another with --account"
             )
-    path = folder / SECRETS
+    path = folder / FILE
     if path.exists() and _section(vendor, alias) in path.read_text("utf-8"):
         raise ConfigError(
             f"{path} has a section {_section(vendor, alias)} already; fill it in there"
@@ -74,7 +74,7 @@ def write_account(
     Only its owner can read it. If it cannot be used with the new section, it is as it
     was, and `ConfigError` is raised.
     """
-    path = folder / SECRETS
+    path = folder / FILE
     before = path.read_bytes() if path.exists() else None
     lines = [f"{key} = {_quoted(value)}" for key, value in given.items()]
     section = "\n".join([_section(vendor, alias), *lines])

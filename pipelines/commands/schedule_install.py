@@ -42,6 +42,14 @@ class Installed:
     places: Sequence[str] = ()
     """Files, or the crontab."""
     is_new: bool = False
+    is_user: bool = False
+    """Units of the user's own manager."""
+
+    @property
+    def kind(self) -> str:
+        """Return the scheduler in words."""
+        owner = " of the user" if self.is_user else " of the system"
+        return self.with_what + (owner if self.with_what == SYSTEMD else "")
 
 
 def scheduler(wanted: str | None) -> str:
@@ -63,9 +71,16 @@ def install(
 ) -> Installed:
     """Install the schedule; doing so again changes nothing.
 
-    Raises `ConfigError` if a unit is another configuration's, or if the scheduler
-    refuses.
+    Raises `ConfigError` if it is installed elsewhere, if a unit is another
+    configuration's, or if the scheduler refuses.
     """
+    found = installed(place)
+    wanted = Installed(with_what, (), is_user=is_user and with_what == SYSTEMD)
+    if found.with_what and found.kind != wanted.kind:
+        raise ConfigError(
+            f"it is installed already, as {found.kind}, and would run twice; first: "
+            "callhouse schedule remove"
+        )
     make_warehouse(config)
     if with_what == SYSTEMD:
         units = systemd_units(config, place, now, is_user=is_user)
@@ -78,28 +93,26 @@ def install(
     return Installed(CRON, ["crontab"], after != before)
 
 
-def remove(place: Place, *, is_user: bool) -> Installed:
+def remove(place: Place) -> Installed:
     """Remove what `install` wrote for this configuration, wherever it is."""
-    units = _units(place, is_user=is_user)
-    if units:
+    found = installed(place)
+    if found.with_what == SYSTEMD:
+        units = [Path(one) for one in found.places]
         timers = [path.name for path in units if path.suffix == ".timer"]
-        _systemctl(["disable", "--now", *timers], is_user=is_user)
+        _systemctl(["disable", "--now", *timers], is_user=found.is_user)
         for path in units:
             path.unlink()
-        _systemctl(["daemon-reload"], is_user=is_user)
-        return Installed(SYSTEMD, [str(path) for path in units])
-    if shutil.which("crontab"):
-        before = _crontab()
-        if (after := _without(before, place)) != before:
-            _call(["crontab", "-"], after)
-            return Installed(CRON, ["crontab"])
-    return Installed("")
+        _systemctl(["daemon-reload"], is_user=found.is_user)
+    elif found.with_what == CRON:
+        _call(["crontab", "-"], _without(_crontab(), place))
+    return found
 
 
-def installed(place: Place, *, is_user: bool) -> Installed:
+def installed(place: Place) -> Installed:
     """Return what is installed for this configuration."""
-    if units := _units(place, is_user=is_user):
-        return Installed(SYSTEMD, [str(path) for path in units])
+    for is_user in (True, False):
+        if units := _units(place, is_user=is_user):
+            return Installed(SYSTEMD, [str(path) for path in units], is_user=is_user)
     if shutil.which("crontab"):
         crontab = _crontab()
         if _without(crontab, place) != crontab:

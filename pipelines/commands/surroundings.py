@@ -71,9 +71,7 @@ def _permissions(config: Config, folder: Path) -> Iterator[Finding]:
 def _schedule(config: Config, folder: Path, now: datetime) -> Finding:
     """Return when the next run is due; no schedule is no problem: others exist."""
     try:
-        place = place_of(folder)
-        kinds = (installed(place, is_user=is_user) for is_user in (True, False))
-        found = next((one.with_what for one in kinds if one.with_what), "")
+        found = installed(place_of(folder)).kind
     except ConfigError as error:
         return Finding("schedule", WRONG, problem=str(error), remedy="mend that")
     if not found:

@@ -284,9 +284,9 @@ def test_the_heartbeat_is_requested_and_its_failure_is_told_without_its_address(
 
 
 FOUND = {
-    "The vendor's totals differ": "1 windows have another number of records than",
-    "Records could not be read": "2 records could not be read and are in quarantine",
-    "Many calls are no longer listed": "2 stored records are missing in a read that is",
+    "The vendor's totals differ": "1 window has another number of records than",
+    "Records could not be read": "2 records could not be read: see the quarantine",
+    "Many calls are no longer listed": "2 stored records missing in a read that is",
     "Fields of the vendor changed": "1: calls.ai.mood is new",
     "The vendor uses new words": "1 that nothing here can use: from=…",
     "The daily quota is nearly gone": "0 of 10 requests are left today",
@@ -339,3 +339,25 @@ def test_a_file_of_incidents_that_cannot_be_read_is_told(
     assert done.returncode == 2
     assert "incidents.json cannot be read; delete it, and what is wrong" in done.stderr
     assert scripted.got == []
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_whole_run_that_is_complete_requests_the_heartbeat(
+    tmp_path: Path, scripted: VendorServer, status: int
+) -> None:
+    """A vendor that lists nothing is complete, one that refuses the key is not."""
+    calls = Answer(b'{"data": [], "total": 0}', status)
+    scripted.always = lambda path, _: calls if "calls" in path else Answer()
+    env = {
+        "HOME": str(tmp_path),
+        **KEY,
+        "CALLHOUSE__SOURCES__WHIPPY__BASE_URL": scripted.url,
+        "CALLHOUSE__HISTORY_DAYS": "1",
+        "CALLHOUSE__NOTIFY__HEARTBEAT": f"{scripted.url}/beat",
+        "CALLHOUSE__NOTIFY__SERVICES__TEAM": address(scripted),
+    }
+    done = callhouse(tmp_path, env, "run", "--no-audit")
+    assert done.returncode == (0 if status == 200 else 1), done.stderr
+    paths = [one.path for one in scripted.got if "calls" not in one.path]
+    sent = f"/{SECRET}-team"
+    assert paths == (["/beat"] if status == 200 else [sent])

@@ -141,10 +141,18 @@ def test_units_are_installed_once_and_removed(home: Path) -> None:
     # Without a service there is nobody to notify, and its units go.
     assert run(home, "install", *systemd).stdout.startswith("installed: ")
     assert "--user disable --now callhouse-notify.timer" in asked(home)
-    assert run(home, "show", "--user").stdout.startswith("systemd: ")
-    assert run(home, "remove", "--user").returncode == 0
+    assert run(home, "show").stdout.startswith("systemd of the user: ")
+    assert run(home, "remove").returncode == 0
     assert [path.name for path in units.iterdir()] == ["other.timer"]
-    assert run(home, "show", "--user").returncode == 1
+    assert run(home, "show").returncode == 1
+
+
+def test_no_schedule_is_installed_twice(home: Path) -> None:
+    assert run(home, "install", "--with", "cron").returncode == 0
+    done = run(home, "install", "--user", "--with", "systemd")
+    assert done.returncode == 2
+    assert "it is installed already, as cron, and would run twice" in done.stderr
+    assert asked(home) == []
 
 
 def test_the_units_of_another_configuration_are_left_alone(home: Path) -> None:
@@ -154,7 +162,7 @@ def test_the_units_of_another_configuration_are_left_alone(home: Path) -> None:
     done = run(home, "install", "--user", "--with", "systemd")
     assert done.returncode == 2
     assert "callhouse-run.service is not of " in done.stderr
-    assert run(home, "remove", "--user").stdout.startswith("nothing is installed")
+    assert run(home, "remove").stdout.startswith("nothing is installed")
     assert len(list(units.iterdir())) == 1
 
 
