@@ -19,8 +19,7 @@ from pipelines.warehouse.opening import FileError, is_present
 from pipelines.warehouse.published_queries import Row, queries_with
 
 DAYS_NAMED = 3
-NAMES = 10
-"""How many days, fields or words a message names."""
+"""How many days a message names."""
 QUOTA_LEFT = 0.1
 """The share of a daily quota below which it is nearly gone."""
 REMEDIES = {
@@ -172,7 +171,7 @@ def _noted(row: Row) -> Incident:
         "disappearance": f"{count} stored {records} missing in a read that is not "
         "believed, so that nothing was marked deleted",
         "fields": f"{count}: {names}",
-        "words": f"{count} that nothing here can use: {names}",
+        "words": f"{count} that nothing here can use, in {names}",
         "invoice": f"billed less expected: {names}",
     }[row["kind"]]
     subject = " ".join(one for one in (row["vendor"], row["account"]) if one)

@@ -288,7 +288,7 @@ FOUND = {
     "Records could not be read": "2 records could not be read: see the quarantine",
     "Many calls are no longer listed": "2 stored records missing in a read that is",
     "Fields of the vendor changed": "1: calls.ai.mood is new",
-    "The vendor uses new words": "1 that nothing here can use: from=…",
+    "The vendor uses new words": "1 that nothing here can use, in from",
     "The daily quota is nearly gone": "0 of 10 requests are left today",
     "An invoice differs": "billed less expected: 2026-03 by -1.50 USD",
 }

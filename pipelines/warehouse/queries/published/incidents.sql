@@ -55,12 +55,13 @@ fields as (
     group by all
 ),
 
+-- Only the fields are named: a value may be of a person, and messages leave the house.
 words as (
     select
         vendor,
         count(*) as amount,
         min(first_seen_at) as since,
-        string_agg(format('{}={}', field, value), ', ' order by field, value) as names
+        string_agg(distinct field, ', ' order by field) as names
     from ops.unmapped_values
     group by all
 ),
