@@ -40,6 +40,7 @@ LONGEST = [
     *("runner", "quarantine", "audit", "clock", "twin_semantics", "publish"),
     *("add_a_vendor", "rate_cards", "coverage", "contract_edges", "installed", "wire"),
     *("explain", "fx_rates", "opening", "zoom_engagements", "contracts", "cases"),
+    "notify",
 ]
 """Test files that are dealt to the workers first, so that none is left for the end."""
 

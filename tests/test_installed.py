@@ -89,6 +89,7 @@ def test_every_command_works_from_an_empty_folder(installed: Run) -> None:
         "status",
         "verify --sandbox --vendor whippy",
         "doctor",
+        "schedule show --as kubernetes",
         "transform --full",
         "export dbt exported",
         "quarantine list",

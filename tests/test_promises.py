@@ -4,8 +4,12 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
+
+from pipelines.cli import endings
+from pipelines.load.failure import UNEXPECTED
 
 ROOT = Path(__file__).parents[1]
 NAMES = [
@@ -37,6 +41,7 @@ def rows_of(page: str, names: str) -> list[list[str]]:
 
 
 INVARIANTS = rows_of("docs/invariants.md", r"[ILX]\d+")
+EXITS = rows_of("docs/exit-codes.md", r"\d+")
 PROMISES = rows_of("docs/promises.md", r"[TPDKS]\d+|\d+(?:\.\d+)+")
 
 
@@ -96,3 +101,15 @@ def test_a_promise_names_a_test_of_the_suite_or_the_reason_why_not(
     )
     if name in REQUIREMENTS and tests:
         assert [one for one in names_in(promise) if (ROOT / one).is_file()]
+
+
+def test_the_table_of_exit_codes_has_each_and_a_test_of_it() -> None:
+    assert [int(row[0]) for row in EXITS] == [
+        *(0, 1, endings.REFUSED, endings.CHECK_FAILED, endings.WRONG_QUERY),
+        UNEXPECTED,
+        *(endings.INTERRUPTED, 128 + SIGTERM, endings.NOBODY_READS),
+    ]
+    for _, meaning, test in EXITS:
+        assert meaning
+        assert "::" in test
+        assert missing(test) == []

@@ -16,6 +16,7 @@ from pipelines.cli.command_steps import (
     Selection,
     answer,
     built_warehouse,
+    followed_up,
     load_and_show,
     narrated,
     selection,
@@ -24,6 +25,7 @@ from pipelines.cli.command_steps import (
 )
 from pipelines.cli.endings import Commands, refusals
 from pipelines.cli.erase import erase
+from pipelines.cli.operation import doctor, init, notify, status
 from pipelines.cli.parameters import (
     CONFIG,
     FRIENDLY,
@@ -52,6 +54,7 @@ from pipelines.cli.parameters import (
 from pipelines.cli.quarantine import quarantine
 from pipelines.cli.query import query, shell
 from pipelines.cli.safekeeping import backup, restore, rollback
+from pipelines.cli.schedule import schedule
 
 if TYPE_CHECKING:
     from pipelines.planning.planner import BackfillRequest
@@ -116,10 +119,11 @@ export = typer.Typer(
 app.add_typer(export, name="export")
 
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(schedule, name="schedule")
 
 app.command(context_settings={"ignore_unknown_options": True})(erase)
 app.command(context_settings={"ignore_unknown_options": True})(query)
-for command in (shell, backup, restore, rollback):
+for command in (init, status, notify, doctor, shell, backup, restore, rollback):
     app.command()(command)
 
 
@@ -158,7 +162,7 @@ def run(
         if_unconfigured=sandbox_if_unconfigured,
         world=world,
     ) as one:
-        load_and_show(one, work, json=json, verbose=verbose, quiet=quiet)
+        load_and_show(one, work, json=json, verbose=verbose, quiet=quiet, beats=True)
 
 
 @app.command()
@@ -268,9 +272,10 @@ def transform(
         raw = settings.warehouse.raw_folder.absolute()
         if not any(raw.glob("*.duckdb")):
             raise ConfigError(f"there is nothing to build in {raw}; run: callhouse run")
-        built = build_and_finish(
-            settings, clock, full=full, forget_history=forget_history
-        )
+        with followed_up(settings, clock):
+            built = build_and_finish(
+                settings, clock, full=full, forget_history=forget_history
+            )
     answer(built, built_as_json, show_built, json=json)
     raise typer.Exit(1 if built[0].kept else 0)
 
@@ -303,28 +308,6 @@ def sandbox(
 
 
 @app.command()
-def status(
-    now: Now = None,
-    *,
-    json: AsJson = False,
-    config: Folder = CONFIG,
-) -> None:
-    """Show which days of each account are stored.
-
-    Also which windows are incomplete and how many calls are still pending. It reads the
-    published file: what was loaded since the last build is not in it. Exit code 1: a
-    window is incomplete.
-    """
-    from pipelines.cli.status_view import as_json, show_status
-    from pipelines.commands.status import read_status
-
-    with refusals():
-        found = read_status(built_warehouse(config), utc(now))
-    answer(found, as_json, show_status, json=json)
-    raise typer.Exit(1 if found.windows_open else 0)
-
-
-@app.command()
 def verify(
     vendor: VendorNames = None,
     now: Now = None,
@@ -352,36 +335,6 @@ def verify(
         verdicts = [verified(own, one.config, one.now, span) for own in one.vendors]
     answer(verdicts, as_json, show_verdicts, json=json)
     raise typer.Exit(1 if any(own.findings for own in verdicts) else 0)
-
-
-@app.command()
-def doctor(
-    now: Now = None,
-    *,
-    verify: Annotated[
-        bool,
-        typer.Option("--verify", help="Compare with the vendors' totals, too."),
-    ] = False,
-    json: AsJson = False,
-    config: Folder = CONFIG,
-) -> None:
-    """Check every file of the warehouse, and the invariants of docs/invariants.md.
-
-    It prints what is wrong and the remedy. It reads every file completely, asks no
-    vendor without --verify, and changes nothing. Exit code 1: there is something to do.
-    """
-    from pipelines.cli.doctor_view import as_json, show_findings
-    from pipelines.commands.doctor import examine
-    from pipelines.commands.invariants import BROKEN, check_all
-    from pipelines.config.loader import read_config
-
-    with refusals():
-        settings, at = read_config(config), utc(now)
-        files = examine(settings, at)
-        invariants = check_all(settings, at, ask_vendors=verify)
-    answer((files, invariants), as_json, show_findings, json=json)
-    is_broken = any(one.state == BROKEN for one in invariants)
-    raise typer.Exit(1 if is_broken or any(one.remedy for one in files) else 0)
 
 
 @app.command()

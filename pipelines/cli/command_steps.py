@@ -79,18 +79,23 @@ def load_and_show(
     unfinished: str = "",
     verbose: bool = False,
     quiet: bool = False,
+    beats: bool = False,
 ) -> NoReturn:
     """Run ``work`` with progress, print its result, and end with its exit code.
 
-    ``unfinished`` is printed where not all windows were read.
+    ``unfinished`` is printed where not all windows were read. ``beats``: once all
+    vendors are complete, the heartbeat is requested.
     """
     from pipelines.cli.run_view import as_json, show
 
     began = monotonic()
-    with narrated(quiet=quiet) as progress:
+    beats = beats and len(one.vendors) == len(one.config.vendors)
+    after = followed_up(one.config, one.now, beats=beats)
+    with after as ended, narrated(quiet=quiet) as progress:
         result = work(
             one.config, one.now, progress, vendors=one.vendors, origin=one.origin
         )
+        ended(exit_code(result))
     view = partial(
         show,
         title=title,
@@ -102,6 +107,33 @@ def load_and_show(
     if unfinished and not all(own.has_all_windows for own in result.outcomes):
         typer.echo(unfinished, err=True)
     raise typer.Exit(exit_code(result))
+
+
+@contextmanager
+def followed_up(
+    config: "Config", now: datetime, *, beats: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Notify services once a run has ended, however it ended.
+
+    Yields what takes the exit code. What goes wrong is printed on stderr; the exit code
+    of the run stays. An interrupted run is followed by nothing.
+    """
+    from pipelines.commands.follow_up import follow_up
+
+    codes: list[int] = []
+
+    def follow() -> None:
+        for sentence in follow_up(config, now, beats=beats and codes == [0]):
+            say(sentence)
+
+    try:
+        yield codes.append
+    except typer.Exit:
+        raise
+    except Exception:
+        follow()
+        raise
+    follow()
 
 
 def answer(

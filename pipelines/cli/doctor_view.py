@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TypeAlias
 
 import typer
 
@@ -9,17 +10,24 @@ from pipelines.commands.doctor import Finding
 from pipelines.commands.invariants import Invariant
 from pipelines.warehouse.published_queries import Row
 
+Found: TypeAlias = tuple[Sequence[Finding], Sequence[Finding], Sequence[Invariant]]
+"""Of the surroundings, of the files, and the invariants."""
 
-def as_json(found: tuple[Sequence[Finding], Sequence[Invariant]]) -> Row:
+
+def as_json(found: Found) -> Row:
     """Return the findings as JSON values."""
-    files, invariants = found
-    return {"files": [*map(asdict, files)], "invariants": [*map(asdict, invariants)]}
+    around, files, invariants = found
+    return {
+        "surroundings": [*map(asdict, around)],
+        "files": [*map(asdict, files)],
+        "invariants": [*map(asdict, invariants)],
+    }
 
 
-def show_findings(found: tuple[Sequence[Finding], Sequence[Invariant]]) -> None:
-    """Print a line for each file and each invariant; below it what is wrong."""
-    files, invariants = found
-    for one in files:
+def show_findings(found: Found) -> None:
+    """Print a line for each thing that was checked; below it what is wrong."""
+    around, files, invariants = found
+    for one in (*around, *files):
         made = f", layout {one.layout}, {one.program}" if one.program else ""
         typer.echo(f"{one.state:<7} {one.file}{made}")
         if one.problem:

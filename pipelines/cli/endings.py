@@ -1,11 +1,6 @@
 """End a command with an exit code, and every error with one sentence.
 
-Exit codes: 0 everything is loaded; 1 a vendor or window is incomplete, or a record is
-new in quarantine, the rest is loaded; 2 the run did not start or could not continue
-(configuration, a full disk, another run, a file that is in use or damaged); 3 a check
-failed and nothing new was published; 4 a query is wrong; 70 a fault of Callhouse, with
-a report file; 130 and 143 Ctrl-C and SIGTERM, what was loaded by then stays; 141 nobody
-reads the output.
+The codes and their meanings are in docs/exit-codes.md.
 """
 
 import io

@@ -1,13 +1,14 @@
 """The options that several commands have, and those of backfill, with their help."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 CONFIG = Path("config")
+AGE = re.compile(r"([1-9]\d{0,5})([mhd])")
 DAY = "YYYY-MM-DD"
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 
@@ -162,6 +163,27 @@ ConfirmDeletions = Annotated[
 OldestFirst = Annotated[
     bool,
     typer.Option("--oldest-first", help="Start with the oldest day, not the newest."),
+]
+
+
+def _duration(text: str) -> timedelta:
+    """Return a duration such as 30h, 90m or 2d."""
+    found = AGE.fullmatch(text)
+    unit = {"m": "minutes", "h": "hours", "d": "days"}.get(found[2]) if found else None
+    if found is None or unit is None:
+        raise typer.BadParameter(f"{text!r} is not a duration; write 30h, 90m or 2d")
+    return timedelta(**{unit: int(found[1])})
+
+
+MaxAge = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--max-age",
+        parser=_duration,
+        metavar="DURATION",
+        show_default="[notify] max_age_hours",
+        help="A build older than this is stale, such as 30h or 2d.",
+    ),
 ]
 
 

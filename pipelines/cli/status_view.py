@@ -1,4 +1,4 @@
-"""Print ``callhouse status``: a calendar and tables, or JSON."""
+"""Print ``callhouse status``: the verdict, and a calendar and tables; or JSON."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -11,13 +11,11 @@ from pipelines.cli.calendar_view import calendar_lines
 from pipelines.cli.run_view import show_field_changes, show_missing_rates
 from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
 from pipelines.commands.status import AccountStatus, Status
-from pipelines.planning.windows import DAY
+from pipelines.commands.verdict import Verdict
 from pipelines.warehouse.published_queries import Row
 
 WIDE = 120
 """Width for a file or a pipe: some months of days, and every table, fit in."""
-STALE = timedelta(hours=36)
-"""A nightly build is older only when one was missed."""
 GAPS = 8
 """How many ranges of missing days are named for an account, the newest first."""
 PENDING = {
@@ -28,9 +26,12 @@ PENDING = {
 }
 
 
-def as_json(status: Status) -> Row:
-    """Return a status as JSON values."""
+def as_json(found: tuple[Status, Verdict]) -> Row:
+    """Return a status and the verdict on it as JSON values."""
+    status, verdict = found
     return {
+        "verdict": verdict.sentence,
+        "is_good": verdict.is_good,
         "as_of": plain(status.as_of),
         "build_error": status.build_error,
         "windows_open": status.windows_open,
@@ -40,7 +41,10 @@ def as_json(status: Status) -> Row:
             {
                 **plain_row(one.facts),
                 "newest_settled_day": plain(one.newest_closed),
-                **{f"days_{s}": len(one.lacking(s)) for s in ("missing", "partial")},
+                **{
+                    f"days_{state}": len(one.lacking(state, status.due_at))
+                    for state in ("missing", "partial")
+                },
                 "days": [
                     {key: plain(row[key]) for key in ("day", "state", "records")}
                     for row in one.days
@@ -52,15 +56,20 @@ def as_json(status: Status) -> Row:
     }
 
 
-def show_status(status: Status) -> None:
-    """Print a status as wide as the terminal is."""
+def show_status(found: tuple[Status, Verdict], *, verbose: bool) -> None:
+    """Print the verdict and what it rests on; ``verbose``: as wide as the terminal."""
+    status, verdict = found
     console = stdout(WIDE)
-    age = status.now - status.as_of
-    late = f", [bold red]{age / DAY:.0f} days ago[/]" if age > STALE else ""
-    console.print(f"As of {status.as_of:%Y-%m-%d %H:%M} UTC{late}\n")
-    if status.build_error:
-        console.print("[bold red]The last build failed[/]", end=" ")
-        console.print(f"{status.build_error}\n", markup=False)
+    style = "bold green" if verdict.is_good else "bold red"
+    console.print(verdict.sentence, style=style, markup=False, soft_wrap=True)
+    for incident in verdict.incidents:
+        since = incident.since
+        began = f" (since {since:%Y-%m-%d %H:%M} UTC)" if since else ""
+        sentence = f"  {incident.title}: {incident.what}{began}"
+        console.print(sentence, markup=False, soft_wrap=True)
+    if not verbose:
+        return
+    console.print(f"\nAs of {status.as_of:%Y-%m-%d %H:%M} UTC\n")
     days = {one.name: one.days for one in status.accounts}
     is_plain = not console.encoding.lower().startswith("utf")
     last = status.now.date()
@@ -68,7 +77,7 @@ def show_status(status: Status) -> None:
         console.print(line, no_wrap=True, overflow="crop")
     console.print()
     for one in status.accounts:
-        if lacks := _gaps(one):
+        if lacks := _gaps(one, status.due_at):
             console.print(f"[bold red]{escape(one.name)}[/] lacks {lacks}\n")
     for table in (_accounts, _waiting, _streams):
         console.print(table(status))
@@ -82,13 +91,13 @@ def show_status(status: Status) -> None:
                 console.print(row["last_error"], markup=False)
 
 
-def _gaps(one: AccountStatus) -> str:
+def _gaps(one: AccountStatus, at: datetime) -> str:
     """Return the ranges of days that are not complete, the newest first."""
     ranges = [
         f"{_range([day for _, day in run])} ({state})"
         for state in ("missing", "partial", "unreachable")
         for _, run in groupby(
-            enumerate(one.lacking(state)),
+            enumerate(one.lacking(state, at)),
             key=lambda pair: pair[1] - timedelta(days=pair[0]),
         )
     ]
@@ -108,7 +117,9 @@ def _accounts(status: Status) -> Table:
     table = compact_table(title, *names, "last run", "quota left", right=names[2:])
     for one in status.accounts:
         facts = one.facts
-        missing, partial = (len(one.lacking(s)) for s in ("missing", "partial"))
+        missing, partial = (
+            len(one.lacking(s, status.due_at)) for s in ("missing", "partial")
+        )
         run = f"{_time(facts['last_run_at'])} {facts['last_run_command']}"
         outcome = facts["last_run_outcome"]
         ended = outcome if outcome == "complete" else f"[bold red]{outcome}[/]"

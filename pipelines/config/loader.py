@@ -28,6 +28,8 @@ from pipelines.config.cost_centers import COST_CENTERS, read_cost_centers
 from pipelines.config.fx_rates import CURRENCY, FX_RATES
 from pipelines.config.invoices import INVOICES, read_invoices
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
+from pipelines.config.operation import SECTIONS as OPERATION
+from pipelines.config.operation import read_operation
 from pipelines.config.privacy import SECTION as PRIVACY
 from pipelines.config.privacy import read_privacy
 from pipelines.config.rate_cards import RateCard, read_rate_cards
@@ -112,6 +114,7 @@ def read_config(
         cost_centers=read_cost_centers(folder / COST_CENTERS),
         invoices=read_invoices(folder / INVOICES),
         privacy=read_privacy(settings, folder),
+        operation=read_operation(settings),
         fx_rates=folder / FX_RATES,
     )
 
@@ -200,7 +203,7 @@ def _environment(environment: Mapping[str, str]) -> _Settings:
     for name, value in environment.items():
         if name.startswith(PREFIX):
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-            is_section = path[0] in {"sources", PRIVACY}
+            is_section = path[0] in {"sources", PRIVACY, *OPERATION}
             full = path if is_section else ("callhouse", *path)
             found[full] = Setting(value, f"environment: {name}")
     return found
@@ -210,7 +213,7 @@ def _general(settings: _Settings) -> _General:
     kinds = get_type_hints(_General, include_extras=True)
     given = {}
     for path, setting in settings.items():
-        nearest(path[0], ("callhouse", PRIVACY, "sources"), setting)
+        nearest(path[0], ("callhouse", PRIVACY, "sources", *OPERATION), setting)
         if path[0] == "callhouse":
             key = nearest(".".join(path[1:]), kinds, setting)
             given[key] = _typed(setting, kinds[key], key)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import as_table
 from pipelines.config.invoices import Invoice
+from pipelines.config.operation import Operation
 from pipelines.config.privacy import Privacy
 from pipelines.config.rate_cards import RateCard
 from pipelines.extract.source import SourceSettings
@@ -69,6 +70,7 @@ class Config:
     cost_centers: tuple[CostCenterRule, ...] = ()
     invoices: tuple[Invoice, ...] = ()
     privacy: Privacy = field(default_factory=Privacy)
+    operation: Operation = field(default_factory=Operation)
     is_as_of: bool = True
     """True: the time was set with --now, and is not that of the machine's clock."""
     fx_rates: Path | pa.Table = field(

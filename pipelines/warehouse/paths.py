@@ -54,6 +54,11 @@ class Warehouse:
         return self.locks / "privacy.lock"
 
     @property
+    def incidents_lock(self) -> Path:
+        """The lock for telling of incidents."""
+        return self.locks / "incidents.lock"
+
+    @property
     def journal_lock(self) -> Path:
         """The lock for writing the journal."""
         return self.locks / "journal.lock"
@@ -106,6 +111,11 @@ class Warehouse:
     def journal(self) -> Path:
         """The journal of runs."""
         return self.root / "runs.jsonl"
+
+    @property
+    def incidents(self) -> Path:
+        """The incidents that services were notified of and that are not over."""
+        return self.root / "incidents.json"
 
     @property
     def origin(self) -> Path:

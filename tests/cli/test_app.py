@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -168,6 +169,24 @@ def test_a_reader_who_leaves_ends_a_command_quietly(warehouse: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+def test_ctrl_c_ends_a_command_with_the_code_that_a_shell_expects(
+    warehouse: Path,
+) -> None:
+    with subprocess.Popen(
+        [CALLHOUSE, "sandbox"],
+        cwd=warehouse,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(warehouse)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "serving" in next(process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 130
 
 
 def test_a_full_disk_behind_the_output_is_told(warehouse: Path) -> None:

@@ -328,7 +328,7 @@ def test_status_says_which_currencies_have_no_rate(
     without_rates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CALLHOUSE__WAREHOUSE", str(without_rates))
-    said = CliRunner().invoke(app, ["status", "--config", str(tmp_path)]).output
+    said = CliRunner().invoke(app, ["status", "-v", "--config", str(tmp_path)]).output
     expected = (
         "Calls without an exchange rate to USD: EUR 2026-03-02..2026-03-02 (2); put "
         "rates in with: callhouse fx import FILE"
@@ -347,7 +347,7 @@ def test_a_wrong_rate_ends_a_run_before_it_loads_and_no_command_that_reads(
     monkeypatch.setenv("CALLHOUSE__SOURCES__WHIPPY__API_KEY", "a key")
     monkeypatch.setenv("CALLHOUSE__SOURCES__WHIPPY__BASE_URL", scripted.url)
     config = ["--config", str(tmp_path)]
-    for command in (["status"], ["query", "select 1"]):
+    for command in (["status", "--now", "2026-04-20"], ["query", "select 1"]):
         assert CliRunner().invoke(app, [*command, *config]).exit_code == 0
     days = ["--from", "2026-03-02"]
     for command in (["run"], ["backfill", *days], ["transform"]):

@@ -1,6 +1,7 @@
 """Which days are all there and how late calls change, from ledgers written by hand."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -408,7 +409,7 @@ def test_status_tells_a_machine_every_day_and_what_is_open(ledgers: Warehouse) -
 def test_status_shows_an_operator_the_calendar_the_gaps_and_the_errors(
     ledgers: Warehouse,
 ) -> None:
-    shown = ledgers.status().stdout
+    shown = ledgers.status("-v").stdout
     name = "whippy empty_and_not_loaded"
     line = next(one for one in shown.splitlines() if one.startswith(name))
     assert line.rstrip().endswith(" ▁!▁█·")
@@ -424,7 +425,33 @@ def test_days_since_the_last_build_are_missing(ledgers: Warehouse) -> None:
         for one in told(later)["whippy", "month_end_and_summer_time"]["days"]
     ]
     assert states == [*["complete"] * 4, "partial", "missing", "in_future"]
-    assert "2 days ago" in ledgers.status("--now", stamp(NOW + 2 * DAY)).stdout
+    shown = ledgers.status("--now", stamp(NOW + 2 * DAY)).stdout
+    assert "The tables are stale: the last build is 2 days old" in shown.splitlines()[0]
+
+
+def test_the_first_line_is_the_verdict(tmp_path: Path, ledgers: Warehouse) -> None:
+    first, *_ = ledgers.status().stdout.splitlines()
+    assert re.match(
+        r"16 of 27 accounts lack days or windows since 2026-03-17: evovoice "
+        r"archived_later, twin worst_of_three, .* and 11 more\. Run: callhouse run",
+        first,
+    )
+    good = Warehouse(tmp_path)
+    good.configure("zoom", "main")
+    good.read("zoom", ("main", of("voice_calls", 29, 30, 31)))
+    good.build()
+    later = stamp(NOW + DAY)  # nothing is due that was not over at the build
+    for words, verdict, code in (
+        ((), "All in, 1 second old.", 0),
+        (("--now", later), "All in, 1 day old.", 0),
+        (("--now", later, "--max-age", "23h"), "The tables are stale: ", 1),
+    ):
+        done = good.status(*words)
+        assert (done.returncode, done.stdout.startswith(verdict)) == (code, True)
+        assert len(done.stdout.splitlines()) == 1 + code, "details are for -v"
+    shown = good.status("--now", later, "-v").stdout.splitlines()
+    line = next(one for one in shown if one.startswith("zoom main"))
+    assert line.rstrip().endswith(" ███··"), "no day is red before it is due"
 
 
 def test_a_build_that_failed_since_is_told(tmp_path: Path) -> None:
@@ -437,8 +464,8 @@ def test_a_build_that_failed_since_is_told(tmp_path: Path) -> None:
     failed = LoadResult("", errors=("CheckFailed: 2 rows",))
     write_runs(last.config.warehouse, night, "build", [failed], has_failed=True)
     shown = last.status("--now", stamp(NOW + DAY))
-    assert "The last build failed CheckFailed: 2 rows" in shown.stdout
-    assert shown.returncode == 0, "no window is open"
+    assert shown.stdout.startswith("The last build failed: CheckFailed: 2 rows. Run: ")
+    assert shown.returncode == 1, "analysts read old tables"
 
 
 def test_a_strip_fits_the_width_and_keeps_the_newest_days() -> None:

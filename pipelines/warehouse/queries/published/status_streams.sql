@@ -21,6 +21,9 @@ select
     max(window_reads.window_end) filter (where window_reads.state = 'complete') as stored_until,
     count(*) filter (where window_reads.state = 'complete') as windows_complete,
     count(*) filter (where window_reads.state not in ('complete', 'unreachable')) as windows_open,
+    min(window_reads.window_start) filter (
+        where window_reads.state not in ('complete', 'unreachable')
+    ) as open_since,
     max(window_reads.started_at) filter (where window_reads.purpose != 'backfill') as last_read_at,
     min(greatest(window_reads.started_at, counts.counted_at)) filter (
         where window_reads.state = 'complete'
