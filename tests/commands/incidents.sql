@@ -10,13 +10,13 @@ select 'whippy' as vendor, 'main' as account, 'calls' as stream,
 insert into ops.absences by name
 select 'whippy' as vendor, 'main' as account, 'calls' as record, unnest(['a', 'b']) as record_id,
     timestamptz '2026-04-18 00:00+00' as read_at, timestamptz '2026-04-18 00:00+00' as since,
-    'doubted' as state;
+    'doubted' as state, 1 as load_no;
 -- It was doubted, and is listed again.
 insert into ops.absences by name
 select 'whippy' as vendor, 'main' as account, 'calls' as record, 'c' as record_id,
-    timestamptz '2026-04-17 00:00+00' + to_days(place) as read_at,
-    timestamptz '2026-04-17 00:00+00' as since, state
-from (values (0, 'doubted'), (1, 'present')) as states (place, state);
+    timestamptz '2026-04-17 00:00+00' - to_days(load_no) as read_at,
+    timestamptz '2026-04-17 00:00+00' as since, state, load_no
+from (values (1, 'doubted'), (2, 'present')) as states (load_no, state);
 insert into ops.field_changes by name
 select 'whippy' as vendor, 'calls' as record, 'ai.mood' as path, 'new' as change,
     date '2026-04-18' as noticed_on, 'canary' as example;

@@ -33,7 +33,7 @@ doubted as (
         from ops.absences
         qualify
             row_number() over (
-                partition by vendor, account, record, record_id order by read_at desc
+                partition by vendor, account, record, record_id order by load_no desc
             ) = 1
     ) as newest
     where state = 'doubted'
