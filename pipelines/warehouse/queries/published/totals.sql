@@ -6,14 +6,17 @@ with sums as (
     from main.fact_calls
     where not is_deleted and cost_total is not null
     group by currency
+),
+
+listed as (
+    select string_agg(format('{:,.2f} {}', cost, currency), ', ' order by currency) as costs
+    from sums
 )
 
 select
     count(*) as calls,
     min(call_date) as first_date,
-    (
-        select string_agg(format('{:,.2f} {}', cost, currency), ', ' order by currency)
-        from sums
-    ) as costs
+    any_value(listed.costs) as costs
 from main.fact_calls
+cross join listed
 where not is_deleted
