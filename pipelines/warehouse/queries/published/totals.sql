@@ -15,8 +15,8 @@ listed as (
 
 select
     count(*) as calls,
-    min(call_date) as first_date,
+    min(calls.call_date) as first_date,
     any_value(listed.costs) as costs
-from main.fact_calls
+from main.fact_calls as calls
 cross join listed
-where not is_deleted
+where not calls.is_deleted
