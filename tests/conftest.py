@@ -210,6 +210,7 @@ def open_house(
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder),
             "CALLHOUSE__HISTORY_DAYS": str(days),
+            "CALLHOUSE__REPORT__ENABLED": "false",
             **sandbox.environment,
         }
         yield House(folder, sandbox, environment)

@@ -31,6 +31,7 @@ from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.privacy import SECTION as PRIVACY
 from pipelines.config.privacy import read_privacy
 from pipelines.config.rate_cards import RateCard, read_rate_cards
+from pipelines.config.report import Report
 from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
 from pipelines.extract.address import trouble_with
 from pipelines.extract.source import ZeroOrMore
@@ -39,6 +40,7 @@ from pipelines.warehouse.paths import Warehouse
 from transforms.runner.storage import connect
 
 PREFIX = "CALLHOUSE__"
+REPORT = "report"
 DEFAULT_ALIAS = "main"
 ACCOUNT_KEYS: Mapping[str, Any] = {
     **dict.fromkeys(("currency", "time_zone", "region", "decimal_separator"), str)
@@ -47,7 +49,7 @@ _Days = Annotated[float, msgspec.Meta(ge=0)]
 VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": _Days, "settle_days": _Days}
 MOST, MOST_DAYS = 10**9, 36_500
 """A larger number is a mistake, and a date that many days away does not exist."""
-DAYS = frozenset({"history_days", "lookback_days", "settle_days"})
+DAYS = frozenset({"history_days", "lookback_days", "settle_days", "days"})
 CURRENCIES = frozenset({"currency", "reporting_currency"})
 UNUSABLE = frozenset("'%?=")
 """Characters to which dlt gives a meaning of its own in a path."""
@@ -111,6 +113,7 @@ def read_config(
         cost_centers=read_cost_centers(folder / COST_CENTERS),
         invoices=read_invoices(folder / INVOICES),
         privacy=read_privacy(settings, folder),
+        report=Report(**_given(settings, REPORT, Report)),
         fx_rates=folder / FX_RATES,
     )
 
@@ -199,21 +202,16 @@ def _environment(environment: Mapping[str, str]) -> _Settings:
     for name, value in environment.items():
         if name.startswith(PREFIX):
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-            is_section = path[0] in {"sources", PRIVACY}
+            is_section = path[0] in {"sources", PRIVACY, REPORT}
             full = path if is_section else ("callhouse", *path)
             found[full] = Setting(value, f"environment: {name}")
     return found
 
 
 def _general(settings: _Settings) -> _General:
-    kinds = get_type_hints(_General, include_extras=True)
-    given = {}
     for path, setting in settings.items():
-        nearest(path[0], ("callhouse", PRIVACY, "sources"), setting)
-        if path[0] == "callhouse":
-            key = nearest(".".join(path[1:]), kinds, setting)
-            given[key] = _typed(setting, kinds[key], key)
-    general = _General(**given)
+        nearest(path[0], ("callhouse", PRIVACY, REPORT, "sources"), setting)
+    general = _General(**_given(settings, "callhouse", _General))
     if general.reporting_time_zone not in _time_zones():
         zone = general.reporting_time_zone
         raise ConfigError(
@@ -221,6 +219,17 @@ def _general(settings: _Settings) -> _General:
             "a time zone; use a name such as Europe/Berlin"
         )
     return general
+
+
+def _given(settings: _Settings, section: str, kind: type) -> dict[str, Any]:
+    """Return the values of a section, by the fields of the dataclass that it fills."""
+    kinds = get_type_hints(kind, include_extras=True)
+    given = {}
+    for path, setting in settings.items():
+        if path[0] == section:
+            key = nearest(".".join(path[1:]), kinds, setting)
+            given[key] = _typed(setting, kinds[key], key)
+    return given
 
 
 def _mode(settings: _Settings, text: str) -> int:

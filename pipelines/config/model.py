@@ -11,6 +11,7 @@ from pipelines.config.fx_rates import as_table
 from pipelines.config.invoices import Invoice
 from pipelines.config.privacy import Privacy
 from pipelines.config.rate_cards import RateCard
+from pipelines.config.report import Report
 from pipelines.extract.source import SourceSettings
 from pipelines.warehouse.paths import Warehouse
 
@@ -69,6 +70,7 @@ class Config:
     cost_centers: tuple[CostCenterRule, ...] = ()
     invoices: tuple[Invoice, ...] = ()
     privacy: Privacy = field(default_factory=Privacy)
+    report: Report = field(default_factory=Report)
     is_as_of: bool = True
     """True: the time was set with --now, and is not that of the machine's clock."""
     fx_rates: Path | pa.Table = field(
