@@ -27,6 +27,8 @@ class Chart:
     """By name: the sums to divide, and what the quotient is multiplied with."""
     spec: Spec | None = None
     """Its drawing in Vega-Lite; None: a table alone."""
+    drawn: Sequence[str] = ()
+    """The columns of which one must have a value; empty: the rates, else the sums."""
     where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """The values that a column must have."""
     columns: Sequence[str] = ()
@@ -143,6 +145,7 @@ CHARTS = (
         by=("call_date",),
         sums=("cost_reporting", "priced_calls", "converted_calls"),
         spec=drawings.CONVERTED_BY_DAY,
+        drawn=("cost_reporting",),
         known=("priced_calls", "converted_calls", "have no exchange rate: left out"),
         note="Of calls that are not deleted, without base costs.",
         if_empty="No cost is known in the reporting currency.",
@@ -154,6 +157,7 @@ CHARTS = (
         by=("month", "currency"),
         sums=(*MONTH_PARTS, "cost_all_in", "due_calls", "final_calls"),
         spec=drawings.MONTHS,
+        drawn=(*MONTH_PARTS,),
         known=("due_calls", "final_calls", "have a cost that can still change"),
         if_empty="No cost is known.",
     ),
@@ -164,6 +168,7 @@ CHARTS = (
         by=("month", "vendor", "account", "currency"),
         sums=("expected", "invoiced", "difference", "pending_calls"),
         spec=drawings.INVOICES,
+        drawn=(*drawings.BILLED,),
         note="By UTC month. unknown: no line of invoices.csv is of it. "
         "callhouse bill VENDOR MONTH says what may explain a difference.",
         if_empty="There is neither a cost nor an invoice.",
@@ -309,6 +314,7 @@ CHARTS = (
         "How late calls still change",
         "settlement",
         spec=drawings.SETTLEMENT,
+        drawn=(*drawings.LAGS,),
         note="The grey mark: for how long a call is read again.",
         if_empty="No call was watched long enough to know.",
     ),

@@ -180,14 +180,17 @@ async function draw(figure, filter) {
   figure.querySelector(".note").replaceChildren(notes(chart, filter, rows, isEmpty));
   if (chart.spec && !isEmpty) {
     const spec = sized({ ...chart.spec, data: { values } }, values, figure);
-    place.setAttribute("role", "img");
-    place.setAttribute("aria-label", `${chart.title}. The numbers are in the table below.`);
     await vegaEmbed(place, spec, {
       actions: false,
       renderer: "svg",
       ast: true,
       tooltip: { theme: dark.matches ? "dark" : undefined },
     });
+    // After Vega, which says that it is a document: a screen reader gets the table instead.
+    place.removeAttribute("aria-roledescription");
+    place.querySelector("svg").setAttribute("aria-hidden", "true");
+    place.setAttribute("role", "img");
+    place.setAttribute("aria-label", `${chart.title}. The numbers are in the table below.`);
   } else {
     place.replaceChildren();
     place.removeAttribute("role");
@@ -196,10 +199,11 @@ async function draw(figure, filter) {
   figure.querySelector(".rows").replaceChildren(isEmpty ? "" : table(rows, chart));
 }
 
+// Return whether there is a value to draw: NULLs alone are no chart.
 function hasValue(rows, chart) {
-  const names = chart.metrics.length ? ["value"] : Object.keys(chart.rates).length ? Object.keys(chart.rates) : chart.sums;
-  if (chart.query === "settlement") return rows.some((row) => row.lag_p50_hours !== null);
-  return !chart.spec || !names.length || rows.some((row) => names.some((name) => row[name] !== null));
+  const rates = chart.metrics.length ? ["value"] : Object.keys(chart.rates);
+  const names = [chart.drawn, rates, chart.sums].find((one) => one.length);
+  return !chart.spec || rows.some((row) => names.some((name) => row[name] !== null));
 }
 
 function notes(chart, filter, rows, isEmpty) {

@@ -75,6 +75,7 @@ function makeStories(section) {
   section.tell();
 }
 
+const sections = () => [...document.querySelectorAll("section")];
 const idOf = (page) => page.toLowerCase().replace(/[^a-z]+/g, "-").replace(/-$/, "");
 
 function makePages() {
@@ -95,10 +96,10 @@ function makePages() {
 
 function show() {
   const [, key] = location.hash.split("call=");
-  const sections = [...document.querySelectorAll("section")];
-  const wanted = key ? sections.at(-1) : sections.find((one) => `#${one.id}` === location.hash) ?? sections[0];
-  for (const one of sections) one.hidden = one !== wanted;
-  form.hidden = wanted === sections.at(-1);
+  const all = sections();
+  const wanted = key ? all.at(-1) : all.find((one) => `#${one.id}` === location.hash) ?? all[0];
+  for (const one of all) one.hidden = one !== wanted;
+  form.hidden = wanted === all.at(-1);
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${wanted.id}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -113,14 +114,18 @@ async function drawAll(section) {
   const state = JSON.stringify([{ ...filter, vendors: [...filter.vendors] }, section.clientWidth, dark.matches]);
   if (section.state === state) return;
   section.state = state;
+  delete section.dataset.drawn;
   section.querySelector(".tiles")?.replaceChildren(...tiles(filter));
-  for (const figure of section.querySelectorAll("figure")) await draw(figure, filter);
+  for (const figure of section.querySelectorAll("figure")) {
+    await draw(figure, filter);
+    if (section.state !== state) return; // somebody chose something else meanwhile
+  }
   section.dataset.drawn = "yes";
 }
 
 // Printed are all pages, so all are drawn; a page that is hidden gets the width of the one shown.
 async function drawForPrint() {
-  for (const section of document.querySelectorAll("section")) {
+  for (const section of sections()) {
     const wasHidden = section.hidden;
     section.hidden = false;
     await drawAll(section);
@@ -136,9 +141,9 @@ function later(work) {
 
 makeFilters();
 makePages();
-form.addEventListener("input", () => later(show));
+form.addEventListener("input", show);
 form.addEventListener("submit", (event) => event.preventDefault());
-form.addEventListener("reset", () => later(show));
+form.addEventListener("reset", () => setTimeout(show)); // once all is as it was
 addEventListener("hashchange", show);
 addEventListener("resize", () => later(show));
 addEventListener("beforeprint", drawForPrint);
