@@ -46,9 +46,9 @@ def write_report(config: Config) -> WrittenReport:
         incoming.replace(warehouse.report)
     finally:
         incoming.unlink(missing_ok=True)
-    keep = 0 if settings.phone_numbers else settings.keep
-    kept = warehouse.reports / f"{page.date}.html" if keep else None
-    _keep(warehouse, kept, keep, folder_mode(config.published_mode))
+    is_kept = settings.keep and not settings.phone_numbers
+    kept = warehouse.reports / f"{page.date}.html" if is_kept else None
+    _keep(warehouse, kept, settings.keep, folder_mode(config.published_mode))
     return WrittenReport(warehouse.report, len(page.html.encode()), kept)
 
 

@@ -19,6 +19,7 @@ from pipelines.report.charts import CHARTS, PAGES
 from pipelines.report.tables import as_columns, read_tables
 from pipelines.warehouse.opening import FileError
 
+FOLDER = files("pipelines.report")
 SCRIPTS = ("rows.js", "page.js", "views.js")
 
 
@@ -59,7 +60,7 @@ def page_of(published: Path, settings: Report) -> Page:
 
 def _text(name: str) -> str:
     try:
-        return files("pipelines.report").joinpath(name).read_text("utf-8")
+        return FOLDER.joinpath(name).read_text("utf-8")
     except FileNotFoundError:
         raise FileError(
             f"{name} is missing in the package; install Callhouse again (make setup)"

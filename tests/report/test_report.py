@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from conftest import callhouse
 from playwright.sync_api import Browser, Page, sync_playwright
 from raw_files import LEDGER, NOW, RawFiles, Record, whippy_call
 
-from pipelines.commands.report import write_report
+from pipelines.commands.report import report_after_publish, write_report
+from pipelines.commands.unfinished import build_and_finish
 from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import FxRate
 from pipelines.config.invoices import Invoice
@@ -438,5 +440,58 @@ def test_pages_of_earlier_days_stay_as_many_as_a_setting_says(
     assert warehouse.reports.stat().st_mode & 0o777 == 0o700
     assert not stale.exists()
     shows = replace(config, report=Report(phone_numbers=True))
+    before = warehouse.reports / newest[0]
+    before.write_text("the page before")
     assert write_report(shows).kept_as is None
+    assert before.read_text() == "the page before"
+    none = replace(config, report=Report(keep=0))
+    assert write_report(none).kept_as is None
     assert [*warehouse.reports.iterdir()] == []
+
+
+def test_a_report_that_cannot_be_written_takes_no_run_down(
+    reports: Mapping[str, RawFiles],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = copied(reports["one"], tmp_path / "copy")
+    warehouse = made.config.warehouse
+    warehouse.report.unlink()
+    (warehouse.report / "in the way").mkdir(parents=True)
+    result, published = build_and_finish(made.config, NOW)
+    assert (result.kept, published.exists()) == ({}, True)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("callhouse: the report was not written: ")
+    assert [*warehouse.root.glob("*.incoming")] == []
+    shutil.rmtree(warehouse.report)
+
+    def of_a_fault(name: str) -> str:
+        raise ZeroDivisionError(name)
+
+    monkeypatch.setattr("pipelines.report.page._text", of_a_fault)
+    report_after_publish(made.config)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the report was not written" in line
+    assert "ZeroDivisionError" in line
+    report_after_publish(replace(made.config, report=Report(enabled=False)))
+    assert capsys.readouterr().err == ""
+    assert not warehouse.report.exists()
+
+
+def test_the_command_writes_the_page_and_says_where(
+    reports: Mapping[str, RawFiles], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = copied(reports["one"], tmp_path / "copy")
+    made.config.warehouse.report.unlink()
+    given = {"HOME": str(tmp_path), "CALLHOUSE__WAREHOUSE": str(made.folder)}
+    done = callhouse(tmp_path, given, "report")
+    assert done.returncode == 0, done.stderr
+    assert f"wrote {made.config.warehouse.report}, " in done.stdout
+    assert "stays as" in done.stdout
+    missing = tmp_path / "package"
+    missing.mkdir()
+    monkeypatch.setattr("pipelines.report.page.FOLDER", missing)
+    done = callhouse(tmp_path, given, "report")
+    assert done.returncode == 2
+    assert "vega.js is missing in the package; install Callhouse again" in done.stderr
