@@ -53,14 +53,14 @@ def write_report(config: Config) -> WrittenReport:
 
 
 def report_after_publish(config: Config) -> None:
-    """Write the page, unless a setting says not to; a failure is told in one line."""
+    """Write the page, unless a setting says not to; say in one line if it fails."""
     if not config.report.enabled:
         return
     try:
         write_report(config)
     except FileError as error:
         tell(f"the report was not written: {error}")
-    except Exception as error:  # noqa: BLE001 - told, and what is published stays so
+    except Exception as error:  # noqa: BLE001 - an observer takes no run down
         tell(f"the report was not written: {failure_of(error).sentence}")
 
 

@@ -148,12 +148,12 @@ function sized(spec, values, figure) {
   const left = y.type === "nominal" ? Math.min(labels, names(values, y.field).width) + 40 : 70;
   const isFree = row || !spec.height.step;
   const height = isFree ? spec.height : spec.height.step * names(values, y.field).count;
-  const config = themed(labels, width);
+  const config = themed(labels, width - left);
   if (row) return { ...spec, width: width - left, config };
   return { ...spec, width, height, config, autosize: { type: "fit-x", contains: "padding" } };
 }
 
-function themed(labels, width) {
+function themed(labels, room) {
   const style = getComputedStyle(document.documentElement);
   const body = getComputedStyle(document.body);
   const [ink, line] = [body.color, style.getPropertyValue("--line")];
@@ -166,7 +166,7 @@ function themed(labels, width) {
     view: { stroke: "transparent" },
     axisY: { labelLimit: labels },
     axis: { ...text, gridColor: line, domainColor: line, tickColor: line },
-    legend: { ...text, columns: width < 420 ? 2 : width < 560 ? 3 : 4, labelLimit: 200 },
+    legend: { ...text, columns: Math.max(1, Math.floor(room / 125)), labelLimit: 200 },
     header: { ...text, labelFontWeight: "bold" },
   };
 }

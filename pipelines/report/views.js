@@ -86,7 +86,8 @@ function makePages() {
   for (const page of DATA.pages) {
     const id = idOf(page);
     document.getElementById("pages").append(element("a", { href: `#${id}` }, page));
-    const section = element("section", { id, hidden: true, ariaLabel: page }, element("h2", {}, page));
+    // Not the address of the link, to which the browser would scroll.
+    const section = element("section", { id: `page-${id}`, hidden: true, ariaLabel: page }, element("h2", {}, page));
     if (page === DATA.pages[0]) section.append(element("div", { className: "tiles", ariaLive: "polite" }));
     if (page === DATA.pages.at(-1)) makeStories(section);
     section.append(element("div", { className: "grid" }, ...DATA.charts.filter((one) => one.page === page).map(figureOf)));
@@ -97,11 +98,11 @@ function makePages() {
 function show() {
   const [, key] = location.hash.split("call=");
   const all = sections();
-  const wanted = key ? all.at(-1) : all.find((one) => `#${one.id}` === location.hash) ?? all[0];
+  const wanted = key ? all.at(-1) : all.find((one) => one.id === `page-${location.hash.slice(1)}`) ?? all[0];
   for (const one of all) one.hidden = one !== wanted;
   form.hidden = wanted === all.at(-1);
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === `#${wanted.id}`) link.setAttribute("aria-current", "page");
+    if (`page-${link.hash.slice(1)}` === wanted.id) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   if (key && wanted.tell) wanted.tell(decodeURIComponent(key));

@@ -9,11 +9,10 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conftest import open_house
+from conftest import callhouse
 
-from pipelines.planning.windows import read_time
+from pipelines.warehouse.paths import Warehouse
 
-NOW = read_time("2026-11-17T03:00:00Z")
 SHOTS = (
     ("report-overview.png", "overview", "light", (1100, 820)),
     ("report-spend.png", "spend", "light", (1100, 820)),
@@ -24,18 +23,17 @@ SHOTS = (
 
 
 def main(folder: Path) -> None:
-    """Load 30 days from the sandbox, write its report, and take the pictures."""
+    """Load 45 days from the sandbox, write its report, and take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory() as place,
-        open_house(Path(place), NOW, days=30) as house,
         sync_playwright() as drivers,
     ):
-        done = house.run("run", "--now", f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
-        assert done.returncode == 0, done.stderr
-        done = house.run("report")
-        assert done.returncode == 0, done.stderr
-        file = house.published.with_name("report.html")
+        given = {"HOME": place, "CALLHOUSE__HISTORY_DAYS": "45"}
+        for words in (("run", "--sandbox", "--now", "2026-11-17"), ("report",)):
+            done = callhouse(Path(place), given, *words)
+            assert done.returncode == 0, done.stderr
+        file = Warehouse(Path(place, "warehouse")).report
         browser = drivers.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
@@ -43,7 +41,7 @@ def main(folder: Path) -> None:
             size = {"width": width, "height": height}
             page = browser.new_page(color_scheme=scheme, viewport=size)
             page.goto(f"{file.as_uri()}#{tab}")
-            page.wait_for_selector(f"section#{tab}[data-drawn]")
+            page.wait_for_selector(f"section#page-{tab}[data-drawn]")
             page.screenshot(path=folder / name)
             page.close()
         browser.close()

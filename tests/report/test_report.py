@@ -109,7 +109,7 @@ class Opened:
 
     def show(self, tab: str) -> None:
         self.page.goto(f"{self.file.as_uri()}#{tab}")
-        self.page.wait_for_selector(f"section#{tab}[data-drawn]")
+        self.page.wait_for_selector(f"section#page-{tab}[data-drawn]")
 
     def figure(self, title: str) -> list[dict[str, str]]:
         """Return the rows of a table that the page shows."""
@@ -192,7 +192,7 @@ def test_every_page_is_drawn_without_an_error_or_a_request(
     with opening(browser, reports[name], size, scheme) as opened:
         for tab in TABS:
             opened.show(tab)
-            section = opened.page.locator(f"section#{tab}")
+            section = opened.page.locator(f"section#page-{tab}")
             drawn = section.locator(".drawing svg")
             assert drawn.count() == section.locator(".drawing[role=img]").count()
             wide = opened.page.evaluate("document.documentElement.scrollWidth")
@@ -211,7 +211,7 @@ def test_a_page_of_many_vendors_draws_every_chart(opened: Opened) -> None:
         opened.show(tab)
         charts = [one for one in CHARTS if one.page == page and one.spec]
         drawn = opened.page.locator(
-            f"section#{tab} figure:has(svg) h3"
+            f"section#page-{tab} figure:has(svg) h3"
         ).all_inner_texts()
         assert {one.title for one in charts} - {*drawn} <= missing
 
@@ -262,7 +262,7 @@ def test_a_filter_leaves_what_sql_leaves(
     assert tile.inner_text() == f"{calls:,}"
     opened.page.get_by_role("link", name="Service").click()
     agents = opened.page.locator("figure", has_text="Agents, the twenty")
-    opened.page.wait_for_selector("section#service[data-drawn]")
+    opened.page.wait_for_selector("section#page-service[data-drawn]")
     assert "Not filtered by direction, dates" in agents.locator(".note").inner_text()
     opened.page.get_by_text("Show all").click()
     expected = f"{reports['many'].query(CALLS)[0][0]:,}"
@@ -321,11 +321,11 @@ def test_the_keyboard_reaches_pages_filters_and_a_call(opened: Opened) -> None:
     opened.page.keyboard.press("Tab")
     assert opened.page.evaluate(focused) == "Spend"
     opened.page.keyboard.press("Enter")
-    opened.page.wait_for_selector("section#spend[data-drawn]")
-    link = opened.page.locator("section#spend td a").first
+    opened.page.wait_for_selector("section#page-spend[data-drawn]")
+    link = opened.page.locator("section#page-spend td a").first
     key = link.inner_text()
     link.press("Enter")
-    opened.page.wait_for_selector(f"section#a-call code:has-text('{key}')")
+    opened.page.wait_for_selector(f"section#page-a-call code:has-text('{key}')")
     assert opened.page.locator("#call").input_value() == key
 
 
@@ -333,7 +333,9 @@ def test_print_has_every_page(opened: Opened) -> None:
     opened.show("overview")
     opened.page.evaluate("drawForPrint()")
     for tab in TABS:
-        opened.page.wait_for_selector(f"section#{tab}[data-drawn]", state="attached")
+        opened.page.wait_for_selector(
+            f"section#page-{tab}[data-drawn]", state="attached"
+        )
     opened.page.emulate_media(media="print")
     assert opened.page.locator("section:visible").count() == len(PAGES)
     assert opened.page.locator("nav, form").locator("visible=true").count() == 0
