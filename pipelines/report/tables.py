@@ -21,8 +21,10 @@ from pipelines.warehouse.opening import PUBLISHED_FILE, read
 from pipelines.warehouse.published_queries import Row, confine, rows_of_result
 
 QUERIES = sorted({*(chart.query for chart in CHARTS), "metrics", "stories"})
-MOST_ROWS = 8_000
-"""Of the calls by date. Where there are more, the page shows half of the days."""
+ROW_WEIGHTS = {"calls": 1, "service": 4}
+"""The largest tables, and how large a row of each is, in rows of the calls by date."""
+MOST_WEIGHT = 12_000
+"""About a megabyte of rows. Where there are more, the page shows half of the days."""
 NUMBERS = frozenset({"customer_number", "business_number"})
 NAMES = frozenset({"queue", "queue_name", "cost_center", "payer"})
 """Columns of names, beside those that the dictionary says may have a number."""
@@ -48,8 +50,10 @@ def read_tables(published: Path, settings: Report) -> ReportTables:
     with read(published, PUBLISHED_FILE) as connection:
         confine(connection)
         (context,) = _rows(connection, "context")
-        given = _select_dates(connection, context, settings)
-        found = {name: _rows(connection, name) for name in QUERIES}
+        given, found = _select_dates(connection, context, settings)
+        found |= {
+            name: _rows(connection, name) for name in QUERIES if name not in found
+        }
         personal = {column for _, column in protected_columns(connection)} | NAMES
     if not settings.phone_numbers:
         found = _without_numbers(found, personal)
@@ -59,11 +63,11 @@ def read_tables(published: Path, settings: Report) -> ReportTables:
 
 def _select_dates(
     connection: duckdb.DuckDBPyConnection, context: Row, settings: Report
-) -> dict[str, Any]:
-    """Set the variables of the queries, and return them: the dates, how many calls.
+) -> tuple[dict[str, Any], dict[str, list[Row]]]:
+    """Set the variables of the queries, the dates and how many calls; return them.
 
     The dates are the last ones, as many as the settings say: where there are very many
-    rows, half of them, or half of that.
+    rows, half of them, or half of that. Return the largest tables, too.
     """
     last = max(filter(None, (context["last_date"], context["as_of_date"])))
     for days in _halves(settings.days):
@@ -72,9 +76,10 @@ def _select_dates(
         given = {"first_date": first, "last_date": last, "calls": settings.calls}
         for name, value in given.items():
             connection.execute(f"set variable {name} = $1", [value])
-        if len(_rows(connection, "calls")) <= MOST_ROWS:
+        found = {name: _rows(connection, name) for name in ROW_WEIGHTS}
+        if sum(ROW_WEIGHTS[one] * len(found[one]) for one in found) <= MOST_WEIGHT:
             break
-    return given
+    return given, found
 
 
 def _halves(days: int) -> Iterator[int]:
