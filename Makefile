@@ -10,7 +10,7 @@ unreachable = { $(1)/pip --disable-pip-version-check --retries 0 --timeout 10 in
 
 setup: .venv/installed ## make the virtual environment from requirements.lock
 
-.venv/installed: pyproject.toml requirements.lock
+.venv/installed: pyproject.toml requirements.lock hatch_build.py
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callhouse needs Python 3.11 or newer, found " + sys.version.split()[0])'
 	@python3 -m venv .venv
 	@$(BIN)/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock || $(call unreachable,$(BIN))

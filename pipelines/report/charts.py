@@ -71,8 +71,8 @@ CHARTS = (
         by=("call_date", "currency", "part"),
         sums=("amount",),
         spec=drawings.SPEND_BY_DAY,
-        note="As far as it is known. Base costs, paid whatever is called, are an equal "
-        "share on each day of their month.",
+        note="Base costs, paid whatever is called, are an equal share on each day of "
+        "their month.",
         if_empty="No cost is known.",
     ),
     Chart(
@@ -91,7 +91,7 @@ CHARTS = (
         count="days",
         where={"state": ("partial", "missing", "unreachable"), "is_required": (True,)},
         note="UTC days that are over, of lists that a day needs.",
-        if_empty="Every day that is over is stored completely.",
+        if_empty="No day that is over is missing, or stored in part.",
     ),
     Chart(
         SPEND,
@@ -100,7 +100,6 @@ CHARTS = (
         by=("currency", "component"),
         sums=("amount",),
         spec=drawings.bars("component", "amount", row="currency"),
-        note="As far as it is known; costs still to come are not in it.",
         if_empty="No cost is known.",
     ),
     Chart(

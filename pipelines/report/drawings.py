@@ -169,11 +169,16 @@ INVOICES: Spec = {
 }
 HOURS: Spec = {
     "mark": "rect",
-    "height": {"step": 22},
+    "height": 7 * 22,
     "encoding": {
-        "x": _name("hour", axis={"labelAngle": 0, "labelOverlap": True}),
+        "x": _name(
+            "hour",
+            scale={"domain": [*range(24)]},
+            axis={"labelAngle": 0, "labelOverlap": True},
+        ),
         "y": _name(
             "weekday",
+            scale={"domain": [*range(1, 8)]},
             axis={"labelExpr": f"split('{WEEKDAYS}', ' ')[datum.value - 1]"},
         ),
         "color": {

@@ -38,6 +38,7 @@ function makeFilters() {
     const box = element("input", { type: "checkbox", name: "vendor", value: name, defaultChecked: true });
     document.getElementById("vendors").append(element("label", {}, box, ` ${name}`));
   }
+  document.getElementById("vendors").hidden = !options("vendor").length;
   for (const name of Object.keys(FILTERS)) {
     const choices = options(name);
     form[name].append(new Option("all", ""), ...choices.map((one) => new Option(one, one)));
@@ -215,6 +216,12 @@ function notes(chart, filter, rows, isEmpty) {
     const total = sum(rows.map((row) => row[all]), "number") ?? 0;
     const missing = total - (sum(rows.map((row) => row[known]), "number") ?? 0);
     parts.push(`${said(missing)} of ${said(total)} calls (${percent(missing, total)}) ${lack}.`);
+  }
+  if (chart.query === "spend" && !isEmpty) {
+    const own = { ...filter, direction: "" }; // which the costs do not have
+    const [calls] = addUp(filtered("calls", own), [], ["due_calls", "pending_calls"], KINDS.calls);
+    const { due_calls: due, pending_calls: pending } = calls ?? { due_calls: 0, pending_calls: 0 };
+    parts.push(`${said(pending)} of ${said(due)} calls that cost something (${percent(pending, due)}) have a cost that is still to come, wholly or in part.`);
   }
   const names = unfiltered(chart.query, filter);
   if (names.length) parts.push(`Not filtered by ${names.join(", ")}: it is not known by that here.`);
