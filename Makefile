@@ -10,7 +10,7 @@ unreachable = { $(1)/pip --disable-pip-version-check --retries 0 --timeout 10 in
 
 setup: .venv/installed ## make the virtual environment from requirements.lock
 
-.venv/installed: pyproject.toml requirements.lock
+.venv/installed: pyproject.toml requirements.lock hatch_build.py
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callhouse needs Python 3.11 or newer, found " + sys.version.split()[0])'
 	@python3 -m venv .venv
 	@$(BIN)/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock || $(call unreachable,$(BIN))
@@ -56,7 +56,7 @@ run: setup ## load what is missing, build, publish (nothing configured: the sand
 	@$(BIN)/callhouse run --sandbox-if-unconfigured $(ARGS)
 
 check: setup ## format, lint, types, import contracts, SQL, security, secrets
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/migrations && $(BIN)/bandit -q -ll -r pipelines transforms && git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-files "lock(\.txt|\.json)?$$" --exclude-lines canary
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/migrations pipelines/report/queries && $(BIN)/bandit -q -ll -r pipelines transforms && git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-files "lock(\.txt|\.json)?$$" --exclude-lines canary
 
 dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
 
@@ -71,6 +71,9 @@ test: check dbt clients ## everything that CI runs: check, then all tests
 
 test-clients: setup clients .node-clients/installed ## the vendors' own clients, for Python and for Node, against the sandbox
 	$(BIN)/pytest -n 0 -m "soak or not soak" tests/sandbox/test_vendor_clients.py $(ARGS)
+
+test-report: setup ## the report in a browser; needs Chromium (apt-get install chromium), without which `make test` leaves these tests out
+	CALLHOUSE_BROWSER=required $(BIN)/pytest -n 0 tests/report $(ARGS)
 
 test-duckdb1: .venv-duckdb1/installed dbt clients ## all tests under DuckDB 1.5, the oldest that Callhouse runs with
 	.venv-duckdb1/bin/pytest $(ARGS)
@@ -90,6 +93,9 @@ mutants: setup ## wrong edits of SQL and Python, a sample: which does no test no
 docs: setup ## write the schema page, the page of metrics, and the README's part on the vendors, from the code
 	@$(BIN)/python -m pipelines.commands.write_docs
 
+screenshots: setup ## pictures of the report for docs/images, of sandbox calls; needs Chromium
+	@$(BIN)/python tests/report/screenshots.py docs/images
+
 COMPILE := $(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
 
 lock: setup ## resolve all lock files again, ours from pyproject.toml
@@ -104,4 +110,4 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt openapi focus clients test test-clients test-duckdb1 sbom soak soak-tests mutants docs lock clean
+.PHONY: help setup run check dbt openapi focus clients test test-clients test-report test-duckdb1 sbom soak soak-tests mutants docs screenshots lock clean

@@ -36,7 +36,7 @@ settings.register_profile(
 LONGEST = [
     *("dbt_export", "absences", "refusals", "run", "verify", "interleavings"),
     *("erase", "backup", "retention", "nights", "memory", "backfill", "old_warehouses"),
-    *("damaged_files", "pending", "kills", "one_night"),
+    *("damaged_files", "pending", "kills", "one_night", "report"),
     *("runner", "quarantine", "audit", "clock", "twin_semantics", "publish"),
     *("add_a_vendor", "rate_cards", "coverage", "contract_edges", "installed", "wire"),
     *("explain", "fx_rates", "opening", "zoom_engagements", "contracts", "cases"),
@@ -211,6 +211,7 @@ def open_house(
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder),
             "CALLHOUSE__HISTORY_DAYS": str(days),
+            "CALLHOUSE__REPORT__ENABLED": "false",
             **sandbox.environment,
         }
         yield House(folder, sandbox, environment)

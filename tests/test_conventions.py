@@ -98,7 +98,7 @@ def files() -> Iterator[Path]:
         inside = path.relative_to(ROOT)
         names = {f"{inside}", f"/{inside.parts[0]}/", f"*{path.suffix}"}
         names |= {f"{part}/" for part in inside.parts}
-        ignored_here = names & {*ignored} or path.suffix == ".xz"
+        ignored_here = names & {*ignored} or path.suffix in {".xz", ".png"}
         if path.is_file() and inside.parts[0] != ".git" and not ignored_here:
             yield path
 

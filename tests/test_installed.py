@@ -93,6 +93,7 @@ def test_every_command_works_from_an_empty_folder(installed: Run) -> None:
         "transform --full",
         "export dbt exported",
         "quarantine list",
+        "report",
         "backfill --sandbox --vendor whippy --from 2026-01-01 --dry-run",
     )
     found = installed("query --json 'select call_key from fact_calls limit 1'")

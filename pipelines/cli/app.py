@@ -366,6 +366,25 @@ def explain(
 
 
 @app.command()
+def report(*, config: Folder = CONFIG) -> None:
+    """Write the report, one HTML page about the published tables.
+
+    It is report.html in the warehouse; any browser shows it, and it asks no server for
+    anything. A run writes it by itself. Without [report] phone_numbers it has no phone
+    number.
+    """
+    from pipelines.commands.report import write_report
+    from pipelines.config.loader import read_config
+
+    with refusals():
+        built_warehouse(config)
+        done = write_report(read_config(config))
+    typer.echo(f"wrote {done.file.absolute()}, {done.size:,} bytes")
+    if done.kept_as:
+        typer.echo(f"it stays as {done.kept_as.absolute()}")
+
+
+@app.command()
 def bill(
     vendor: Annotated[
         str, typer.Argument(metavar="VENDOR", help="A vendor, such as zoom.")

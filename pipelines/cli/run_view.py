@@ -17,6 +17,7 @@ from rich.table import Table
 from pipelines.cli.tables import compact_table, plain_rows, stderr
 from pipelines.commands.run import RunResult
 from pipelines.warehouse.journal import LoadResult
+from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published_queries import Row, rows_of
 from transforms.runner.build import BuildResult, FinalCostChange
 
@@ -117,6 +118,9 @@ def _show_published(console: Console, published: Path) -> None:
         f"\n[bold]{total['calls']:,} calls{since}{costs}[/] are in {published}.",
         highlight=False,
     )
+    report = Warehouse(published.parent).report
+    if report.exists():
+        console.print(f"Charts of them: {report}", highlight=False, markup=False)
     console.print("A first query:")
     command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
     console.print(f'  {command} query "{FIRST_QUERY}"', highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.commands.report import report_after_publish
 from pipelines.config.model import Config
 from pipelines.config.privacy import protection_of
 from pipelines.config.toml_file import ConfigError
@@ -91,6 +92,7 @@ def roll_back(config: Config, now: datetime, name: str | None) -> RolledBack:
         kept = newest.stem if newest and newest not in found else None
         note = f"published the snapshot {chosen.stem}"
         write_runs(warehouse, now, COMMAND, [LoadResult("", notes=(note,))])
+    report_after_publish(config)
     return RolledBack(chosen.stem, kept)
 
 

@@ -18,6 +18,7 @@ from pipelines.commands.erased_tables import (
     clear_tables,
     erased_calls,
 )
+from pipelines.commands.report import report_after_publish
 from pipelines.config.model import FINALITY_HORIZON, Config, Vendor
 from pipelines.load.erased_records import erase_records, old_days, remove_old
 from pipelines.load.loader import BATCH_TIMEOUT
@@ -92,12 +93,21 @@ def erase_raw_files(config: Config) -> None:
 def build_and_finish(
     config: Config, now: datetime, *, full: bool = False, forget_history: bool = False
 ) -> tuple[BuildResult, Path]:
-    """Build and publish, and finish the erasures that are not finished.
+    """Build, publish and write the report; finish the erasures that are not finished.
 
-    As `build_and_publish` alone if there are none.
+    Raises the errors of `build_and_publish`.
     """
-    if not unfinished(config.warehouse):
-        return build_and_publish(config, now, full=full, forget_history=forget_history)
+    if unfinished(config.warehouse):
+        built = _build_and_erase(config, now, full=full, forget_history=forget_history)
+    else:
+        built = build_and_publish(config, now, full=full, forget_history=forget_history)
+    report_after_publish(config)
+    return built
+
+
+def _build_and_erase(
+    config: Config, now: datetime, *, full: bool, forget_history: bool
+) -> tuple[BuildResult, Path]:
     make_warehouse(config)
     erase_raw_files(config)
     marks = {
@@ -165,11 +175,18 @@ def _erase_raw_file(config: Config, vendor: str) -> None:
 def _free_the_rest(
     warehouse: Warehouse, suppressions: Mapping[str, Suppression], *, is_whole: bool
 ) -> None:
-    """Free the snapshots, and delete what only programs that ended have left."""
+    """Free the snapshots, and delete what only programs that ended have left.
+
+    The reports have names, so they are deleted; the next one is without the erased.
+    """
     newest = warehouse.published.resolve().parent
     drop_older(warehouse.published_folder, {newest.name})
     calls = erased_calls(warehouse.published)
     clear_snapshots(warehouse, calls, suppressions, is_whole=is_whole)
-    for left in warehouse.root.glob("*.set-aside"):
+    for left in (
+        *warehouse.root.glob("*.set-aside"),
+        *warehouse.root.glob("report.html*"),
+        *warehouse.reports.glob("*"),
+    ):
         left.unlink()
     shutil.rmtree(f"{warehouse.build}.tmp", ignore_errors=True)

@@ -33,6 +33,7 @@ from pipelines.config.operation import read_operation
 from pipelines.config.privacy import SECTION as PRIVACY
 from pipelines.config.privacy import read_privacy
 from pipelines.config.rate_cards import RateCard, read_rate_cards
+from pipelines.config.report import Report
 from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
 from pipelines.extract.address import trouble_with
 from pipelines.extract.source import ZeroOrMore
@@ -41,6 +42,7 @@ from pipelines.warehouse.paths import Warehouse
 from transforms.runner.storage import connect
 
 PREFIX = "CALLHOUSE__"
+REPORT = "report"
 DEFAULT_ALIAS = "main"
 ACCOUNT_KEYS: Mapping[str, Any] = {
     **dict.fromkeys(("currency", "time_zone", "region", "decimal_separator"), str)
@@ -50,7 +52,9 @@ VENDOR_KEYS: Mapping[str, Any] = {"lookback_days": _Days, "settle_days": _Days}
 MOST, MOST_DAYS = 10**9, 36_500
 """A larger number is a mistake, and a date that many days away does not exist."""
 MOST_OF_A_PAGE = 10_000
-DAYS = frozenset({"history_days", "lookback_days", "settle_days"})
+DAYS = frozenset({"history_days", "lookback_days", "settle_days", "days"})
+SECTIONS = (PRIVACY, REPORT, *OPERATION)
+"""Sections beside `[callhouse]` and those of the vendors."""
 CURRENCIES = frozenset({"currency", "reporting_currency"})
 UNUSABLE = frozenset("'%?=")
 """Characters to which dlt gives a meaning of its own in a path."""
@@ -115,6 +119,7 @@ def read_config(
         invoices=read_invoices(folder / INVOICES),
         privacy=read_privacy(settings, folder),
         operation=read_operation(settings),
+        report=Report(**_given(settings, REPORT, Report)),
         fx_rates=folder / FX_RATES,
     )
 
@@ -203,21 +208,28 @@ def _environment(environment: Mapping[str, str]) -> _Settings:
     for name, value in environment.items():
         if name.startswith(PREFIX):
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-            is_section = path[0] in {"sources", PRIVACY, *OPERATION}
+            is_section = path[0] in {*SECTIONS, "sources"}
+            if len(path) > 1 and not is_section:
+                _refuse_section(name, path)
             full = path if is_section else ("callhouse", *path)
             found[full] = Setting(value, f"environment: {name}")
     return found
 
 
+def _refuse_section(name: str, path: Sequence[str]) -> None:
+    """Raise `ConfigError` for a variable that names no section."""
+    known = ["sources", *SECTIONS]
+    near = get_close_matches(path[0], known, n=1, cutoff=0.5)
+    part = "sources__" if path[0] in vendors() else ""
+    parts = [*([path[0]] if part else near or ["sources"]), *path[1:]]
+    whole = f"{PREFIX}{part}{'__'.join(parts)}".upper()
+    raise ConfigError(f"environment: {name}: no section is meant; is it {whole}?")
+
+
 def _general(settings: _Settings) -> _General:
-    kinds = get_type_hints(_General, include_extras=True)
-    given = {}
     for path, setting in settings.items():
-        nearest(path[0], ("callhouse", PRIVACY, "sources", *OPERATION), setting)
-        if path[0] == "callhouse":
-            key = nearest(".".join(path[1:]), kinds, setting)
-            given[key] = _typed(setting, kinds[key], key)
-    general = _General(**given)
+        nearest(path[0], ("callhouse", *SECTIONS, "sources"), setting)
+    general = _General(**_given(settings, "callhouse", _General))
     if general.reporting_time_zone not in _time_zones():
         zone = general.reporting_time_zone
         raise ConfigError(
@@ -225,6 +237,17 @@ def _general(settings: _Settings) -> _General:
             "a time zone; use a name such as Europe/Berlin"
         )
     return general
+
+
+def _given(settings: _Settings, section: str, kind: type) -> dict[str, Any]:
+    """Return the values of a section, by the fields of the dataclass that it fills."""
+    kinds = get_type_hints(kind, include_extras=True)
+    given = {}
+    for path, setting in settings.items():
+        if path[0] == section:
+            key = nearest(".".join(path[1:]), kinds, setting)
+            given[key] = _typed(setting, kinds[key], key)
+    return given
 
 
 def _mode(settings: _Settings, text: str) -> int:

@@ -12,6 +12,7 @@ from pipelines.config.invoices import Invoice
 from pipelines.config.operation import Operation
 from pipelines.config.privacy import Privacy
 from pipelines.config.rate_cards import RateCard
+from pipelines.config.report import Report
 from pipelines.extract.source import SourceSettings
 from pipelines.warehouse.paths import Warehouse
 
@@ -71,6 +72,7 @@ class Config:
     invoices: tuple[Invoice, ...] = ()
     privacy: Privacy = field(default_factory=Privacy)
     operation: Operation = field(default_factory=Operation)
+    report: Report = field(default_factory=Report)
     is_as_of: bool = True
     """True: the time was set with --now, and is not that of the machine's clock."""
     fx_rates: Path | pa.Table = field(

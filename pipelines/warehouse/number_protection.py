@@ -6,7 +6,7 @@ with its numbers protected. Which columns have numbers, their units say, in
 ``ops.data_dictionary``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,14 @@ def protected_columns(
     return frozenset(
         (table, column) for table, column, unit in described.fetchall() if unit in UNITS
     )
+
+
+def masked_texts(texts: Collection[str]) -> dict[str, str]:
+    """Return texts with what masking leaves of them: ``***`` for most with a number."""
+    with connect() as connection:
+        _make_macros(connection, NumberProtection(MASKED))
+        connection.execute("set variable texts = $1", [sorted(texts)])
+        return dict(connection.execute(query("protection/texts")).fetchall())
 
 
 def copy_protected(source: Path, target: Path, protection: NumberProtection) -> None:

@@ -108,6 +108,16 @@ class Warehouse:
         return self.root / "snapshots"
 
     @property
+    def report(self) -> Path:
+        """The page about the published file."""
+        return self.root / "report.html"
+
+    @property
+    def reports(self) -> Path:
+        """The folder of the pages of earlier days, each named by its date."""
+        return self.root / "reports"
+
+    @property
     def journal(self) -> Path:
         """The journal of runs."""
         return self.root / "runs.jsonl"

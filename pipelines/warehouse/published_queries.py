@@ -49,7 +49,7 @@ def queries_with(
     errors of `rows_of`.
     """
     with read(published, PUBLISHED_FILE) as connection:
-        _confine(connection)
+        confine(connection)
         for name, value in variables.items():
             connection.execute(f"set variable {name} = $1", [value])
         yield lambda name: rows_of_result(
@@ -74,11 +74,11 @@ def confined(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     that cannot be opened.
     """
     with opened(published, PUBLISHED_FILE) as connection:
-        _confine(connection)
+        confine(connection)
         yield connection
 
 
-def _confine(connection: duckdb.DuckDBPyConnection) -> None:
+def confine(connection: duckdb.DuckDBPyConnection) -> None:
     """Let queries show times in UTC, and read no other file."""
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_external_access = false")

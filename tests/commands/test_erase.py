@@ -62,6 +62,9 @@ def test_a_number_is_in_no_byte_and_stays_so_and_no_cost_changes(house: House) -
         [house.query(f"from {one} order by all") for one in MARTS],
     )
     assert house.query("select 1 from ops.call_changes where new like '%0123%'")
+    assert house.warehouse.report.exists()
+    kept_page = house.warehouse.reports / "2026-01-01.html"
+    kept_page.write_text(f"Ann, {NUMBER}", "utf-8")
     with client(house.warehouse.published, read_only=True) as analyst:
         done = house.erase("(202) 555-0123", "--region", "us")
         assert "0123" in analyst.ask("from fact_calls"), "it keeps the file it opened"
@@ -69,6 +72,7 @@ def test_a_number_is_in_no_byte_and_stays_so_and_no_cost_changes(house: House) -
     assert "erased: 5 calls" in done.stdout
     assert "0123" not in done.stdout
     assert house.seen() == set()
+    assert house.warehouse.report.exists()
     assert (
         house.query(SUMS),
         [house.query(f"from {one} order by all") for one in MARTS],
