@@ -2,13 +2,16 @@
 
 A case is a folder tests/cases/<group>/<case>: loads.jsonl (records as the vendor sends
 them, each with the night that brings it and, where it matters, the minutes by which it
-is read later), rate_cards.toml where it has some, and, for each table it is about, a
-CSV file with the rows it expects there and the arithmetic above them. An empty cell is
-NULL. Each case has an account of its own, of its name.
+is read later), rate_cards.toml and settings.toml where it has some, and, for each table
+it is about, a CSV file with the rows it expects there and the arithmetic above them. An
+empty cell is NULL. Each case has an account of its own, of its name. Those of the group
+apart were worked out from the vendors' documents and the definitions alone, before
+anybody looked at what the models make of them.
 """
 
 import csv
 import json
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
@@ -17,10 +20,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from raw_files import RawFiles, Record
 
 from pipelines.config.rate_cards import read_rate_cards
+from pipelines.extract.source import SourceSettings
 from pipelines.planning.windows import read_time
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -64,6 +69,9 @@ def rated(tmp_path_factory: pytest.TempPathFactory) -> RawFiles:
     for folder in FOLDERS:
         if (cards := folder / "rate_cards.toml").exists():
             house.cards += read_rate_cards(cards, {})
+        if (own := folder / "settings.toml").exists():
+            values = tomllib.loads(own.read_text("utf-8"))
+            house.settings[folder.name] = msgspec.convert(values, SourceSettings)
         for night, vendor, table, record, late in loads(folder):
             nights[night].setdefault((vendor, table), []).append((record, late))
             if folder.name not in accounts[vendor]:

@@ -243,7 +243,8 @@ def marks(call: Row) -> Row:
     waits = [call["queue_seconds"], call["ring_seconds"]]
     known = [wait for wait in waits if wait is not None]
     wait = sum(known) if known else call["total_seconds"]
-    is_queued = is_inbound and bool(
+    is_queued = is_inbound and call["call_type"] != "callback"
+    is_queued = is_queued and bool(
         stage == "queue"
         or (call["queue_count"] or 0) > 0
         or (call["queue_seconds"] or 0) > 0
@@ -342,7 +343,8 @@ def of_times(c: Row) -> Iterator[tuple[str, Any]]:
     """Yield what the lengths of a call add: whether each is known, and what it is."""
     took_call = c["is_inbound"] and c["is_answered"]
     delay = None
-    if took_call and c["answered_at"] is not None:
+    is_callback = c["call_type"] == "callback"
+    if took_call and c["answered_at"] is not None and not is_callback:
         after = c["answered_at"] - c["started_at"]
         delay = Decimal(after // after.resolution).scaleb(-6)
     ring = c["ring_seconds"] if took_call else None

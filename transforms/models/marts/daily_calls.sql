@@ -59,7 +59,8 @@
 -- @column bot_transfer_known_calls [calls]: of bot_calls those that are over, and of which it is known
 --     whether they were passed on
 -- @column settled_calls [calls]: of calls those that will not change any more
--- @column queued_calls [calls]: inbound calls that are known to have waited in a queue
+-- @column queued_calls [calls]: inbound calls that are known to have waited in a queue on the line;
+--     callbacks, whose wait is not, are none
 -- @column queued_known_calls [calls]: of queued_calls those of which is known whether they were
 --     abandoned
 -- @column abandoned_queued_calls [calls]: of queued_known_calls abandoned before anybody answered, in
@@ -89,7 +90,8 @@
 -- @column abandoned_queue_seconds [seconds]: wait of abandoned_waited_calls; NULL = there are none
 -- @column answered_rung_calls [calls]: inbound answered calls whose ringing is known
 -- @column answered_ring_seconds [seconds]: ringing of answered_rung_calls; NULL = there are none
--- @column answered_delay_calls [calls]: inbound answered calls of which is known when they were answered
+-- @column answered_delay_calls [calls]: inbound answered calls of which is known when they were
+--     answered, without callbacks, whose wait is not on the line
 -- @column answered_delay_seconds [seconds]: from start to answer of answered_delay_calls; NULL = there
 --     are none
 -- @column outbound_known_calls [calls]: outbound calls of which is known whether they were answered
@@ -120,7 +122,8 @@
 --     there are none
 -- @column cost_settled_calls [calls]: settled calls whose cost is known in the reporting currency; and
 --     those without one, where free_without_charge says that they were free
--- @column cost_of_settled [reporting_currency]: what cost_settled_calls cost; NULL = none has a cost
+-- @column cost_of_settled [reporting_currency]: what cost_settled_calls cost, 0 of one without a
+--     charge; NULL = there are none
 with calls as (
     select
         facts.*,
@@ -136,7 +139,8 @@ with calls as (
             or coalesce(facts.queue_count > 0, false)
             or coalesce(facts.queue_seconds > 0, false)
             or facts.queue_name is not null
-        ) as is_queued,
+        )
+        and facts.call_type != 'callback' as is_queued,
         is_inbound and is_known and facts.outcome_stage not in ('ivr', 'callback')
         and facts.outcome != 'canceled' as is_offered,
         facts.is_abandoned and facts.outcome_stage != 'hold' as is_given_up,
@@ -156,7 +160,7 @@ with calls as (
         case when is_queued then facts.queue_seconds end as wait,
         case when is_inbound and facts.is_answered then facts.ring_seconds end as answered_ring,
         case
-            when is_inbound and facts.is_answered
+            when is_inbound and facts.is_answered and facts.call_type != 'callback'
                 then
                     (epoch_us(facts.answered_at) - epoch_us(facts.started_at)) * 0.000001
                     ::decimal(7, 6)
@@ -268,6 +272,7 @@ select
         as cost_of_costed_seconds,
     sum(cost_reporting) filter (where not is_whole)::decimal(24, 6) as cost_partial_reporting,
     count(*) filter (where is_cost_settled) as cost_settled_calls,
-    sum(cost_reporting) filter (where is_cost_settled)::decimal(24, 6) as cost_of_settled
+    sum(coalesce(cost_reporting, 0)) filter (where is_cost_settled)::decimal(24, 6)
+        as cost_of_settled
 from calls
 group by all
