@@ -51,7 +51,7 @@ FORBIDDEN = {"utils", "helpers", "common", "misc", "base", "core", "manager"}
 FORBIDDEN |= {"settings"}
 FACT_CALLS = """
 call_key vendor account vendor_call_id parent_call_key direction call_type
-started_at answered_at ended_at call_date
+started_at answered_at ended_at call_date started_at_local call_hour
 customer_number business_number customer_number_kind country
 outcome outcome_stage vendor_outcome hangup_by
 total_seconds line_seconds ring_seconds ivr_seconds queue_seconds callback_seconds

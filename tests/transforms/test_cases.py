@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,35 @@ def test_metrics_of_a_case_are_those_worked_by_hand(
         for name, variant, *how in metrics
     ]
     assert sorted(found) == rows
+
+
+def test_the_metrics_of_dates_add_up_to_those_of_the_marts(rated: RawFiles) -> None:
+    """Each formula is asked of its mart, and then of the sums of daily_metrics."""
+    formulas = rated.query(
+        "select metric, variant, relation, numerator, denominator from dim_metrics"
+    )
+    expected = []
+    for metric, variant, relation, above, below in formulas:
+        sums = f"sum({above}) as above, sum({below}) as below from {relation}"
+        keys = f"'{metric}', '{variant}', vendor, account"
+        expected += rated.query(f"select {keys}, {sums} group by all having below != 0")
+    found = rated.query(
+        "select metric, variant, vendor, account, sum(numerator), sum(denominator)"
+        " from daily_metrics group by all"
+    )
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
+    assert {(one[0], one[1]) for one in found} == {(one[0], one[1]) for one in formulas}
+
+
+def test_a_metric_of_a_date_is_its_quotient_to_the_sixth_digit(rated: RawFiles) -> None:
+    quotients = rated.query(
+        "select factor, numerator, denominator, value from daily_metrics"
+        " where numerator is not null"
+    )
+    for factor, above, below, value in quotients:
+        exact = factor * Fraction(above) / Fraction(below) * 10**6
+        assert value.scaleb(6) == floor(exact + Fraction(1, 2)), (above, below)
+    assert len(quotients) > len(FOLDERS)
 
 
 def test_every_mapped_word_is_in_a_case(rated: RawFiles) -> None:

@@ -31,6 +31,8 @@
 -- @column answered_at: when somebody took it, UTC; NULL = not answered, or not reported
 -- @column ended_at: when it ended, UTC; NULL = not ended, or not reported
 -- @column call_date: date of started_at in the reporting time zone; NULL = started_at is
+-- @column started_at_local: started_at in the reporting time zone, without a zone; NULL = started_at is
+-- @column call_hour: hour of started_at_local, 0 to 23; NULL = started_at is
 -- @column customer_number [phone number]: the customer's number as E.164 with +; NULL = none, or no such number
 -- @column business_number: our number as E.164 with +; NULL = none, or no such number
 -- @column customer_number_kind: e164, sip, internal, anonymous, unknown; removed = the call is older
@@ -180,6 +182,8 @@ select
     calls.answered_at,
     calls.ended_at,
     costs.call_date,
+    calls.started_at at time zone run.reporting_time_zone as started_at_local,
+    hour(calls.started_at at time zone run.reporting_time_zone)::integer as call_hour,
     calls.customer_e164 as customer_number,
     calls.business_e164 as business_number,
     coalesce(
