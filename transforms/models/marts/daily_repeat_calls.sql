@@ -14,7 +14,8 @@
 -- @column calls [calls]: inbound calls of the contacts; beside the inbound calls of daily_calls it is the
 --     share of the data that the row is of
 -- @column contacts [contacts]: contacts that began on the date
--- @column repeat_known_contacts [contacts]: of contacts those with 7 days of calls before them
+-- @column repeat_known_contacts [contacts]: of contacts those that began 7 days or more after the
+--     oldest call of their account
 -- @column repeat_contacts [contacts]: of repeat_known_contacts those that began within 7 days of the begin
 --     of the customer's contact before
 -- @column repeat_elsewhere_contacts [contacts]: of repeat_contacts those after a contact with another vendor
@@ -34,7 +35,7 @@ with calls as (
         coalesce(
             ended_at, started_at + to_microseconds((total_seconds * 1000000)::bigint), started_at
         ) as until,
-        min(started_at) over () as oldest
+        min(started_at) over (partition by vendor, account) as oldest
     from main.fact_calls
     where
         direction = 'inbound'
@@ -71,10 +72,10 @@ contacts as (
     select
         customer_number,
         min(started_at) as began_at,
-        min(oldest) as oldest,
-        arg_min(call_date, (started_at, call_key)) as call_date,
-        arg_min(vendor, (started_at, call_key)) as vendor,
-        arg_min(account, (started_at, call_key)) as account,
+        any_value(oldest) filter (where is_new) as oldest,
+        any_value(call_date) filter (where is_new) as call_date,
+        any_value(vendor) filter (where is_new) as vendor,
+        any_value(account) filter (where is_new) as account,
         coalesce(bool_or(is_answered), false) as is_answered,
         count(*) as calls
     from numbered

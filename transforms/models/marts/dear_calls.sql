@@ -1,6 +1,6 @@
 -- One row per call that cost far more than the others of its vendor, account, direction, currency and month:
 -- more than the third quartile and three times the spread of the middle half (the outer fence). Where fewer
--- than 20 calls of the month have a cost, or the middle half costs the same, no call is told apart. Deleted
+-- than 20 calls of the month have a cost, or the middle half costs the same, none is listed. Deleted
 -- calls, and costs of which a part is to come, do not count.
 -- @kind table
 -- @key call_key
