@@ -5,7 +5,7 @@
 -- @key call_date, vendor, account, metric, variant
 -- @nullable call_date
 -- @not_null unit, factor, denominator
--- @check denominator != 0
+-- @check denominator != 0 or value is null
 -- @column call_date: as in daily_calls; NULL = the start is not known
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
@@ -15,7 +15,8 @@
 -- @column factor: what the quotient is multiplied with, as in dim_metrics
 -- @column numerator: its sum; NULL = none of it is known
 -- @column denominator: its sum
--- @column value: factor times numerator by denominator, rounded to a millionth; NULL = numerator is
+-- @column value: factor times numerator by denominator, rounded to a millionth; NULL = numerator is, or
+--     denominator is 0: then it counts in a sum of dates alone
 with sums as (
     select
         'daily_calls' as relation,
@@ -135,4 +136,4 @@ select
 from parts
 inner join main.dim_metrics as metrics
     on parts.metric = metrics.metric and parts.variant = metrics.variant
-where parts.denominator != 0
+where parts.denominator != 0 or parts.numerator != 0
