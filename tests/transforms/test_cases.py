@@ -218,6 +218,28 @@ def test_a_value_that_nothing_maps_counts_its_calls_from_the_first_on(
     assert sorted(found) == sorted(expected)
 
 
+def test_of_an_erased_call_no_column_names_the_customer(rated: RawFiles) -> None:
+    """Our own number stays beside it."""
+    named = rated.query(
+        "select table_schema || '.' || table_name, column_name from ops.data_dictionary"
+        " where personal = 'customer'"
+    )
+    calls = "select call_key, is_erased as is_gone, business_number as ours"
+    for table, column in named:
+        ((shown_of_erased, shown),) = rated.query(
+            f"select count(*) filter (where is_gone), count(*) from {table} as one"
+            f" join ({calls} from fact_calls) using (call_key)"
+            f" where '+' || ltrim(one.{column}, '+') != coalesce(ours, '')"
+        )
+        assert (shown_of_erased, shown > 0) == (0, True), (table, column)
+    ((erased,),) = rated.query(
+        "select count(*) from fact_calls join fact_call_legs using (call_key)"
+        " where is_erased"
+    )
+    assert erased > 0
+    assert len(named) == len(["customer_number", "from_party", "to_party"])
+
+
 def test_cases_come_out_the_same_from_nothing(rated: RawFiles) -> None:
     nightly = rated.tables()
     rated.build(full=True)

@@ -17,6 +17,10 @@
 -- @check total_seconds is null or total_seconds >= 0
 -- @check not (is_contained and is_answered_by_person)
 -- @check cost_source != 'none' or cost_total is null
+-- @personal customer: customer_number
+-- @personal staff: agent_name
+-- @personal anyone: payer_id, payer_name
+-- @personal about_customer: customer_number_kind, country, language, sentiment, rating, nps
 -- @column call_key: vendor:account:vendor_call_id; readable and stable
 -- @column vendor: its name in the configuration
 -- @column account: the account's alias in the configuration

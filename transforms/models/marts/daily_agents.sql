@@ -6,6 +6,7 @@
 -- @not_null is_bot, calls, inbound_calls, outbound_calls, inbound_offered_calls, unanswered_calls
 -- @not_null unknown_calls, transferred_calls, transfer_known_calls, talked_calls, alone_calls
 -- @not_null handled_calls
+-- @personal staff: agent_key, agent_name
 -- @column call_date: as in daily_calls; NULL = the start is not known
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
