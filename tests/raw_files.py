@@ -61,7 +61,7 @@ class RawFiles:
     """When the next load reads its records, if not by the pace."""
     privacy: Privacy = field(default_factory=Privacy)
     settings: dict[str, Any] = field(default_factory=dict)
-    """Those of a vendor's accounts, where they are not the defaults."""
+    """Those of an account, or of all of a vendor's, where they are not the defaults."""
 
     def load(
         self,
@@ -114,8 +114,8 @@ class RawFiles:
     @property
     def config(self) -> Config:
         def account(vendor: str, alias: str) -> Account:
-            own = [self.settings[vendor]] if vendor in self.settings else []
-            return Account(vendor, alias, *own)
+            own = self.settings.get(alias, self.settings.get(vendor))
+            return Account(vendor, alias, *([own] if own else []))
 
         vendors = tuple(
             Vendor(name, tuple(account(name, one) for one in aliases), None, 7 * DAY)

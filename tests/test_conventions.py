@@ -17,8 +17,9 @@ from pipelines.cli.app import app
 from pipelines.commands import write_docs as docs
 from pipelines.planning import reasons
 from pipelines.sources import settings_of, streams_of, vendors
+from pipelines.warehouse.number_protection import UNITS
 from transforms.runner.graph import is_raw, lint
-from transforms.runner.model import TAGS, read_model
+from transforms.runner.model import PERSONAL, TAGS, read_model
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "transforms/models"
@@ -51,7 +52,7 @@ FORBIDDEN = {"utils", "helpers", "common", "misc", "base", "core", "manager"}
 FORBIDDEN |= {"settings"}
 FACT_CALLS = """
 call_key vendor account vendor_call_id parent_call_key direction call_type
-started_at answered_at ended_at call_date
+started_at answered_at ended_at call_date started_at_local call_hour
 customer_number business_number customer_number_kind country
 outcome outcome_stage vendor_outcome hangup_by
 total_seconds line_seconds ring_seconds ivr_seconds queue_seconds callback_seconds
@@ -375,6 +376,14 @@ def test_no_model_of_all_vendors_names_one() -> None:
 
 def test_every_column_that_is_stored_says_what_it_is_and_what_null_means() -> None:
     assert lint(MODELS) == []
+
+
+def test_a_column_that_may_have_a_phone_number_says_whose_data_it_is() -> None:
+    models = [read_model(path, MODELS) for path in sorted(MODELS.rglob("*.sql"))]
+    columns = [column for model in models for column in model.columns]
+    assert {one.unit for one in columns} >= UNITS.keys()
+    assert [one for one in columns if one.unit in UNITS and not one.personal] == []
+    assert {one.personal for one in columns} == {None, *PERSONAL}
 
 
 def test_a_build_accepts_every_reason_that_a_load_writes_down() -> None:

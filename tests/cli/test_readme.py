@@ -1,4 +1,4 @@
-"""What the README says can be done, can be done."""
+"""What the README and the pages of queries say can be done, can be done."""
 
 import json
 import re
@@ -18,6 +18,7 @@ from pipelines.planning.windows import read_time
 NOW = read_time("2026-11-17T03:00:00Z")
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+QUESTIONS = (ROOT / "docs/questions.md").read_text("utf-8").split("\n## ")[1:]
 PAGES = README + (ROOT / "docs/metrics.md").read_text("utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGES, flags=re.DOTALL)
 (SOURCE,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -39,6 +40,24 @@ def test_a_first_query_runs_as_printed_and_has_an_answer(
     asked = house.run("query", "--json", sql)
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout.startswith("[")
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one.partition("?")[0])
+def test_a_question_is_answered_by_one_query_of_a_known_zone_and_share(
+    house: House, question: str
+) -> None:
+    title, zone, share = re.split(r"\n\n\*\*Zone\*\*: | \*\*Share\*\*: ", question)
+    assert title.endswith("?")
+    assert zone
+    assert share.partition("```")[0].strip()
+    (sql,) = re.findall(r"```sql\n(.*?)```", share, flags=re.DOTALL)
+    asked = house.run("query", "--json", sql)
+    assert asked.returncode == 0, asked.stderr
+    assert json.loads(asked.stdout)
+
+
+def test_there_are_twenty_questions() -> None:
+    assert len({one.partition("\n")[0] for one in QUESTIONS}) == len(QUESTIONS) == 20
 
 
 def test_a_wrong_query_is_told_in_the_databases_words(house: House) -> None:

@@ -61,7 +61,7 @@ def whippy(name: str, channel: str) -> Record:
     return account, name, at, {**(payload or {}), "channel_id": channel}
 
 
-def twin(name: str) -> Record:
+def twin(name: str, **costs: int) -> Record:
     moment = AT.isoformat()
     payload = {"callId": name, "createdAt": moment, "startedAt": moment}
     more = {
@@ -70,7 +70,7 @@ def twin(name: str) -> Record:
         "totalCost": 2.000001,
         "companyId": 4711,
     }
-    return "main", name, AT, {**payload, **more}
+    return "main", name, AT, {**payload, **more, **costs}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> RawFiles:
     )
     house.load("whippy", [whippy("a", "=1+1"), whippy("gone", "c")])
     house.load("whippy", [(*whippy("gone", "c")[:3], None)])
-    house.load("twin", [twin("b")])
+    charged = twin("charged", mainCallTotalCost=3, totalCost=3)
+    house.load("twin", [twin("b"), charged])
+    house.load("twin", [(*charged[:3], None)])
     house.build()
     return house
 
@@ -156,6 +158,22 @@ def test_what_no_line_explains_is_a_charge(charges: duckdb.DuckDBPyRelation) -> 
     cost, *others, tags = values(charges, "unallocated", names)
     assert (cost, *others) == (Decimal("2.000001"), "RUB", "company:4711")
     assert json.loads(tags) == {"cost_center": 'N"orth'}
+
+
+def test_a_deleted_call_is_a_charge_where_its_vendor_charged_for_it(
+    house: RawFiles, charges: duckdb.DuckDBPyRelation
+) -> None:
+    deleted = house.query(
+        "select call_key, cost_source, cost_total from fact_calls where is_deleted"
+        " order by all"
+    )
+    assert deleted == [
+        ("twin:main:charged", "reported", 3),
+        ("whippy:main:gone", "rated", Decimal("0.07")),
+    ]
+    found = charges.filter("ResourceId in ('twin:main:charged', 'whippy:main:gone')")
+    amounts = found.project("ResourceId, BilledCost, BillingCurrency").fetchall()
+    assert amounts == [("twin:main:charged", 3, "RUB")]
 
 
 def test_all_charges_are_the_costs_and_the_base_costs(

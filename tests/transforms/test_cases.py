@@ -2,25 +2,31 @@
 
 A case is a folder tests/cases/<group>/<case>: loads.jsonl (records as the vendor sends
 them, each with the night that brings it and, where it matters, the minutes by which it
-is read later), rate_cards.toml where it has some, and, for each table it is about, a
-CSV file with the rows it expects there and the arithmetic above them. An empty cell is
-NULL. Each case has an account of its own, of its name.
+is read later), rate_cards.toml and settings.toml where it has some, and, for each table
+it is about, a CSV file with the rows it expects there and the arithmetic above them. An
+empty cell is NULL. Each case has an account of its own, of its name. Those of the group
+apart were worked out from the vendors' documents and the definitions alone, before
+anybody looked at what the models make of them.
 """
 
 import csv
 import json
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from raw_files import RawFiles, Record
 
 from pipelines.config.rate_cards import read_rate_cards
+from pipelines.extract.source import SourceSettings
 from pipelines.planning.windows import read_time
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -64,6 +70,9 @@ def rated(tmp_path_factory: pytest.TempPathFactory) -> RawFiles:
     for folder in FOLDERS:
         if (cards := folder / "rate_cards.toml").exists():
             house.cards += read_rate_cards(cards, {})
+        if (own := folder / "settings.toml").exists():
+            values = tomllib.loads(own.read_text("utf-8"))
+            house.settings[folder.name] = msgspec.convert(values, SourceSettings)
         for night, vendor, table, record, late in loads(folder):
             nights[night].setdefault((vendor, table), []).append((record, late))
             if folder.name not in accounts[vendor]:
@@ -145,6 +154,35 @@ def test_metrics_of_a_case_are_those_worked_by_hand(
     assert sorted(found) == rows
 
 
+def test_the_metrics_of_dates_add_up_to_those_of_the_marts(rated: RawFiles) -> None:
+    """Each formula is asked of its mart, and then of the sums of daily_metrics."""
+    formulas = rated.query(
+        "select metric, variant, relation, numerator, denominator from dim_metrics"
+    )
+    expected = []
+    for metric, variant, relation, above, below in formulas:
+        sums = f"sum({above}) as above, sum({below}) as below from {relation}"
+        keys = f"'{metric}', '{variant}', vendor, account"
+        expected += rated.query(f"select {keys}, {sums} group by all having below != 0")
+    found = rated.query(
+        "select metric, variant, vendor, account, sum(numerator), sum(denominator)"
+        " from daily_metrics group by all having sum(denominator) != 0"
+    )
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
+    assert {(one[0], one[1]) for one in found} == {(one[0], one[1]) for one in formulas}
+
+
+def test_a_metric_of_a_date_is_its_quotient_to_the_sixth_digit(rated: RawFiles) -> None:
+    quotients = rated.query(
+        "select factor, numerator, denominator, value from daily_metrics"
+        " where value is not null"
+    )
+    for factor, above, below, value in quotients:
+        exact = factor * Fraction(above) / Fraction(below) * 10**6
+        assert value.scaleb(6) == floor(exact + Fraction(1, 2)), (above, below)
+    assert len(quotients) > len(FOLDERS)
+
+
 def test_every_mapped_word_is_in_a_case(rated: RawFiles) -> None:
     words = rated.query(
         "select vendor, vendor_outcome from fact_calls"
@@ -178,6 +216,28 @@ def test_a_value_that_nothing_maps_counts_its_calls_from_the_first_on(
     )
     expected = [(*value, len(times), min(times)) for value, times in seen.items()]
     assert sorted(found) == sorted(expected)
+
+
+def test_of_an_erased_call_no_column_names_the_customer(rated: RawFiles) -> None:
+    """Our own number stays beside it."""
+    named = rated.query(
+        "select table_schema || '.' || table_name, column_name from ops.data_dictionary"
+        " where personal = 'customer'"
+    )
+    calls = "select call_key, is_erased as is_gone, business_number as ours"
+    for table, column in named:
+        ((shown_of_erased, shown),) = rated.query(
+            f"select count(*) filter (where is_gone), count(*) from {table} as one"
+            f" join ({calls} from fact_calls) using (call_key)"
+            f" where '+' || ltrim(one.{column}, '+') != coalesce(ours, '')"
+        )
+        assert (shown_of_erased, shown > 0) == (0, True), (table, column)
+    ((erased,),) = rated.query(
+        "select count(*) from fact_calls join fact_call_legs using (call_key)"
+        " where is_erased"
+    )
+    assert erased > 0
+    assert len(named) == len(["customer_number", "from_party", "to_party"])
 
 
 def test_cases_come_out_the_same_from_nothing(rated: RawFiles) -> None:

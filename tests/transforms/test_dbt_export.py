@@ -191,6 +191,41 @@ def test_columns_have_the_same_types_and_meanings_in_dbt(
     assert theirs - ours == set()
 
 
+def test_dbt_accepts_the_metrics_and_their_numbers_are_those_of_the_mart(
+    built: Built,
+) -> None:
+    """MetricFlow's own rules are checked as dbt reads the project."""
+    manifest = json.loads(
+        (built.file.parent / "target/semantic_manifest.json").read_text()
+    )
+    sums = {
+        measure["name"]: f"(select sum({measure['expr']}) from {model['name']})"
+        for model in manifest["semantic_models"]
+        for measure in model["measures"]
+    }
+    found = {}
+    with duckdb.connect(str(built.file), read_only=True) as connection:
+        for metric in manifest["metrics"]:
+            if metric["type"] == "derived":
+                parts = metric["type_params"]["metrics"]
+                both = ", ".join(
+                    f"{sums[one['name']]} as {one['alias']}" for one in parts
+                )
+                expression = metric["type_params"]["expr"]
+                (value,) = connection.execute(
+                    f"select round({expression}, 6) from (select {both})"
+                ).fetchall()[0]
+                found[metric["name"]] = value
+        expected = connection.execute(
+            "select metric || '_' || variant, round(any_value(metrics.factor)"
+            " * sum(dates.numerator) / sum(dates.denominator), 6)"
+            " from dim_metrics as metrics left join daily_metrics as dates"
+            " using (metric, variant) group by all"
+        ).fetchall()
+    assert found == dict(expected)
+    assert sum(value is not None for value in found.values()) > len(found) / 2
+
+
 def test_a_broken_row_fails_the_tests_of_its_table(
     built: Built, tmp_path: Path
 ) -> None:

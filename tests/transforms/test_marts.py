@@ -1,10 +1,10 @@
 """What marts say of months, of days that all vendors have, and of short abandons."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from raw_files import LEDGER, RawFiles, Record, whippy_call
+from raw_files import LEDGER, RECORDS, RawFiles, Record, whippy_call
 
 from pipelines.config.rate_cards import RateCard
 from pipelines.planning.windows import DAY
@@ -13,6 +13,7 @@ MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
 EVENING = datetime(2026, 3, 31, 20, tzinfo=UTC)
 """In Tokyo April has begun."""
 ONE = Decimal(1)
+HOUR = timedelta(hours=1)
 CARD = RateCard(
     "whippy", "main", "inbound", "telephony", "call", ONE, ONE, "USD", MARCH
 )
@@ -85,3 +86,47 @@ def test_a_setting_says_which_abandons_are_short_where_no_word_does(
         10: {"evovoice": 3, "zoom": 1},
         0: {"evovoice": 0, "zoom": 1},
     }
+
+
+def test_an_hour_is_one_of_the_reporting_time_zone(tmp_path: Path) -> None:
+    """On 29 March 2026 the clocks of Berlin go from 2 to 3 o'clock, at 1:00 UTC."""
+    house = RawFiles(tmp_path, time_zone="Europe/Berlin")
+    change = datetime(2026, 3, 29, 1, tzinfo=UTC)
+    times = [change - 2 * HOUR, change - timedelta(seconds=1), change, change + HOUR]
+    house.load("whippy", [whippy_call(f"{at}", at) for at in times])
+    house.write(
+        "whippy", "calls", RECORDS, [("main", "x", None, EVENING, EVENING, "{}")]
+    )
+    house.build()
+    local = "select started_at_local, call_hour from fact_calls order by started_at"
+    day = datetime(2026, 3, 29)  # noqa: DTZ001
+    clock = [
+        timedelta(0),
+        timedelta(hours=1, minutes=59, seconds=59),
+        3 * HOUR,
+        4 * HOUR,
+    ]
+    assert house.query(local) == [
+        *((day + time, hour) for time, hour in zip(clock, (0, 1, 3, 4), strict=True)),
+        (None, None),
+    ]
+    hours = "select call_date, call_hour, calls from hourly_calls order by all"
+    expected = [(day.date(), hour, 1) for hour in (0, 1, 3, 4)]
+    assert house.query(hours) == [*expected, (None, None, 1)]
+
+
+def test_of_the_first_days_it_is_not_known_who_had_called_before(
+    tmp_path: Path,
+) -> None:
+    """A week after the oldest call the days before are known."""
+    house = RawFiles(tmp_path)
+    calls = []
+    for days in (0, 3, 7):
+        account, name, at, payload = whippy_call(f"{days}", EVENING + days * DAY)
+        caller = {"from": "+12065550141", "voicemail": False, "user_id": 7}
+        calls.append((account, name, at, {**(payload or {}), **caller}))
+    house.load("whippy", calls)
+    house.build()
+    sums = "contacts, repeat_known_contacts, repeat_contacts"
+    found = f"select {sums} from daily_repeat_calls order by call_date"
+    assert house.query(found) == [(1, 0, 0), (1, 0, 0), (1, 1, 1)]

@@ -44,6 +44,9 @@ HEADER = """\
 -- @column a [seconds]: a length; NULL = not known; NULL = of no call
 -- @column b [USD]: a price
 -- @column part: one; or two;  NULL = none
+-- @personal customer: a,
+--     part
+-- @personal staff: b
 -- @reference
 -- @rebuild_group account, month
 -- @former_name main.fact_calls
@@ -66,10 +69,10 @@ def test_a_header_says_it_all_in_lines_that_go_on(tmp_path: Path) -> None:
     assert found.rebuild_groups == ("account, month",)
     assert found.former_names == ("main.fact_calls", "ops.calls_2")
     assert found.columns == (
-        Column("call_key", None, "its key", None),
-        Column("a", "seconds", "a length", "not known; NULL = of no call"),
-        Column("b", "USD", "a price", None),
-        Column("part", None, "one; or two", "none"),
+        Column("call_key", None, "its key", None, None),
+        Column("a", "seconds", "a length", "not known; NULL = of no call", "customer"),
+        Column("b", "USD", "a price", None, "staff"),
+        Column("part", None, "one; or two", "none", "customer"),
     )
     assert [one.comment for one in found.columns] == [
         "its key",
@@ -139,6 +142,18 @@ def test_a_model_begins_with_a_sentence(tmp_path: Path, text: str) -> None:
         ("dims/a.sql", "-- @rebuild_group\n", "2: @rebuild_group needs one SQL exp"),
         ("dims/a.sql", "-- @rebuild_group a >\n", "@rebuild_group needs one SQL expr"),
         ("dims/a.sql", "-- @former_name staging.b\n", "write @former_name as 'schema."),
+        ("dims/a.sql", "-- @personal me: a\n", "2: write @personal as 'whose: column"),
+        ("dims/a.sql", "-- @personal staff:\n", "a.sql:2: write @personal as 'whose"),
+        (
+            "dims/a.sql",
+            "-- @personal staff: a\n-- @personal customer: a\n",
+            "a.sql:3: write @personal as 'whose: column, column', once a column; whose",
+        ),
+        (
+            "dims/a.sql",
+            "-- @personal staff: a\n",
+            "a.sql: @personal names a, which has",
+        ),
         ("dims/a.sql", "-- @kind tabel\n", "unknown kind 'tabel'; the nearest is tab"),
         ("dims/a.sql", "-- @colum a: x\n", "unknown tag @colum; the nearest is column"),
         ("dims/a.sql", "", "dims/a.sql: a stored table needs '-- @key column'"),

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
@@ -41,8 +41,11 @@ STAGES = {
 }
 AI = {"aiCallLlm": "ai_llm", "aiCallTts": "ai_tts", "aiCallStt": "ai_stt"}
 PRICED = ("zoom", "voximplant", "twin")
-"""Vendors that send a price of each call. What EvoVoice's price lists make of a month
-is compared with the sandbox's truth, in ``tests/commands/test_run``."""
+"""Vendors that send a price of each call."""
+ITEMS = {"Incoming": "inboundVoiceCalls", "Outgoing": "outboundVoiceCalls"}
+NOT_TAKEN = {"busy", "canceled", "declined", "failed", "missed", "no answer"}
+NOT_TAKEN |= {"abandoned", "no-answer", "rejected"}
+MINUTE = timedelta(minutes=1)
 Record: TypeAlias = Mapping[str, Any]
 Row: TypeAlias = dict[str, Any]
 
@@ -202,6 +205,69 @@ def test_costs_of_each_day_and_component_are_those_of_the_records(
     assert sum(expected.values()) > 0
 
 
+def paid_minutes(session: Record) -> int:
+    """Return the begun minutes that are paid (evovoice.md, section 8)."""
+    begins = moment(session["dateCreated"])
+    ends = moment(session["dateCompleted"])
+    if session.get("wasMissed"):
+        return 0
+    if session["direction"] == "Outgoing":
+        taken = ("answered", "connected")
+        answers = [
+            moment(line["date"])
+            for line in session.get("log", ())
+            if line["message"].lower().startswith(taken)
+        ]
+        outcome = str(session.get("outcome", "")).lower()
+        if not (answers or session.get("answeredById")) and outcome in NOT_TAKEN:
+            return 0
+        begins = min(answers, default=begins)
+    return -(-(ends - begins) // MINUTE)
+
+
+def price_list(
+    session: Record, accounts: Mapping[str, Record], customers: Mapping[str, Record]
+) -> tuple[str, Mapping[str, Record]]:
+    """Return whose prices rate a session, the nearest that has some, and the prices."""
+    nearest = [session.get("customerId")]
+    nearest += [one["id"] for one in reversed(session.get("customerBreadcrumb", ()))]
+    for customer in filter(None, nearest):
+        if customers.get(customer, {}).get("overrideBillingSettings"):
+            return customer, customers[customer]["billingSettings"]
+    account = session["accountId"]
+    return account, accounts[account]["billingSettings"]
+
+
+def test_what_evovoice_costs_is_what_the_price_lists_say(house: House) -> None:
+    accounts = {one["id"]: one for one in records(house, "evovoice", "accounts")}
+    customers = {one["id"]: one for one in records(house, "evovoice", "customers")}
+    used: dict[object, Decimal] = defaultdict(Decimal)
+    expected: dict[str, Decimal | None] = {}
+    seen = set()
+    sessions = [one for one in records(house, "evovoice") if one["channel"] == "Voice"]
+    for session in sorted(sessions, key=lambda one: (one["dateCreated"], one["id"])):
+        key, item = f"evovoice:main:{session['id']}", ITEMS[session["direction"]]
+        owner, prices = price_list(session, accounts, customers)
+        expected[key] = None
+        pays_carrier = accounts[session["accountId"]]["isBYOA"]
+        price = None if pays_carrier else prices.get(item)
+        if session["ended"] and price:
+            units = paid_minutes(session) * (price.get("rawUnitMultiplier") or 1)
+            month = moment(session["dateCreated"]).strftime("%Y-%m")
+            before = used[owner, month, item]
+            used[owner, month, item] = after = before + units
+            allowance = price["allowance"]
+            paid = max(after - allowance, 0) - max(before - allowance, 0)
+            expected[key] = paid * price["unitCost"]
+            seen.add((owner in customers, item, paid > 0))
+    found = house.query(
+        "select call_key, cost_total from fact_calls where vendor = 'evovoice'"
+    )
+    assert dict(found) == expected
+    assert {is_customers for is_customers, *_ in seen} == {False, True}
+    assert len({what for what in seen if what[0]}) == 2 * len(ITEMS), "paid and free"
+
+
 def test_calls_and_waits_of_each_queue_are_those_of_the_records(house: House) -> None:
     """A call counts at each queue that it names, its wait where it names one alone."""
     expected: dict[object, list[Any]] = defaultdict(lambda: [0, 0, None])
@@ -243,7 +309,8 @@ def marks(call: Row) -> Row:
     waits = [call["queue_seconds"], call["ring_seconds"]]
     known = [wait for wait in waits if wait is not None]
     wait = sum(known) if known else call["total_seconds"]
-    is_queued = is_inbound and bool(
+    is_queued = is_inbound and call["call_type"] != "callback"
+    is_queued = is_queued and bool(
         stage == "queue"
         or (call["queue_count"] or 0) > 0
         or (call["queue_seconds"] or 0) > 0
@@ -342,7 +409,8 @@ def of_times(c: Row) -> Iterator[tuple[str, Any]]:
     """Yield what the lengths of a call add: whether each is known, and what it is."""
     took_call = c["is_inbound"] and c["is_answered"]
     delay = None
-    if took_call and c["answered_at"] is not None:
+    is_callback = c["call_type"] == "callback"
+    if took_call and c["answered_at"] is not None and not is_callback:
         after = c["answered_at"] - c["started_at"]
         delay = Decimal(after // after.resolution).scaleb(-6)
     ring = c["ring_seconds"] if took_call else None

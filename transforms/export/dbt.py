@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from transforms.export.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
+from transforms.export.semantic import semantic_file
 from transforms.runner import functions, input_sql
 from transforms.runner.graph import DELETED, ERASED, TOMBSTONES, VERSIONS, Graph
 from transforms.runner.model import FOLDERS, Model
@@ -75,6 +76,7 @@ def project(graph: Graph, inputs: ProjectInputs) -> dict[str, bytes]:
         if models:
             entries = [described(one, names[one.table]) for one in models]
             texts[f"models/{folder}/schema.yml"] = yaml({"models": entries})
+    texts |= semantic_file(graph)
     files = {path: f"{text.rstrip()}\n".encode() for path, text in texts.items()}
     return files | _seeds(graph, names) | _config(inputs.context, names)
 

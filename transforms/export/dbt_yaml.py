@@ -14,6 +14,8 @@ from transforms.runner.storage import STORAGE
 Yaml: TypeAlias = str | bool | Sequence["Yaml"] | Mapping[str, "Yaml"]
 WIDTH = 100
 """Of a line, in characters."""
+TIME_SPINE = ("main.dim_dates", "date")
+"""The table and column of all days, which metrics over time are joined to."""
 _JINJA = re.compile(r"\{[{%#]")
 
 
@@ -33,10 +35,19 @@ def described(model: Model, name: str) -> dict[str, Yaml]:
     together += [_test("holds", expression=escaped(text)) for text in model.checks]
     meanings = {column.name: column.comment for column in model.columns}
     columns: list[Yaml] = [
-        _entry(column, meanings.get(column, ""), data_tests=tests.get(column, []))
+        {
+            **_entry(
+                column, meanings.get(column, ""), data_tests=tests.get(column, [])
+            ),
+            **({"granularity": "day"} if (model.table, column) == TIME_SPINE else {}),
+        }
         for column in dict.fromkeys((*meanings, *tests))
     ]
-    return _entry(name, model.sentence, columns=columns, data_tests=together)
+    entry = _entry(name, model.sentence, columns=columns, data_tests=together)
+    table, days = TIME_SPINE
+    if model.table == table:
+        entry["time_spine"] = {"standard_granularity_column": days}
+    return entry
 
 
 def profile(folder: str, vendors: Sequence[str]) -> dict[str, Yaml]:

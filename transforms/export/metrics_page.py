@@ -15,7 +15,9 @@ numerator over the sum of the denominator: add up first, over whatever days, ven
 queues are asked for, and divide then. Where the denominator adds up to 0, the metric is
 not known. Contact centers disagree on most metrics, so each way to count has a name,
 and none is the default: name the variant beside the number. What each column counts
-stands in [SCHEMA.md](../transforms/SCHEMA.md). A call of which its vendor does not say
+stands in [SCHEMA.md](../transforms/SCHEMA.md). What is made of `daily_calls` can be
+made of `hourly_calls` as well, and `daily_metrics` has each metric of each date, vendor
+and account as numerator, denominator and value. A call of which its vendor does not say
 what a metric needs is in neither of its columns, so say the share that is:
 
 ```sql

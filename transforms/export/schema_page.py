@@ -32,6 +32,9 @@ What is in the schema `main` is found without naming it: `from fact_calls`. NULL
 that the vendor did not say; what it says in a column stands there. Money has its
 currency beside it, a time is UTC, a duration is in seconds. Where a column comes from
 stands in the vendor's own words for its fields; one that is not named cannot fill it.
+Personal data is marked with whose it is: *customer* names a customer, or is how to
+reach one; *staff* names somebody of the business; *anyone* is a text that may name
+either; *about_customer* says something of a customer, without a name.
 
 ## What is made of what
 
@@ -99,7 +102,7 @@ def _row(
         f"`{column.name}`",
         kind,
         column.unit or "",
-        column.meaning,
+        f"*{column.personal}*: {column.meaning}" if column.personal else column.meaning,
         column.null or "never",
         "<br>".join(f"{vendor}: {escape(text)}" for vendor, text in origins_of.items()),
     ]

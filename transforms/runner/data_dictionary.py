@@ -11,7 +11,7 @@ from transforms.runner.statements import statement
 _ORIGINS = pa.map_(pa.string(), pa.string())
 _FIELDS: dict[str, pa.DataType] = {
     **dict.fromkeys(("table_schema", "table_name", "column_name"), pa.string()),
-    **dict.fromkeys(("unit", "meaning", "null_meaning"), pa.string()),
+    **dict.fromkeys(("unit", "personal", "meaning", "null_meaning"), pa.string()),
     "origins": _ORIGINS,
 }
 
@@ -35,6 +35,7 @@ def _rows(graph: Graph, model: Model) -> list[dict[str, object]]:
             "table_name": model.name,
             "column_name": column.name,
             "unit": column.unit,
+            "personal": column.personal,
             "meaning": column.meaning,
             "null_meaning": column.null,
             "origins": found.get(column.name) or None,

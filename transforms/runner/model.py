@@ -52,8 +52,15 @@ KINDS: Mapping[str, Kind] = {
 }
 TAGS = frozenset(
     {"kind", "key", "not_null", "nullable", "accepted", "check", "column"}
-    | {"reference", "rebuild_group", "former_name"}
+    | {"reference", "rebuild_group", "former_name", "personal"}
 )
+PERSONAL = {
+    "customer": "names a customer, or is how to reach one",
+    "staff": "names somebody of the business",
+    "anyone": "a text that may name either",
+    "about_customer": "says something of a customer, without a name",
+}
+"""Whose personal data a column has, and what that means."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TAG = re.compile(r"--\s*@(\w*)\s*(.*)")
 _COLUMN = re.compile(r"([a-z][a-z0-9_]*)(?:\s*\[([^]]+)\])?\s*:\s*(\S.*)")
@@ -70,6 +77,8 @@ class Column:
     meaning: str
     null: str | None
     """What NULL means; None for a column that has none."""
+    personal: str | None
+    """Whose personal data it has, a key of `PERSONAL`; None: nobody's."""
 
     @property
     def comment(self) -> str:
@@ -162,7 +171,7 @@ def _model(file: str, text: str) -> Model:
         nullable=_names(tagged("nullable")),
         accepted=_accepted(tagged("accepted")),
         checks=_expressions(tagged("check")),
-        columns=_columns(tagged("column")),
+        columns=_columns(file, tagged("column"), _personal(tagged("personal"))),
         is_reference=bool(tagged("reference")),
         rebuild_groups=_expressions(tagged("rebuild_group")),
         former_names=_tables(tagged("former_name")),
@@ -255,7 +264,24 @@ def _accepted(tags: list[_Tag]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(found.items())
 
 
-def _columns(tags: list[_Tag]) -> tuple[Column, ...]:
+def _personal(tags: list[_Tag]) -> dict[str, str]:
+    """Return whose personal data a column has, by its name."""
+    found: dict[str, str] = {}
+    for tag in tags:
+        whose, _, rest = (part.strip() for part in tag.value.partition(":"))
+        names = _split(rest)
+        if whose not in PERSONAL or not names or found.keys() & {*names}:
+            raise ModelError(
+                f"{tag.place}: write @personal as 'whose: column, column', once a"
+                f" column; whose is one of {', '.join(PERSONAL)}"
+            )
+        found |= dict.fromkeys(names, whose)
+    return found
+
+
+def _columns(
+    file: str, tags: list[_Tag], personal: Mapping[str, str]
+) -> tuple[Column, ...]:
     found: dict[str, Column] = {}
     for tag in tags:
         match = _COLUMN.fullmatch(tag.value)
@@ -265,7 +291,12 @@ def _columns(tags: list[_Tag]) -> tuple[Column, ...]:
                 " once a column, unit and NULL where it has them"
             )
         meaning, *null = _NULL.split(match[3], maxsplit=1)
-        found[match[1]] = Column(match[1], match[2], meaning, *null or (None,))
+        name, unit = match[1], match[2]
+        because = null[0] if null else None
+        found[name] = Column(name, unit, meaning, because, personal.get(name))
+    if unknown := personal.keys() - found.keys():
+        names = ", ".join(sorted(unknown))
+        raise ModelError(f"{file}: @personal names {names}, which has no @column")
     return tuple(found.values())
 
 

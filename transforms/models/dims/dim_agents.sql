@@ -1,6 +1,7 @@
 -- One row per agent that any call names.
 -- @key agent_key
 -- @not_null vendor, account, is_bot, calls, offered_calls, vendor_agent_id
+-- @personal staff: agent_key, vendor_agent_id, agent_name
 -- @column agent_key [key, may have a number]: vendor:account:vendor_agent_id
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls

@@ -6,7 +6,8 @@
 -- @check document is null or source is not null
 -- @column metric: its name
 -- @column variant: which of the ways to count it
--- @column relation: the mart: daily_calls, daily_queue_calls
+-- @column relation: the mart: daily_calls, daily_queue_calls, daily_agents, daily_routes, daily_repeat_calls;
+--     what is made of daily_calls can be made of hourly_calls as well
 -- @column numerator: column of it, or a sum or difference of columns
 -- @column denominator: column of it, or a sum or difference of columns; its sum beside that of all calls
 --     is the share of the data that the metric is of

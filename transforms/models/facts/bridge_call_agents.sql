@@ -3,6 +3,7 @@
 -- @key call_key, agent_key
 -- @not_null seq, is_bot
 -- @accepted role: handled, offered
+-- @personal staff: agent_key, agent_name
 -- @column call_key: the call
 -- @column agent_key [key, may have a number]: vendor:account:vendor_agent_id, as in dim_agents
 -- @column seq: 1 for the first agent of the call

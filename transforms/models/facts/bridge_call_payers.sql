@@ -2,6 +2,7 @@
 -- fact_calls, each further level is whom that one belongs to.
 -- @key call_key, level
 -- @not_null payer_kind
+-- @personal anyone: payer_id, payer_name
 -- @column call_key: the call
 -- @column level: 1 for the nearest to the call; a level that the vendor leaves out is not there
 -- @column payer_kind: what it is, in the vendor's word: customer, company, application, queue, ...

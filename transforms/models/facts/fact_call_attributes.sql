@@ -2,6 +2,7 @@
 -- field with a list of values has a row for each.
 -- @key call_key, attribute, item_no
 -- @not_null value
+-- @personal anyone: value
 -- @column call_key: the call
 -- @column attribute: the vendor's field, with the path to it
 -- @column item_no: 1, or the place of the value in a list

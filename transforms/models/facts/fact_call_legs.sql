@@ -2,6 +2,8 @@
 -- @key call_key, leg_no
 -- @not_null role
 -- @accepted role: customer, agent, bot, ivr, transfer, conference, other
+-- @personal customer: from_party, to_party
+-- @personal anyone: party_name, vendor_result
 -- @column call_key: the call
 -- @column leg_no: number of the leg within the call, the same on every re-read
 -- @column role: whose leg it is

@@ -17,6 +17,10 @@
 -- @check total_seconds is null or total_seconds >= 0
 -- @check not (is_contained and is_answered_by_person)
 -- @check cost_source != 'none' or cost_total is null
+-- @personal customer: customer_number
+-- @personal staff: agent_name
+-- @personal anyone: payer_id, payer_name
+-- @personal about_customer: customer_number_kind, country, language, sentiment, rating, nps
 -- @column call_key: vendor:account:vendor_call_id; readable and stable
 -- @column vendor: its name in the configuration
 -- @column account: the account's alias in the configuration
@@ -31,6 +35,8 @@
 -- @column answered_at: when somebody took it, UTC; NULL = not answered, or not reported
 -- @column ended_at: when it ended, UTC; NULL = not ended, or not reported
 -- @column call_date: date of started_at in the reporting time zone; NULL = started_at is
+-- @column started_at_local: started_at in the reporting time zone, without a zone; NULL = started_at is
+-- @column call_hour: hour of started_at_local, 0 to 23; NULL = started_at is
 -- @column customer_number [phone number]: the customer's number as E.164 with +; NULL = none, or no such number
 -- @column business_number: our number as E.164 with +; NULL = none, or no such number
 -- @column customer_number_kind: e164, sip, internal, anonymous, unknown; removed = the call is older
@@ -180,6 +186,8 @@ select
     calls.answered_at,
     calls.ended_at,
     costs.call_date,
+    calls.started_at at time zone run.reporting_time_zone as started_at_local,
+    hour(calls.started_at at time zone run.reporting_time_zone)::integer as call_hour,
     calls.customer_e164 as customer_number,
     calls.business_e164 as business_number,
     coalesce(

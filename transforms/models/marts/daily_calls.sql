@@ -59,7 +59,8 @@
 -- @column bot_transfer_known_calls [calls]: of bot_calls those that are over, and of which it is known
 --     whether they were passed on
 -- @column settled_calls [calls]: of calls those that will not change any more
--- @column queued_calls [calls]: inbound calls that are known to have waited in a queue
+-- @column queued_calls [calls]: inbound calls that are known to have waited in a queue on the line;
+--     callbacks, whose wait is not, are none
 -- @column queued_known_calls [calls]: of queued_calls those of which is known whether they were
 --     abandoned
 -- @column abandoned_queued_calls [calls]: of queued_known_calls abandoned before anybody answered, in
@@ -89,7 +90,8 @@
 -- @column abandoned_queue_seconds [seconds]: wait of abandoned_waited_calls; NULL = there are none
 -- @column answered_rung_calls [calls]: inbound answered calls whose ringing is known
 -- @column answered_ring_seconds [seconds]: ringing of answered_rung_calls; NULL = there are none
--- @column answered_delay_calls [calls]: inbound answered calls of which is known when they were answered
+-- @column answered_delay_calls [calls]: inbound answered calls of which is known when they were
+--     answered, without callbacks, whose wait is not on the line
 -- @column answered_delay_seconds [seconds]: from start to answer of answered_delay_calls; NULL = there
 --     are none
 -- @column outbound_known_calls [calls]: outbound calls of which is known whether they were answered
@@ -120,65 +122,8 @@
 --     there are none
 -- @column cost_settled_calls [calls]: settled calls whose cost is known in the reporting currency; and
 --     those without one, where free_without_charge says that they were free
--- @column cost_of_settled [reporting_currency]: what cost_settled_calls cost; NULL = none has a cost
-with calls as (
-    select
-        facts.*,
-        run.service_level_seconds,
-        date_trunc('month', facts.started_at at time zone 'UTC')::date as billing_month,
-        facts.outcome not in ('in_progress', 'unknown') as is_known,
-        facts.outcome in ('missed', 'busy', 'no_answer') as is_unanswered,
-        facts.direction = 'inbound' as is_inbound,
-        facts.direction = 'outbound' as is_outbound,
-        is_inbound
-        and (
-            facts.outcome_stage = 'queue'
-            or coalesce(facts.queue_count > 0, false)
-            or coalesce(facts.queue_seconds > 0, false)
-            or facts.queue_name is not null
-        ) as is_queued,
-        is_inbound and is_known and facts.outcome_stage not in ('ivr', 'callback')
-        and facts.outcome != 'canceled' as is_offered,
-        facts.is_abandoned and facts.outcome_stage != 'hold' as is_given_up,
-        coalesce(
-            short_abandons.is_short,
-            coalesce(
-                facts.queue_seconds + facts.ring_seconds,
-                facts.queue_seconds,
-                facts.ring_seconds,
-                facts.total_seconds
-            ) < run.short_abandon_seconds
-        ) as is_short,
-        is_inbound and is_known and (facts.is_self_service or facts.is_contained)
-            as is_in_self_service,
-        facts.is_bot_handled and is_known and facts.is_transferred is not null
-            as is_bot_transfer_known,
-        case when is_queued then facts.queue_seconds end as wait,
-        case when is_inbound and facts.is_answered then facts.ring_seconds end as answered_ring,
-        case
-            when is_inbound and facts.is_answered
-                then
-                    (epoch_us(facts.answered_at) - epoch_us(facts.started_at)) * 0.000001
-                    ::decimal(7, 6)
-        end as answered_delay,
-        facts.cost_status not in ('pending', 'partial') as is_whole,
-        facts.is_settled
-        and (
-            facts.cost_reporting is not null
-            or (facts.cost_total is null and coalesce(accounts.free_without_charge, false))
-        ) as is_cost_settled,
-        facts.talk_seconds + facts.wrap_seconds as talk_wrap
-    from main.fact_calls as facts
-    left join config.accounts as accounts
-        on facts.vendor = accounts.vendor and facts.account = accounts.account
-    left join seeds.short_abandons as short_abandons
-        on
-            facts.vendor = short_abandons.vendor
-            and facts.vendor_outcome = short_abandons.vendor_outcome
-    cross join config.run as run
-    where not facts.is_deleted
-)
-
+-- @column cost_of_settled [reporting_currency]: what cost_settled_calls cost, 0 of one without a
+--     charge; NULL = there are none
 select
     call_date,
     billing_month,
@@ -187,87 +132,72 @@ select
     direction,
     queue_name,
     cost_center,
-    count(*) as calls,
-    count(*) filter (where is_known) as outcome_known_calls,
-    count(*) filter (where is_answered) as answered_calls,
-    count(*) filter (where is_abandoned) as abandoned_calls,
-    count(*) filter (where is_inbound and is_unanswered) as missed_calls,
-    count(*) filter (where is_voicemail) as voicemail_calls,
-    count(is_voicemail) as voicemail_known_calls,
-    count(*) filter (where is_inbound and is_known and is_contained) as contained_calls,
-    count(*) filter (where is_inbound and is_known) as inbound_known_calls,
-    count(*) filter (where is_in_self_service) as self_service_calls,
-    count(*) filter (where is_transferred) as transferred_calls,
-    count(is_transferred) as transfer_known_calls,
-    count(*) filter (where is_bot_handled) as bot_calls,
-    count(is_bot_handled) as bot_known_calls,
-    count(*) filter (where is_bot_transfer_known and not is_transferred)
-        as bot_contained_calls,
-    count(*) filter (where is_bot_transfer_known) as bot_transfer_known_calls,
-    count(*) filter (where is_settled) as settled_calls,
-    count(*) filter (where is_queued) as queued_calls,
-    count(*) filter (where is_queued and is_abandoned is not null) as queued_known_calls,
-    count(*) filter (where is_queued and is_offered and is_given_up)
-        as abandoned_queued_calls,
-    count(*) filter (where is_queued and is_offered and is_given_up and is_short)
-        as short_abandoned_queued_calls,
-    count(*) filter (where is_offered) as offered_calls,
-    count(*) filter (where is_offered and is_abandoned is not null) as offered_known_calls,
-    count(*) filter (where is_offered and is_answered) as answered_offered_calls,
-    count(*) filter (where is_offered and is_given_up) as abandoned_offered_calls,
-    count(*) filter (where is_offered and is_given_up and is_short)
-        as short_abandoned_offered_calls,
-    count(*) filter (where is_offered and (is_answered or is_given_up))
-        as answered_or_abandoned_calls,
-    count(wait) as waited_calls,
-    count(wait) filter (where is_answered is not null) as waited_known_calls,
-    count(wait) filter (where is_answered) as answered_waited_calls,
-    count(*) filter (where is_answered and wait <= service_level_seconds)
-        as answered_in_time_calls,
-    count(wait) filter (where is_offered and is_given_up and not is_answered)
-        as abandoned_waited_calls,
-    count(wait) filter (where is_offered and is_given_up and not is_answered and is_short)
-        as short_abandoned_waited_calls,
-    count(*) filter (
-        where is_offered and is_given_up and not is_answered and wait <= service_level_seconds
-    ) as abandoned_in_time_calls,
-    sum(wait)::decimal(18, 3) as queue_seconds,
-    sum(wait) filter (where is_answered)::decimal(18, 3) as answered_queue_seconds,
-    sum(wait) filter (where is_offered and is_given_up and not is_answered)
-    ::decimal(18, 3) as abandoned_queue_seconds,
-    count(answered_ring) as answered_rung_calls,
-    sum(answered_ring)::decimal(18, 3) as answered_ring_seconds,
-    count(answered_delay) as answered_delay_calls,
-    sum(answered_delay)::decimal(18, 3) as answered_delay_seconds,
-    count(*) filter (where is_outbound and is_answered is not null) as outbound_known_calls,
-    count(*) filter (where is_outbound and is_answered) as outbound_answered_calls,
-    count(*) filter (where is_outbound and is_unanswered) as outbound_unanswered_calls,
-    count(line_seconds) as timed_calls,
-    sum(line_seconds)::decimal(18, 3) as total_seconds,
-    count(talk_seconds) as talked_calls,
+    sum(calls)::bigint as calls,
+    sum(outcome_known_calls)::bigint as outcome_known_calls,
+    sum(answered_calls)::bigint as answered_calls,
+    sum(abandoned_calls)::bigint as abandoned_calls,
+    sum(missed_calls)::bigint as missed_calls,
+    sum(voicemail_calls)::bigint as voicemail_calls,
+    sum(voicemail_known_calls)::bigint as voicemail_known_calls,
+    sum(contained_calls)::bigint as contained_calls,
+    sum(inbound_known_calls)::bigint as inbound_known_calls,
+    sum(self_service_calls)::bigint as self_service_calls,
+    sum(transferred_calls)::bigint as transferred_calls,
+    sum(transfer_known_calls)::bigint as transfer_known_calls,
+    sum(bot_calls)::bigint as bot_calls,
+    sum(bot_known_calls)::bigint as bot_known_calls,
+    sum(bot_contained_calls)::bigint as bot_contained_calls,
+    sum(bot_transfer_known_calls)::bigint as bot_transfer_known_calls,
+    sum(settled_calls)::bigint as settled_calls,
+    sum(queued_calls)::bigint as queued_calls,
+    sum(queued_known_calls)::bigint as queued_known_calls,
+    sum(abandoned_queued_calls)::bigint as abandoned_queued_calls,
+    sum(short_abandoned_queued_calls)::bigint as short_abandoned_queued_calls,
+    sum(offered_calls)::bigint as offered_calls,
+    sum(offered_known_calls)::bigint as offered_known_calls,
+    sum(answered_offered_calls)::bigint as answered_offered_calls,
+    sum(abandoned_offered_calls)::bigint as abandoned_offered_calls,
+    sum(short_abandoned_offered_calls)::bigint as short_abandoned_offered_calls,
+    sum(answered_or_abandoned_calls)::bigint as answered_or_abandoned_calls,
+    sum(waited_calls)::bigint as waited_calls,
+    sum(waited_known_calls)::bigint as waited_known_calls,
+    sum(answered_waited_calls)::bigint as answered_waited_calls,
+    sum(answered_in_time_calls)::bigint as answered_in_time_calls,
+    sum(abandoned_waited_calls)::bigint as abandoned_waited_calls,
+    sum(short_abandoned_waited_calls)::bigint as short_abandoned_waited_calls,
+    sum(abandoned_in_time_calls)::bigint as abandoned_in_time_calls,
+    sum(queue_seconds)::decimal(18, 3) as queue_seconds,
+    sum(answered_queue_seconds)::decimal(18, 3) as answered_queue_seconds,
+    sum(abandoned_queue_seconds)::decimal(18, 3) as abandoned_queue_seconds,
+    sum(answered_rung_calls)::bigint as answered_rung_calls,
+    sum(answered_ring_seconds)::decimal(18, 3) as answered_ring_seconds,
+    sum(answered_delay_calls)::bigint as answered_delay_calls,
+    sum(answered_delay_seconds)::decimal(18, 3) as answered_delay_seconds,
+    sum(outbound_known_calls)::bigint as outbound_known_calls,
+    sum(outbound_answered_calls)::bigint as outbound_answered_calls,
+    sum(outbound_unanswered_calls)::bigint as outbound_unanswered_calls,
+    sum(timed_calls)::bigint as timed_calls,
+    sum(total_seconds)::decimal(18, 3) as total_seconds,
+    sum(talked_calls)::bigint as talked_calls,
     sum(talk_seconds)::decimal(18, 3) as talk_seconds,
-    count(talk_wrap) as talk_wrap_calls,
-    sum(talk_wrap)::decimal(18, 3) as talk_wrap_seconds,
-    count(handle_seconds) as handled_calls,
+    sum(talk_wrap_calls)::bigint as talk_wrap_calls,
+    sum(talk_wrap_seconds)::decimal(18, 3) as talk_wrap_seconds,
+    sum(handled_calls)::bigint as handled_calls,
     sum(handle_seconds)::decimal(18, 3) as handle_seconds,
-    count(cost_total) filter (where is_whole) as priced_calls,
-    count(cost_total) filter (where not is_whole) as priced_partial_calls,
-    count(*) filter (where cost_status = 'final') as cost_final_calls,
-    count(*) filter (where cost_status = 'provisional') as cost_provisional_calls,
-    count(*) filter (where cost_status in ('pending', 'partial')) as cost_pending_calls,
-    count(*) filter (where cost_status != 'none') as cost_due_calls,
-    count(cost_reporting) filter (where is_whole) as costed_calls,
-    count(cost_reporting) filter (where not is_whole) as costed_partial_calls,
-    sum(cost_reporting) filter (where is_whole)::decimal(24, 6) as cost_reporting,
-    count(*) filter (where is_whole and cost_reporting is not null and is_answered)
-        as costed_answered_calls,
-    coalesce(
-        sum(line_seconds) filter (where is_whole and cost_reporting is not null), 0
-    )::decimal(18, 3) as costed_seconds,
-    sum(cost_reporting) filter (where is_whole and line_seconds is not null)::decimal(24, 6)
-        as cost_of_costed_seconds,
-    sum(cost_reporting) filter (where not is_whole)::decimal(24, 6) as cost_partial_reporting,
-    count(*) filter (where is_cost_settled) as cost_settled_calls,
-    sum(cost_reporting) filter (where is_cost_settled)::decimal(24, 6) as cost_of_settled
-from calls
+    sum(priced_calls)::bigint as priced_calls,
+    sum(priced_partial_calls)::bigint as priced_partial_calls,
+    sum(cost_final_calls)::bigint as cost_final_calls,
+    sum(cost_provisional_calls)::bigint as cost_provisional_calls,
+    sum(cost_pending_calls)::bigint as cost_pending_calls,
+    sum(cost_due_calls)::bigint as cost_due_calls,
+    sum(costed_calls)::bigint as costed_calls,
+    sum(costed_partial_calls)::bigint as costed_partial_calls,
+    sum(cost_reporting)::decimal(24, 6) as cost_reporting,
+    sum(costed_answered_calls)::bigint as costed_answered_calls,
+    sum(costed_seconds)::decimal(18, 3) as costed_seconds,
+    sum(cost_of_costed_seconds)::decimal(24, 6) as cost_of_costed_seconds,
+    sum(cost_partial_reporting)::decimal(24, 6) as cost_partial_reporting,
+    sum(cost_settled_calls)::bigint as cost_settled_calls,
+    sum(cost_of_settled)::decimal(24, 6) as cost_of_settled
+from main.hourly_calls
 group by all

@@ -4,6 +4,7 @@
 -- @kind incremental call_key
 -- @key call_key, record, field, seen_at
 -- @not_null is_withheld, is_late, load_id
+-- @personal anyone: old, new
 -- @column call_key: the call
 -- @column record: the raw table of the record: a vendor may have several of a call
 -- @column field: path in the record, such as calls[0].cost; is_deleted where its vendor no longer

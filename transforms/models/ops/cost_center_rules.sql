@@ -4,6 +4,7 @@
 -- @key number
 -- @nullable number
 -- @not_null calls
+-- @personal anyone: value
 -- @column number: 1 for the first rule; NULL = the calls that no rule fits
 -- @column vendor: as in the file; * = all; NULL = no rule
 -- @column field: as in the file; NULL = no rule

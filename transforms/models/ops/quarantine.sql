@@ -1,6 +1,7 @@
 -- One row per record that could not be read, with its reason and its bytes.
 -- @key vendor, account, stream, window_from, record_no, fetched_at
 -- @not_null reason, payload, is_open
+-- @personal anyone: payload
 -- @column vendor: as in fact_calls
 -- @column account: as in fact_calls
 -- @column stream: what the vendor was asked for

@@ -3,6 +3,7 @@
 -- @former_name ops.unknown_values
 -- @key vendor, field, value
 -- @not_null calls, first_seen_at
+-- @personal anyone: value
 -- @column vendor: as in fact_calls
 -- @column field: of the vendor's record
 -- @column value [may be a number]: as in unmapped_values_by_call

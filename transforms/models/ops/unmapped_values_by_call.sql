@@ -4,6 +4,7 @@
 -- @kind incremental call_key
 -- @key call_key, field, value
 -- @not_null vendor, first_loaded_at
+-- @personal anyone: value
 -- @column call_key: the call
 -- @column vendor: as in fact_calls
 -- @column field: of the vendor's record

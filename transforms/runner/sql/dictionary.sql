@@ -9,7 +9,8 @@ select
     described.unit,
     described.meaning,
     described.null_meaning,
-    described.origins
+    described.origins,
+    described.personal
 from described
 inner join duckdb_columns() as stored
     on
@@ -48,3 +49,6 @@ comment on column ops.data_dictionary.null_meaning is
 
 comment on column ops.data_dictionary.origins is
 'for each vendor that can fill it, from which of its fields; NULL = not part of a vendor''s record';
+
+comment on column ops.data_dictionary.personal is
+'whose personal data it has: customer, staff, anyone (a text that may name either), or about_customer (says something of a customer, without a name); NULL = nobody''s';
