@@ -177,6 +177,7 @@ def house_of_two_nights(folder: Path) -> Iterator[House]:
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder),
             "CALLHOUSE__START": FIRST[0],
+            "CALLHOUSE__REPORT__ENABLED": "true",
             "CALLHOUSE__SOURCES__EVOVOICE__REGION": "US",
         }
         house = House(folder, vendors, environment)

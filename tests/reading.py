@@ -156,7 +156,8 @@ def scripted_environment(url: str) -> dict[str, str]:
         values[f"{vendor}__BASE_URL"] = url
         values[f"{vendor}__REQUESTS_PER_SECOND"] = "1000"
         values |= {f"{vendor}__ACCOUNTS__MAIN__{key}": "a-1" for key in keys}
-    return {f"CALLHOUSE__SOURCES__{name}": value for name, value in values.items()}
+    found = {f"CALLHOUSE__SOURCES__{name}": value for name, value in values.items()}
+    return {**found, "CALLHOUSE__REPORT__ENABLED": "false"}
 
 
 @contextmanager
