@@ -214,6 +214,7 @@ class History:
             "HOME": str(self.folder),
             **self.sandbox.environment,
             "CALLHOUSE__START": f"{self.since:%Y-%m-%d}",
+            "CALLHOUSE__REPORT__ENABLED": "false",
             **pages,
         }
 

@@ -43,6 +43,7 @@ class OneNight:
             "HOME": str(folder),
             **self.sandbox.environment,
             "CALLHOUSE__START": f"{self.since:%Y-%m-%d}",
+            "CALLHOUSE__REPORT__ENABLED": "false",
         }
         command = "run", "--vendor", self.vendor, "--now", stamp(self.now), "--json"
         running = start(folder, command, environment, planted or Planted())
