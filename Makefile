@@ -90,11 +90,14 @@ soak-tests: setup openapi clients .node-clients/installed ## the tests that take
 mutants: setup ## wrong edits of SQL and Python, a sample: which does no test notice?
 	$(BIN)/python tests/mutants/measure.py $(ARGS)
 
-docs: setup ## write the schema page, the page of metrics, and the README's part on the vendors, from the code
+docs: setup ## write the schema page, the page of metrics, and the page of vendors, from the code
 	@$(BIN)/python -m pipelines.commands.write_docs
 
 screenshots: setup ## pictures of the report for docs/images, of sandbox calls; needs Chromium
 	@$(BIN)/python tests/report/screenshots.py docs/images
+
+site: setup ## write the pages of docs/ as a site, into site/
+	@$(BIN)/mkdocs build --strict -q -f .mkdocs.yml
 
 COMPILE := $(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
 
@@ -110,4 +113,4 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt openapi focus clients test test-clients test-report test-duckdb1 sbom soak soak-tests mutants docs screenshots lock clean
+.PHONY: help setup run check dbt openapi focus clients test test-clients test-report test-duckdb1 sbom soak soak-tests mutants docs site screenshots lock clean

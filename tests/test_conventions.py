@@ -177,7 +177,7 @@ def test_the_model_that_the_page_of_the_runner_shows_is_one(tmp_path: Path) -> N
 
 
 def test_the_readme_says_of_the_vendors_what_their_sources_say() -> None:
-    readme = (ROOT / docs.README).read_text("utf-8")
+    readme = (ROOT / docs.VENDORS_PAGE).read_text("utf-8")
     assert readme == docs.renewed(readme), "run: make docs"
 
 

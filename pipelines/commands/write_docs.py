@@ -1,7 +1,7 @@
-"""Write the README's tables of vendors, and three pages, from code and notes.
+"""Write the tables of vendors, and three pages, from code and notes.
 
-``make docs`` puts the tables between two marks of the README, the schema page beside
-the models, and into docs where each documented field lands, and the metrics. A test
+``make docs`` puts the tables between two marks of a page, the schema page beside the
+models, and into docs where each documented field lands, and the metrics. A test
 fails when they are out of date.
 """
 
@@ -23,7 +23,7 @@ from transforms.export.schema_page import page, types
 from transforms.runner.build import build
 from transforms.runner.graph import read_graph
 
-README = Path("README.md")
+VENDORS_PAGE = Path("docs/vendors.md")
 SCHEMA = Path("transforms/SCHEMA.md")
 FIELDS = Path("docs/fields.md")
 METRICS = Path("docs/metrics.md")
@@ -52,7 +52,7 @@ each field was seen, and its share of records."""
 
 
 class DocsError(Exception):
-    """The README lacks the two marks."""
+    """The page of vendors lacks the two marks."""
 
 
 def notes(vendor: str) -> str:
@@ -91,10 +91,10 @@ def section() -> str:
 
 
 def renewed(readme: str) -> str:
-    """Return a README with new tables between the marks."""
+    """Return the page of vendors with new tables between the marks."""
     start, end = MARKS
     if not 0 <= readme.find(start) < readme.find(end):
-        raise DocsError(f"{README} lacks the lines {start} and {end}, in this order")
+        raise DocsError(f"{VENDORS_PAGE} lacks the lines {start} and {end}, in this order")
     before, rest = readme.split(start, 1)
     return f"{before}{start}\n{section()}\n{end}{rest.split(end, 1)[1]}"
 
@@ -165,7 +165,7 @@ def metrics() -> str:
 
 def main() -> None:
     """Write the files in the working folder."""
-    README.write_text(renewed(README.read_text("utf-8")), "utf-8")
+    VENDORS_PAGE.write_text(renewed(VENDORS_PAGE.read_text("utf-8")), "utf-8")
     SCHEMA.write_text(schema(), "utf-8")
     FIELDS.write_text(fields(), "utf-8")
     METRICS.write_text(metrics(), "utf-8")

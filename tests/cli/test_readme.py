@@ -21,7 +21,9 @@ README = (ROOT / "README.md").read_text("utf-8")
 QUESTIONS = (ROOT / "docs/questions.md").read_text("utf-8").split("\n## ")[1:]
 PAGES = README + (ROOT / "docs/metrics.md").read_text("utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGES, flags=re.DOTALL)
-(SOURCE,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text("utf-8")
+(SOURCE,) = re.findall(r"```python\n(.*?)```", ARCHITECTURE, flags=re.DOTALL)
+COMMANDS = (ROOT / "docs/commands.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +106,7 @@ def test_status_names_every_stream_and_what_is_open(house: House) -> None:
 
 
 def on_its_own(house: House, key: str) -> subprocess.CompletedProcess[str]:
-    """Run the README's script against the sandbox."""
+    """Run the page's script against the sandbox."""
     place = "CALLHOUSE__SOURCES__WHIPPY__"
     url, path = (house.environment[place + name] for name in ("BASE_URL", "PATH"))
     given = f'"api_key": "{key}", "base_url": "{url}", "path": "{path}"'
@@ -133,7 +135,7 @@ def test_a_source_on_its_own_raises_what_a_run_would_write_down(house: House) ->
 
 
 def test_every_command_of_the_table_has_help(house: House) -> None:
-    commands = set(re.findall(r"`callhouse (\w+)`", README))
+    commands = set(re.findall(r"`callhouse (\w+)`", COMMANDS))
     assert commands == {one.callback.__name__ for one in app.registered_commands}
     for command in commands:
         assert house.run(*shlex.split(f"{command} --help")).returncode == 0
