@@ -77,7 +77,7 @@ WIRES = {
         path="/search/incoming/calls",
         records="items",
         envelope=lambda n: {"count": n},
-        settings={"email": "e@example.com", "password": "p", "page_size": 1000},
+        settings={"email": "e@example.com", "password": "p", "page_size": 5000},
         others={"/login": {"token": "t"}},
     ),
     "voximplant": Wire(

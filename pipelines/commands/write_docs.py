@@ -94,7 +94,9 @@ def renewed(readme: str) -> str:
     """Return the page of vendors with new tables between the marks."""
     start, end = MARKS
     if not 0 <= readme.find(start) < readme.find(end):
-        raise DocsError(f"{VENDORS_PAGE} lacks the lines {start} and {end}, in this order")
+        raise DocsError(
+            f"{VENDORS_PAGE} lacks the lines {start} and {end}, in this order"
+        )
     before, rest = readme.split(start, 1)
     return f"{before}{start}\n{section()}\n{end}{rest.split(end, 1)[1]}"
 

@@ -8,10 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Annotated
-
-import msgspec
-
 from pipelines.extract.client import Client
 from pipelines.extract.errors import ApiError, Reply, ResultTooLargeError, meaning_of
 from pipelines.extract.pagination import Fields, Listing, Page, by_offset, only
@@ -56,7 +52,7 @@ class Settings(SourceSettings, frozen=True, kw_only=True):
     fields: str = FIELDS
     company_ids: str = ""
     """Separated by commas; empty asks for the login's own company."""
-    page_size: Annotated[int, msgspec.Meta(le=1000)] = 1000
+    page_size: int = 1000
     requests_per_second: float = 2.0
 
 
