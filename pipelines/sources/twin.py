@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+
 from pipelines.extract.client import Client
 from pipelines.extract.errors import ApiError, Reply, ResultTooLargeError, meaning_of
 from pipelines.extract.pagination import Fields, Listing, Page, by_offset, only
