@@ -51,4 +51,4 @@ comment on column ops.data_dictionary.origins is
 'for each vendor that can fill it, from which of its fields; NULL = not part of a vendor''s record';
 
 comment on column ops.data_dictionary.personal is
-'whose personal data it has: customer, staff, anyone (a text that may name either), or about_customer (says something of a customer, without a name); NULL = nobody''s';
+'whose: customer, staff, anyone (a text), about_customer; NULL = not personal';
