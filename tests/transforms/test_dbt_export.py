@@ -299,7 +299,7 @@ def test_names_as_dbt_recommends_begin_with_the_layer_and_are_all_there(
         "intermediate": {"int"},
         "marts": {"fct", "dim"},
         "ops": {"rpt"},
-        **dict.fromkeys(("raw", "inputs", "config"), {"base"}),
+        **{inputs: {"base"} for inputs in ("raw", "inputs", "config")},
     }
     texts = [path.read_text() for path in folder.rglob("*.*") if path.suffix in TEXTS]
     named = {name for text in texts for name in re.findall(r"ref\('+(\w+)'+\)", text)}
