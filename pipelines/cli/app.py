@@ -32,6 +32,7 @@ from pipelines.cli.parameters import (
     AccountNames,
     AsJson,
     ConfirmDeletions,
+    DbtNames,
     DryRun,
     FirstDay,
     Folder,
@@ -453,6 +454,7 @@ def export_dbt(
     ],
     now: Now = None,
     *,
+    names: DbtNames = "own",
     config: Folder = CONFIG,
 ) -> None:
     """Write the models as a dbt project.
@@ -467,7 +469,7 @@ def export_dbt(
     with refusals():
         settings = read_config(config)
         tell_plain(settings, "the project makes its tables from the")
-        count = export_to_dbt(settings, utc(now), folder)
+        count = export_to_dbt(settings, utc(now), folder, names)
     typer.echo(f"wrote {count} files; in {folder}, `dbt build` makes the tables")
 
 

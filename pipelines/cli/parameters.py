@@ -112,6 +112,14 @@ SandboxIfUnconfigured = Annotated[
         "make run uses this.",
     ),
 ]
+DbtNames = Annotated[
+    Literal["own", "dbt"],
+    typer.Option(
+        "--names",
+        help="What models are called: fact_calls as here, or fct_calls as dbt "
+        "recommends, with stg_, int_ and dim_.",
+    ),
+]
 ForgetHistory = Annotated[
     bool,
     typer.Option(

@@ -4,21 +4,27 @@ import os
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
+from importlib.resources import files
+from math import ceil
 from pathlib import Path
 
 from pipelines.commands.build import MODELS, open_model_inputs
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
 from transforms.export.dbt import ProjectInputs, project
+from transforms.export.dbt_names import Style
 from transforms.runner.graph import read_graph
 from transforms.runner.inputs import attach
+from transforms.runner.parsing import references
 from transforms.runner.storage import connect
 
 MARK = ".callhouse-export"
 """The file that lists an export's files; the next export may replace or delete them."""
 
 
-def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
+def export_to_dbt(
+    config: Config, now: datetime, folder: Path, style: Style = "own"
+) -> int:
     """Write a dbt project into ``folder``; return how many files it has.
 
     Raises `ConfigError` and writes nothing if ``folder`` has files that are not of an
@@ -35,17 +41,30 @@ def export_to_dbt(config: Config, now: datetime, folder: Path) -> int:
             )
         graph = read_graph(MODELS, context)
         with closing(connect()) as connection:
-            files = attach(connection, raw, graph)
+            raw_files = attach(connection, raw, graph)
         raw_folder = config.warehouse.raw_folder.resolve()
         facts = ProjectInputs(
             context=context,
             raw_folder=Path(os.path.relpath(raw_folder, folder.resolve())).as_posix(),
-            vendors=files.vendors,
-            stored=files.stored,
+            vendors=raw_files.vendors,
+            stored=raw_files.stored,
+            report=_shown(),
+            max_age_hours=ceil(config.operation.notify.max_age_hours),
+            style=style,
         )
         written = project(graph, facts)
     _write(folder, written)
     return len(written)
+
+
+def _shown() -> frozenset[str]:
+    """Return the tables that the report reads."""
+    return frozenset(
+        one.name
+        for query in files("pipelines.report").joinpath("queries").iterdir()
+        if query.name.endswith(".sql")
+        for one in references(query.name, query.read_text("utf-8"))
+    )
 
 
 def _refuse_occupied(folder: Path) -> None:

@@ -4,12 +4,14 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 from conftest import House, open_house
+from patience import PATIENCE
 
 from pipelines.cli.app import app
 from pipelines.cli.run_view import FIRST_QUERY
@@ -19,11 +21,13 @@ NOW = read_time("2026-11-17T03:00:00Z")
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 QUESTIONS = (ROOT / "docs/questions.md").read_text("utf-8").split("\n## ")[1:]
-PAGES = README + (ROOT / "docs/metrics.md").read_text("utf-8")
+ANALYST = (ROOT / "docs/analyst.md").read_text("utf-8")
+PAGES = README + (ROOT / "docs/metrics.md").read_text("utf-8") + ANALYST
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGES, flags=re.DOTALL)
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text("utf-8")
 (SOURCE,) = re.findall(r"```python\n(.*?)```", ARCHITECTURE, flags=re.DOTALL)
 COMMANDS = (ROOT / "docs/commands.md").read_text("utf-8")
+(MONEY,) = re.findall(r"```python\n(.*?)```", ANALYST, flags=re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,29 @@ def test_a_first_query_runs_as_printed_and_has_an_answer(
     asked = house.run("query", "--json", sql)
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout.startswith("[")
+
+
+def test_python_gets_money_as_decimals_by_the_page_for_analysts(house: House) -> None:
+    shown = "print({*map(type, (row[2] for row in rows))}, table['cost_total'].type)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{MONEY}\n{shown}"],
+        cwd=house.folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.stdout == "{<class 'decimal.Decimal'>} decimal128(18, 6)\n", done.stderr
+
+
+def test_the_page_for_analysts_names_tables_that_there_are(house: House) -> None:
+    _, _, tables = ANALYST.partition("## Which table")
+    listed = tables.partition("## What goes wrong")[0]
+    rows = re.findall(r"^\| [^|]* \| (`[^|]*) \|", listed, flags=re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row)}
+    assert len(named) > 20
+    for name in sorted(named):
+        assert house.query(f"describe {name}"), name
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one.partition("?")[0])

@@ -14,6 +14,7 @@ import duckdb
 import jinja2
 import pyarrow as pa
 import pytest
+import yaml
 from conftest import House, open_house
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from sandbox_control import stamp
 from pipelines.commands.build import MODELS
 from pipelines.planning.windows import DAY, read_time
 from transforms.export.dbt import ProjectInputs, project
+from transforms.export.dbt_yaml import never_null_alone, relationships
 from transforms.runner.checks import declared
 from transforms.runner.graph import Graph, read_graph
 
@@ -51,6 +53,16 @@ RATES = """date,from_currency,to_currency,rate,source
 2026-11-16,EUR,RUB,81,invented
 2026-11-16,EUR,USD,1.25,invented
 """
+
+
+TEXTS = {".sql", ".yml"}
+THEIRS = """name: theirs
+config-version: 2
+profile: theirs
+flags: {require_generic_test_arguments_property: true}
+"""
+BUILDABLE = ("--indirect-selection", "buildable")
+FRESH = ("freshness",)
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +150,16 @@ def both(house: House, built: Built) -> duckdb.DuckDBPyConnection:
 
 
 def test_dbt_builds_the_export_and_calls_nobody(built: Built) -> None:
-    assert {one["status"] for one in built.results} == {"success", "pass"}
+    assert {one["status"] for one in built.results} == {"success", "pass", "no-op"}
     assert not built.has_called_out
 
 
 def test_every_check_of_a_model_is_a_test_in_dbt(built: Built, graph: Graph) -> None:
-    checks = sum(len([*declared(one)]) + bool(one.key) for one in graph.models)
+    checks = 0
+    for one in graph.models:
+        _, others = never_null_alone(one)
+        checks += len([*declared(one)]) - max(len(others) - 1, 0)  # one of all others
+        checks += bool(one.key) + len([*relationships(graph, one)])
     tests = [one for one in built.results if one["unique_id"].startswith("test.")]
     assert len(tests) == checks + len(graph.checks)
 
@@ -249,6 +265,7 @@ def test_a_broken_row_fails_the_tests_of_its_table(
         "holds",
         "lines_have_a_call",
         "not_null",
+        "relationships",
         "unique_together",
     }
 
@@ -266,6 +283,75 @@ def test_an_export_has_every_model_and_no_place_of_this_machine(
     written = (folder / ".callhouse-export").read_text().split()
     for name in written:
         assert str(house.folder).encode() not in (folder / name).read_bytes(), name
+
+
+def test_names_as_dbt_recommends_begin_with_the_layer_and_are_all_there(
+    house: House,
+) -> None:
+    assert house.run("export", "dbt", "layered", "--names", "dbt").returncode == 0
+    folder = house.folder / "layered"
+    layers: dict[str, set[str]] = {}
+    for path in (folder / "models").rglob("*.sql"):
+        place = path.relative_to(folder / "models").parts[0]
+        layers.setdefault(place, set()).add(path.stem.partition("_")[0])
+    assert layers == {
+        "staging": {"stg"},
+        "intermediate": {"int"},
+        "marts": {"fct", "dim"},
+        "ops": {"rpt"},
+        **{inputs: {"base"} for inputs in ("raw", "inputs", "config")},
+    }
+    texts = [path.read_text() for path in folder.rglob("*.*") if path.suffix in TEXTS]
+    named = {name for text in texts for name in re.findall(r"ref\('+(\w+)'+\)", text)}
+    names = [path.stem for path in (folder / "models").rglob("*.sql")]
+    names += [path.stem for path in (folder / "seeds").glob("*.csv")]
+    assert named <= {*names}
+    assert len({*names}) == len(names)
+    assert {"fct_calls", "fct_call_agents", "dim_agents", "stg_zoom__calls"} <= named
+
+
+def test_every_model_and_source_of_an_export_says_what_it_is(house: House) -> None:
+    listed: dict[str, list[Mapping[str, Any]]] = {}
+    for path in (house.folder / "exported").rglob("*.yml"):
+        if path.parent.name != "exported":
+            for kind, found in yaml.safe_load(path.read_text()).items():
+                listed.setdefault(kind, []).extend(found)
+    models = {path.stem for path in (house.folder / "exported/models").rglob("*.sql")}
+    assert {one["name"] for one in listed["models"]} == models
+    listed["tables"] = [one for of in listed["sources"] for one in of["tables"]]
+    for kind in ("models", "seeds", "sources", "tables", "exposures"):
+        assert [one["name"] for one in listed[kind] if not one.get("description")] == []
+    fresh = [one["name"] for one in listed["tables"] if "freshness" in one["config"]]
+    assert fresh == ["load_windows"] * len(listed["sources"])
+
+
+@pytest.mark.soak
+def test_a_project_of_somebody_else_builds_what_it_selects_of_an_export(
+    house: House,
+) -> None:
+    assert house.run("export", "dbt", "package", "--names", "dbt").returncode == 0
+    theirs = house.folder / "theirs"
+    (theirs / "models").mkdir(parents=True)
+    (theirs / "models/m.sql").write_text("from {{ ref('fct_calls') }} select vendor")
+    (theirs / "packages.yml").write_text("packages: [{local: ../package}]")
+    (theirs / "dbt_project.yml").write_text(THEIRS)
+    connection = (house.folder / "package/profiles.yml").read_text()
+    connection = connection.replace("callhouse:\n", "theirs:\n", 1)
+    connection = connection.replace("- .\n", "- dbt_packages/callhouse\n")
+    (theirs / "profiles.yml").write_text(connection)
+    for command in (["deps"], ["build", "-s", "+m", *BUILDABLE], ["source", *FRESH]):
+        done = subprocess.run(
+            [DBT, "--log-level", "error", "--log-level-file", "none", *command],
+            cwd=theirs,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(house.folder)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+    with duckdb.connect(str(theirs / "callhouse.duckdb"), read_only=True) as found:
+        assert found.execute("select count(*) from main.m").fetchone() != (0,)
 
 
 def test_an_export_replaces_the_one_before_and_leaves_other_files(

@@ -13,11 +13,13 @@ import duckdb
 import pyarrow as pa
 from pyarrow import parquet
 
-from transforms.export.dbt_yaml import Yaml, described, escaped, profile, sources, yaml
+from transforms.export.dbt_names import Names, Style
+from transforms.export.dbt_sources import documented, exposures, sources
+from transforms.export.dbt_yaml import Yaml, described, entry, escaped, profile, yaml
 from transforms.export.semantic import semantic_file
 from transforms.runner import functions, input_sql
 from transforms.runner.graph import DELETED, ERASED, TOMBSTONES, VERSIONS, Graph
-from transforms.runner.model import FOLDERS, Model
+from transforms.runner.model import Model
 from transforms.runner.statements import statement
 from transforms.runner.storage import connect
 
@@ -38,11 +40,16 @@ class ProjectInputs:
     """Of the raw files, ``<vendor>.duckdb``."""
     stored: Collection[tuple[str, str]]
     """Vendor and table, of every raw table that there is."""
+    report: Collection[str] = ()
+    """The tables that the report shows."""
+    max_age_hours: int = 30
+    """A vendor that was not read for longer is stale."""
+    style: Style = "own"
 
 
 def project(graph: Graph, inputs: ProjectInputs) -> dict[str, bytes]:
     """Return every file of the project, by its path."""
-    names = _names(graph, inputs.context)
+    names = Names(graph, inputs.context, inputs.style)
     texts = {
         path.relative_to(STATIC).as_posix(): path.read_text("utf-8")
         for path in sorted(STATIC.rglob("*"))
@@ -53,64 +60,54 @@ def project(graph: Graph, inputs: ProjectInputs) -> dict[str, bytes]:
         file = Path(functions.__file__).with_name(f"{name}.py")
         texts[f"transforms/runner/{file.name}"] = file.read_text("utf-8")
     texts["profiles.yml"] = yaml(profile(inputs.raw_folder, inputs.vendors))
-    texts["models/raw/sources.yml"] = yaml(sources(inputs.stored))
-    for name, sql in _raw(graph, inputs, names).items():
-        schema = name.partition(".")[0]
-        texts[f"models/{schema}/{names[name]}.sql"] = _aliased(name, names, sql)
+    texts |= _raw_files(graph, inputs, names)
+    texts |= _model_files(graph, names)
+    texts |= {f"tests/{one.name}.sql": _bound(one, names) for one in graph.checks}
+    texts["models/exposures.yml"] = yaml(exposures(graph.models, inputs.report, names))
+    texts |= semantic_file(graph, names)
+    files = {path: f"{text.rstrip()}\n".encode() for path, text in texts.items()}
+    return files | _seeds(graph, names) | _config(inputs.context, names)
+
+
+def _model_files(graph: Graph, names: Names) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    listed: dict[str, list[Yaml]] = {}
     for model in graph.models:
-        place = Path("models", model.file).parent
+        folder = names.folder(model)
         sql = _bound(model, names)
         if model.kind == "union":
             members = graph.unions[model.table]
             parts = {one.vendor: _ref(names[one.table]) for one in members}
             sql = input_sql.union(sql, parts)
-        path = (place / f"{names[model.table]}.sql").as_posix()
-        texts[path] = _aliased(model.table, names, sql)
-        for former in model.former_names:
-            path = (place / f"{names[former]}.sql").as_posix()
+        path = f"models/{folder}/{names[model.table]}.sql"
+        texts[path] = names.aliased(model.table, sql)
+        place = f"models/{folder.partition('/')[0]}/schema.yml"
+        listed.setdefault(place, []).append(described(model, names))
+        for former in model.former_names if names.style == "own" else ():
+            path = f"models/{folder}/{names[former]}.sql"
             texts[path] = _view(former, names[model.table])
-    for check in graph.checks:
-        texts[f"tests/{check.name}.sql"] = _bound(check, names)
-    for folder in FOLDERS:
-        models = [one for one in graph.models if _folder(one) == folder]
-        if models:
-            entries = [described(one, names[one.table]) for one in models]
-            texts[f"models/{folder}/schema.yml"] = yaml({"models": entries})
-    texts |= semantic_file(graph)
-    files = {path: f"{text.rstrip()}\n".encode() for path, text in texts.items()}
-    return files | _seeds(graph, names) | _config(inputs.context, names)
+            text = f"The former name of {names[model.table]}."
+            listed[place].append(entry(names[former], text))
+    return texts | {path: yaml({"models": found}) for path, found in listed.items()}
 
 
-def _names(graph: Graph, config: Collection[str]) -> dict[str, str]:
-    """Name every relation for dbt, which wants one name once, whatever its schema."""
-    made = [model.table for model in graph.models]
-    tables = [
-        *sorted(made, key=lambda name: not name.startswith("main.")),
-        *(name for one in graph.models for name in one.former_names),
-        *(f"seeds.{path.stem}" for path in graph.seeds),
-        *(f"config.{name}" for name in config),
-        *input_sql.LEDGERS,
-        DELETED,
-        ERASED,
-        VERSIONS,
-        TOMBSTONES,
-        *(f"raw.{v}__{t}" for v, t in sorted(graph.records | graph.registers)),
-    ]
-    names: dict[str, str] = {}
-    for table in tables:
-        schema, _, name = table.partition(".")
-        is_taken = schema in {"config", "inputs", "raw"} or name in names.values()
-        names[table] = f"{schema}__{name}" if is_taken else name
-    return names
+def _raw_files(graph: Graph, inputs: ProjectInputs, names: Names) -> dict[str, str]:
+    declared = sources(graph, inputs.stored, inputs.max_age_hours)
+    texts = {"models/raw/sources.yml": yaml(declared)}
+    listed: dict[str, list[str]] = {}
+    for table, sql in _raw(graph, inputs, names).items():
+        schema = table.partition(".")[0]
+        texts[f"models/{schema}/{names[table]}.sql"] = names.aliased(table, sql)
+        listed.setdefault(schema, []).append(table)
+    listed["config"] = [f"config.{name}" for name in inputs.context]
+    for schema, tables in listed.items():
+        texts[f"models/{schema}/schema.yml"] = yaml(
+            {"models": [documented(one, names) for one in tables]}
+        )
+    return texts
 
 
-def _folder(model: Model) -> str:
-    return model.file.partition("/")[0]
-
-
-def _raw(
-    graph: Graph, inputs: ProjectInputs, names: Mapping[str, str]
-) -> dict[str, str]:
+def _raw(graph: Graph, inputs: ProjectInputs, names: Names) -> dict[str, str]:
     """Return the SQL of every relation over the raw files."""
 
     def places(table: str) -> dict[str, str]:
@@ -152,22 +149,14 @@ def _view(table: str, of: str) -> str:
     return f"{{{{ config({config}) }}}}\nfrom {_ref(of)}"
 
 
-def _aliased(table: str, names: Mapping[str, str], sql: str) -> str:
-    """Let dbt call the table what we call it, where its name is another."""
-    name = table.partition(".")[2]
-    if names[table] == name:
-        return sql
-    return f"{{{{ config(alias='{name}') }}}}\n{sql}"
-
-
-def _bound(model: Model, names: Mapping[str, str]) -> str:
+def _bound(model: Model, names: Names) -> str:
     """Return the SELECT as written, but for the tables it reads."""
-    marks = {table: f"{_MARK}{name}{_MARK}" for table, name in names.items()}
+    marks = {table: f"{_MARK}{name}{_MARK}" for table, name in names.by_table.items()}
     text = escaped(model.bound(marks))
     return re.sub(f"{_MARK}(.*?){_MARK}", r"{{ ref('\1') }}", text)
 
 
-def _seeds(graph: Graph, names: Mapping[str, str]) -> dict[str, bytes]:
+def _seeds(graph: Graph, names: Names) -> dict[str, bytes]:
     """Return the seeds, with the types that all their rows have."""
     files: dict[str, bytes] = {}
     seeds: list[Yaml] = []
@@ -177,14 +166,12 @@ def _seeds(graph: Graph, names: Mapping[str, str]) -> dict[str, bytes]:
             files[f"seeds/{name}.csv"] = path.read_bytes()
             types = _types(connection, f"from {input_sql.seed(path)}")
             config: Yaml = {"column_types": types, "alias": path.stem}
-            seeds.append({"name": name, "config": config})
+            seeds.append({**documented(f"seeds.{path.stem}", names), "config": config})
     files["seeds/schema.yml"] = yaml({"seeds": seeds}).encode()
     return files
 
 
-def _config(
-    context: Mapping[str, pa.Table], names: Mapping[str, str]
-) -> dict[str, bytes]:
+def _config(context: Mapping[str, pa.Table], names: Names) -> dict[str, bytes]:
     """Return the ``config`` tables as Parquet, and models that give them types."""
     files: dict[str, bytes] = {}
     with connect() as connection:
@@ -192,9 +179,10 @@ def _config(
             connection.register("_config", table)
             types = _types(connection, "from _config")
             connection.unregister("_config")
+            folder = "{{ project_folder() }}"
             file, of = f"config/{name}.parquet", f"config.{name}"
             columns = ", ".join(_typed(*column) for column in types.items())
-            model = _aliased(of, names, f"from '{file}' select {columns}")
+            model = names.aliased(of, f"from '{folder}/{file}' select {columns}")
             files[f"models/config/{names[of]}.sql"] = f"{model}\n".encode()
             files[file] = _parquet(table)
     return files

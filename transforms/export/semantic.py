@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from transforms.export.dbt_names import Names
 from transforms.export.dbt_yaml import Yaml, escaped, yaml
 from transforms.runner.graph import Graph
 from transforms.runner.model import Model
@@ -22,37 +23,41 @@ MONTHS = {"billing_month"}
 """Dimensions that are the first day of a month."""
 
 
-def semantic_file(graph: Graph) -> dict[str, str]:
+def semantic_file(graph: Graph, names: Names) -> dict[str, str]:
     """Return the file of the marts and their metrics, by its path in a dbt project.
 
     There is none where the models have no metrics.
     """
     seed = next((path for path in graph.seeds if path.stem == METRICS), None)
-    return {PLACE: yaml(_semantic(graph, seed))} if seed else {}
+    return {PLACE: yaml(_semantic(graph, seed, names))} if seed else {}
 
 
-def _semantic(graph: Graph, seed: Path) -> dict[str, Yaml]:
+def _semantic(graph: Graph, seed: Path, names: Names) -> dict[str, Yaml]:
     with seed.open(encoding="utf-8", newline="") as file:
         rows = [*csv.DictReader(file)]
     models = {one.name: one for one in graph.models}
     marts = defaultdict[str, list[Mapping[str, str]]](list)
     for row in rows:
         marts[row["relation"]].append(row)
-    semantic_models = [_semantic_model(models[name], of) for name, of in marts.items()]
+    semantic_models = [
+        _semantic_model(models[name], of, names) for name, of in marts.items()
+    ]
     return {
         "semantic_models": semantic_models,
         "metrics": [_metric(row) for row in rows],
     }
 
 
-def _semantic_model(mart: Model, rows: Iterable[Mapping[str, str]]) -> Yaml:
+def _semantic_model(
+    mart: Model, rows: Iterable[Mapping[str, str]], names: Names
+) -> Yaml:
     formulas = dict.fromkeys(row[part] for row in rows for part in _PARTS)
     meanings = {column.name: column.comment for column in mart.columns}
     keys = ["call_date", *(key for key in mart.key if key != "call_date")]
     return {
         "name": mart.name,
         "description": escaped(mart.sentence),
-        "model": f"ref('{mart.name}')",
+        "model": f"ref('{names[mart.table]}')",
         "primary_entity": f"{mart.name}_row",
         "defaults": {"agg_time_dimension": "call_date"},
         "dimensions": [_dimension(key, meanings.get(key, "")) for key in keys],

@@ -12,3 +12,10 @@ select *
 from {{ model }}
 where not ({{ expression }})
 {% endtest %}
+
+{#- No row has NULL in any of these columns. -#}
+{% test columns_not_null(model, columns) %}
+select *
+from {{ model }}
+where {{ columns | join(' is null or ') }} is null
+{% endtest %}
