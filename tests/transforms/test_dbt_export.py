@@ -312,8 +312,8 @@ def test_names_as_dbt_recommends_begin_with_the_layer_and_are_all_there(
 
 def test_every_model_and_source_of_an_export_says_what_it_is(house: House) -> None:
     listed: dict[str, list[Mapping[str, Any]]] = {}
-    for path in (house.folder / "exported").rglob("*.yml"):
-        if path.parent.name != "exported":
+    for folder in ("models", "seeds"):
+        for path in (house.folder / "exported" / folder).rglob("*.yml"):
             for kind, found in yaml.safe_load(path.read_text()).items():
                 listed.setdefault(kind, []).extend(found)
     models = {path.stem for path in (house.folder / "exported/models").rglob("*.sql")}
