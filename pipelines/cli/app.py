@@ -187,7 +187,9 @@ def load(
 
     with selection(config, now, vendor, sandbox=sandbox, world=world) as one:
         work = partial(run_load, audit=not no_audit)
-        load_and_show(one, work, json=json, verbose=verbose, quiet=quiet)
+        load_and_show(
+            one, work, command="load", json=json, verbose=verbose, quiet=quiet
+        )
 
 
 @app.command()
@@ -235,7 +237,7 @@ def backfill(
             one,
             work,
             json=json,
-            title="Backfill",
+            command="backfill",
             unfinished=UNFINISHED,
             verbose=verbose,
             quiet=quiet,

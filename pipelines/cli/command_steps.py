@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -75,7 +75,7 @@ def load_and_show(
     work: Callable[..., "RunResult"],
     *,
     json: bool,
-    title: str = "This run",
+    command: str = "run",
     unfinished: str = "",
     verbose: bool = False,
     quiet: bool = False,
@@ -83,12 +83,12 @@ def load_and_show(
 ) -> NoReturn:
     """Run ``work`` with progress, print its result, and end with its exit code.
 
-    ``unfinished`` is printed where not all windows were read. ``beats``: once all
-    vendors are complete, the heartbeat is requested.
+    ``command`` names it. ``unfinished`` is printed where not all windows were read.
+    ``beats``: once all vendors are complete, the heartbeat is requested.
     """
     from pipelines.cli.run_view import as_json, show
 
-    began = monotonic()
+    began, began_at = monotonic(), datetime.now(UTC)
     beats = beats and len(one.vendors) == len(one.config.vendors)
     after = followed_up(one.config, one.now, beats=beats)
     with after as ended, narrated(quiet=quiet) as progress:
@@ -98,15 +98,28 @@ def load_and_show(
         ended(exit_code(result))
     view = partial(
         show,
-        title=title,
+        title="Backfill" if command == "backfill" else "This run",
         seconds=monotonic() - began,
         verbose=verbose,
         quiet=quiet,
     )
     answer(result, as_json, view, json=json)
+    if trouble := traced(command, result, began_at):
+        say(trouble)
     if unfinished and not all(own.has_all_windows for own in result.outcomes):
         typer.echo(unfinished, err=True)
     raise typer.Exit(exit_code(result))
+
+
+def traced(command: str, result: "RunResult", began: datetime) -> str:
+    """Send the spans of a run that has ended; return what went wrong, "" if nothing."""
+    from pipelines.commands.traces import send_traces
+    from pipelines.load.failure import failure_of
+
+    try:
+        return send_traces(command, result, began, datetime.now(UTC))
+    except Exception as error:  # noqa: BLE001 - the run that is over stays as it is
+        return failure_of(error).sentence
 
 
 @contextmanager
