@@ -149,6 +149,26 @@ def test_every_field_says_where_it_lands_and_how_many_records_have_it(
     assert found.keys() == {one.path for one in documented_fields("twin")}
 
 
+def test_fields_of_records_that_did_not_come_lately_are_listed_without_a_share(
+    house: Nights,
+) -> None:
+    house.night(40)
+    house.build()
+    found = house.query(
+        "select vendor, record, path, share, first_read_on from ops.vendor_fields"
+    )
+    listed = {(vendor, record, path) for vendor, record, path, *_ in found}
+    assert len(listed) == len(found)
+    assert listed == {
+        (vendor, one.record, one.path)
+        for vendor in vendors()
+        for one in documented_fields(vendor)
+    }
+    assert {share for *_, share, _ in found} == {None}
+    dated = {vendor for vendor, *_, first in found if first is not None}
+    assert dated == {"twin"}
+
+
 def test_a_full_build_counts_what_the_builds_of_each_load_counted(
     house: Nights,
 ) -> None:
