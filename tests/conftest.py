@@ -24,6 +24,7 @@ from vendor_server import VendorServer, vendor_server
 from pipelines.cli.app import app
 from pipelines.planning.windows import read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
+from transforms.runner.build_state import LAYOUT, PROGRAM
 
 # How long an example takes is the machine's affair, not a property.
 settings.register_profile("untimed", deadline=None)
@@ -171,6 +172,19 @@ class House:
         with duckdb.connect(str(self.published), read_only=True) as connection:
             connection.execute("set TimeZone = 'UTC'")
             return connection.execute(sql).fetchall()
+
+
+def stamped(folder: Path) -> Path:
+    """Make a published file in a folder that has a stamp alone; return its path."""
+    file = folder / "warehouse" / "calls.duckdb"
+    file.parent.mkdir()
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("create schema ops")
+        connection.execute(
+            "create table ops.build_state as select $1 as layout, $2 as program",
+            [LAYOUT, PROGRAM],
+        )
+    return file
 
 
 def copy_of(house: House, folder: Path) -> House:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import CALLHOUSE, callhouse
+from conftest import CALLHOUSE, callhouse, stamped
 from patience import PATIENCE
 from typer.testing import CliRunner
 
@@ -21,7 +21,6 @@ from pipelines.commands import query
 from pipelines.config.loader import config_folder
 from pipelines.extract.errors import clean, escaped
 from pipelines.load.failure import failure_of
-from transforms.runner.build_state import LAYOUT, PROGRAM
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "\x1b[2J\u202eЖюль 王伟\x9b\u2066[/]:smile:"
@@ -32,13 +31,7 @@ NUMBER = "+1 202 555 0123"
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder whose published file has a stamp and a hostile text."""
     folder = tmp_path_factory.mktemp("commands")
-    (folder / "warehouse").mkdir()
-    with duckdb.connect(str(folder / "warehouse" / "calls.duckdb")) as connection:
-        connection.execute("create schema ops")
-        connection.execute(
-            "create table ops.build_state as select $1 as layout, $2 as program",
-            [LAYOUT, PROGRAM],
-        )
+    with duckdb.connect(str(stamped(folder))) as connection:
         connection.execute("create table words as select $1 as word", [HOSTILE])
     return folder
 

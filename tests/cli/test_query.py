@@ -12,10 +12,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import CALLHOUSE, callhouse
+from conftest import CALLHOUSE, callhouse, stamped
 from patience import PATIENCE
-
-from transforms.runner.build_state import LAYOUT, PROGRAM
 
 VALUES = """
     select * from (values
@@ -31,13 +29,7 @@ COLUMNS = 'select * from (values (1, 2)) as t ("{}", b)'
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a published file that has a stamp alone."""
     folder = tmp_path_factory.mktemp("answers")
-    (folder / "warehouse").mkdir()
-    with duckdb.connect(str(folder / "warehouse" / "calls.duckdb")) as connection:
-        connection.execute("create schema ops")
-        connection.execute(
-            "create table ops.build_state as select $1 as layout, $2 as program",
-            [LAYOUT, PROGRAM],
-        )
+    stamped(folder)
     return folder
 
 
