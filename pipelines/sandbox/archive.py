@@ -112,7 +112,9 @@ class Archive(Generic[T]):
         new = first if start is None else start
         if new > now:
             raise ValueError(f"{name} cannot begin after the clock")
-        noted_at = now if is_noted else None
+        before = self.changes.moved.get(name) if start is not None else None
+        # A time of change that was shown once does not go back.
+        noted_at = now if is_noted else before.correction.noted_at if before else None
         correction = Correction(new - first, noted_at)
         self.changes.moved[name] = Move(account, day, new, correction)
 

@@ -186,6 +186,23 @@ def test_a_correction_is_noted_in_the_time_of_change(
     assert rest == before[name]
 
 
+@pytest.mark.parametrize("vendor", DATED)
+def test_a_time_of_change_does_not_go_back_by_a_correction_that_is_not_noted(
+    client: Client, vendor: str
+) -> None:
+    name = min(calls(client, vendor))
+    client.set_clock("2026-03-24T05:00:00Z")
+    start = {"ids": [name], "start": f"{DAY}T04:05:06Z"}
+    change(client, "moved", vendor, **start)
+    noted = calls(client, vendor)[name][DATED[vendor]]
+    change(
+        client, "moved", vendor, **start | {"start": f"{DAY}T04:05:07Z"}, noted=False
+    )
+    again = calls(client, vendor)[name]
+    assert again[DATED[vendor]] == noted
+    assert "04:05:07" in str(again)
+
+
 def test_twin_lists_a_correction_among_the_changes_however_old_the_call(
     client: Client,
 ) -> None:
