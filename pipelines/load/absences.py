@@ -21,6 +21,7 @@ from pipelines.config.model import Account, Vendor
 from pipelines.extract.raw_schema import ABSENCES, LEDGER, RECORDS
 from pipelines.load.change_detection import Tally
 from pipelines.load.result import AccountWindow, key, key_of
+from pipelines.load.silence import asked_once, is_unchecked
 from pipelines.planning.deletion import (
     Judgment,
     Missing,
@@ -33,7 +34,7 @@ from pipelines.planning.deletion import (
     judge,
     most_at_once,
 )
-from pipelines.planning.planner import PENDING_READ, RECHECK, reach
+from pipelines.planning.planner import PENDING_READ, RECHECK, PastRead, reach
 from pipelines.planning.reasons import EXPIRED, MISSING, SILENT
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, Window, subtract
@@ -225,12 +226,13 @@ def verdict_on(
     confirmed: Interval | None,
     *,
     uncounted: Collection[str] = (),
+    past: Sequence[PastRead] = (),
 ) -> Verdict:
     """Return which missing records of ``found`` are deleted, suspected or doubted.
 
     Missing records in the span ``confirmed`` are deleted, since the operator says so.
     For accounts in ``uncounted`` nothing is proven: a call may have moved into a window
-    that could not be counted.
+    that could not be counted. ``past`` are the reads of earlier runs.
     """
     verdict = Verdict()
     rows: dict[str, list[Row]] = {}
@@ -244,6 +246,10 @@ def verdict_on(
         changes += _ended(raw, place, own, run, now)
         deleted = [_tombstone(account, one, reads) for one in judgment.deleted]
         windows = list(_states(place, judgment, run))
+        if not missing and is_unchecked(raw, account, stream, reads, now):
+            unchecked = list(asked_once(account, run.rows, past))
+            verdict.errors += [after["error"] for _, after in unchecked[:1]]
+            windows += unchecked
         for table, new in (("absences", changes), (stream.table, deleted)):
             rows.setdefault(table, []).extend(row | load_no for row in new)
         rows.setdefault("load_windows", []).extend(after for _, after in windows)

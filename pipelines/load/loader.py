@@ -358,9 +358,16 @@ class _Run:
                 if not more or not rounds_left:
                     break
             self.read(more)
+        past = known_reads(self.warehouse, self.vendor.name)
         with in_turn(lock, shared=True):
             return verdict_on(
-                raw, found, self.reads, now, confirmed, uncounted=uncounted
+                raw,
+                found,
+                self.reads,
+                now,
+                confirmed,
+                uncounted=uncounted,
+                past=[one for one in past if one.load_no < self.reads.first_load],
             )
 
     def _add_notes(self, notes: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from pipelines.config.model import Account
 from pipelines.load.absences import RunReads, missing_in, verdict_on
 from pipelines.load.audit import near
 from pipelines.planning.deletion import judge
+from pipelines.planning.planner import PastRead
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY
 from pipelines.sources.zoom import ENGAGEMENTS, VOICE_CALLS
@@ -119,3 +120,44 @@ def test_a_day_beside_that_the_vendor_has_begun_to_forget_is_not_waited_for(
     state, doubt = found
     assert [one.record_id for one in getattr(judged, state)] == [f"{days[0]:%d}"]
     assert judged.doubt == doubt
+
+
+@pytest.mark.parametrize(
+    ("stored_days_ago", "asked_hours_ago", "opened"),
+    [
+        (40, None, [20, 5]),  # the two that no lookback reads again
+        (40, 19, [20, 5]),
+        (40, 20, []),  # asked in an earlier run, too
+        (8, None, []),  # a day that can be a control: absences.py has it read
+        (None, None, []),  # an account without calls
+    ],
+)
+def test_an_empty_day_that_nothing_can_check_is_asked_for_in_another_run(
+    tmp_path: Path,
+    stored_days_ago: int | None,
+    asked_hours_ago: int | None,
+    opened: list[int],
+) -> None:
+    stream = replace(VOICE_CALLS, complete_for=12 * DAY)
+    raw, file = RawFiles(tmp_path), Warehouse(tmp_path).raw("zoom")
+    if stored_days_ago:
+        raw.load("zoom", [call(NOW - stored_days_ago * DAY, "first")], stream.table)
+    run = RunReads(NOW, first_load=raw.loads + 1)
+    days = {ago: NOW - ago * DAY for ago in (20, 5, 2)}
+    run.rows = [read(stream, day, 0) for day in days.values()]
+    past = [
+        PastRead(
+            *("main", stream.name, (day, day + DAY), "nightly", "partial"),
+            NOW - timedelta(hours=asked_hours_ago),
+            reason="silent",
+        )
+        for day in days.values()
+        if asked_hours_ago
+    ]
+    found = [*missing_in(file, [(ACCOUNT, stream)], run, NOW, None)]
+    verdict = verdict_on(file, found, run, NOW, None, past=past)
+    rows = verdict.tables["load_windows"].to_pylist() if verdict.tables else []
+    assert [row["window_start"] for row in rows] == [days[ago] for ago in opened]
+    assert {row["reason"] for row in rows} <= {"silent"}
+    assert verdict.windows == -len(opened)
+    assert len(verdict.errors) == bool(opened)
