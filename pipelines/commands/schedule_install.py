@@ -29,6 +29,8 @@ from pipelines.config.toml_file import ConfigError
 BOOTED = Path("/run/systemd/system")
 """There if systemd is the system's manager, as sd_booted(3) says."""
 SYSTEM = Path("/etc/systemd/system")
+NO_CRONTAB = ("no crontab for", "No such file")
+"""What cron says of a user without a crontab: cronie and Debian's, and BusyBox's."""
 SECONDS = 60
 """Of a program that only writes files."""
 
@@ -178,9 +180,17 @@ def _end(place: Place) -> str:
 
 
 def _crontab() -> str:
-    """Return the user's crontab; "" without one, which cron says by an exit code."""
+    """Return the user's crontab; "" without one.
+
+    Raises `ConfigError` if it cannot be read: what is written next replaces all of it.
+    """
     done = _started(["crontab", "-l"])
-    return done.stdout if done.returncode == 0 else ""
+    if done.returncode == 0:
+        return done.stdout
+    # Its exit code is the same for whatever goes wrong, so only its words tell.
+    if not any(words in done.stderr for words in NO_CRONTAB):
+        raise _failed(["crontab", "-l"], done)
+    return ""
 
 
 def _without(crontab: str, place: Place) -> str:
@@ -198,12 +208,12 @@ def _without(crontab: str, place: Place) -> str:
 def _call(words: Sequence[str], text: str = "") -> None:
     done = _started(words, text)
     if done.returncode:
-        words_of_it = done.stderr.strip().splitlines() or [
-            f"exit code {done.returncode}"
-        ]
-        raise ConfigError(
-            f"{' '.join(words)} failed: {words_of_it[0]}; mend it and try again"
-        )
+        raise _failed(words, done)
+
+
+def _failed(words: Sequence[str], done: CompletedProcess[str]) -> ConfigError:
+    lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return ConfigError(f"{' '.join(words)} failed: {lines[0]}; mend it and try again")
 
 
 def _started(words: Sequence[str], text: str = "") -> CompletedProcess[str]:
@@ -220,4 +230,5 @@ def _started(words: Sequence[str], text: str = "") -> CompletedProcess[str]:
         text=True,
         timeout=SECONDS,
         check=False,
+        env={**os.environ, "LC_ALL": "C"},  # `_crontab` reads its words
     )

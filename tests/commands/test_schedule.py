@@ -94,6 +94,21 @@ def test_the_crontab_keeps_the_lines_of_others(home: Path) -> None:
     assert run(home, "remove").stdout.startswith("nothing is installed for ")
 
 
+@pytest.mark.parametrize("command", [("install", "--with", "cron"), ("remove",)])
+def test_a_crontab_that_cannot_be_read_is_not_replaced(
+    home: Path, command: tuple[str, ...]
+) -> None:
+    (home / "table").write_text("0 1 * * * true\n")
+    refuses = CRONTAB.replace(
+        "case", 'test "$1" != -l || { echo "not allowed" >&2; exit 1; }\ncase', 1
+    )
+    (home / "bin" / "crontab").write_text(refuses)
+    done = run(home, *command)
+    assert done.returncode == 2
+    assert "crontab -l failed: not allowed" in done.stderr
+    assert (home / "table").read_text() == "0 1 * * * true\n"
+
+
 def test_a_line_of_the_crontab_works_without_any_environment(home: Path) -> None:
     """No run begins while another is going on, and the log says which."""
     run(home, "install", "--with", "cron")
