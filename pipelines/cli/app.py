@@ -162,6 +162,7 @@ def run(
         sandbox=sandbox,
         if_unconfigured=sandbox_if_unconfigured,
         world=world,
+        quiet=quiet,
     ) as one:
         load_and_show(one, work, json=json, verbose=verbose, quiet=quiet, beats=True)
 
@@ -185,7 +186,9 @@ def load(
     """
     from pipelines.commands.run import run_load
 
-    with selection(config, now, vendor, sandbox=sandbox, world=world) as one:
+    with selection(
+        config, now, vendor, sandbox=sandbox, world=world, quiet=quiet
+    ) as one:
         work = partial(run_load, audit=not no_audit)
         load_and_show(
             one, work, command="load", json=json, verbose=verbose, quiet=quiet
@@ -221,7 +224,9 @@ def backfill(
     from pipelines.cli.options import backfill_request
     from pipelines.commands.run import run_backfill
 
-    with selection(config, now, vendor, account, sandbox=sandbox, world=world) as one:
+    with selection(
+        config, now, vendor, account, sandbox=sandbox, world=world, quiet=quiet
+    ) as one:
         request = backfill_request(
             utc(since),
             None if until is None else utc(until),

@@ -47,6 +47,7 @@ def selection(
     sandbox: bool,
     if_unconfigured: bool = False,
     world: str = FRIENDLY,
+    quiet: bool = False,
 ) -> Iterator[Selection]:
     """Read the configuration as `configured` does, and select vendors and accounts.
 
@@ -58,7 +59,12 @@ def selection(
     with (
         refusals(),
         configured(
-            folder, now, sandbox=sandbox, if_unconfigured=if_unconfigured, world=world
+            folder,
+            now,
+            sandbox=sandbox,
+            if_unconfigured=if_unconfigured,
+            world=world,
+            quiet=quiet,
         ) as (settings, origin, clock),
     ):
         if settings.start and settings.start > clock.date():
@@ -172,13 +178,14 @@ def configured(
     sandbox: bool,
     if_unconfigured: bool = False,
     world: str = FRIENDLY,
+    quiet: bool = False,
 ) -> "Iterator[tuple[Config, str, datetime]]":
     """Read the configuration; with ``sandbox``, start the sandbox vendors.
 
     ``if_unconfigured`` starts them as well if there is no secrets.toml. The friendly
     ``world`` has exchange rates where none are configured. Yields the configuration,
     whose calls they are, and the time. Raises `ConfigError` if no vendor
-    is configured, or if one is and ``sandbox`` is set.
+    is configured, or if one is and ``sandbox`` is set. ``quiet``: it prints nothing.
     """
     from dataclasses import replace
 
@@ -189,7 +196,8 @@ def configured(
     from pipelines.sandbox.process import running_sandbox
 
     settings = read_config(folder)
-    tell_places(folder, settings)
+    if not quiet:
+        tell_places(folder, settings)
     if settings.vendors and sandbox:
         names = ", ".join(vendor.name for vendor in settings.vendors)
         raise ConfigError(
@@ -205,14 +213,12 @@ def configured(
             "callhouse run --sandbox"
         )
     with running_sandbox(utc(now) if now else None, world=world) as running:
-        typer.echo(
-            f"Loading invented calls of the sandbox vendors, as of {running.now}.",
-            err=True,
-        )
+        tell = _nothing if quiet else partial(typer.echo, err=True)
+        tell(f"Loading invented calls of the sandbox vendors, as of {running.now}.")
         environment = {**os.environ, **running.environment}
         settings = replace(read_config(folder, environment), is_as_of=True)
         if world == FRIENDLY and not rates_of(settings.fx_rates).num_rows:
-            typer.echo("Exchange rates are made up as well.", err=True)
+            tell("Exchange rates are made up as well.")
             rates = sample_rates(running.now.date())
             settings = replace(settings, fx_rates=rates)
         yield settings, "sandbox", running.now
@@ -279,7 +285,7 @@ def narrated(*, quiet: bool = False) -> "Iterator[Progress]":
 
 
 def _nothing(*_: object) -> None:
-    """Show no progress."""
+    """Print nothing."""
 
 
 def built_warehouse(folder: Path) -> "Warehouse":

@@ -103,7 +103,9 @@ def _show_sentences(
     for number, sentence in enumerate(sentences):
         name = " " * len(vendor) if number else f"[{style}]{vendor}[/]"
         text = escape(sentence.removeprefix(f"{vendor} "))
-        console.print(f"{name} {text}", highlight=False)
+        # In a log a sentence is a line, however long.
+        is_log = not console.is_terminal
+        console.print(f"{name} {text}", highlight=False, soft_wrap=is_log)
 
 
 def _show_published(console: Console, published: Path) -> None:

@@ -1,8 +1,10 @@
 """The summary of a run: what is wrong first, a row per vendor, the totals last."""
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
+from conftest import callhouse
 from rich.console import Console
 
 from pipelines.cli import run_view
@@ -72,3 +74,17 @@ def test_a_quiet_run_prints_what_is_wrong_alone(
 ) -> None:
     assert shown(monkeypatch, GOOD, quiet=True) == ""
     assert len(shown(monkeypatch, GOOD, BAD, quiet=True).splitlines()) == 4
+
+
+def test_a_quiet_load_prints_nothing_but_what_is_wrong(tmp_path: Path) -> None:
+    away = {
+        "HOME": str(tmp_path),
+        "CALLHOUSE__SOURCES__WHIPPY__API_KEY": "canary-1",
+        "CALLHOUSE__SOURCES__WHIPPY__BASE_URL": "http://127.0.0.1:9",
+        "CALLHOUSE__SOURCES__WHIPPY__PATIENCE_SECONDS": "1",
+    }
+    done = callhouse(tmp_path, away, "load", "--quiet")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("whippy (127.0.0.1:9) cannot be reached")
+    assert done.stdout == ""
