@@ -73,7 +73,7 @@ def test_a_quiet_run_prints_what_is_wrong_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert shown(monkeypatch, GOOD, quiet=True) == ""
-    assert len(shown(monkeypatch, GOOD, BAD, quiet=True).splitlines()) == 4
+    assert len(shown(monkeypatch, GOOD, BAD, quiet=True).splitlines()) == 3
 
 
 def test_a_quiet_load_prints_nothing_but_what_is_wrong(tmp_path: Path) -> None:
