@@ -93,6 +93,7 @@ def load_and_show(
     ``beats``: once all vendors are complete, the heartbeat is requested.
     """
     from pipelines.cli.run_view import as_json, show
+    from pipelines.commands.follow_up import trace_run
 
     began, began_at = monotonic(), datetime.now(UTC)
     beats = beats and len(one.vendors) == len(one.config.vendors)
@@ -110,22 +111,11 @@ def load_and_show(
         quiet=quiet,
     )
     answer(result, as_json, view, json=json)
-    if trouble := traced(command, result, began_at):
+    for trouble in trace_run(command, result, began_at, datetime.now(UTC)):
         say(trouble)
     if unfinished and not all(own.has_all_windows for own in result.outcomes):
         typer.echo(unfinished, err=True)
     raise typer.Exit(exit_code(result))
-
-
-def traced(command: str, result: "RunResult", began: datetime) -> str:
-    """Send the spans of a run that has ended; return what went wrong, "" if nothing."""
-    from pipelines.commands.traces import send_traces
-    from pipelines.load.failure import failure_of
-
-    try:
-        return send_traces(command, result, began, datetime.now(UTC))
-    except Exception as error:  # noqa: BLE001 - the run that is over stays as it is
-        return failure_of(error).sentence
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What follows a run: metrics are written, services notified, the heartbeat requested.
+"""What follows a run: metrics, messages to services, the heartbeat, and spans.
 
 None of it can take a run down: what fails is a sentence, and comes again with the next
 run or with `callhouse notify`.
@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from pipelines.commands.incidents import all_incidents
 from pipelines.commands.metrics import write_metrics
 from pipelines.commands.notify import beat, tell
+from pipelines.commands.run import RunResult
+from pipelines.commands.traces import send_traces
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
 from pipelines.load.failure import failure_of
@@ -38,6 +40,19 @@ def follow_up(config: Config, now: datetime, *, beats: bool) -> list[str]:
     if beats and (trouble := beat(config)):
         troubles.append(trouble)
     return troubles
+
+
+def trace_run(
+    command: str, result: RunResult, began: datetime, ended: datetime
+) -> list[str]:
+    """Send the spans of a run where a collector is named; return what went wrong."""
+    troubles: list[str] = []
+
+    def _send() -> None:
+        if trouble := send_traces(command, result, began, ended):
+            troubles.append(trouble)
+
+    return [*_troubles(_send), *troubles]
 
 
 def _troubles(work: Callable[[], None]) -> Iterator[str]:
