@@ -290,7 +290,7 @@ CHARTS = (
         by=("vendor", "account", "stream", "day", "state"),
         sums=("records",),
         spec=drawings.COVERAGE,
-        note="UTC days. unreachable: the vendor serves it no more.",
+        note="UTC days. unreachable: the vendor no longer serves it.",
         if_empty="No day was loaded.",
     ),
     Chart(
@@ -333,10 +333,10 @@ CHARTS = (
     ),
     Chart(
         COMPLETE,
-        "Values without a word of ours",
+        "Values that have no mapping",
         "unmapped",
         note="ops.unmapped_values has the values.",
-        if_empty="Every value has a word.",
+        if_empty="Every value is mapped.",
     ),
     Chart(
         COMPLETE,
