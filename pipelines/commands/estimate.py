@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.errors import VendorError
 from pipelines.extract.resources import dlt_source
-from pipelines.extract.window_reader import ReadOptions
+from pipelines.extract.window_reader import PACKAGE_SECONDS, ReadOptions
 from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
 from pipelines.load.work_plan import backfill_work, streams_for
 from pipelines.planning.planner import (
@@ -85,8 +85,10 @@ class Estimate:
     def seconds(self) -> float:
         """The duration in seconds, without waiting for a quota."""
         windows = sum(stream.to_read for stream in self.streams)
-        packages = -(-windows // BATCH_WINDOWS)
-        return packages * A_PACKAGE + sum(one.seconds for one in self.accounts)
+        reading = sum(one.seconds for one in self.accounts)
+        by_time = reading // PACKAGE_SECONDS + 1 if windows else 0
+        packages = max(by_time, -(-windows // BATCH_WINDOWS))
+        return packages * A_PACKAGE + reading
 
 
 def estimate(

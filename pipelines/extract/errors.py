@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -128,10 +128,11 @@ class Reply(NamedTuple):
 
     def text(self, *keys: str) -> str:
         """Return the text under ``keys``, one in the other, of the body; "": none."""
-        value: Any = self.decoded(dict[str, Any])
-        for key in keys:
-            value = value.get(key) if isinstance(value, dict) else None
-        return value if isinstance(value, str) else ""
+        found = self
+        for key in keys:  # one level at a time: nothing else of a long list is decoded
+            inner = found.decoded(dict[str, msgspec.Raw]) or {}
+            found = self._replace(body=bytes(inner.get(key, b"")))
+        return found.decoded(str) or ""
 
 
 ClassifyError = Callable[[Reply], ApiError | None]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain, islice, takewhile, zip_longest
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import dlt
 import pyarrow as pa
@@ -30,6 +30,7 @@ from pipelines.extract.window_reader import (
     Package,
     Reader,
     ReadOptions,
+    RecordVersion,
     Versions,
     WindowRecords,
 )
@@ -54,7 +55,7 @@ ONLY_BEGUN = (
     "again in the next run"
 )
 
-PIECE_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 8 * 1024 * 1024
 """Bytes of records in one Arrow table; a larger record is a table by itself."""
 
 GROUP = 16
@@ -86,7 +87,7 @@ class Read:
 
 Reading: TypeAlias = tuple[str, Sequence[Window], Source, ReadOptions]
 """An account, windows of it, its source, and how it reads them."""
-_Rows: TypeAlias = Iterator[tuple[Location, dict[str, Any]]]
+_Row = TypeVar("_Row")
 
 
 def dlt_source(
@@ -262,8 +263,14 @@ def _table(
     kind: str,
     rows_of: Callable[[Portion], Iterable[pa.Table]],
 ) -> DltResource:
+    is_first = True
+
     def rows(group: Sequence[Portion]) -> Iterator[pa.Table]:
-        yield from _joined(chain.from_iterable(map(rows_of, group)))
+        nonlocal is_first
+        for table in _joined(chain.from_iterable(map(rows_of, group))):
+            if table.num_rows or is_first:  # one without rows makes the table
+                is_first = False
+                yield table
 
     return _hinted(dlt.transformer(name=name, data_from=portions)(rows), kind)
 
@@ -381,13 +388,22 @@ def _portions(
     ledger: Sequence[dict[str, Any]],
 ) -> deque[Portion]:
     """Return what goes into each load package; the last one has the ledger's rows."""
-    kept_rows = _records(reader, records, window, started)
-    unread_rows = _quarantine(reader, records, window, started)
+    about = {
+        "account": reader.account,
+        "window_from": window.start,
+        "fetched_at": started,
+        "load_no": reader.options.load_no,
+    }
+    newest = _newest_of(records)
+    kept_rows, unread_rows = iter(newest.items()), iter(records.unreadable)
+    kept_table = partial(_record_table, records, about)
+    about_unread = {**about, "stream": reader.stream.name, "window_to": window.end}
+    unread_table = partial(_unreadable_table, records, about_unread)
     package = reader.options.package
     most = package.most if package else None
     cuts = list(
         zip_longest(
-            _cut([location for *_, location in _newest_of(records).values()], most),
+            _cut([location for *_, location in newest.values()], most),
             _cut([location for *_, location in records.unreadable], most),
             fillvalue=(0, 0),
         )
@@ -396,8 +412,8 @@ def _portions(
     return deque(
         Portion(
             reader.stream.table,
-            _pieces(islice(kept_rows, kept), records, RECORDS),
-            _pieces(islice(unread_rows, unread), records, QUARANTINE),
+            _pieces(islice(kept_rows, kept), lambda row: row[1][2], kept_table),
+            _pieces(islice(unread_rows, unread), lambda row: row[2], unread_table),
             pa.Table.from_pylist(
                 [begun] if number < len(cuts) else [*ledger], schema=LEDGER
             ),
@@ -458,53 +474,75 @@ def _newest_of(records: WindowRecords) -> Versions:
     return records.all_reads or records.last_read
 
 
-def _records(
-    reader: Reader, records: WindowRecords, window: Window, fetched_at: datetime
-) -> _Rows:
-    about = {
-        "account": reader.account,
-        "window_from": window.start,
-        "fetched_at": fetched_at,
-        "load_no": reader.options.load_no,
+def _record_table(
+    records: WindowRecords,
+    about: Mapping[str, Any],
+    rows: Sequence[tuple[str, RecordVersion]],
+) -> pa.Table:
+    """Return records as rows of their raw table."""
+    spool = records.spool  # None: no record was read
+    columns: dict[str, Any] = {
+        "record_id": [record_id for record_id, _ in rows],
+        "event_at": [event_at for _, (event_at, _, _) in rows],
+        "payload": spool.texts([location for _, (*_, location) in rows])
+        if spool
+        else [],
     }
-    for record_id, (event_at, _, location) in _newest_of(records).items():
-        yield location, {**about, "record_id": record_id, "event_at": event_at}
+    return _table_of(RECORDS, len(rows), about, columns)
 
 
-def _quarantine(
-    reader: Reader, records: WindowRecords, window: Window, fetched_at: datetime
-) -> _Rows:
-    about = {
-        "account": reader.account,
-        "stream": reader.stream.name,
-        "window_from": window.start,
-        "window_to": window.end,
-        "fetched_at": fetched_at,
-        "load_no": reader.options.load_no,
+def _unreadable_table(
+    records: WindowRecords,
+    about: Mapping[str, Any],
+    rows: Sequence[tuple[int, str, Location]],
+) -> pa.Table:
+    """Return records that cannot be read as rows of the quarantine."""
+    spool = records.spool  # None: no record was read
+    columns: dict[str, Any] = {
+        "record_no": [number for number, _, _ in rows],
+        "reason": [reason for _, reason, _ in rows],
+        "payload": [spool.text(one) for *_, one in rows] if spool else [],
     }
-    for number, reason, location in records.unreadable:
-        yield location, {**about, "record_no": number, "reason": reason}
+    return _table_of(QUARANTINE, len(rows), about, columns)
+
+
+def _table_of(
+    schema: pa.Schema,
+    rows: int,
+    about: Mapping[str, Any],
+    columns: Mapping[str, Any],
+) -> pa.Table:
+    """Return a table of ``columns``; each row has the values ``about`` as well."""
+    return pa.table(
+        [
+            pa.array(columns[field.name], field.type)
+            if field.name in columns
+            else pa.repeat(pa.scalar(about[field.name], field.type), rows)
+            for field in schema
+        ],
+        schema=schema,
+    )
 
 
 def _pieces(
-    rows: _Rows, records: WindowRecords, schema: pa.Schema
+    rows: Iterable[_Row],
+    location_of: Callable[[_Row], Location],
+    table_of: Callable[[Sequence[_Row]], pa.Table],
 ) -> Iterator[pa.Table]:
     """Yield tables of about `PIECE_BYTES` of records each, at least one table.
 
     This bounds the memory of dlt, of the parquet writer and of DuckDB.
     """
-    piece: list[dict[str, Any]] = []
+    piece: list[_Row] = []
     size, is_first = 0, True
-    for location, row in rows:
-        if records.spool is None:  # then there are no rows
-            break
-        piece.append({**row, "payload": records.spool.text(location)})
-        size += location.length
+    for row in rows:
+        piece.append(row)
+        size += location_of(row).length
         if size >= PIECE_BYTES:
-            yield pa.Table.from_pylist(piece, schema=schema)
+            yield table_of(piece)
             piece, size, is_first = [], 0, False
     if piece or is_first:
-        yield pa.Table.from_pylist(piece, schema=schema)
+        yield table_of(piece)
 
 
 def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -1,9 +1,17 @@
 """Keep the records of a window on disk while it is read: memory has only their keys."""
 
 import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 from weakref import finalize
+
+import pyarrow as pa
+
+AT_ONCE = 1024 * 1024
+"""Bytes that are written together."""
 
 
 class Location(NamedTuple):
@@ -24,16 +32,54 @@ class Spool:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         finalize(self, self._file.close)
         self._end = 0
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
 
     def add(self, record: bytes) -> Location:
         """Append a record, and return where it lies."""
-        self._file.seek(self._end)
-        self._file.write(record)
+        self._waiting.append(record)
+        self._waiting_bytes += len(record)
         location = Location(self._end, len(record))
         self._end += len(record)
+        if self._waiting_bytes >= AT_ONCE:
+            self._write()
         return location
 
     def text(self, location: Location) -> str:
         """Return a record as text; bytes that are not UTF-8 are replaced by U+FFFD."""
+        return self._bytes(location).decode(errors="replace")
+
+    def texts(self, locations: Sequence[Location]) -> pa.StringArray:
+        """Return records, all of them UTF-8, as an array of text.
+
+        Its buffer has their bytes as they came: no text is made of each.
+        """
+        ends = accumulate((one.length for one in locations), initial=0)
+        parts = map(self._bytes, _joined(locations))
+        return pa.StringArray.from_buffers(
+            len(locations),
+            pa.py_buffer(array("i", ends)),
+            pa.py_buffer(b"".join(parts)),
+        )
+
+    def _write(self) -> None:
+        self._file.seek(self._end - self._waiting_bytes)
+        self._file.write(b"".join(self._waiting))
+        self._waiting, self._waiting_bytes = [], 0
+
+    def _bytes(self, location: Location) -> bytes:
+        if self._waiting:
+            self._write()
         self._file.seek(location.offset)
-        return self._file.read(location.length).decode(errors="replace")
+        return self._file.read(location.length)
+
+
+def _joined(locations: Iterable[Location]) -> Iterator[Location]:
+    """Join neighbours, so that they are read at once."""
+    offset = length = 0
+    for one in locations:
+        if one.offset != offset + length:
+            yield Location(offset, length)
+            offset, length = one.offset, 0
+        length += one.length
+    yield Location(offset, length)

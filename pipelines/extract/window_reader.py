@@ -11,10 +11,12 @@ in `pipelines.planning.deletion`.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -23,7 +25,14 @@ from pipelines.extract.pagination import Page
 from pipelines.extract.rate_limit import VendorRun
 from pipelines.extract.spool import Location, Spool
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import DAY, Interval, Window
+from pipelines.planning.windows import (
+    DAY,
+    EVER_SO_SHORT,
+    SECOND,
+    Interval,
+    Window,
+    midnight,
+)
 
 if TYPE_CHECKING:
     from pipelines.extract.resources import Read
@@ -52,11 +61,14 @@ MOST_RECORDS = 250_000
 """Of one read of a window: their keys stay in memory until it has ended."""
 MOST_BYTES = 1024 * 1024 * 1024
 """Of one read of a window, on disk."""
-PACKAGE_BYTES = 24 * 1024 * 1024
+PACKAGE_BYTES = 48 * 1024 * 1024
 """A load package that has as many bytes of records takes no further window."""
+PACKAGE_SECONDS = 20.0
+"""Nor does one that was begun so long ago: a kill can lose what it has read."""
 COUNTING_PAGES = 3
 """So many pages are asked for a total, for the first may not have it."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+BACKSLASH = ord("\\")
 AHEAD = DAY
 """A record dated further ahead of the clock than this cannot be read."""
 
@@ -84,12 +96,15 @@ class Package:
     """By account, the windows whose remaining records go into the next package."""
     is_closed: bool = False
     """It ends with a part of a window; the rest must go into another package."""
+    begun_at: float = field(default_factory=monotonic)
 
     @property
     def is_full(self) -> bool:
         """Return True if the package takes no further window."""
-        is_big = self.most is not None and self.bytes >= self.most
-        return is_big or self.is_closed
+        if self.most is None:
+            return self.is_closed
+        is_old = monotonic() - self.begun_at >= PACKAGE_SECONDS
+        return self.is_closed or self.bytes >= self.most or is_old
 
 
 @dataclass(frozen=True)
@@ -269,7 +284,7 @@ class Reader:
                 records.parts[page.part] = known + len(page.records)
             for record in page.records:
                 self._add(records, spool, bytes(record), window, now)
-                _check_size(window, records)
+            _check_size(window, records)
         if (
             self.stream.filter_field
             and records.last_read
@@ -297,42 +312,33 @@ class Reader:
         records.fetched += 1
         records.bytes += len(record)
         try:
-            record_id, event_at, keys = read_keys(self.stream, record, now)
+            keys = read_keys(self.stream, record, now)
             record.decode()
         except UNREADABLE as error:
             one = (records.fetched, reason_of(error), spool.add(record))
             records.unreadable.append(one)
             return
-        self._check_bound(records, window, keys)
-        if window.ids and record_id not in window.ids:
+        if self.stream.filter_field:
+            self._check_bound(records, window, keys)
+        if window.ids and keys.record_id not in window.ids:
             raise VendorError(
                 f"{window}: a record came that was not asked for, so the vendor did "
                 "not filter by id"
             )
-        version = self._time(keys, self.stream.updated_at_field)
-        found = (event_at, version, spool.add(record))
-        records.last_read[record_id] = _newer(records.last_read.get(record_id), found)
-
-    def _time(self, keys: Mapping[str, msgspec.Raw], name: str) -> datetime | None:
-        """Return an optional time; None: absent or no time, which the models report."""
-        try:
-            text = _key(keys, name)
-            return self.stream.read_time(text) if isinstance(text, str) else None
-        except (ValueError, OverflowError, msgspec.ValidationError):
-            return None
+        found = (keys.event_at, keys.updated_at, spool.add(record))
+        before = records.last_read.get(keys.record_id)
+        records.last_read[keys.record_id] = _newer(before, found)
 
     def _check_bound(
-        self, records: WindowRecords, window: Window, keys: Mapping[str, msgspec.Raw]
+        self, records: WindowRecords, window: Window, keys: "RecordKeys"
     ) -> None:
         """Raise `VendorError` for a record outside of the window it was filtered by."""
-        name = self.stream.filter_field
-        records.is_bounded |= name in keys and bytes(keys[name]) != b"null"
-        moment = self._time(keys, name)
-        second = timedelta(seconds=1)
-        if moment is None or window.start - second <= moment <= window.end + second:
+        records.is_bounded |= keys.is_filtered
+        moment = keys.filtered_at
+        if moment is None or window.start - SECOND <= moment <= window.end + SECOND:
             return
         raise VendorError(
-            f"{window}: a record came whose {name!r} is outside of "
+            f"{window}: a record came whose {self.stream.filter_field!r} is outside of "
             "the window, so the vendor filtered by another date; check the name of "
             "the date-field parameter in config.toml",
             stops_account=True,
@@ -362,11 +368,13 @@ def _check_size(window: Window, records: WindowRecords) -> None:
 def _check_times(window: Window, records: WindowRecords) -> None:
     """Raise `VendorError` if most records lie outside of the window.
 
-    Some may: a vendor can filter in another time zone, or by another field.
+    Some may: a vendor can filter in another time zone, or by another field. What counts
+    are the UTC days of the window, because some vendors only list whole days.
     """
+    first, last = midnight(window.start), midnight(window.end - EVER_SO_SHORT) + DAY
     times = [at for at, _, _ in records.last_read.values()]
-    outside = [at for at in times if _distance(window, at) > timedelta(seconds=1)]
-    far = sum(_distance(window, at) > ANY_ZONE for at in outside)
+    outside = _beyond(times, first - SECOND, last + SECOND)
+    far = len(_beyond(outside, first - ANY_ZONE, last + ANY_ZONE))
     most = len(times) // 2
     if far > most or (len(outside) >= MISPLACED and len(outside) > most):
         raise VendorError(
@@ -376,16 +384,10 @@ def _check_times(window: Window, records: WindowRecords) -> None:
         )
 
 
-def _distance(window: Window, moment: datetime) -> timedelta:
-    """Return how far a moment lies outside of the UTC days of a window; 0 inside.
-
-    Days, not the window, because some vendors only list whole days.
-    """
-    first = window.start.astimezone(UTC).date()
-    last = (window.end - timedelta.resolution).astimezone(UTC).date()
-    start = datetime.combine(first, time(), UTC)
-    end = datetime.combine(last, time(), UTC) + DAY
-    return max(start - moment, moment - end, timedelta())
+def _beyond(
+    times: Iterable[datetime], first: datetime, last: datetime
+) -> list[datetime]:
+    return [at for at in times if at < first or at > last]
 
 
 def _parts(window: Window, count: int) -> list[Window]:
@@ -403,32 +405,98 @@ def _parts(window: Window, count: int) -> list[Window]:
     ]
 
 
-def read_keys(
-    stream: Stream, record: bytes, now: datetime
-) -> tuple[str, datetime, Mapping[str, msgspec.Raw]]:
-    """Return the id, the event time and all keys of a record, with undecoded values.
+class RecordKeys(NamedTuple):
+    """The keys of a record that decide where it is stored."""
+
+    record_id: str
+    event_at: datetime
+    updated_at: datetime | None
+    """None: it has no such time, or none that can be read, which the models report."""
+    filtered_at: datetime | None
+    """The time that the window filters by; None as above."""
+    is_filtered: bool
+    """The record has the key of that time, whatever it says."""
+
+
+def read_keys(stream: Stream, record: bytes, now: datetime) -> RecordKeys:
+    """Return the keys of a record; nothing else of it is decoded.
 
     ``now`` is the event time of a stream that has none. Raises one of `UNREADABLE`,
     whose text never quotes a value of the record.
     """
-    if b"\\ud" in record.lower():
+    if BACKSLASH in record and b"\\ud" in record.lower():
         msgspec.json.decode(record)  # raises on half a surrogate pair
-    keys = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
-    identity = _key(keys, stream.primary_key)
+    found = _decoder(
+        stream.primary_key,
+        stream.event_time_field,
+        stream.updated_at_field,
+        stream.filter_field,
+    ).decode(record)
+    identity = found.identity
+    if type(identity) is not str and type(identity) is not int:
+        _refuse_strange(stream.primary_key, identity)
     if not identity:
         raise ValueError(f"{stream.primary_key!r} is missing or empty")
     event_at = now
     if stream.event_time_field:
-        text = _key(keys, stream.event_time_field)
-        if not isinstance(text, str):
+        if not isinstance(found.event, str):
             raise ValueError(f"{stream.event_time_field!r} is missing or not a text")
         try:
-            event_at = stream.read_time(text)
+            event_at = stream.read_time(found.event)
         except (ValueError, OverflowError):
             raise ValueError(f"{stream.event_time_field!r} is not a time") from None
     if not EARLIEST <= event_at <= now + AHEAD:
         raise ValueError(f"{stream.event_time_field!r} is not a time a call had")
-    return str(identity), event_at, keys
+    updated_at = _time(stream, found.updated)
+    filtered: tuple[object, datetime | None]
+    if stream.filter_field == stream.event_time_field:
+        filtered = found.event, event_at
+    elif stream.filter_field == stream.updated_at_field:
+        filtered = found.updated, updated_at
+    else:
+        filtered = found.filtered, _time(stream, found.filtered)
+    value, filtered_at = filtered
+    return RecordKeys(
+        str(identity), event_at, updated_at, filtered_at, value is not None
+    )
+
+
+@cache
+def _decoder(
+    identity: str, event: str, updated: str, filtered: str
+) -> msgspec.json.Decoder[Any]:
+    """Return what decodes these keys of a record, and nothing else of it.
+
+    A key that is absent, or "", or that another of them has already, is None.
+    """
+    roles = {"identity": identity, "event": event, "updated": updated}
+    roles["filtered"] = filtered
+    own: dict[str, str] = {}
+    for role, key in roles.items():
+        if key and key not in own.values():
+            own[role] = key
+    fields = [(role, Any, None) for role in own]
+    others: dict[str, Any] = {role: None for role in roles if role not in own}
+    shape = msgspec.defstruct("Keys", fields, rename=own, namespace=others)
+    return msgspec.json.Decoder(shape)
+
+
+def _refuse_strange(name: str, value: object) -> None:
+    """Raise `msgspec.ValidationError` for a key that is neither text nor an integer."""
+    try:
+        msgspec.convert(value, str | int | None)
+    except msgspec.ValidationError as error:
+        raise msgspec.ValidationError(f"{name!r}: {error}") from None
+
+
+def _time(stream: Stream, text: object) -> datetime | None:
+    """Return a time that a record may lack; None: it does, or it is no time."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return stream.read_time(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 def reason_of(error: Exception) -> str:
@@ -459,16 +527,3 @@ def _newer(known: RecordVersion | None, later: RecordVersion) -> RecordVersion:
 
 def _without(all_of: Mapping[str, _T], those: Mapping[str, object]) -> dict[str, _T]:
     return {one: found for one, found in all_of.items() if one not in those}
-
-
-def _key(record: Mapping[str, msgspec.Raw], name: str) -> str | int | None:
-    """Return one key of a record; None: absent or null."""
-    if name not in record:
-        return None
-    try:
-        value: str | int | None = msgspec.json.decode(
-            record[name], type=str | int | None
-        )
-    except msgspec.ValidationError as error:
-        raise msgspec.ValidationError(f"{name!r}: {error}") from None
-    return value

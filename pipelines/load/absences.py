@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import pendulum
 import pyarrow as pa
 from msgspec.structs import replace
 
@@ -37,7 +36,14 @@ from pipelines.planning.deletion import (
 from pipelines.planning.planner import PENDING_READ, RECHECK, PastRead, reach
 from pipelines.planning.reasons import EXPIRED, MISSING, SILENT
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import DAY, Interval, Window, subtract
+from pipelines.planning.windows import (
+    DAY,
+    EVER_SO_SHORT,
+    Interval,
+    Window,
+    midnight,
+    subtract,
+)
 from pipelines.sources import streams_of
 from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.ledger import suspicions
@@ -58,7 +64,6 @@ SILENCE = (
 ROUNDS = 8
 """How often days beside are read: records may be missing there too, and so on."""
 
-EVER_SO_SHORT = timedelta.resolution
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 Row: TypeAlias = dict[str, Any]
@@ -307,8 +312,7 @@ def _forgotten(stream: Stream, now: datetime) -> list[Interval]:
     """
     if stream.complete_for == timedelta.max:
         return []
-    last = pendulum.instance(now - stream.complete_for - EVER_SO_SHORT)
-    return [(LONG_AGO, last.in_timezone("UTC").start_of("day"))]
+    return [(LONG_AGO, midnight(now - stream.complete_for - EVER_SO_SHORT))]
 
 
 def _proves(stream: Stream, row: Row) -> bool:

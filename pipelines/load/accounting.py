@@ -41,10 +41,9 @@ class Accounts:
         for row in fresh.select(["stream", *_KEYS]).to_pylist():
             self.quarantined[row["stream"], *(row[name] for name in _KEYS)] += 1
 
-    def hold(self, rows: pa.Table) -> pa.Table:
+    def hold(self, rows: pa.Table) -> None:
         """Keep rows of the ledger back until all records are counted."""
         self.waiting += rows.to_pylist()
-        return rows.slice(0, 0)
 
     def closed(self, table_of: Callable[[str], str]) -> Iterator[Row]:
         """Yield the rows of the ledger that were kept back, with what is counted."""
@@ -78,5 +77,6 @@ _KEYS = ("account", "window_from", "fetched_at")
 
 
 def _places(table: str, rows: pa.Table) -> Counter[Place]:
-    columns = (rows[name].to_pylist() for name in _KEYS)
-    return Counter((table, *key) for key in zip(*columns, strict=True))
+    counted = rows.group_by(list(_KEYS)).aggregate([([], "count_all")])
+    places = (counted[name].to_pylist() for name in (*_KEYS, "count_all"))
+    return Counter({(table, *key): count for *key, count in zip(*places, strict=True)})

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.load import erasure
 from pipelines.load.accounting import Accounts
@@ -16,6 +18,7 @@ from pipelines.planning.stream import Stream
 from pipelines.sources import streams_of
 from pipelines.warehouse.records import (
     Compared,
+    Flags,
     Keys,
     compared,
     in_quarantine,
@@ -42,8 +45,9 @@ class Tally:
     """Records that were deleted and are listed again."""
     same: dict[str, list[Keys]] = field(default_factory=dict)
     """By table: the records that came unchanged, and are not stored again."""
-    seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    """Digest of each record of this package, by table, account and record id."""
+    seen: dict[str, dict[int, int]] = field(default_factory=dict)
+    """By table: of each record of this package the hash of its last version, by the
+    hash of its account and id."""
     unreadable: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """Why each record new in quarantine is there, by account, stream and payload."""
     cleaned: set[tuple[str, str, str]] = field(default_factory=set)
@@ -71,8 +75,11 @@ def watch(
     vendor = suppression.vendor
     erasing = _Erasing(suppression, raw, tally, leaves_old)
 
-    def ledger(rows: pa.Table) -> pa.Table:
-        return rows if tally.is_closed else tally.accounts.hold(rows)
+    def ledger(rows: pa.Table) -> pa.Table | None:
+        if tally.is_closed:
+            return rows
+        tally.accounts.hold(rows)
+        return None  # dlt goes on without it
 
     for stream in {stream.table: stream for stream in streams_of(vendor)}.values():
         if stream.table in source.resources:
@@ -170,14 +177,19 @@ def _only_changes(stream: Stream, erasing: _Erasing) -> Callable[[pa.Table], pa.
 
     def keep(fresh: pa.Table) -> pa.Table:
         fresh = erasing.suppressed(stream, fresh)
-        lost = _marked(stream, raw, fresh)
-        fresh = Erased(stream, lost, {}).applied(fresh)
         found = compared(raw, stream.table, fresh)
-        tally.same.setdefault(stream.table, []).append(found.same)
-        changes = _changes(fresh, stream.table, found, tally)
+        lost = _marked(stream, raw, fresh, found)
+        if lost:
+            fresh = Erased(stream, lost, {}).applied(fresh)
+            found = compared(raw, stream.table, fresh)
+        tally.same.setdefault(stream.table, []).append(found.key[found.is_same])
+        is_kept = _is_change(found, tally.seen.setdefault(stream.table, {}), tally)
+        changes = fresh.filter(pa.array(is_kept))
         tally.changed += changes.num_rows
         tally.accounts.add(stream.table, fresh, changes)
-        blanked = erasure.blanked(stream, changes)
+        # Only of these there are stored versions that may have what is blank by now.
+        again = fresh.filter(pa.array(is_kept & ~found.is_new))
+        blanked = erasure.blanked(stream, again)
         by_vendor = {one: blanked[one] for one in blanked.keys() - tally.suppressed}
         erased = Erased(stream, lost, by_vendor)
         cleaned = _older_ones_cleaned(erased, raw, tally, fresh)
@@ -190,19 +202,39 @@ def _only_changes(stream: Stream, erasing: _Erasing) -> Callable[[pa.Table], pa.
     return keep
 
 
+def _is_change(found: Compared, seen: dict[int, int], tally: Tally) -> Flags:
+    """Say which records differ from their last version, in this package or stored."""
+    is_change, is_first = ~found.is_same, np.ones(len(found.key), bool)
+    pairs = zip(found.key.tolist(), found.version.tolist(), strict=True)
+    for position, (key, version) in enumerate(pairs):
+        if key in seen:
+            is_first[position] = False
+            is_change[position] = seen[key] != version
+        seen[key] = version
+    tally.new += int(np.sum(is_first & found.is_new))
+    tally.restored += int(np.sum(is_first & found.was_deleted))
+    return is_change
+
+
 def _measure(stored: pa.Table, tally: Tally) -> None:
     tally.bytes += stored.nbytes
-    lengths = [len(text or "") for text in stored["payload"].to_pylist()]
-    tally.largest = max([tally.largest, *lengths])
+    largest = pc.max(pc.binary_length(stored["payload"])).as_py()
+    tally.largest = max(tally.largest, largest or 0)
 
 
-def _marked(stream: Stream, raw: Path, fresh: pa.Table) -> frozenset[Known]:
-    """Return the records that are marked as erased, now or in a stored version."""
-    if not stream.erased_mark or not fresh.num_rows:
-        return frozenset()
-    stored = stored_marks(raw, stream.table, stream.erased_mark, fresh)
-    before = {known for known, is_marked in stored.items() if is_marked}
-    return frozenset(erasure.marked(stream, fresh) | before)
+def _marked(
+    stream: Stream, raw: Path, fresh: pa.Table, found: Compared
+) -> frozenset[Known]:
+    """Return the records that are marked as erased, now or in a stored version.
+
+    One that came as it is stored is not looked up again: it was when it was stored.
+    """
+    now = erasure.marked(stream, fresh)
+    others = fresh.filter(pa.array(~(found.is_same | found.is_new)))
+    if not stream.erased_mark or not others.num_rows:
+        return frozenset(now)
+    stored = stored_marks(raw, stream.table, stream.erased_mark, others)
+    return frozenset(now | {known for known, is_marked in stored.items() if is_marked})
 
 
 def _older_ones_cleaned(
@@ -216,23 +248,3 @@ def _older_ones_cleaned(
     if stored is None:
         return fresh.slice(0, 0)
     return erased.changed(stored).cast(fresh.schema)
-
-
-def _changes(fresh: pa.Table, table: str, found: Compared, tally: Tally) -> pa.Table:
-    """Keep records that differ from their last version, in this package or stored."""
-    changes = []
-    columns = (fresh[name].to_pylist() for name in ("account", "record_id", "payload"))
-    for position, (account, record_id, payload) in enumerate(
-        zip(*columns, strict=True)
-    ):
-        key, digest = (table, account, record_id), hash(payload)
-        if key in tally.seen:
-            is_new = tally.seen[key] != digest
-        else:
-            is_new = position in found.differing
-            tally.restored += position in found.restored
-            tally.new += position in found.new
-        tally.seen[key] = digest
-        if is_new:
-            changes.append(position)
-    return fresh.take(pa.array(changes, pa.int64()))

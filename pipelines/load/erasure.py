@@ -4,12 +4,12 @@ A vendor either marks such a record, or only blanks its personal fields. The res
 version stays as it came, so that cost and outcome of the call stay known.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.load import personal
 from pipelines.load.personal import NOTHING, Keys, keys_of, personal_keys
@@ -68,7 +68,11 @@ def with_payloads(records: pa.Table, payloads: Sequence[str | None]) -> pa.Table
 
 def marked(stream: Stream, records: pa.Table) -> set[Known]:
     """Return the records of a table that are marked as depersonalised."""
-    return {known for known, payload in _listed(records) if _is_marked(stream, payload)}
+    if not stream.erased_mark:
+        return set()
+    written = rf'"{stream.erased_mark}"\s*:\s*true'
+    likely = records.filter(pc.match_substring_regex(records["payload"], written))
+    return {known for known, payload in _listed(likely) if _is_marked(stream, payload)}
 
 
 def blanked(stream: Stream, records: pa.Table) -> dict[Known, str]:
@@ -84,11 +88,8 @@ def blanked(stream: Stream, records: pa.Table) -> dict[Known, str]:
 
 def _is_marked(stream: Stream, payload: str | None) -> bool:
     """Return True if the vendor says that it has depersonalised the record."""
-    if not stream.erased_mark or payload is None:
-        return False
-    if not re.search(rf'"{stream.erased_mark}"\s*:\s*true', payload):
-        return False
-    return bytes(keys_of(payload).get(stream.erased_mark, NOTHING)) == b"true"
+    keys = {} if payload is None else keys_of(payload)
+    return bytes(keys.get(stream.erased_mark, NOTHING)) == b"true"
 
 
 def _listed(records: pa.Table) -> Iterable[tuple[Known, str | None]]:

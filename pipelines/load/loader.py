@@ -61,8 +61,8 @@ from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.records import stored_records
 from pipelines.warehouse.suppression_list import note_unfinished
 
-BATCH_WINDOWS = 16
-"""Windows of one load package. A kill can lose one batch; each takes about a second."""
+BATCH_WINDOWS = 400
+"""Windows of one load package, at most: to store one takes half a CPU second."""
 
 EXIT_TIMEOUT = 20.0
 """Seconds that the children of a killed run may take to end."""

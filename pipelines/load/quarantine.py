@@ -103,10 +103,10 @@ def _read(
     if REPLACEMENT in payload:
         return "bytes that were not UTF-8 came; a later read may bring it", "", None
     try:
-        record_id, event_at, _ = read_keys(stream, payload.encode(), fetched_at)
+        keys = read_keys(stream, payload.encode(), fetched_at)
     except UNREADABLE as error:
         return reason_of(error), "", None
-    return READABLE, record_id, event_at
+    return READABLE, keys.record_id, keys.event_at
 
 
 def store_readable(

@@ -12,9 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-import pendulum
-
-from pipelines.planning.windows import DAY, Interval, merge, split, subtract
+from pipelines.planning.windows import DAY, Interval, merge, midnight, split, subtract
 
 APART = timedelta(hours=20)
 """Two reads that miss a record prove more when the vendor had time to recover."""
@@ -192,9 +190,5 @@ def _stored(missing: Sequence[Missing], reads: StreamReads) -> int:
 def days_beside(missing: Iterable[Missing], reads: StreamReads) -> list[Interval]:
     """Return the UTC days that must also be read before a record counts as missing."""
     gaps = merge(gap for one in missing for gap in reads.unread_around(one.event_at))
-    days = sorted({_midnight(start) for gap in gaps for start, _ in split(gap)})
+    days = sorted({midnight(start) for gap in gaps for start, _ in split(gap)})
     return [(day, min(day + DAY, reads.until)) for day in days]
-
-
-def _midnight(moment: datetime) -> datetime:
-    return pendulum.instance(moment).in_timezone("UTC").start_of("day")

@@ -10,11 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import pendulum
-
 from pipelines.planning.planner import PENDING_READ, PastRead
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import DAY, Interval, Window, split, subtract
+from pipelines.planning.windows import DAY, Interval, Window, midnight, split, subtract
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def days_in_doubt(
         return []
     begin = min(read.interval[0] for read in complete)
     again = stream.lookback_or(lookback)
-    end = _midnight(now - max(again, stream.availability_delay))
+    end = midnight(now - max(again, stream.availability_delay))
     known = [
         read.interval
         for read in complete
@@ -65,7 +63,7 @@ def days_in_doubt(
     if begin >= end:
         return []
     parts = (part for gap in subtract((begin, end), known) for part in split(gap))
-    days = sorted({_midnight(start) for start, _ in parts})
+    days = sorted({midnight(start) for start, _ in parts})
     return [(day, day + DAY) for day in days]
 
 
@@ -105,7 +103,3 @@ def _is_cheaper_by_id(stream: Stream, day: PendingDay, page_size: int) -> bool:
         )
     )
     return requests <= pages
-
-
-def _midnight(moment: datetime) -> datetime:
-    return pendulum.instance(moment).in_timezone("UTC").start_of("day")

@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pendulum
 
@@ -31,8 +31,10 @@ from pipelines.planning.windows import (
     Interval,
     Window,
     merge,
+    midnight,
     split,
     subtract,
+    utc,
 )
 
 PENDING_READ = "settle"
@@ -118,10 +120,8 @@ def history_start(
     read windows that a backfill brought, outside of the history.
     """
     if configured is not None:
-        return pendulum.datetime(configured.year, configured.month, configured.day)
-    first = (
-        pendulum.instance(now).in_timezone("UTC").start_of("day").subtract(days=days)
-    )
+        return datetime(configured.year, configured.month, configured.day, tzinfo=UTC)
+    first = midnight(now) - days * DAY
     loaded = [r.interval[0] for r in reads if r.purpose in {"nightly", "retry"}]
     return min([first, *loaded])
 
@@ -175,7 +175,7 @@ def plan(
     ]
     planned = [(window.start, window.end) for window in windows]
     days = merge(
-        (day, min(day + DAY, until)) for day in map(_midnight, suspected) if day < until
+        (day, min(day + DAY, until)) for day in map(midnight, suspected) if day < until
     )
     return windows + [
         Window(*part, stream.name, RECHECK, 1 + known.attempts[part[0]])
@@ -183,10 +183,6 @@ def plan(
         for gap in subtract(day, planned)
         for part in split(gap)
     ]
-
-
-def _midnight(moment: datetime) -> datetime:
-    return pendulum.instance(moment).in_timezone("UTC").start_of("day")
 
 
 def plan_backfill(
@@ -223,28 +219,24 @@ def days_of(
     return split(whole)
 
 
-def reach(stream: Stream, now: datetime) -> pendulum.DateTime:
+def reach(stream: Stream, now: datetime) -> datetime:
     """Return until when a stream can be read, as a whole minute."""
-    return (
-        pendulum.instance(now - stream.availability_delay)
-        .in_timezone("UTC")
-        .start_of("minute")
-    )
+    return utc(now - stream.availability_delay).replace(second=0, microsecond=0)
 
 
 def _beginning(stream: Stream, start: datetime) -> datetime:
     if not stream.whole_months:
         return start
-    return pendulum.instance(start).in_timezone("UTC").start_of("month")
+    return utc(pendulum.instance(start).in_timezone("UTC").start_of("month"))
 
 
 def _whole(stream: Stream, now: datetime, known: _Known, purpose: str) -> Window:
     """Return the window of a stream that is read whole: today, until now."""
     until = reach(stream, now)
-    midnight = until.start_of("day")
-    attempt = 1 + known.attempts[midnight]
+    today = midnight(until)
+    attempt = 1 + known.attempts[today]
     end = until + timedelta(minutes=1)
-    return Window(midnight, end, stream.name, purpose, attempt)
+    return Window(today, end, stream.name, purpose, attempt)
 
 
 def _known(

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import pendulum
-
 from pipelines.planning.planner import PENDING_READ, PastRead
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import Window
+from pipelines.planning.windows import Window, midnight
 
 
 def used_today(reads: Iterable[PastRead], account: str, now: datetime) -> int:
@@ -15,11 +13,11 @@ def used_today(reads: Iterable[PastRead], account: str, now: datetime) -> int:
 
     Requests of a run that was killed before it stored its ledger are not known.
     """
-    midnight = pendulum.instance(now).in_timezone("UTC").start_of("day")
+    today = midnight(now)
     return sum(
         read.requests
         for read in reads
-        if read.account == account and read.started_at >= midnight
+        if read.account == account and read.started_at >= today
     )
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-import pendulum
-
 from transforms.runner import times
 
 Interval: TypeAlias = tuple[datetime, datetime]
@@ -19,6 +17,8 @@ Interval: TypeAlias = tuple[datetime, datetime]
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+EVER_SO_SHORT = timedelta.resolution
+"""The shortest time that there is, between a moment and the next one."""
 CLOCKS_APART = timedelta(minutes=10)
 """Two clocks that differ by more are not both right."""
 
@@ -62,10 +62,15 @@ class Window:
 
 
 def utc(moment: datetime) -> datetime:
-    """Return the same instant in UTC; raise `ValueError` if it has no zone."""
+    """Return the same instant in UTC; raise `ValueError` if it has no zone.
+
+    It is one of the standard library, also where ``moment`` is one of pendulum's, whose
+    arithmetic is slow: the ends of a window are compared with each of its records.
+    """
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
-    return pendulum.instance(moment).in_timezone("UTC")
+    there = moment.astimezone(UTC)
+    return datetime.combine(there.date(), there.time(), UTC)
 
 
 def read_time(text: str, zone: str | None = None) -> datetime:
@@ -74,7 +79,7 @@ def read_time(text: str, zone: str | None = None) -> datetime:
     ``zone`` is the time zone that the vendor documents for a time without an offset;
     with None such a time is a `ValueError`.
     """
-    return utc(times.read_time(text, zone))
+    return times.read_time(text, zone)
 
 
 def read_dotnet_time(text: str) -> datetime:
@@ -117,12 +122,16 @@ def subtract(whole: Interval, parts: Iterable[Interval]) -> list[Interval]:
 
 def split(interval: Interval) -> Iterator[Interval]:
     """Cut an interval at UTC midnights, so that all plans have the same days."""
-    start, end = interval
+    start, end = map(utc, interval)
     while start < end:
-        midnight = pendulum.instance(start).in_timezone("UTC").start_of("day")
-        cut = min(midnight.add(days=1), end)
+        cut = min(midnight(start) + DAY, end)
         yield start, cut
         start = cut
+
+
+def midnight(moment: datetime) -> datetime:
+    """Return the beginning of the UTC day that a moment lies in."""
+    return utc(moment).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def covers(intervals: Iterable[Interval], interval: Interval) -> bool:

@@ -1,7 +1,7 @@
 """Look up the stored records of a vendor: versions, the newest, missing and pending."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,18 +25,23 @@ Keys = npt.NDArray[np.uint64]
 """DuckDB's hashes of (account, record id), eight bytes per record."""
 
 
+Flags = npt.NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Compared:
-    """The records just read, compared with the newest stored version of each."""
+    """The records just read, one after another, beside the newest stored versions."""
 
-    differing: frozenset[int]
-    """Positions of the records that are new, or differ from the stored version."""
-    new: frozenset[int]
-    """Positions of the records of which no version is stored."""
-    restored: frozenset[int]
-    """Positions of the records whose newest stored version marks them as deleted."""
-    same: Keys
-    """The records that are equal to the stored version, and are not stored again."""
+    key: Keys
+    """The hash of account and record id."""
+    version: Keys
+    """The hash of the payload."""
+    is_new: Flags
+    """No version of the record is stored."""
+    is_same: Flags
+    """It is equal to the newest stored version, and is not stored again."""
+    was_deleted: Flags
+    """The newest stored version marks it as deleted."""
 
 
 @dataclass(frozen=True)
@@ -56,28 +61,17 @@ def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
     record. All of the table is searched, because the time of a record may have been
     corrected.
     """
-    nothing = frozenset[int]()
-    everything = frozenset(range(fresh.num_rows))
-    unseen = np.empty(0, np.uint64)
-    if not fresh.num_rows:
-        return Compared(nothing, nothing, nothing, unseen)
     with raw_files.opened(raw_file) as warehouse:
-        if table not in raw_files.tables(warehouse):
-            return Compared(everything, everything, nothing, unseen)
         numbered = fresh.append_column("position", pa.array(range(fresh.num_rows)))
         warehouse.register("fresh", numbered)
-        if not _select(warehouse, table, "from fresh"):
-            return Compared(everything, everything, nothing, unseen)
-        found = raw_files.fetched(
-            warehouse, query("raw/changed"), lambda rows: rows.fetchnumpy()
+        is_known = table in raw_files.tables(warehouse) and _select(
+            warehouse, table, "from fresh"
         )
-    is_same, was_deleted = found["is_same"], found["was_deleted"]
-    return Compared(
-        frozenset(found["position"][~is_same].tolist()),
-        frozenset(found["position"][found["is_new"]].tolist()),
-        frozenset(found["position"][was_deleted].tolist()),
-        found["key"][is_same],
-    )
+        name = "changed" if is_known else "all_new"
+        found = raw_files.fetched(
+            warehouse, query(f"raw/{name}"), lambda rows: rows.fetchnumpy()
+        )
+    return Compared(**{one.name: found[one.name] for one in fields(Compared)})
 
 
 def missing_of(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 from harness.events import CALM, Odds
 
@@ -186,8 +187,8 @@ def older_overwrites_newer() -> None:
         names = zip(
             fresh["account"].to_pylist(), fresh["record_id"].to_pylist(), strict=True
         )
-        old = {place for place, name in enumerate(names) if name in known}
-        return replace(found, differing=found.differing - old)
+        old = np.array([name in known for name in names], bool)
+        return replace(found, is_same=found.is_same | old)
 
     _everywhere(compared, kept)
 

@@ -17,13 +17,13 @@ from sandbox_control import asked_of, stamp
 from pipelines.commands.pace import duration, pace
 from pipelines.config.model import Account
 from pipelines.load.change_detection import Tally
-from pipelines.load.loader import BATCH_WINDOWS
 from pipelines.load.result import lost
 from pipelines.planning.request_budget import days_needed
 from pipelines.planning.windows import DAY, day_windows, read_time
 
 NOW = read_time("2026-11-17T03:00:00Z")
 DAYS = 10
+A_BATCH = 16
 FROM = f"{NOW - DAYS * DAY:%Y-%m-%d}"
 FACTS = (
     "select * exclude (first_loaded_at, last_loaded_at, load_id) "
@@ -134,16 +134,24 @@ def test_beside_a_night_it_gives_what_the_nights_give(
     }
 
 
+@pytest.fixture
+def small_batches(tmp_path: Path) -> Path:
+    """Return a folder for PYTHONPATH with which a batch has only `A_BATCH` windows."""
+    small = f"from pipelines.load import loader\nloader.BATCH_WINDOWS = {A_BATCH}\n"
+    (tmp_path / "sitecustomize.py").write_text(small)
+    return tmp_path
+
+
 @pytest.mark.parametrize(
     "stop", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.soak)]
 )
 def test_an_interrupted_one_goes_on_and_asks_at_most_a_batch_again(
-    empty: House, facts: Rows, stop: signal.Signals
+    empty: House, facts: Rows, small_batches: Path, stop: signal.Signals
 ) -> None:
     before = asked(empty, "twin")
     command = order("--vendor", "twin")
-    backfill = empty.start(*command)
-    wait_for(backfill, f"twin: {BATCH_WINDOWS} of")
+    backfill = empty.start(*command, PYTHONPATH=f"{small_batches}")
+    wait_for(backfill, f"twin: {A_BATCH} of")
     backfill.send_signal(stop)
     _, said = backfill.communicate(timeout=PATIENCE)
     if stop is not signal.SIGKILL:
@@ -157,10 +165,10 @@ def test_an_interrupted_one_goes_on_and_asks_at_most_a_batch_again(
     assert done.returncode == 0, done.stderr
     (told,) = json.loads(done.stdout)["loaded"]
     windows = 3 * (DAYS + 1)
-    assert told["windows"] <= windows - BATCH_WINDOWS
+    assert told["windows"] <= windows - A_BATCH
     read = empty.query("select stream, window_start from ops.load_windows")
     assert len(read) == len(set(read)) == windows
-    assert windows <= asked(empty, "twin") - before <= windows + BATCH_WINDOWS
+    assert windows <= asked(empty, "twin") - before <= windows + A_BATCH
     assert empty.query(FACTS) == facts
 
 
