@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain, islice, takewhile, zip_longest
+from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
 import dlt
@@ -217,6 +218,7 @@ def _fitting(read: Read, package: Package) -> Iterator[Portion]:
     """Yield the portions of a window that the package takes; the rest stay there."""
     while read.portions and not package.is_full:
         portion = read.portions.popleft()
+        package.taken_at = package.taken_at or monotonic()
         package.bytes += portion.bytes
         # The ledger's row of a portion and that of the window have the same key: in one
         # package both would be stored.

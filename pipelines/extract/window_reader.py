@@ -96,14 +96,16 @@ class Package:
     """By account, the windows whose remaining records go into the next package."""
     is_closed: bool = False
     """It ends with a part of a window; the rest must go into another package."""
-    begun_at: float = field(default_factory=monotonic)
+    taken_at: float | None = None
+    """When it took its first window; None: it is empty."""
 
     @property
     def is_full(self) -> bool:
         """Return True if the package takes no further window."""
         if self.most is None:
             return self.is_closed
-        is_old = monotonic() - self.begun_at >= PACKAGE_SECONDS
+        since = monotonic() if self.taken_at is None else self.taken_at
+        is_old = monotonic() - since >= PACKAGE_SECONDS
         return self.is_closed or self.bytes >= self.most or is_old
 
 

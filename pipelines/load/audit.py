@@ -6,12 +6,12 @@ is requested, with one record.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from math import ceil
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -22,9 +22,9 @@ from pipelines.extract.window_reader import ReadOptions
 from pipelines.load.result import AccountWindow
 from pipelines.planning.planner import AUDIT, RECHECK, PastRead
 from pipelines.planning.request_budget import used_today
-from pipelines.planning.windows import DAY, Window
+from pipelines.planning.windows import DAY, Interval, Window
 from pipelines.sources import connect
-from pipelines.warehouse.ledger import StoredWindow
+from pipelines.warehouse.ledger import ReadWindow, StoredWindow
 
 RECENT = 90 * DAY
 ROUND, OLD_ROUND = 6 * DAY, 26 * DAY
@@ -35,8 +35,11 @@ MONTH = 31 * DAY
 MOST_COUNTS = 500
 """How many windows of an account one run counts at most."""
 
+_Window = TypeVar("_Window", bound=ReadWindow)
 Totals: TypeAlias = dict[tuple[str, datetime], int | None]
 """The vendor's total by stream and start of a window; None: it gave none."""
+CountStored: TypeAlias = Callable[[str, str, Interval], int]
+"""From a table, an account and a span to how many records are stored."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Audit:
     vendor: Vendor
     now: datetime
     """When the run began."""
-    chosen: Mapping[str, Sequence[StoredWindow]]
+    chosen: Mapping[str, Sequence[ReadWindow]]
     """By account: the windows to count."""
     reads: Sequence[PastRead]
     """The vendor's ledger."""
@@ -108,8 +111,13 @@ class Audit:
                 self.failed.add(alias)
         return rows
 
-    def to_read_again(self, stored: Sequence[StoredWindow]) -> list[AccountWindow]:
-        """Return the windows whose count differs from what is stored now."""
+    def to_read_again(
+        self, stored: Sequence[ReadWindow], count: CountStored
+    ) -> list[AccountWindow]:
+        """Return the windows whose count differs from what is stored now.
+
+        ``count`` says how many records of a table, account and span are stored.
+        """
         return [
             window
             for account in self.vendor.accounts
@@ -118,7 +126,7 @@ class Audit:
                 account,
                 stored,
                 [
-                    one
+                    StoredWindow(**vars(one), rows_stored=count(*_place_of(one)))
                     for one in comparable(self.vendor, account, stored)
                     if (one.stream.name, one.start) in totals
                 ],
@@ -138,8 +146,8 @@ class Difference:
 
 
 def comparable(
-    vendor: Vendor, account: Account, stored: Sequence[StoredWindow]
-) -> list[StoredWindow]:
+    vendor: Vendor, account: Account, stored: Sequence[_Window]
+) -> list[_Window]:
     """Return an account's windows without those whose count may rightly differ.
 
     A young window may have changed, and is read again anyway. A day of which an archive
@@ -163,8 +171,8 @@ def comparable(
 
 
 def due_for_count(
-    windows: Sequence[StoredWindow], reads: Iterable[PastRead], now: datetime
-) -> list[StoredWindow]:
+    windows: Sequence[ReadWindow], reads: Iterable[PastRead], now: datetime
+) -> list[ReadWindow]:
     """Return the windows of an account to count now, the longest uncounted first.
 
     ``reads`` are those of the account. If half of a round has passed since the last
@@ -176,7 +184,7 @@ def due_for_count(
         if read.purpose == AUDIT:
             counted[read.stream, read.interval[0]] = read.started_at
 
-    def checked_at(group: Sequence[StoredWindow]) -> datetime:
+    def checked_at(group: Sequence[ReadWindow]) -> datetime:
         first = group[0]
         at = counted.get((first.stream.name, first.start), first.read_at)
         return max(at, first.read_at)
@@ -184,7 +192,7 @@ def due_for_count(
     groups = [list(group) for _, group in groupby(sorted(windows, key=_place), _place)]
     groups = [group for group in groups if checked_at(group) < now]
     passed = now - max(counted.values(), default=now - DAY)
-    found: list[StoredWindow] = []
+    found: list[ReadWindow] = []
     for is_recent, length in ((True, ROUND), (False, OLD_ROUND)):
         some = [one for one in groups if (now - one[0].end <= RECENT) is is_recent]
         share = ceil(
@@ -196,8 +204,8 @@ def due_for_count(
 
 
 def near(
-    windows: Sequence[StoredWindow], moments: Iterable[datetime], now: datetime
-) -> list[StoredWindow]:
+    windows: Sequence[ReadWindow], moments: Iterable[datetime], now: datetime
+) -> list[ReadWindow]:
     """Return the windows within a month of a moment, without those read ``now``."""
     times = sorted(moments)
     return [
@@ -209,8 +217,8 @@ def near(
 
 
 def within_quota(
-    account: Account, windows: Sequence[StoredWindow], quota_used: int
-) -> Sequence[StoredWindow]:
+    account: Account, windows: Sequence[ReadWindow], quota_used: int
+) -> Sequence[ReadWindow]:
     """Return as many windows as half of what is left of the daily quota allows.
 
     The other half is for reading. ``quota_used`` is the account's requests of today.
@@ -221,7 +229,7 @@ def within_quota(
 
 def count(
     account: Account,
-    windows: Sequence[StoredWindow],
+    windows: Sequence[ReadWindow],
     now: datetime,
     quota_used: int,
     *,
@@ -277,7 +285,7 @@ def differences(
 
 def to_read_again(
     account: Account,
-    stored: Sequence[StoredWindow],
+    stored: Sequence[ReadWindow],
     windows: Sequence[StoredWindow],
     totals: Totals,
 ) -> list[AccountWindow]:
@@ -286,7 +294,7 @@ def to_read_again(
     If the vendor counts fewer, the days beside are read too: a call at the edge of its
     day can be listed in two windows, and a read of one of them proves no deletion.
     """
-    found: dict[tuple[str, datetime], StoredWindow] = {}
+    found: dict[tuple[str, datetime], ReadWindow] = {}
     for difference in differences(windows, totals):
         if difference.counted is None:
             continue
@@ -305,7 +313,7 @@ def to_read_again(
     ]
 
 
-def _are_beside(one: StoredWindow, other: StoredWindow) -> bool:
+def _are_beside(one: ReadWindow, other: ReadWindow) -> bool:
     is_edge_shared = one.end == other.start or one.start == other.end
     return is_edge_shared and one.stream.name == other.stream.name
 
@@ -321,10 +329,14 @@ def uncounted_note(account: Account, counted: Counted) -> str:
     )
 
 
-def _place(window: StoredWindow) -> tuple[str, datetime]:
+def _place(window: ReadWindow) -> tuple[str, datetime]:
     return window.stream.table, window.start
 
 
-def _is_young(vendor: Vendor, window: StoredWindow) -> bool:
+def _place_of(window: ReadWindow) -> tuple[str, str, Interval]:
+    return window.stream.table, window.account, (window.start, window.end)
+
+
+def _is_young(vendor: Vendor, window: ReadWindow) -> bool:
     again = window.stream.lookback_or(vendor.lookback)
     return window.read_at < window.end + again

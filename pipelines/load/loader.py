@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -36,13 +36,18 @@ from pipelines.load.absences import (
     verdict_on,
     with_verdict,
 )
-from pipelines.load.accounting import Accounts
+from pipelines.load.accounting import Accounts, Row
 from pipelines.load.audit import Audit, comparable, due_for_count, near
 from pipelines.load.change_detection import Tally, closed_ledger, watch
 from pipelines.load.package import memory_for, store, take_load_no
 from pipelines.load.result import AccountWindow, added, key, key_of, lost
 from pipelines.load.suppression import suppression_of
-from pipelines.load.work_plan import WorkPlan, nightly_work, no_longer_pending
+from pipelines.load.work_plan import (
+    WorkPlan,
+    nightly_work,
+    no_longer_pending,
+    settled_rows,
+)
 from pipelines.planning.planner import (
     BACKFILL,
     PENDING_READ,
@@ -54,11 +59,11 @@ from pipelines.planning.request_budget import used_today
 from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
 from pipelines.warehouse.journal import LoadResult
-from pipelines.warehouse.ledger import StoredWindow, past_reads, stored_windows
+from pipelines.warehouse.ledger import ReadWindow, last_reads, past_reads
 from pipelines.warehouse.locks import Holder, in_turn, only_one
 from pipelines.warehouse.migration import migrate
 from pipelines.warehouse.paths import Warehouse
-from pipelines.warehouse.records import stored_records
+from pipelines.warehouse.records import count_stored, stored_records
 from pipelines.warehouse.suppression_list import note_unfinished
 
 BATCH_WINDOWS = 400
@@ -70,10 +75,13 @@ EXIT_TIMEOUT = 20.0
 BATCH_TIMEOUT = 900.0
 """Seconds that a run waits for a batch of a backfill: far more than one takes."""
 
-Windows: TypeAlias = Sequence[StoredWindow]
+Windows: TypeAlias = Sequence[ReadWindow]
 Reads: TypeAlias = Sequence[PastRead]
 Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
 """From an account, its comparable windows and its ledger: the windows to count."""
+LastRows: TypeAlias = Callable[[int, Collection[str], Sequence[Row]], list[Row]]
+"""From the number of a load, the accounts that were given up and the ledger rows of the
+package to more of them."""
 Progress = Callable[[str, int, int, int, str], None]
 """Called with (vendor, windows done, windows planned, records so far, a note or "").
 
@@ -193,6 +201,8 @@ class _Run:
     """Accounts of which this run reads nothing more, since it would fail again."""
     accounts: Accounts = field(default_factory=Accounts)
     """What became of each record that came."""
+    settled: Sequence[AccountWindow] = ()
+    """Of the work plan: spans of days to leave out of later searches."""
 
     def read(
         self,
@@ -209,14 +219,15 @@ class _Run:
         self.result = replace(self.result, planned=self.result.planned + len(windows))
         self._show(note)
         left = [one for one in windows if one[0].alias not in self.blocked]
-        audit = None
+        audit, last_rows = None, None
         while left:
             batch = left[:BATCH_WINDOWS]
             with self.turn():
                 before = known_reads(self.warehouse, self.vendor.name)
                 if choose and len(batch) == len(left):
                     audit = self._chosen(choose, before, batch)
-                tally, package = self._load(batch, before, audit)
+                    last_rows = partial(self._last_rows, audit, windows)
+                tally, package = self._load(batch, before, last_rows)
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
             self.blocked |= _given_up(batch, tally, package)
@@ -231,13 +242,32 @@ class _Run:
         if choose and audit and audit.is_done:
             self._compare(audit)
         elif choose:
-            self.audit(choose)
+            self.audit(choose, windows)
+
+    def _last_rows(
+        self,
+        audit: Audit,
+        planned: Sequence[AccountWindow],
+        load_no: int,
+        given_up: Collection[str] = (),
+        made: Sequence[Row] = (),
+    ) -> list[Row]:
+        """Return the ledger rows that are made when the ``planned`` windows are read.
+
+        Those of an audit, whose windows are counted now, and those of settled days.
+        ``made`` are the rows of the same load package.
+        """
+        rows = [*self.reads.rows, *made]
+        # By now: a count of the same day is of the time when the run began.
+        settled = settled_rows(planned, self.settled, rows, self.clock())
+        settled = [{**row, "load_no": load_no} for row in settled]
+        return settled + audit.rows(load_no, self.vendor_run, given_up, made)
 
     def _load(
         self,
         batch: Sequence[AccountWindow],
         before: Sequence[PastRead],
-        audit: Audit | None,
+        last_rows: LastRows | None,
     ) -> tuple[Tally, Package]:
         quota_used = {
             account.alias: used_today(before, account.alias, self.clock())
@@ -251,24 +281,30 @@ class _Run:
             quota_used,
             run=self.vendor_run,
             begun=self.begun,
-            audit=audit,
+            last_rows=last_rows,
             privacy=self.privacy,
             accounts=self.accounts,
         )
 
-    def audit(self, choose: Choice) -> set[str]:
+    def audit(
+        self, choose: Choice, planned: Sequence[AccountWindow] | None = None
+    ) -> set[str]:
         """Count older windows, and read again those with another count than stored.
 
-        Return the accounts of which not all chosen windows could be counted.
+        Return the accounts of which not all chosen windows could be counted. With the
+        ``planned`` windows of the run the rows of settled days are stored as well.
         """
         with self.turn():
             audit = self._chosen(choose, known_reads(self.warehouse, self.vendor.name))
 
             def counted(load_no: int) -> list[Any]:
-                rows = audit.rows(load_no, self.vendor_run)
+                if planned is None:
+                    rows = audit.rows(load_no, self.vendor_run)
+                else:
+                    rows = self._last_rows(audit, planned, load_no)
                 return [ledger_rows(lambda: rows)]
 
-            if any(audit.chosen.values()):
+            if any(audit.chosen.values()) or (planned is not None and self.settled):
                 store(self.vendor, self.warehouse, counted)
         self._compare(audit)
         return audit.failed
@@ -286,7 +322,7 @@ class _Run:
             for account, window in batch
             if window.purpose != PENDING_READ
         }
-        stored = self._stored_windows()
+        stored = self._last_reads()
         chosen = {}
         for account in self.vendor.accounts:
             own = [read for read in past if read.account == account.alias]
@@ -298,13 +334,13 @@ class _Run:
             ]
         return Audit(self.vendor, self.reads.since, chosen, past, self.blocked)
 
-    def _stored_windows(self) -> list[StoredWindow]:
+    def _last_reads(self) -> list[ReadWindow]:
         with locked_raw_file(self.warehouse, self.vendor.name) as raw:
             return [
                 window
                 for stream in streams_of(self.vendor.name)
                 if stream.is_by_own_time
-                for window in stored_windows(raw, stream)
+                for window in last_reads(raw, stream)
             ]
 
     def _compare(self, audit: Audit) -> None:
@@ -314,7 +350,10 @@ class _Run:
         self._add_notes(audit.notes)
         if any(audit.totals.values()):
             with self.turn():
-                wanted = audit.to_read_again(self._stored_windows())
+                raw = self.warehouse.raw(self.vendor.name)
+                # Streams of a table have the same windows.
+                count = cache(partial(count_stored, raw))
+                wanted = audit.to_read_again(self._last_reads(), count)
             if wanted:
                 self.read(wanted)
 
@@ -402,6 +441,7 @@ def load_plan(
     run = _Run(
         vendor, warehouse, clock, progress, turn, result, reads, vendor_run, privacy
     )
+    run.settled = work.settled
 
     def choose(_: Account, windows: Windows, past: Reads) -> Windows:
         return due_for_count(windows, past, reads.since)
@@ -421,7 +461,7 @@ def load_batch(
     *,
     run: VendorRun | None = None,
     begun: dict[str, list[Read]] | None = None,
-    audit: Audit | None = None,
+    last_rows: LastRows | None = None,
     privacy: Privacy = NO_KEY,
     accounts: Accounts | None = None,
 ) -> tuple[Tally, Package]:
@@ -429,8 +469,8 @@ def load_batch(
 
     A full package takes no more windows: the others have no ledger row, or one with
     the reason ``begun``, and belong to the next package. A package that is not full
-    also takes the counts of an ``audit``, which are requested after all windows. Who is
-    erased stays erased; raises `ListError` if that cannot be known.
+    also takes ``last_rows`` of the ledger, which are made after all windows were read.
+    Who is erased stays erased; raises `ListError` if that cannot be known.
     """
     raw = warehouse.raw(vendor.name)
     suppression = suppression_of(warehouse, privacy, vendor)
@@ -457,10 +497,10 @@ def load_batch(
 
         def ledger() -> list[dict[str, Any]]:
             rows = closed_ledger(vendor.name, tally)
-            if audit is None or package.is_full:
+            if last_rows is None or package.is_full:
                 return rows
             given_up = _given_up(batch, tally, package)
-            return rows + audit.rows(load_no, run, given_up, tally.ledger)
+            return rows + last_rows(load_no, given_up, tally.ledger)
 
         built = package_source(vendor.name, readings, ledger)
         watch(built, suppression, raw, tally, leaves_old)

@@ -9,12 +9,20 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.config.model import Account, Vendor
+from pipelines.load.accounting import Row
+from pipelines.load.result import key, key_of
 from pipelines.planning.deletion import Suspicion
 from pipelines.planning.pending import PendingDay, days_in_doubt, pending_windows
-from pipelines.planning.planner import BackfillRequest, PastRead, plan, plan_backfill
+from pipelines.planning.planner import (
+    PENDING_READ,
+    BackfillRequest,
+    PastRead,
+    plan,
+    plan_backfill,
+)
 from pipelines.planning.request_budget import expected_requests, used_today, warning
 from pipelines.planning.stream import Stream
-from pipelines.planning.windows import Interval, Window
+from pipelines.planning.windows import Interval, Window, merge
 from pipelines.sources import streams_of
 from pipelines.warehouse.ledger import suspicions
 from pipelines.warehouse.records import pending
@@ -32,6 +40,9 @@ class WorkPlan:
     """The calls that are read again because they are pending."""
     spans: tuple[tuple[Stream, Interval], ...] = ()
     """The stream and the range of time of these calls."""
+    settled: tuple[tuple[Account, Window], ...] = ()
+    """Spans of days, older than the horizon, of which no later run needs to ask for
+    pending calls if this one could."""
     warnings: tuple[str, ...] = ()
     confirmed: Interval | None = None
     """The operator knows: what the vendor does not list in it is deleted."""
@@ -45,6 +56,7 @@ def nightly_work(
     again: list[tuple[Account, Window]] = []
     calls: set[_Call] = set()
     spans: list[tuple[Stream, Interval]] = []
+    settled: list[tuple[Account, Window]] = []
     suspected = suspicions(raw)
     for account in vendor.accounts:
         own = [read for read in reads if read.account == account.alias]
@@ -61,9 +73,23 @@ def nightly_work(
             )
         ]
         planned += [(account, window) for window in windows]
-        found = _pending(vendor, account, raw, now, reads=own, windows=windows)
-        for stream, span, days in found:
-            spans.append((stream, span))
+        for stream in streams_for(account):
+            doubted = days_in_doubt(
+                stream,
+                now,
+                own,
+                windows,
+                lookback=vendor.lookback,
+                horizon=vendor.finality_horizon,
+            )
+            old = [day for day in doubted if day[1] + vendor.finality_horizon <= now]
+            settled += [
+                (account, Window(*span, stream.name, PENDING_READ))
+                for span in merge(old)
+            ]
+            days = _pending(account, raw, stream, doubted)
+            if days:
+                spans.append((stream, (days[0].start, days[-1].end)))
             calls |= {
                 (stream.table, account.alias, one) for day in days for one in day.ids
             }
@@ -71,39 +97,22 @@ def nightly_work(
             again += [(account, window) for window in late]
     all_windows = (*planned, *again)
     warnings = tuple(_quota_warnings(vendor, all_windows, now, reads))
-    return WorkPlan(all_windows, frozenset(calls), tuple(spans), warnings)
+    return WorkPlan(
+        all_windows, frozenset(calls), tuple(spans), tuple(settled), warnings
+    )
 
 
 def _pending(
-    vendor: Vendor,
-    account: Account,
-    raw: Path,
-    now: datetime,
-    *,
-    reads: Sequence[PastRead],
-    windows: Sequence[Window],
-) -> Iterator[tuple[Stream, Interval, list[PendingDay]]]:
-    """Yield each stream with old pending calls, the span of its days, and these days.
-
-    ``reads`` and ``windows``, those of the run, are the account's.
-    """
-    for stream in streams_for(account):
-        days = days_in_doubt(
-            stream,
-            now,
-            reads,
-            windows,
-            lookback=vendor.lookback,
-            horizon=vendor.finality_horizon,
-        )
-        if days:
-            span = days[0][0], days[-1][1]
-            found = [
-                day
-                for day in pending(raw, stream, span)
-                if day.account == account.alias and (day.start, day.end) in days
-            ]
-            yield stream, span, found
+    account: Account, raw: Path, stream: Stream, doubted: Sequence[Interval]
+) -> list[PendingDay]:
+    """Return those of the doubted days of an account that have pending calls."""
+    if not doubted:
+        return []
+    return [
+        day
+        for day in pending(raw, stream, (doubted[0][0], doubted[-1][1]))
+        if day.account == account.alias and (day.start, day.end) in doubted
+    ]
 
 
 def _times(
@@ -180,6 +189,43 @@ def _quota_warnings(
         expected = expected_requests(streams_of(vendor.name), windows, own)
         if message := warning(limit, used, expected):
             yield message
+
+
+def settled_rows(
+    planned: Sequence[tuple[Account, Window]],
+    settled: Sequence[tuple[Account, Window]],
+    rows: Sequence[Row],
+    now: datetime,
+) -> list[Row]:
+    """Return a ledger row for each span of days that no later run searches again.
+
+    Without these rows a run would search the whole history for pending calls. ``rows``
+    are what the run has read of the ``planned`` windows: where one of pending calls was
+    not read completely, its stream is searched again by the next run.
+    """
+    read = {key_of(row) for row in rows if row["state"] == "complete"}
+    unread = {
+        (account.alias, window.stream)
+        for account, window in planned
+        if window.purpose == PENDING_READ and key((account, window)) not in read
+    }
+    numbers = ("rows_fetched", "rows_distinct", "rows_quarantined")
+    return [
+        {
+            "account": account.alias,
+            "stream": span.stream,
+            "window_start": span.start,
+            "window_end": span.end,
+            "purpose": PENDING_READ,
+            "state": "complete",
+            **dict.fromkeys((*numbers, "requests", "retries"), 0),
+            "attempt": 1,
+            "started_at": now,
+            "finished_at": now,
+        }
+        for account, span in settled
+        if (account.alias, span.stream) not in unread
+    ]
 
 
 def no_longer_pending(work: WorkPlan, raw: Path) -> int:

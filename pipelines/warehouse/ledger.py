@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+
 from pipelines.planning.deletion import Suspicion
 from pipelines.planning.planner import PastRead
 from pipelines.planning.stream import Stream
@@ -13,8 +15,8 @@ from pipelines.warehouse.queries import query
 
 
 @dataclass(frozen=True)
-class StoredWindow:
-    """A window at its last complete read, and how many of its records are stored."""
+class ReadWindow:
+    """A window at its last complete read."""
 
     stream: Stream
     account: str
@@ -24,6 +26,12 @@ class StoredWindow:
     rows_inside: int
     """Records that came and lie inside the window."""
     vendor_total: int | None
+
+
+@dataclass(frozen=True)
+class StoredWindow(ReadWindow):
+    """A window at its last complete read, and how many of its records are stored."""
+
     rows_stored: int
 
 
@@ -47,18 +55,37 @@ def past_reads(raw_file: Path) -> list[PastRead]:
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
+def last_reads(raw_file: Path, stream: Stream) -> list[ReadWindow]:
+    """Return each completely read window of a stream."""
+    with raw_files.opened(raw_file) as warehouse:
+        if "load_windows" not in raw_files.tables(warehouse):
+            return []
+        _select_reads(warehouse, stream)
+        found = warehouse.execute("from window_reads order by all").fetchall()
+        return [ReadWindow(stream, *row) for row in found]
+
+
 def stored_windows(raw_file: Path, stream: Stream) -> list[StoredWindow]:
-    """Return each completely read window of a stream, with what is stored of it."""
+    """Return each completely read window of a stream, with what is stored of it.
+
+    This reads the whole table.
+    """
     with raw_files.opened(raw_file) as warehouse:
         if not {stream.table, "load_windows"} <= raw_files.tables(warehouse):
             return []
         warehouse.table(f"raw_file.raw.{stream.table}").create_view("records")
         warehouse.execute(query("raw/newest"))
         warehouse.sql(query("raw/latest")).create_view("latest")
-        windows = warehouse.table("raw_file.raw.load_windows")
-        windows.filter(raw_files.equals("stream", stream.name)).create_view("windows")
+        _select_reads(warehouse, stream)
         found = raw_files.rows(warehouse, "stored_windows")
         return [StoredWindow(stream, *row) for row in found]
+
+
+def _select_reads(warehouse: duckdb.DuckDBPyConnection, stream: Stream) -> None:
+    """Make the view ``window_reads`` of `queries/raw/last_reads.sql`."""
+    windows = warehouse.table("raw_file.raw.load_windows")
+    windows.filter(raw_files.equals("stream", stream.name)).create_view("windows")
+    warehouse.sql(query("raw/last_reads")).create_view("window_reads")
 
 
 def unbalanced(raw_file: Path) -> list[tuple[str, str, datetime, int, int]]:

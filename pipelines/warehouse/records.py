@@ -227,17 +227,31 @@ def stored_records(
     raw_file: Path, stream: Stream, account: str, window: Window
 ) -> dict[str, datetime]:
     """Return event times, by id, of the stored records that a window should list."""
+    span = window.start, window.end
+    return dict(_of_span(raw_file, stream.table, account, span, "stored_records"))
+
+
+def count_stored(raw_file: Path, table: str, account: str, span: Interval) -> int:
+    """Return how many living records have a newest version that lies in a span."""
+    found = _of_span(raw_file, table, account, span, "count_stored")
+    return sum(count for (count,) in found)
+
+
+def _of_span(
+    raw_file: Path, table: str, account: str, span: Interval, name: str
+) -> list[Any]:
+    """Run the query ``name`` over the records that have a version in a span."""
     with raw_files.opened(raw_file) as warehouse:
-        if stream.table not in raw_files.tables(warehouse):
-            return {}
-        warehouse.table(f"raw_file.raw.{stream.table}").filter(
-            f"event_at >= '{window.start}' and event_at < '{window.end}'"
+        if table not in raw_files.tables(warehouse):
+            return []
+        warehouse.table(f"raw_file.raw.{table}").filter(
+            f"event_at >= '{span[0]}' and event_at < '{span[1]}'"
         ).filter(raw_files.equals("account", account)).create_view("inside")
-        warehouse.execute("set variable low = $1::timestamptz", [window.start])
-        warehouse.execute("set variable high = $1::timestamptz", [window.end])
-        if not _select(warehouse, stream.table, f"{_IDS} from inside"):
-            return {}
-        return dict(raw_files.rows(warehouse, "stored_records"))
+        warehouse.execute("set variable low = $1::timestamptz", [span[0]])
+        warehouse.execute("set variable high = $1::timestamptz", [span[1]])
+        if not _select(warehouse, table, f"{_IDS} from inside"):
+            return []
+        return raw_files.rows(warehouse, name)
 
 
 def unbuilt(

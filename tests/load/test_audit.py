@@ -12,12 +12,12 @@ from conftest import FEW, TABLES
 from sandbox_control import control, stamp, truth
 
 from pipelines.config.loader import read_config
-from pipelines.config.model import Config
+from pipelines.config.model import Account, Config
 from pipelines.load.audit import differences, due_for_count
-from pipelines.load.loader import clock_from, load, load_plan
-from pipelines.load.work_plan import WorkPlan
+from pipelines.load.loader import clock_from, known_reads, load, load_plan
+from pipelines.load.work_plan import WorkPlan, nightly_work, settled_rows
 from pipelines.planning.planner import AUDIT, PastRead
-from pipelines.planning.windows import DAY, read_time
+from pipelines.planning.windows import DAY, Window, read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 from pipelines.sources import streams_of
 from pipelines.warehouse.journal import LoadResult
@@ -120,6 +120,49 @@ def test_counts_are_stored_and_acted_upon_when_nothing_else_is_due(
     result = load_plan(*arguments, lambda *_: None, audit=True)
     assert (result.planned, result.is_complete) == (1, True), result.errors
     assert stored(tmp_path, "whippy", late) == 1
+
+
+def test_days_that_were_asked_for_a_last_time_are_searched_no_more(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    now = NOW + 200 * DAY
+    config = configured(sandbox, "twin", tmp_path)
+    (vendor,) = config.vendors
+    vendor = replace(vendor, finality_horizon=2 * DAY)
+    config = replace(config, vendors=(vendor,))
+    raw, searched = config.warehouse.raw("twin"), []
+    for _ in range(4):
+        reads = known_reads(config.warehouse, "twin")
+        work = nightly_work(vendor, raw, now - 8 * DAY, now, reads)
+        searched.append(
+            [(now - one.end, one.end - one.start) for _, one in work.settled]
+        )
+        done = night(sandbox, config, now, audit=True)
+        assert done.is_complete, done.errors
+        now += DAY
+    age = 2 * DAY + timedelta(hours=NOW.hour)
+    assert searched == [[], *[[(age, DAY)]] * 3], "each night one more day is settled"
+
+
+def test_a_day_whose_pending_calls_were_not_read_is_searched_again() -> None:
+    account = Account("twin", "main")
+    day = Window(NOW - 9 * DAY, NOW - 8 * DAY, "created_calls", "settle", ids=("a",))
+    span = Window(NOW - 30 * DAY, NOW - 8 * DAY, "created_calls", "settle")
+    planned, settled = [(account, day)], [(account, span)]
+    row = {
+        "account": "main",
+        "stream": day.stream,
+        "window_start": day.start,
+        "state": "complete",
+    }
+    (found,) = settled_rows(planned, settled, [row], NOW)
+    assert (found["window_start"], found["window_end"]) == (span.start, span.end)
+    assert (found["purpose"], found["state"]) == ("settle", "complete")
+    assert found["requests"] == found["rows_fetched"] == 0
+    assert settled_rows(planned, settled, [{**row, "state": "failed"}], NOW) == []
+    assert settled_rows(planned, settled, [], NOW) == []
+    others = [(account, replace(day, stream="updated_calls"))]
+    assert len(settled_rows(others, settled, [], NOW)) == 1
 
 
 @pytest.mark.parametrize("vendor", FEW)

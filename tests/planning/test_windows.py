@@ -22,7 +22,7 @@ from pipelines.planning.windows import (
     utc,
     whole_days,
 )
-from transforms.runner import functions
+from transforms.runner import functions, times
 
 EPOCH = read_time("2026-03-01T00:00:00+00:00")
 minutes = st.integers(0, 60 * 24 * 40)
@@ -222,6 +222,16 @@ def test_models_read_the_times_that_the_loader_reads_and_no_others(
         [sent, zone],
     ).fetchall()
     assert [one for (one,) in found] == [loaded(text, zone) for text in sent]
+
+
+@given(st.one_of(iso, vendor_texts), st.sampled_from([None, "UTC", "Europe/Berlin"]))
+def test_the_short_way_reads_no_time_in_another_way_than_the_long_one(
+    text: str, zone: str | None
+) -> None:
+    short = loaded(text, zone)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(times, "_USUAL", set())
+        assert loaded(text, zone) == short
 
 
 def test_a_time_without_zone_is_refused_unless_the_vendor_names_one() -> None:

@@ -9,7 +9,8 @@
 -- @column stream: what the vendor lists in such windows
 -- @column window_start: first moment that belongs to the window, UTC
 -- @column window_end: first moment after it, UTC
--- @column purpose: why it was read: nightly, lookback, retry, settle, backfill, recheck (stored
+-- @column purpose: why it was read: nightly, lookback, retry, settle (for its pending calls only;
+--     with 0 requests: no later run asks for a call of these days), backfill, recheck (stored
 --     records were missing of it or of the days beside it, or its vendor counts otherwise), audit
 --     (for its total only)
 -- @column state: complete, partial, failed, unreachable (the vendor serves it no more), counted
