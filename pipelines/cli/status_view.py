@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.calendar_view import calendar_lines
-from pipelines.cli.run_view import show_field_changes, show_missing_rates
+from pipelines.cli.findings_view import show_field_changes, show_missing_rates
 from pipelines.cli.tables import compact_table, plain, plain_row, plain_rows, stdout
 from pipelines.commands.status import AccountStatus, Status
 from pipelines.commands.verdict import Verdict

@@ -15,11 +15,11 @@ import transforms
 from pipelines.commands.model_inputs import model_inputs
 from pipelines.config.model import Config
 from pipelines.config.privacy import protection
-from pipelines.load.loader import locked_raw_file
 from pipelines.sources import vendors as all_vendors
 from pipelines.warehouse.journal import LoadResult, read_runs, write_runs
 from pipelines.warehouse.ledger import past_reads
 from pipelines.warehouse.locks import BUILD_TIMEOUT, LockedError, in_turn, tell
+from pipelines.warehouse.migration import locked_raw_file
 from pipelines.warehouse.opening import (
     BUILD_FILE,
     PUBLISHED_FILE,

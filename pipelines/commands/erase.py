@@ -20,11 +20,11 @@ from pipelines.config.model import Config
 from pipelines.config.privacy import mac_key
 from pipelines.config.toml_file import ConfigError
 from pipelines.load.erased_records import calls_of
-from pipelines.load.loader import locked_raw_file
 from pipelines.load.written_forms import listed_forms, name_form
 from pipelines.sources import vendors
 from pipelines.warehouse.journal import LoadResult, write_runs
 from pipelines.warehouse.locks import BUILD_TIMEOUT, in_turn, tell
+from pipelines.warehouse.migration import locked_raw_file
 from pipelines.warehouse.opening import RAW_FILE, FileError, is_present, read
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.suppression_list import (

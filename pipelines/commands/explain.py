@@ -16,8 +16,8 @@ import duckdb
 
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
-from pipelines.load.loader import locked_raw_file
 from pipelines.sources import streams_of, vendors
+from pipelines.warehouse.migration import locked_raw_file
 from pipelines.warehouse.opening import PUBLISHED_FILE, read
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published_queries import Row

@@ -16,13 +16,13 @@ import duckdb
 from pipelines.commands.rollback import rolled_back
 from pipelines.commands.verify import DIFFERENT, UNKNOWN, missing_windows, verify
 from pipelines.config.model import Config
-from pipelines.load.loader import locked_raw_file
 from pipelines.planning.planner import NOT_WHOLE, PastRead
 from pipelines.planning.reasons import NOT_AUTHORIZED
 from pipelines.planning.windows import merge, subtract
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.ledger import past_reads, stored_windows, unbalanced
 from pipelines.warehouse.locks import LockedError
+from pipelines.warehouse.migration import locked_raw_file
 from pipelines.warehouse.number_protection import PLAIN, protected_columns, shown_in
 from pipelines.warehouse.opening import (
     BUILD_FILE,

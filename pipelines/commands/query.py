@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.config.toml_file import ConfigError, Setting, nearest
-from pipelines.load.loader import locked_raw_file
+from pipelines.warehouse.migration import locked_raw_file
 from pipelines.warehouse.opening import RAW_FILE, attached, private
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published_queries import confined, distinct

@@ -13,14 +13,13 @@ from pathlib import Path
 
 from pipelines.config.model import Config, Vendor
 from pipelines.load.audit import Counted, comparable, count, differences
-from pipelines.load.loader import locked_raw_file
 from pipelines.planning.request_budget import used_today
 from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Interval, overlaps
 from pipelines.sources import streams_of
 from pipelines.warehouse.ledger import StoredWindow, past_reads, stored_windows
 from pipelines.warehouse.locks import only_one
-from pipelines.warehouse.migration import refuse_other_tables
+from pipelines.warehouse.migration import locked_raw_file, refuse_other_tables
 from pipelines.warehouse.records import unbuilt
 
 MISSING, DIFFERENT, UNKNOWN, UNBUILT = "missing", "different", "unknown", "unbuilt"

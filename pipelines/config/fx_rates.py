@@ -16,7 +16,6 @@ from typing import NamedTuple, TypeAlias
 
 import duckdb
 import pyarrow as pa
-from pyarrow import compute
 
 from pipelines.config.csv_file import read_header, read_lines
 from pipelines.config.toml_file import ConfigError
@@ -137,7 +136,7 @@ def _read(path: Path) -> pa.Table:
             table: pa.Table = connection.sql(_SQL).to_arrow_table()
         except duckdb.Error as error:
             raise _fault(path, {}, str(error)) from None
-    wrong = table.filter(compute.is_valid(table["fault"])).to_pylist()
+    wrong = table.filter(table["fault"].is_valid()).to_pylist()
     if wrong:
         faults = {tuple(row["cells"]): row["fault"] for row in wrong}
         raise _fault(path, faults, "its lines differ")

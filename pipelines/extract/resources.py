@@ -6,13 +6,14 @@ with the reason. They go into one dlt load package, so that no window is marked 
 loaded without its records.
 """
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import chain, islice, takewhile, zip_longest
+from itertools import accumulate, chain, islice, takewhile, zip_longest
 from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
@@ -24,7 +25,7 @@ from pipelines.extract.client import Client
 from pipelines.extract.errors import VendorError
 from pipelines.extract.raw_schema import KEYS, LEDGER, QUARANTINE, RECORDS
 from pipelines.extract.source import Source
-from pipelines.extract.spool import Location
+from pipelines.extract.spool import Location, Spool
 from pipelines.extract.window_reader import (
     DEFAULTS,
     READS,
@@ -486,11 +487,20 @@ def _record_table(
     columns: dict[str, Any] = {
         "record_id": [record_id for record_id, _ in rows],
         "event_at": [event_at for _, (event_at, _, _) in rows],
-        "payload": spool.texts([location for _, (*_, location) in rows])
-        if spool
-        else [],
+        "payload": _texts(spool, [location for _, (*_, location) in rows]),
     }
     return _table_of(RECORDS, len(rows), about, columns)
+
+
+def _texts(spool: Spool | None, locations: Sequence[Location]) -> "pa.Array[Any]":
+    """Return records, all of them UTF-8, as an array of text.
+
+    Its buffer has their bytes as they came: no text is made of each.
+    """
+    ends = accumulate((one.length for one in locations), initial=0)
+    texts = b"" if spool is None else spool.bytes_of(locations)
+    buffers = [None, pa.py_buffer(array("i", ends)), pa.py_buffer(texts)]
+    return pa.Array.from_buffers(pa.string(), len(locations), buffers)
 
 
 def _unreadable_table(

@@ -1,14 +1,10 @@
 """Keep the records of a window on disk while it is read: memory has only their keys."""
 
 import tempfile
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from weakref import finalize
-
-import pyarrow as pa
 
 AT_ONCE = 1024 * 1024
 """Bytes that are written together."""
@@ -49,18 +45,9 @@ class Spool:
         """Return a record as text; bytes that are not UTF-8 are replaced by U+FFFD."""
         return self._bytes(location).decode(errors="replace")
 
-    def texts(self, locations: Sequence[Location]) -> pa.StringArray:
-        """Return records, all of them UTF-8, as an array of text.
-
-        Its buffer has their bytes as they came: no text is made of each.
-        """
-        ends = accumulate((one.length for one in locations), initial=0)
-        parts = map(self._bytes, _joined(locations))
-        return pa.StringArray.from_buffers(
-            len(locations),
-            pa.py_buffer(array("i", ends)),
-            pa.py_buffer(b"".join(parts)),
-        )
+    def bytes_of(self, locations: Iterable[Location]) -> bytes:
+        """Return records as they came, one after another."""
+        return b"".join(map(self._bytes, _joined(locations)))
 
     def _write(self) -> None:
         self._file.seek(self._end - self._waiting_bytes)

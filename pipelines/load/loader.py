@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
@@ -61,7 +60,7 @@ from pipelines.sources import connect, streams_of
 from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.ledger import ReadWindow, last_reads, past_reads
 from pipelines.warehouse.locks import Holder, in_turn, only_one
-from pipelines.warehouse.migration import migrate
+from pipelines.warehouse.migration import locked_raw_file
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.records import count_stored, stored_records
 from pipelines.warehouse.suppression_list import note_unfinished
@@ -87,19 +86,6 @@ Progress = Callable[[str, int, int, int, str], None]
 
 If no window is planned, only the note is shown.
 """
-
-
-@contextmanager
-def locked_raw_file(warehouse: Warehouse, vendor: str) -> Iterator[Path]:
-    """Wait for a vendor's raw file and yield it; nobody writes it meanwhile.
-
-    It has the layout of this program. Raises
-    `pipelines.warehouse.migration.LayoutError` for a file of a newer program.
-    """
-    raw, lock = warehouse.raw(vendor), warehouse.raw_lock(vendor)
-    migrate(raw, lock)
-    with in_turn(lock, shared=True):
-        yield raw
 
 
 def load(

@@ -7,6 +7,8 @@ it. Built files have a layout as well, and are built again if it is another.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from pipelines.warehouse.opening import (
     refusing,
     writing,
 )
+from pipelines.warehouse.paths import Warehouse
 from transforms.runner import build_state
 from transforms.runner.build_state import PROGRAM, Stamp
 from transforms.runner.storage import connect
@@ -166,3 +169,15 @@ def _newer(file: Path, found: Stamp, ours: int) -> str:
 
 def _sql(name: str) -> str:
     return files("pipelines.warehouse.migrations").joinpath(name).read_text("utf-8")
+
+
+@contextmanager
+def locked_raw_file(warehouse: Warehouse, vendor: str) -> Iterator[Path]:
+    """Wait for a vendor's raw file and yield it; nobody writes it meanwhile.
+
+    It has the layout of this program. Raises `LayoutError` for a file of a newer one.
+    """
+    raw, lock = warehouse.raw(vendor), warehouse.raw_lock(vendor)
+    migrate(raw, lock)
+    with in_turn(lock, shared=True):
+        yield raw

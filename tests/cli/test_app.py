@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -347,3 +348,33 @@ def test_make_says_that_it_is_the_network(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "make: pip cannot reach its package index" in done.stderr
     assert not (tmp_path / ".venv" / "installed").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "slow"),
+    [
+        (("--help",), ("dlt", "duckdb", "pyarrow", "requests", "sqlglot")),
+        (("status",), ("dlt",)),
+        (("query", "select 1"), ("dlt",)),
+        (("doctor", "--help"), ("dlt", "pyarrow.compute")),
+    ],
+)
+def test_a_command_imports_nothing_slow_that_it_does_not_need(
+    tmp_path: Path, command: tuple[str, ...], slow: tuple[str, ...]
+) -> None:
+    program = (
+        "import sys\n"
+        "from pipelines.cli.app import app\n"
+        f"sys.argv[1:] = {[*command]!r}\n"
+        "try:\n    app()\nfinally:\n"
+        f"    print('slow:', *({{*{slow!r}}} & {{*sys.modules}}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.stdout.splitlines()[-1:] == ["slow:"], done.stderr
