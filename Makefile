@@ -47,6 +47,16 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/duckdb1-requirements.lock || $(call unreachable,.venv-duckdb1/bin)
 	@.venv-duckdb1/bin/pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e . && touch $@
 
+.venv-bench-singer/installed: tests/bench/singer-requirements.lock
+	@python3 -m venv .venv-bench-singer
+	@.venv-bench-singer/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/bench/singer-requirements.lock || $(call unreachable,.venv-bench-singer/bin)
+	@touch $@
+
+.venv-bench-airbyte/installed: tests/bench/airbyte-requirements.lock
+	@python3 -m venv .venv-bench-airbyte
+	@.venv-bench-airbyte/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/bench/airbyte-requirements.lock || $(call unreachable,.venv-bench-airbyte/bin)
+	@touch $@
+
 .venv-sbom/installed: tests/sbom-requirements.lock
 	@python3 -m venv .venv-sbom
 	@.venv-sbom/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/sbom-requirements.lock || $(call unreachable,.venv-sbom/bin)

@@ -1,0 +1,136 @@
+"""Fifty days of one vendor: how much more than the limit does each way to load take?
+
+The limit is DuckDB reading the same bytes as lines. Each command is measured beside the
+same command on nothing, which is its start-up.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from bench.measures import FOLDER, Figures, Measure, beyond, fresh, nothing, records
+from bench.product import Product
+from bench.records import A_DAY, DAYS, NOW
+from bench.server import serving
+from bench.tree import Cost, measured
+
+SHAPES = {"flat": "twin", "nested": "voximplant"}
+TABLES = {"twin": "calls", "voximplant": "call_sessions"}
+ROWS = DAYS * A_DAY
+FIRST = NOW.replace(hour=0) - timedelta(days=DAYS)
+PEERS = Path(__file__).with_name("peers")
+QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DO_NOT_TRACK": "true"}
+NOWHERE = "http://127.0.0.1:9"
+FEWER = 5
+"""Days for a peer that is slow, or that is out of memory with all fifty."""
+
+
+def download(vendor: str) -> Figures:
+    command = [sys.executable, PEERS / "download.py"]
+    return _served(vendor, DAYS, lambda url, _: measured([*command, url]))
+
+
+def _served(vendor: str, days: int, command: Callable[[str, Path], Cost]) -> Figures:
+    """Measure a command, given an address and a folder, on records and on nothing."""
+    with serving(vendor, nothing()) as url:
+        start_up = command(url, fresh("peer"))
+    file = (
+        records(vendor) if days == DAYS else records(vendor, days, f"{vendor}-{days}")
+    )
+    with serving(vendor, file) as url:
+        full = command(url, fresh("peer"))
+    return beyond(full, start_up, days * A_DAY)
+
+
+def limit(vendor: str) -> Figures:
+    lines, folder = records(vendor), fresh("limit")
+    command = [sys.executable, PEERS / "read_json.py"]
+    types = folder / "types.json"
+    measured([*command, lines, types], folder=folder)
+    start_up = measured([*command, nothing(), types], folder=folder)
+    full = measured([*command, lines, types], folder=fresh_but(types))
+    return beyond(full, start_up, ROWS)
+
+
+def fresh_but(kept: Path) -> Path:
+    """Empty the folder of a file, except for this file."""
+    for one in set(kept.parent.iterdir()) - {kept}:
+        one.unlink()
+    return kept.parent
+
+
+def load(vendor: str) -> Figures:
+    with serving(vendor, nothing()) as url:
+        # The first and the last window alone: every one has a price of its own.
+        empty = product(vendor, url, "load-nothing", days=0).emptied()
+        start_up = empty.load()
+    with serving(vendor, records(vendor)) as url:
+        ours = product(vendor, url, "load").emptied()
+        full = ours.load()
+    check(ours.stored(TABLES[vendor]), ROWS)
+    raw = ours.folder / "warehouse" / "raw" / f"{vendor}.duckdb"
+    size = {"bytes": raw.stat().st_size, "json": records(vendor).stat().st_size}
+    return {**beyond(full, start_up, ROWS), **size}
+
+
+def product(vendor: str, url: str, name: str, days: int = DAYS) -> Product:
+    start = NOW.replace(hour=0) - timedelta(days=days)
+    return Product(FOLDER / "work" / f"{name}-{vendor}", vendor, url, start)
+
+
+def check(found: int, expected: int) -> None:
+    if found != expected:
+        raise RuntimeError(f"{found} rows, not {expected}: what was measured is wrong")
+
+
+def build(vendor: str) -> Figures:
+    """Measure a full build, into a warehouse that has raw files alone."""
+    costs = []
+    for source in (nothing(), records(vendor)):
+        loaded = _loaded(vendor, source)
+        ours = product(vendor, NOWHERE, "build").emptied()
+        shutil.copytree(loaded / "warehouse" / "raw", ours.folder / "warehouse" / "raw")
+        costs.append(ours.run("transform", "--full"))
+    check(ours.calls(), ROWS)
+    return beyond(costs[1], costs[0], ROWS)
+
+
+def _loaded(vendor: str, source: Path) -> Path:
+    """Return the folder of a warehouse that has loaded a file, made on first use."""
+    folder = FOLDER / "loaded" / f"{vendor}-{source.stem}"
+    if not folder.exists():
+        with serving(vendor, source) as url:
+            ours = product(vendor, url, "loading").emptied()
+            ours.load()
+        folder.parent.mkdir(exist_ok=True)
+        ours.folder.rename(folder)
+    return folder
+
+
+def dlt(vendor: str, days: int, file_format: Sequence[str] = ()) -> Figures:
+    command = [sys.executable, PEERS / "dlt_rest.py"]
+
+    def run(url: str, folder: Path) -> Cost:
+        return measured([*command, url, *file_format], QUIET, folder)
+
+    return _served(vendor, days, run)
+
+
+OURS: Mapping[str, Callable[[str], Figures]] = {
+    "download": download,
+    "limit": limit,
+    "load": load,
+    "build": build,
+    "dlt Parquet": partial(dlt, days=DAYS, file_format=["parquet"]),
+    "dlt default": partial(dlt, days=FEWER),
+}
+
+
+def measures() -> Iterator[Measure]:
+    """Yield what both shapes are measured by, in the order of a round."""
+    for shape, vendor in SHAPES.items():
+        for name, take in OURS.items():
+            yield Measure(f"{shape} {name}", partial(take, vendor))
