@@ -10,13 +10,13 @@ import sys
 import traceback
 from itertools import count
 
-from bench import throughput
+from bench import fixed, growth, paced, throughput
 from bench.machine import machine
 from bench.measures import FOLDER, Measure
 from harness.results import read_results, write_results
 
 RESULTS = FOLDER / "results.json"
-ALL = (*throughput.measures(),)
+ALL = [one for part in (throughput, fixed, paced, growth) for one in part.measures()]
 
 
 def main() -> int:

@@ -64,9 +64,12 @@ class Product:
 
     def stored(self, table: str) -> int:
         """Return the number of records in a table of the raw file."""
-        raw = self.folder / "warehouse" / "raw" / f"{self.vendor}.duckdb"
-        with duckdb.connect(str(raw), read_only=True) as file:
+        with duckdb.connect(str(self.raw), read_only=True) as file:
             return int(file.table(f"raw.{table}").count("*").fetchall()[0][0])
+
+    @property
+    def raw(self) -> Path:
+        return self.folder / "warehouse" / "raw" / f"{self.vendor}.duckdb"
 
     @property
     def published(self) -> Path:

@@ -47,7 +47,7 @@ def _served(vendor: str, days: int, command: Callable[[str, Path], Cost]) -> Fig
 
 def limit(vendor: str) -> Figures:
     lines, folder = records(vendor), fresh("limit")
-    command = [sys.executable, PEERS / "read_json.py"]
+    command: list[str | Path] = [sys.executable, PEERS / "read_json.py"]
     types = folder / "types.json"
     measured([*command, lines, types], folder=folder)
     start_up = measured([*command, nothing(), types], folder=folder)
@@ -65,20 +65,19 @@ def fresh_but(kept: Path) -> Path:
 def load(vendor: str) -> Figures:
     with serving(vendor, nothing()) as url:
         # The first and the last window alone: every one has a price of its own.
-        empty = product(vendor, url, "load-nothing", days=0).emptied()
+        empty = product(vendor, url, "work/empty", days=0).emptied()
         start_up = empty.load()
     with serving(vendor, records(vendor)) as url:
-        ours = product(vendor, url, "load").emptied()
+        ours = product(vendor, url, "work/load").emptied()
         full = ours.load()
     check(ours.stored(TABLES[vendor]), ROWS)
-    raw = ours.folder / "warehouse" / "raw" / f"{vendor}.duckdb"
-    size = {"bytes": raw.stat().st_size, "json": records(vendor).stat().st_size}
+    size = {"bytes": ours.raw.stat().st_size, "json": records(vendor).stat().st_size}
     return {**beyond(full, start_up, ROWS), **size}
 
 
 def product(vendor: str, url: str, name: str, days: int = DAYS) -> Product:
     start = NOW.replace(hour=0) - timedelta(days=days)
-    return Product(FOLDER / "work" / f"{name}-{vendor}", vendor, url, start)
+    return Product(FOLDER / f"{name}-{vendor}", vendor, url, start)
 
 
 def check(found: int, expected: int) -> None:
@@ -90,28 +89,28 @@ def build(vendor: str) -> Figures:
     """Measure a full build, into a warehouse that has raw files alone."""
     costs = []
     for source in (nothing(), records(vendor)):
-        loaded = _loaded(vendor, source)
-        ours = product(vendor, NOWHERE, "build").emptied()
-        shutil.copytree(loaded / "warehouse" / "raw", ours.folder / "warehouse" / "raw")
+        before = loaded(vendor, source)
+        ours = product(vendor, NOWHERE, "work/build").emptied()
+        shutil.copytree(before.raw.parent, ours.raw.parent)
         costs.append(ours.run("transform", "--full"))
     check(ours.calls(), ROWS)
     return beyond(costs[1], costs[0], ROWS)
 
 
-def _loaded(vendor: str, source: Path) -> Path:
-    """Return the folder of a warehouse that has loaded a file, made on first use."""
-    folder = FOLDER / "loaded" / f"{vendor}-{source.stem}"
-    if not folder.exists():
+def loaded(vendor: str, source: Path) -> Product:
+    """Return a warehouse that has loaded a file, made on first use."""
+    kept = product(vendor, NOWHERE, f"loaded/{source.stem}")
+    if not kept.folder.exists():
         with serving(vendor, source) as url:
-            ours = product(vendor, url, "loading").emptied()
+            ours = product(vendor, url, "work/loading").emptied()
             ours.load()
-        folder.parent.mkdir(exist_ok=True)
-        ours.folder.rename(folder)
-    return folder
+        kept.folder.parent.mkdir(exist_ok=True)
+        ours.folder.rename(kept.folder)
+    return kept
 
 
 def dlt(vendor: str, days: int, file_format: Sequence[str] = ()) -> Figures:
-    command = [sys.executable, PEERS / "dlt_rest.py"]
+    command: list[str | Path] = [sys.executable, PEERS / "dlt_rest.py"]
 
     def run(url: str, folder: Path) -> Cost:
         return measured([*command, url, *file_format], QUIET, folder)
