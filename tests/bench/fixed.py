@@ -57,7 +57,7 @@ def year() -> Figures:
 
 def windows(vendor: str) -> Figures:
     """Load 64 days of 60 calls."""
-    file = records(vendor, WINDOWS, f"{vendor}-small", a_day=IN_WINDOW)
+    file = records(vendor, WINDOWS, IN_WINDOW)
     costs = []
     for source, days in ((nothing(), 0), (file, WINDOWS)):
         with serving(vendor, source) as url:

@@ -27,8 +27,8 @@ HUGE = "10 M"
 DAYS = 365
 NIGHT = 9_998
 """Calls of the night; a round number would look as if the list had been cut short."""
-UNTIL = NOW.replace(hour=0) - timedelta(days=1)
-"""The end of the past: what a run at `NOW` loads is one day."""
+UNTIL = NOW.replace(hour=0) - timedelta(days=5)
+"""The end of the past, whose days are closed by a read four nights later."""
 QUESTIONS = (
     "Which share of what calls cost is AI?",
     "Which costs are not final?",
@@ -58,7 +58,7 @@ def _past(calls: int) -> Product:
 def full_build(calls: int) -> Figures:
     past = _past(calls)
     (past.folder / "warehouse" / "build.duckdb").unlink(missing_ok=True)
-    cost = past.run("transform", "--full", now=UNTIL + timedelta(hours=1))
+    cost = past.run("transform", "--full", now=NOW - timedelta(days=1))
     check(past.calls(), calls)
     size = past.published.stat().st_size
     return {"cpu": cost.cpu, "peak": cost.peak, "rows": calls, "bytes": size}
@@ -75,12 +75,12 @@ def _before_the_night(calls: int, url: str) -> Product:
 
 def night(calls: int) -> Figures:
     """Load a day of ten thousand calls, then build it and publish."""
-    file = records("twin", 1, "twin-night", a_day=NIGHT)
+    file = records("twin", 1, NIGHT)
     with serving("twin", file) as url:
         after = _before_the_night(calls, url)
         load = after.load()
         result = after.folder / "publish"
-        command: list[str | Path] = [
+        command = [
             sys.executable,
             PEERS / "steps.py",
             result,

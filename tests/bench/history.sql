@@ -1,7 +1,7 @@
 -- A year of nightly loads in a raw file of TWIN that has some calls: getvariable('calls')
 -- of them on getvariable('days') days before getvariable('until'). Each is one that is there,
--- with another id and on another day. Each night read its day and, a lookback later, the
--- day before; a last read closed the last day.
+-- with another id and on another day. Each night read its day and, as a lookback, the day
+-- four nights earlier; four more nights closed the last days.
 create temp table pieces as
 select
     row_number() over (order by event_at, record_id) - 1 as number,
@@ -25,10 +25,10 @@ select
     epoch(day_start + interval 1 day)::bigint::varchar || '.5' as load_id,
     day_start,
     day_start + interval 1 day as day_end,
-    day_start + interval '1 day 1 minute' as read_at
+    day_end + interval 1 minute as read_at
 from (
     select
-        unnest(range(1, getvariable('days') + 2)) as number,
+        unnest(range(1, getvariable('days') + 5)) as number,
         getvariable('until') - to_days((getvariable('days') - number + 1)::integer) as day_start
 );
 
@@ -104,7 +104,7 @@ with reads as (
     select
         nights.*,
         unnest(['nightly', 'lookback']) as purpose,
-        if(purpose = 'nightly', 0, 1) as nights_later
+        if(purpose = 'nightly', 0, 4) as nights_later
     from nights
     where nights.load_no <= getvariable('days')
 ),
@@ -142,7 +142,7 @@ select
     rows_fetched as rows_received,
     if(reads.purpose = 'nightly', rows_fetched, 0) as rows_stored,
     if(reads.purpose = 'nightly', 0, rows_fetched) as rows_unchanged,
-    1 + reads.nights_later as attempt,
+    if(reads.purpose = 'nightly', 1, 2) as attempt,
     read_loads.read_at as started_at,
     read_loads.read_at as finished_at,
     read_loads.load_no,
@@ -155,6 +155,6 @@ order by read_loads.load_no;
 
 -- The next load has a greater number than all of these.
 select count(nextval('callhouse.loads')) as numbers
-from range(getvariable('days') + 2);
+from range(getvariable('days') + 5);
 
 checkpoint;

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from bench.records import DAYS, write_records
+from bench.records import A_DAY, DAYS, write_records
 from bench.tree import Cost
 
 Figures: TypeAlias = Mapping[str, float]
@@ -23,16 +23,14 @@ class Measure:
     times: int = 5
     is_huge: bool = False
     """Taken only where it is asked for: it takes hours, or the memory of a server."""
-    needs: str = ""
-    """The Make target of the environment that a peer runs in."""
 
 
-def records(vendor: str, days: int = DAYS, name: str = "", **rest: object) -> Path:
+def records(vendor: str, days: int = DAYS, a_day: int = A_DAY) -> Path:
     """Return the file of a vendor's records, made on first use."""
-    file = FOLDER / "records" / f"{name or vendor}.ndjson"
+    file = FOLDER / "records" / f"{vendor}-{days}-{a_day}.ndjson"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_records(file, vendor, days, **rest)  # type: ignore[arg-type]
+        write_records(file, vendor, days, a_day)
     return file
 
 

@@ -55,7 +55,7 @@ class _Vendor:
 
     def answer(self, path: str, asked: dict[str, str]) -> bytes:
         if path == "/records":
-            start, size = int(asked["offset"]), int(asked["limit"])
+            start, size = int(asked.get("offset", 0)), int(asked.get("limit", 1000))
             page = self.records[start : start + size]
             return _list(b"items", page, b'"count":%d' % len(self.records))
         if self.name == "twin":
@@ -72,7 +72,7 @@ class _Vendor:
         bounds = (datetime.fromisoformat(asked[key]) for key in ("from", "to"))
         start, end = (moment.isoformat(timespec="seconds") for moment in bounds)
         found = self._between(start + "\x7f", end)  # both bounds are strict
-        offset, limit = int(asked["offset"]), int(asked["limit"])
+        offset, limit = int(asked["offset"]), int(asked.get("limit", 1000))
         page = found[offset : offset + limit]
         return _list(b"items", page, b'"count":%d' % len(found))
 

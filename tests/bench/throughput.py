@@ -6,11 +6,12 @@ same command on nothing, which is its start-up.
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import duckdb
 from bench.measures import FOLDER, Figures, Measure, beyond, fresh, nothing, records
 from bench.product import Product
 from bench.records import A_DAY, DAYS, NOW
@@ -22,32 +23,40 @@ TABLES = {"twin": "calls", "voximplant": "call_sessions"}
 ROWS = DAYS * A_DAY
 FIRST = NOW.replace(hour=0) - timedelta(days=DAYS)
 PEERS = Path(__file__).with_name("peers")
-QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DO_NOT_TRACK": "true"}
+QUIET = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "DO_NOT_TRACK": "true",
+    "AIRBYTE_OFFLINE_MODE": "1",
+}
+"""A peer sends nothing to its maker, and waits for no answer from there."""
 NOWHERE = "http://127.0.0.1:9"
 FEWER = 5
 """Days for a peer that is slow, or that is out of memory with all fifty."""
 
 
 def download(vendor: str) -> Figures:
-    command = [sys.executable, PEERS / "download.py"]
-    return _served(vendor, DAYS, lambda url, _: measured([*command, url]))
+    def run(url: str, folder: Path) -> Cost:
+        return measured([sys.executable, PEERS / "download.py", url], {}, folder)
+
+    return _served(vendor, DAYS, run)
 
 
-def _served(vendor: str, days: int, command: Callable[[str, Path], Cost]) -> Figures:
-    """Measure a command, given an address and a folder, on records and on nothing."""
-    with serving(vendor, nothing()) as url:
-        start_up = command(url, fresh("peer"))
-    file = (
-        records(vendor) if days == DAYS else records(vendor, days, f"{vendor}-{days}")
-    )
-    with serving(vendor, file) as url:
-        full = command(url, fresh("peer"))
-    return beyond(full, start_up, days * A_DAY)
+def _served(vendor: str, days: int, run: Callable[[str, Path], Cost]) -> Figures:
+    """Measure what takes an address and a folder; its start-up is with one record."""
+    file = records(vendor, days)
+    one = file.with_name(f"{vendor}-one.ndjson")
+    with file.open("rb") as lines:
+        one.write_bytes(lines.readline())
+    costs = []
+    for source in (one, file):
+        with serving(vendor, source) as url:
+            costs.append(run(url, fresh("peer")))
+    return beyond(costs[1], costs[0], days * A_DAY)
 
 
 def limit(vendor: str) -> Figures:
     lines, folder = records(vendor), fresh("limit")
-    command: list[str | Path] = [sys.executable, PEERS / "read_json.py"]
+    command = [sys.executable, PEERS / "read_json.py"]
     types = folder / "types.json"
     measured([*command, lines, types], folder=folder)
     start_up = measured([*command, nothing(), types], folder=folder)
@@ -109,27 +118,45 @@ def loaded(vendor: str, source: Path) -> Product:
     return kept
 
 
-def dlt(vendor: str, days: int, file_format: Sequence[str] = ()) -> Figures:
-    command: list[str | Path] = [sys.executable, PEERS / "dlt_rest.py"]
+def peer(vendor: str, program: str, days: int = DAYS, environment: str = "") -> Figures:
+    """Measure a program of ``peers``, which loads the plain list into a DuckDB file."""
+    python = sys.executable
+    if environment:
+        python = str(Path(environment, "bin", "python").absolute())
+        if not Path(environment, "installed").exists():
+            raise RuntimeError(f"make {environment}/installed has not succeeded")
+
+    name, *words = program.split()
 
     def run(url: str, folder: Path) -> Cost:
-        return measured([*command, url, *file_format], QUIET, folder)
+        return measured([python, PEERS / name, url, *words], QUIET, folder)
 
-    return _served(vendor, days, run)
+    took = _served(vendor, days, run)
+    # With exit code 0 a tap with a wrong setting has loaded one page of fifty.
+    (file,) = (FOLDER / "work" / "peer").glob("*.duckdb")
+    with duckdb.connect(str(file), read_only=True) as connection:
+        ((found,),) = connection.execute(
+            "select estimated_size from duckdb_tables() where table_name = 'calls'"
+        ).fetchall()
+    check(found, days * A_DAY)
+    return took
 
 
-OURS: Mapping[str, Callable[[str], Figures]] = {
-    "download": download,
-    "limit": limit,
-    "load": load,
-    "build": build,
-    "dlt Parquet": partial(dlt, days=DAYS, file_format=["parquet"]),
-    "dlt default": partial(dlt, days=FEWER),
+SINGER, AIRBYTE = ".venv-bench-singer", ".venv-bench-airbyte"
+TAKES: Mapping[str, tuple[Callable[..., Figures], int]] = {
+    "download": (download, 5),
+    "limit": (limit, 5),
+    "load": (load, 3),
+    "build": (build, 3),
+    "dlt Parquet": (partial(peer, program="dlt_rest.py parquet"), 3),
+    "dlt default": (partial(peer, program="dlt_rest.py", days=FEWER), 3),
+    "Singer": (partial(peer, program="singer.py", environment=SINGER), 3),
+    "PyAirbyte": (partial(peer, program="airbyte_cache.py", environment=AIRBYTE), 3),
 }
 
 
 def measures() -> Iterator[Measure]:
     """Yield what both shapes are measured by, in the order of a round."""
     for shape, vendor in SHAPES.items():
-        for name, take in OURS.items():
-            yield Measure(f"{shape} {name}", partial(take, vendor))
+        for name, (take, times) in TAKES.items():
+            yield Measure(f"{shape} {name}", partial(take, vendor), times)

@@ -40,7 +40,7 @@ class Cost:
 
 
 def measured(
-    command: Sequence[str | Path],
+    command: Sequence[object],
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Cost:
