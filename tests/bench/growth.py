@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 from bench.history import write_history
-from bench.measures import FOLDER, Figures, Measure, nothing, records
+from bench.measures import FOLDER, Figures, Measure, records
 from bench.product import Product, stamp
 from bench.records import NOW
 from bench.server import serving
@@ -25,9 +25,9 @@ from bench.tree import measured
 SIZES = {"100 k": 100_000, "1 M": 1_000_000, "10 M": 10_000_000}
 HUGE = "10 M"
 DAYS = 365
-NIGHT = 9_998
-"""Calls of the night; a round number would look as if the list had been cut short."""
-UNTIL = NOW.replace(hour=0) - timedelta(days=5)
+NEW_DAYS, A_DAY, FEW = 5, 1_998, 60
+"""Days that the measured night loads, with ten thousand calls on them, or few."""
+UNTIL = NOW.replace(hour=0) - timedelta(days=NEW_DAYS)
 """The end of the past, whose days are closed by a read four nights later."""
 QUESTIONS = (
     "Which share of what calls cost is AI?",
@@ -74,8 +74,8 @@ def _before_the_night(calls: int, url: str) -> Product:
 
 
 def night(calls: int) -> Figures:
-    """Load a day of ten thousand calls, then build it and publish."""
-    file = records("twin", 1, NIGHT)
+    """Load ten thousand calls, then build them and publish."""
+    file = records("twin", NEW_DAYS, A_DAY)
     with serving("twin", file) as url:
         after = _before_the_night(calls, url)
         load = after.load()
@@ -88,14 +88,15 @@ def night(calls: int) -> Figures:
             "--now",
         ]
         build = measured([*command, stamp(NOW)], after.environment, after.folder)
-        check(after.calls(), calls + NIGHT)
+        check(after.calls(), calls + NEW_DAYS * A_DAY)
     publish = float(result.read_text())
     return {"load": load.cpu, "build": build.cpu - publish, "publish": publish}
 
 
 def pending(calls: int) -> Figures:
-    """Load a night without calls; what a long past adds to that is a search in it."""
-    with serving("twin", nothing()) as url:
+    """Load few calls; what a long past adds to that is a search in it."""
+    # Not none: a vendor that falls silent is suspected, and asked again.
+    with serving("twin", records("twin", NEW_DAYS, FEW)) as url:
         short, long = (_unbuilt(size, url).load().cpu for size in (DAYS, calls))
     return {"cpu": long - short, "start_up": short}
 

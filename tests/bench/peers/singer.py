@@ -11,6 +11,7 @@ TAP = {
     "pagination_response_style": "offset",
     "pagination_page_size": 1000,
     "pagination_initial_offset": 0,
+    "offset_records_jsonpath": "$.items",  # else it stops after a page, silently
     "streams": [
         {
             "name": "calls",
