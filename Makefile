@@ -103,6 +103,13 @@ mutants: setup ## wrong edits of SQL and Python, a sample: which does no test no
 docs: setup ## write the schema page, the page of metrics, and the page of vendors, from the code
 	@$(BIN)/python -m pipelines.commands.write_docs
 
+bench: setup ## measure load, build and memory beside the limit and other tools, into docs/performance.md (Linux; ARGS: --only NAME, --again)
+	-@$(MAKE) -s .venv-bench-singer/installed .venv-bench-airbyte/installed
+	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+bench-huge: setup ## the same with 10 M calls in the warehouse, which takes hours and 100 GB
+	PYTHONPATH=tests $(BIN)/python -m bench --huge $(ARGS)
+
 screenshots: setup ## pictures of the report for docs/images, of sandbox calls; needs Chromium
 	@$(BIN)/python tests/report/screenshots.py docs/images
 
@@ -119,8 +126,10 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 	$(COMPILE) tests/focus-requirements.in -o tests/focus-requirements.lock
 	$(COMPILE) tests/duckdb1-requirements.in -o tests/duckdb1-requirements.lock
 	$(COMPILE) tests/sbom-requirements.in -o tests/sbom-requirements.lock
+	$(COMPILE) tests/bench/singer-requirements.in -o tests/bench/singer-requirements.lock
+	$(COMPILE) --no-strip-extras tests/bench/airbyte-requirements.in -o tests/bench/airbyte-requirements.lock
 
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt openapi focus clients test test-clients test-report test-duckdb1 sbom soak soak-tests mutants docs site screenshots lock clean
+.PHONY: help setup run check dbt openapi focus clients test test-clients test-report test-duckdb1 sbom soak soak-tests mutants docs site bench bench-huge screenshots lock clean

@@ -10,7 +10,7 @@ import sys
 import traceback
 from itertools import count
 
-from bench import fixed, growth, paced, throughput
+from bench import fixed, growth, paced, table, throughput
 from bench.machine import machine
 from bench.measures import FOLDER, Measure
 from harness.results import read_results, write_results
@@ -34,7 +34,9 @@ def main() -> int:
     taken = results.setdefault("figures", {})
     for one in chosen if asked.again else ():
         taken.pop(one.name, None)
-    failed = set()
+    failed = results.setdefault("failed", {})
+    for one in chosen:
+        failed.pop(one.name, None)
     # In turn, since a machine that is shared is faster at one time than at another.
     for place in count():
         left = [one for one in chosen if place < min(one.times, asked.times or 99)]
@@ -42,23 +44,26 @@ def main() -> int:
             break
         for one in left:
             if len(taken.get(one.name, ())) <= place and one.name not in failed:
-                failed |= _take(one, taken)
+                _take(one, taken, failed)
                 write_results(RESULTS, results)
+    sys.stdout.write(table.as_text(results) if asked.only else table.write(results))
     return 1 if failed else 0
 
 
-def _take(one: Measure, taken: dict[str, list[dict[str, float]]]) -> set[str]:
-    """Take a measure once; return its name if it failed."""
+def _take(
+    one: Measure, taken: dict[str, list[dict[str, float]]], failed: dict[str, str]
+) -> None:
+    """Take a measure once, and note its figures, or why there are none."""
     try:
         figures = {**one.take()}
-    except Exception:  # noqa: BLE001 - the other measures go on
+    except Exception as error:  # noqa: BLE001 - the other measures go on
         traceback.print_exc()
-        return {one.name}
+        failed[one.name] = str(error).strip().splitlines()[-1]
+        return
     taken.setdefault(one.name, []).append(figures)
     shown = ", ".join(f"{name} {number:,.2f}" for name, number in figures.items())
     sys.stdout.write(f"{one.name}: {shown}\n")
     sys.stdout.flush()
-    return set()
 
 
 if __name__ == "__main__":

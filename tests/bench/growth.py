@@ -138,4 +138,4 @@ def measures() -> Iterator[Measure]:
             ("questions", questions, 1),
         ):
             taken = partial(take, calls)
-            yield Measure(f"{name}, {size}", taken, times, is_huge=size == HUGE)
+            yield Measure(f"{name} {size}", taken, times, is_huge=size == HUGE)

@@ -118,13 +118,13 @@ def loaded(vendor: str, source: Path) -> Product:
     return kept
 
 
-def peer(vendor: str, program: str, days: int = DAYS, environment: str = "") -> Figures:
+def peer(vendor: str, program: str, days: int = DAYS, home: str = "") -> Figures:
     """Measure a program of ``peers``, which loads the plain list into a DuckDB file."""
     python = sys.executable
-    if environment:
-        python = str(Path(environment, "bin", "python").absolute())
-        if not Path(environment, "installed").exists():
-            raise RuntimeError(f"make {environment}/installed has not succeeded")
+    if home:
+        python = str(Path(home, "bin", "python").absolute())
+        if not Path(home, "installed").exists():
+            raise RuntimeError(f"make {home}/installed has not succeeded")
 
     name, *words = program.split()
 
@@ -150,8 +150,8 @@ TAKES: Mapping[str, tuple[Callable[..., Figures], int]] = {
     "build": (build, 3),
     "dlt Parquet": (partial(peer, program="dlt_rest.py parquet"), 3),
     "dlt default": (partial(peer, program="dlt_rest.py", days=FEWER), 3),
-    "Singer": (partial(peer, program="singer.py", environment=SINGER), 3),
-    "PyAirbyte": (partial(peer, program="airbyte_cache.py", environment=AIRBYTE), 3),
+    "Singer": (partial(peer, program="singer.py", days=FEWER, home=SINGER), 3),
+    "PyAirbyte": (partial(peer, program="pyairbyte.py", days=FEWER, home=AIRBYTE), 3),
 }
 
 
