@@ -30,10 +30,15 @@ from (
     select
         unnest(range(1, getvariable('days') + 5)) as number,
         getvariable('until') - to_days((getvariable('days') - number + 1)::integer) as day_start
-);
+) as numbered;
 
 create temp table former_loads as
+select
+    schema_name,
+    status,
+    schema_version_hash
 from raw._dlt_loads
+order by load_id
 limit 1;
 
 delete from raw.calls;
@@ -64,10 +69,7 @@ moved as (
         pieces.*,
         nights.*,
         md5(pieces.record_id || '/' || chosen.copy)::uuid::varchar as new_id,
-        [
-            time + (nights.day_start - date_trunc('day', pieces.times[1]))
-            for time in pieces.times
-        ] as new_times
+        nights.day_start - date_trunc('day', pieces.times[1]) as later
     from chosen
     inner join pieces on chosen.number = pieces.number
     inner join nights on chosen.load_no = nights.load_no
@@ -76,10 +78,11 @@ moved as (
 written as (
     select
         *,
-        [
-            coalesce('"' || strftime(time, '%Y-%m-%dT%H:%M:%S+00:00') || '"', 'null')
-            for time in new_times
-        ] as texts
+        list_transform(times, lambda x: x + later) as new_times,
+        list_transform(
+            new_times,
+            lambda x: coalesce('"' || strftime(x, '%Y-%m-%dT%H:%M:%S+00:00') || '"', 'null')
+        ) as texts
     from moved
 )
 
@@ -124,7 +127,7 @@ streams as (
 )
 
 select
-    (select any_value(account) from pieces) as account,
+    (select any_value(pieces.account) from pieces) as account,
     streams.stream,
     reads.day_start as window_start,
     reads.day_end as window_end,

@@ -86,7 +86,7 @@ def _short(figure: float) -> str:
 def _tools(results: Mapping[str, Any]) -> Iterator[str]:
     """Yield the table of all ways to load, the limit among them."""
     medians, failed = Medians(results["figures"]), results.get("failed", {})
-    yield "| flat · nested | records a core-second | CPU by the limit | peak MiB | taken |"
+    yield "| flat · nested | records a core-second | CPU, of limit | peak MiB | taken |"
     yield "|---|---|---|---|---|"
     for tool in TAKES:
         cells = [NAMES.get(tool, tool), *map(" · ".join, _cells(tool, medians, failed))]
