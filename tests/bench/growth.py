@@ -80,14 +80,9 @@ def night(calls: int) -> Figures:
         after = _before_the_night(calls, url)
         load = after.load()
         result = after.folder / "publish"
-        command = [
-            sys.executable,
-            PEERS / "steps.py",
-            result,
-            "transform",
-            "--now",
-        ]
-        build = measured([*command, stamp(NOW)], after.environment, after.folder)
+        command = [sys.executable, PEERS / "steps.py", result, "transform"]
+        now = ("--now", stamp(NOW))
+        build = measured([*command, *now], after.environment, after.folder)
         check(after.calls(), calls + NEW_DAYS * A_DAY)
     publish = float(result.read_text())
     return {"load": load.cpu, "build": build.cpu - publish, "publish": publish}

@@ -18,9 +18,11 @@ def write_history(
     of it is pending, and every day is closed.
     """
     raw.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(loaded, raw)
-    with writing(raw) as file:
+    incoming = raw.with_suffix(".incoming")
+    shutil.copyfile(loaded, incoming)
+    with writing(incoming) as file:
         file.execute("set timezone = 'UTC'")
         for name, value in (("calls", calls), ("days", days), ("until", until)):
             file.execute(f"set variable {name} = $1", [value])
         file.execute(SQL.read_text())
+    incoming.replace(raw)

@@ -55,7 +55,6 @@ class Product:
 
     def run(self, *arguments: str, now: datetime = NOW) -> Cost:
         """Run a command that takes ``--now``, and return what it took."""
-        # A run that begins later than the one before: the clock never goes back.
         command = (CALLHOUSE, *arguments, "--now", stamp(now))
         return measured(command, self.environment, self.folder)
 
