@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def machine() -> dict[str, str]:
-    """Return date, processor, memory and versions, by what they are."""
+    """Return date, processor, load, memory and versions, by what they are."""
     described = Path("/proc/cpuinfo").read_text().splitlines()
     names = [
         line.partition(":")[2].strip() for line in described if "model name" in line
@@ -18,6 +18,7 @@ def machine() -> dict[str, str]:
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "cores": f"{len(os.sched_getaffinity(0))}",
         "processor": names[0] if names else platform.machine(),
+        "load average": f"{os.getloadavg()[2]:.1f}",
         "memory": f"{pages / 2**30:.0f} GiB",
         "Python": platform.python_version(),
         **{name: version(name) for name in ("duckdb", "dlt")},
