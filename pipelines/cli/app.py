@@ -265,6 +265,12 @@ def transform(
     *,
     full: Full = False,
     forget_history: ForgetHistory = False,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile", help="Show also what each model cost, the dearest first."
+        ),
+    ] = False,
     json: AsJson = False,
     config: Folder = CONFIG,
 ) -> None:
@@ -284,7 +290,8 @@ def transform(
             built = build_and_finish(
                 settings, clock, full=full, forget_history=forget_history
             )
-    answer(built, built_as_json, show_built, json=json)
+    as_json = partial(built_as_json, profile=profile)
+    answer(built, as_json, partial(show_built, profile=profile), json=json)
     raise typer.Exit(1 if built[0].kept else 0)
 
 

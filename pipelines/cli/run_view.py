@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.findings_view import show_field_changes, show_missing_rates
-from pipelines.cli.tables import compact_table, plain_rows, stderr
+from pipelines.cli.tables import compact_table, plain_rows, show_rows, stderr
 from pipelines.commands.run import RunResult
 from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.paths import Warehouse
@@ -129,10 +129,13 @@ def _show_published(console: Console, published: Path) -> None:
     console.print(f'  {command} query "{FIRST_QUERY}"', highlight=False, soft_wrap=True)
 
 
-def built_as_json(built: tuple[BuildResult, Path]) -> Row:
-    """Return the result of a build and the published path as JSON values."""
+def built_as_json(built: tuple[BuildResult, Path], *, profile: bool = False) -> Row:
+    """Return the result of a build and the published path as JSON values.
+
+    ``profile`` adds what each step cost.
+    """
     result, published = built
-    return {
+    found: Row = {
         "full": result.is_full,
         "reason": result.reason,
         "kept": dict(result.kept),
@@ -141,10 +144,14 @@ def built_as_json(built: tuple[BuildResult, Path]) -> Row:
         "rows": dict(result.rows),
         "warehouse": str(published),
     }
+    return found | {"steps": _steps(result)} if profile else found
 
 
-def show_built(built: tuple[BuildResult, Path]) -> None:
-    """Print a line on the build, and on stderr each vendor that was not built."""
+def show_built(built: tuple[BuildResult, Path], *, profile: bool = False) -> None:
+    """Print a line on the build, and on stderr each vendor that was not built.
+
+    ``profile`` adds a table of what each step cost.
+    """
     result, published = built
     rebuilt = ", ".join(f"{name} {count}" for name, count in result.rebuilt.items())
     how = f"full: {result.reason}" if result.is_full else "what changed"
@@ -153,6 +160,22 @@ def show_built(built: tuple[BuildResult, Path]) -> None:
         typer.echo(f"callhouse: {sentence}", err=True)
     for change in result.final_cost_changes:
         typer.echo(f"callhouse: {_changed(change)}", err=True)
+    if profile:
+        show_rows(_steps(result))
+
+
+def _steps(result: BuildResult) -> list[Row]:
+    """Return what each step of a build cost, the dearest first."""
+    by_cost = sorted(result.costs, key=lambda one: one.cpu_seconds, reverse=True)
+    return [
+        {
+            "step": one.name,
+            "seconds": round(one.seconds, 3),
+            "cpu_seconds": round(one.cpu_seconds, 3),
+            "rows": one.rows,
+        }
+        for one in by_cost
+    ]
 
 
 def _changed(change: FinalCostChange) -> str:

@@ -1,14 +1,18 @@
 """The summary of a run: what is wrong first, a row per vendor, the totals last."""
 
+import json
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from conftest import callhouse
+from raw_files import NOW, RawFiles, whippy_call
 from rich.console import Console
 
 from pipelines.cli import run_view
+from pipelines.commands.build import MODELS
 from pipelines.commands.run import RunResult
+from pipelines.planning.windows import DAY
 from pipelines.warehouse.journal import LoadResult
 
 GOOD = LoadResult(
@@ -88,3 +92,26 @@ def test_a_quiet_load_prints_nothing_but_what_is_wrong(tmp_path: Path) -> None:
     (line,) = done.stderr.splitlines()
     assert line.startswith("whippy (127.0.0.1:9) cannot be reached")
     assert done.stdout == ""
+
+
+def test_a_profile_names_every_model_and_check_with_its_rows(tmp_path: Path) -> None:
+    raw = RawFiles(tmp_path)
+    raw.load("whippy", [whippy_call("a", NOW - DAY), whippy_call("b", NOW - DAY)])
+    place = {"CALLHOUSE__WAREHOUSE": str(raw.folder)}
+    build = ("transform", "--profile", "--now", f"{NOW:%Y-%m-%d}")
+    done = callhouse(tmp_path, place, *build, "--json")
+    assert not done.returncode, done.stderr
+    steps = json.loads(done.stdout)["steps"]
+    rows = {one["step"]: one["rows"] for one in steps}
+    assert rows["facts/fact_calls.sql"] == 2
+    assert rows["facts/cost_pivot.check.sql"] is None
+    files = {one.relative_to(MODELS).as_posix() for one in MODELS.rglob("*.sql")}
+    ran = {one for one in files if not one.endswith(".rebuild.sql")}
+    assert {
+        one for one in ran - {*rows} if "/whippy/" in one or "staging/" not in one
+    } == set()
+    costs = [one["cpu_seconds"] for one in steps]
+    assert costs == sorted(costs, reverse=True)
+    shown_again = callhouse(tmp_path, place, *build).stdout
+    assert "facts/fact_calls.sql" in shown_again
+    assert "facts" not in callhouse(tmp_path, place, "transform").stdout

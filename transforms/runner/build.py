@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import duckdb
 import pyarrow as pa
@@ -50,6 +50,19 @@ class FinalCostChange:
 
 
 @dataclass(frozen=True)
+class StepCost:
+    """What one step of a build cost: a model, a check, or what stands between them."""
+
+    name: str
+    """The file below the folder of models, or what the step does."""
+    seconds: float
+    cpu_seconds: float
+    """Of all threads of the process."""
+    rows: int | None
+    """Rows that a model made; None for any other step."""
+
+
+@dataclass(frozen=True)
 class BuildResult:
     """What one build did."""
 
@@ -65,6 +78,9 @@ class BuildResult:
     """Vendors whose calls are as they were, and why they could not be built."""
     final_cost_changes: tuple[FinalCostChange, ...] = ()
     """Costs that were final and are others now."""
+    costs: tuple[StepCost, ...] = ()
+    """What each step cost, in the order of the build. A union is a view: what it reads
+    counts where it is read."""
 
     @property
     def is_full(self) -> bool:
@@ -72,11 +88,28 @@ class BuildResult:
         return self.reason is not None
 
 
+class _Stopwatch:
+    """Measures the steps of a build, each from the end of the one before."""
+
+    def __init__(self) -> None:
+        self.costs: list[StepCost] = []
+        self._read = perf_counter(), process_time()
+
+    def note(self, name: str, rows: int | None = None) -> None:
+        """Say which step has ended now."""
+        before, self._read = self._read, (perf_counter(), process_time())
+        seconds, cpu = (
+            now - then for now, then in zip(self._read, before, strict=True)
+        )
+        self.costs.append(StepCost(name, seconds, cpu, rows))
+
+
 @dataclass
 class _BuildContext:
     """What the models that ran so far have left."""
 
     raw: Raw
+    watch: _Stopwatch
     is_full: bool
     kept: frozenset[str]
     """Vendors whose rows stay as they are: their raw files cannot be read."""
@@ -131,7 +164,7 @@ def build(
     Raises ModelError for an invalid model file, CheckFailed for rows that break
     a check, HistoryError for calls that cannot be kept; the file is then as it was.
     """
-    started = perf_counter()
+    started, watch = perf_counter(), _Stopwatch()
     graph = read_graph(models, config)
     stamp = build_state.fingerprint(graph, config)
     build_file.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +191,8 @@ def build(
             relations = inputs.unite_ledgers(raw)
         relations |= inputs.make_config(raw, config)
         reason, new = build_state.compare(raw, stamp, cause)
-        run = _BuildContext(raw, reason is not None, kept, relations)
+        run = _BuildContext(raw, watch, reason is not None, kept, relations)
+        watch.note("open the files")
         _run_all(run, new, again or {})
         if run.is_full:
             build_state.drop_others(connection, run.rows)
@@ -168,11 +202,13 @@ def build(
         rebuilt = connection.execute(statement("records_by_vendor")).fetchall()
         connection.commit()
         connection.execute("checkpoint build")
+    watch.note("commit")
     seconds = perf_counter() - started
     why_kept = {vendor: _why_kept(missing_loads.get(vendor)) for vendor in sorted(kept)}
     return BuildResult(
         *(reason, dict(rebuilt), run.rows, run.checks, seconds, why_kept),
         final_cost_changes=run.final_cost_changes,
+        costs=tuple(watch.costs),
     )
 
 
@@ -206,7 +242,9 @@ def _run_all(run: _BuildContext, new: Loads, again: Spans) -> None:
             _run(run, model)
     whole = _mark(run, new, again)
     _fit_to_work(run)
+    run.watch.note("find what to rebuild")
     run.relations |= inputs.show_inputs(run.raw, whole)
+    run.watch.note("read the records to rebuild")
     for model in graph.models:
         if model not in first and model.table not in run.empty:
             with _named(model):
@@ -214,6 +252,7 @@ def _run_all(run: _BuildContext, new: Loads, again: Spans) -> None:
     for model in graph.checks:
         with _named(model):
             _run_check(run, model)
+            run.watch.note(model.file)
 
 
 def _fit_to_work(run: _BuildContext) -> None:
@@ -266,13 +305,14 @@ def _run(run: _BuildContext, model: Model) -> None:
     run.checks += checks
     if not model.is_stored:
         run.relations[name] = temporary(name)
-        return
-    if model.table == CALLS:
-        run.final_cost_changes = _final_cost_changes(run)
-        if not run.is_full:
-            run.days = _days(run.connection)
-    _apply(run, model)
-    run.rows[model.table] = rows
+    else:
+        if model.table == CALLS:
+            run.final_cost_changes = _final_cost_changes(run)
+            if not run.is_full:
+                run.days = _days(run.connection)
+        _apply(run, model)
+        run.rows[model.table] = rows
+    run.watch.note(model.file, rows)
 
 
 def _final_cost_changes(run: _BuildContext) -> tuple[FinalCostChange, ...]:
