@@ -90,6 +90,24 @@ def test_an_old_day_that_is_read_late_shows_no_change(house: Nights) -> None:
     assert changes(house) == []
 
 
+def test_records_that_differ_in_their_types_are_all_counted(house: Nights) -> None:
+    at = NOW - 2 * DAY
+    nps = ["9", 9, None, [], "-", "9", 9.5, -1]
+    house.load("twin", [twin(f"{n}", at, nps=one) for n, one in enumerate(nps)])
+    house.build()
+    counted = house.query(
+        "select path, type, versions, loaded from ops.field_reads"
+        " where path in ('duration', 'nps') order by all"
+    )
+    assert counted == [
+        ("duration", "number", 8, 8),
+        ("nps", "list", 1, 8),
+        ("nps", "null", 1, 8),
+        ("nps", "number", 3, 8),
+        ("nps", "text", 2, 8),
+    ]
+
+
 def test_another_type_of_value_is_told(house: Nights) -> None:
     house.night(20)
     house.night(2, nps=9, duration="60")

@@ -34,30 +34,68 @@ with versions as (
     from inputs.versions
 ),
 
--- Each structure is taken apart once, in one of its versions.
+-- A structure stands in a load for all versions that have it, in one of them.
 structures as (
     select
         vendor,
         load_id,
         account,
         record,
-        min(read_on) over of_load as read_on,
+        min(read_on) as read_on,
         count(*) as versions,
         count(*) filter (where is_recent) as recent,
-        sum(count(*)) over of_load as loaded,
-        sum(count(*) filter (where is_recent)) over of_load as loaded_recent,
         min(payload) as payload
     from versions
-    group by vendor, load_id, account, record, read_on, structure
-    window of_load as (partition by vendor, load_id, account, record)
+    group by vendor, load_id, account, record, structure
+),
+
+loads as (
+    select
+        vendor,
+        load_id,
+        account,
+        record,
+        min(read_on) as read_on,
+        sum(versions) as loaded,
+        sum(recent) as loaded_recent
+    from structures
+    group by vendor, load_id, account, record
+),
+
+-- The same structure is in many loads: what has equal keys and types is taken apart once.
+shaped as (
+    select
+        vendor,
+        load_id,
+        account,
+        record,
+        versions,
+        recent,
+        payload,
+        md5(concat_ws(
+            ' ',
+            json_keys(payload)::varchar,
+            json_keys(payload, '$..*')::varchar,
+            json_type(payload, '$..*')::varchar,
+            json_array_length(payload, '$..*')::varchar
+        )) as shape
+    from structures
+),
+
+shapes as (
+    select
+        shape,
+        vendor,
+        record,
+        min(payload) as payload
+    from shaped
+    group by shape, vendor, record
 ),
 
 opened as (
     select
-        structures.* exclude (payload),  -- noqa: RF02
-        replace(regexp_replace(
-            regexp_replace(substr(node.fullkey, 3), '\[\d+\]', '[]', 'g'), '\d{5,}', '#', 'g'
-        ), '"', '') as path,
+        shapes.* exclude (payload),  -- noqa: RF02
+        node.fullkey,
         case
             when node.type = 'VARCHAR' then 'text'
             when node.type in ('UBIGINT', 'BIGINT', 'HUGEINT', 'DOUBLE') then 'number'
@@ -66,10 +104,9 @@ opened as (
             when node.type = 'ARRAY' then 'list'
             else 'null'
         end as type,
-        node.value::varchar in ('{}', '[]') as is_empty,
-        node.atom ->> '$' as value
-    from structures
-    cross join json_tree(structures.payload) as node
+        node.value::varchar in ('{}', '[]') as is_empty
+    from shapes
+    cross join json_tree(shapes.payload) as node
     -- The mark of an erasure is ours, and no field of a vendor.
     where node.fullkey not in ('$', '$.callhouse_erased')
 ),
@@ -89,16 +126,28 @@ documented as (
     group by all
 ),
 
-compared as (
-    select
-        opened.*,
-        coalesce(documented.paths, []) as paths,
-        coalesce(documented.leaves, []) as leaves
+named as (
+    select distinct
+        vendor,
+        record,
+        fullkey,
+        replace(regexp_replace(
+            regexp_replace(substr(fullkey, 3), '\[\d+\]', '[]', 'g'), '\d{5,}', '#', 'g'
+        ), '"', '') as path
     from opened
-    left join documented on opened.vendor = documented.vendor and opened.record = documented.record
 ),
 
-placed as (
+compared as (
+    select
+        named.*,
+        coalesce(documented.paths, []) as paths,
+        coalesce(documented.leaves, []) as leaves
+    from named
+    left join documented on named.vendor = documented.vendor and named.record = documented.record
+),
+
+-- Each path is looked up once in all that is documented.
+places as (
     select
         * exclude (paths, leaves),
         list_contains(paths, path) as is_listed,
@@ -112,44 +161,133 @@ placed as (
 ),
 
 -- Once per structure, however many items of a list have the field.
+fields as (
+    select distinct
+        opened.shape,
+        opened.vendor,
+        opened.record,
+        places.path,
+        opened.type,
+        places.is_listed or places.has_parts as is_documented
+    from opened
+    inner join places
+        on
+            opened.vendor = places.vendor
+            and opened.record = places.record
+            and opened.fullkey = places.fullkey
+    where
+        not places.is_part
+        and (
+            opened.type not in ('object', 'list')
+            or places.is_listed
+            or (opened.is_empty and not places.has_parts)
+        )
+        and not (opened.type = 'null' and places.has_parts)
+),
+
 counted as (
     select
-        * exclude (value),
-        min(if(
-            is_listed or has_parts or type in ('object', 'list'),
-            null,
-            left(
-                if(
-                    type = 'text',
-                    regexp_replace(
-                        regexp_replace(value, '[\p{L}]', 'x', 'g'), '\d', '9', 'g'
-                    ),
-                    regexp_replace(value, '\d', '9', 'g')
+        shaped.vendor,
+        shaped.load_id,
+        shaped.account,
+        shaped.record,
+        fields.path,
+        fields.type,
+        any_value(fields.is_documented) as is_documented,
+        sum(shaped.versions)::bigint as versions,
+        sum(shaped.recent)::bigint as recent
+    from shaped
+    inner join fields
+        on
+            shaped.vendor = fields.vendor
+            and shaped.record = fields.record
+            and shaped.shape = fields.shape
+    group by all
+),
+
+-- Values are read only of what has a field that is not documented.
+unknown as (
+    select distinct
+        vendor,
+        record,
+        shape
+    from fields
+    where not is_documented and type not in ('object', 'list', 'null')
+),
+
+values_read as (
+    select
+        shaped.vendor,
+        shaped.load_id,
+        shaped.account,
+        shaped.record,
+        node.fullkey,
+        node.type,
+        node.atom ->> '$' as value
+    from shaped
+    semi join unknown
+        on
+            shaped.vendor = unknown.vendor
+            and shaped.record = unknown.record
+            and shaped.shape = unknown.shape
+    cross join json_tree(shaped.payload) as node
+    where node.type not in ('OBJECT', 'ARRAY', 'NULL')
+),
+
+examples as (
+    select
+        read.vendor,
+        read.load_id,
+        read.account,
+        read.record,
+        places.path,
+        if(read.type = 'VARCHAR', 'text', if(read.type = 'BOOLEAN', 'boolean', 'number')) as type,
+        min(left(
+            if(
+                read.type = 'VARCHAR',
+                regexp_replace(
+                    regexp_replace(read.value, '[\p{L}]', 'x', 'g'), '\d', '9', 'g'
                 ),
-                40
-            )
+                regexp_replace(read.value, '\d', '9', 'g')
+            ),
+            40
         )) as example
-    from placed
-    where
-        not is_part
-        and (type not in ('object', 'list') or is_listed or (is_empty and not has_parts))
-        and not (type = 'null' and has_parts)
+    from values_read as read
+    inner join places
+        on
+            read.vendor = places.vendor
+            and read.record = places.record
+            and read.fullkey = places.fullkey
+    where not places.is_listed and not places.has_parts and not places.is_part
     group by all
 )
 
 select
-    vendor,
-    load_id,
-    account,
-    record,
-    path,
-    type,
-    read_on,
-    is_listed or has_parts as is_documented,
-    sum(versions)::bigint as versions,
-    sum(recent)::bigint as recent,
-    any_value(loaded)::bigint as loaded,
-    any_value(loaded_recent)::bigint as loaded_recent,
-    min(example) as example
+    counted.vendor,
+    counted.load_id,
+    counted.account,
+    counted.record,
+    counted.path,
+    counted.type,
+    loads.read_on,
+    counted.is_documented,
+    counted.versions,
+    counted.recent,
+    loads.loaded::bigint as loaded,
+    loads.loaded_recent::bigint as loaded_recent,
+    examples.example
 from counted
-group by all
+inner join loads
+    on
+        counted.vendor = loads.vendor
+        and counted.load_id = loads.load_id
+        and counted.account = loads.account
+        and counted.record = loads.record
+left join examples
+    on
+        counted.vendor = examples.vendor
+        and counted.load_id = examples.load_id
+        and counted.account = examples.account
+        and counted.record = examples.record
+        and counted.path = examples.path
+        and counted.type = examples.type
