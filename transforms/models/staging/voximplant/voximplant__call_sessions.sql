@@ -2,26 +2,51 @@
 -- `unmapped_values` has what is not the list or object that it must be, with the JSON type
 -- that came instead, and a key that stands twice: the first counts.
 -- @key account, record_id
-with latest as (
+with counted as (
     select
         account,
         record_id,
-        event_at,
-        payload,
-        json_keys(payload) as keys,
-        fetched_at as last_loaded_at,
-        _dlt_load_id as load_id,
-        min(fetched_at) over (partition by account, record_id) as first_loaded_at
+        count(*) as version_count,
+        min(fetched_at) as first_loaded_at
     from raw.voximplant__call_sessions
+    group by all
+),
+
+versions as (
+    select
+        stored.account,
+        stored.record_id,
+        stored.event_at,
+        stored.payload,
+        stored.fetched_at as last_loaded_at,
+        stored.load_no,
+        stored._dlt_load_id as load_id,
+        counted.version_count,
+        counted.first_loaded_at
+    from raw.voximplant__call_sessions as stored
+    inner join counted
+        on stored.account = counted.account and stored.record_id = counted.record_id
+),
+
+-- Only what was read again is sorted: a payload is long.
+latest as (
+    select *
+    from versions
+    where version_count = 1
+    union all
+    select *
+    from versions
+    where version_count > 1
     qualify row_number() over (
         partition by account, record_id
-        order by load_no desc, fetched_at desc
+        order by load_no desc, last_loaded_at desc
     ) = 1
 ),
 
 opened as (
     select
-        * exclude (payload, keys),
+        * exclude (payload),
+        json_keys(payload) as keys,
         from_json(
             payload,
             '{

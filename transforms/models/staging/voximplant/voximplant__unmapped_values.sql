@@ -70,94 +70,148 @@ typed as (
     select
         *,
         list_concat(
+            [('currency', currency)],
+            list_transform(record['calls'], lambda x: ('calls.call_id', x['call_id'])),
+            list_transform(record['records'], lambda x: ('records.record_id', x['record_id']))
+        )::struct(field varchar, value varchar)[] as needed,
+        list_concat(
             [
-                ('currency', 'needed', currency),
-                ('duration', 'seconds', record['duration']),
-                ('finish_reason', 'outcome', record['finish_reason']),
-                ('account_id', 'text', record['account_id']),
-                ('application_id', 'text', record['application_id']),
-                ('application_name', 'text', record['application_name']),
-                ('rule_name', 'text', record['rule_name']),
-                ('user_id', 'text', record['user_id']),
-                ('audio_quality', 'text', record['audio_quality'])
+                ('account_id', record['account_id']),
+                ('application_id', record['application_id']),
+                ('application_name', record['application_name']),
+                ('rule_name', record['rule_name']),
+                ('user_id', record['user_id']),
+                ('audio_quality', record['audio_quality'])
             ],
             flatten(list_transform(
                 record['calls'],
                 lambda x: [
-                    ('calls.call_id', 'needed', x['call_id']),
-                    ('calls.start_time', 'time', x['start_time']),
-                    ('calls.duration', 'seconds', x['duration']),
-                    ('calls.cost', 'amount', x['cost']),
-                    ('calls.incoming', 'boolean', x['incoming']),
-                    ('calls.successful', 'boolean', x['successful']),
-                    ('calls.local_number', 'text', x['local_number']),
-                    ('calls.remote_number', 'text', x['remote_number']),
-                    ('calls.remote_number_type', 'number type', x['remote_number_type']),
-                    ('calls.transaction_id', 'text', x['transaction_id']),
-                    ('calls.direction', 'text', x['direction']),
-                    ('calls.diversion_number', 'text', x['diversion_number']),
-                    ('calls.end_reason.code', 'code', x['end_reason']['code'])
+                    ('calls.local_number', x['local_number']),
+                    ('calls.remote_number', x['remote_number']),
+                    ('calls.transaction_id', x['transaction_id']),
+                    ('calls.direction', x['direction']),
+                    ('calls.diversion_number', x['diversion_number'])
                 ]
             )),
             flatten(list_transform(
                 record['records'],
                 lambda x: [
-                    ('records.record_id', 'needed', x['record_id']),
-                    ('records.start_time', 'time', x['start_time']),
-                    ('records.duration', 'seconds', x['duration']),
-                    ('records.cost', 'amount', x['cost']),
-                    ('records.transaction_id', 'text', x['transaction_id']),
-                    ('records.file_size', 'text', x['file_size']),
-                    ('records.transcription_status', 'status', x['transcription_status'])
+                    ('records.transaction_id', x['transaction_id']),
+                    ('records.file_size', x['file_size'])
                 ]
             )),
             flatten(list_transform(
                 record['other_resource_usage'],
                 lambda x: [
-                    ('other_resource_usage.resource_usage_id', 'text', x['resource_usage_id']),
-                    ('other_resource_usage.resource_type', 'resource', x['resource_type']),
-                    ('other_resource_usage.used_at', 'time', x['used_at']),
-                    ('other_resource_usage.cost', 'amount', x['cost']),
-                    ('other_resource_usage.resource_quantity', 'amount', x['resource_quantity']),
-                    ('other_resource_usage.transaction_id', 'text', x['transaction_id']),
-                    ('other_resource_usage.unit', 'text', x['unit']),
-                    ('other_resource_usage.ref_call_id', 'text', x['ref_call_id'])
+                    ('other_resource_usage.resource_usage_id', x['resource_usage_id']),
+                    ('other_resource_usage.transaction_id', x['transaction_id']),
+                    ('other_resource_usage.unit', x['unit']),
+                    ('other_resource_usage.ref_call_id', x['ref_call_id'])
                 ]
             ))
-        )::struct(field varchar, type varchar, value varchar)[] as fields
+        )::struct(field varchar, value varchar)[] as texts,
+        list_concat(
+            list_transform(record['calls'], lambda x: ('calls.start_time', x['start_time'])),
+            list_transform(record['records'], lambda x: ('records.start_time', x['start_time'])),
+            list_transform(
+                record['other_resource_usage'],
+                lambda x: ('other_resource_usage.used_at', x['used_at'])
+            )
+        )::struct(field varchar, value varchar)[] as times,
+        list_concat(
+            [('duration', record['duration'])],
+            list_transform(record['calls'], lambda x: ('calls.duration', x['duration'])),
+            list_transform(record['records'], lambda x: ('records.duration', x['duration']))
+        )::struct(field varchar, value varchar)[] as seconds,
+        list_concat(
+            list_transform(record['calls'], lambda x: ('calls.cost', x['cost'])),
+            list_transform(record['records'], lambda x: ('records.cost', x['cost'])),
+            flatten(list_transform(
+                record['other_resource_usage'],
+                lambda x: [
+                    ('other_resource_usage.cost', x['cost']),
+                    ('other_resource_usage.resource_quantity', x['resource_quantity'])
+                ]
+            ))
+        )::struct(field varchar, value varchar)[] as amounts,
+        flatten(list_transform(
+            record['calls'],
+            lambda x: [
+                ('calls.incoming', x['incoming']),
+                ('calls.successful', x['successful'])
+            ]
+        ))::struct(field varchar, value varchar)[] as booleans
     from sessions
 ),
 
 checked as (
     select
-        *,
-        list_filter(
-            fields,
-            lambda x: case
-                when coalesce(x['value'], '') = '' then x['type'] in ('needed', 'resource')
-                when x['type'] = 'time'
-                    then not coalesce(
-                        read_time(x['value'], 'UTC') between earliest and latest, false
-                    )
-                when x['type'] = 'seconds'
-                    then coalesce(try_cast(x['value'] as decimal(10, 3)) < 0, true)
-                when x['type'] = 'amount'
-                    then not coalesce(
-                        try_cast(x['value'] as decimal(15, 6)) != 0
-                        or try_cast(x['value'] as double) = 0,
-                        false
-                    )
-                when x['type'] = 'boolean' then try_cast(x['value'] as boolean) is null
-                when x['type'] = 'outcome' then not list_contains(outcomes, x['value'])
-                when x['type'] = 'resource' then not list_contains(resources, x['value'])
-                when x['type'] = 'number type'
-                    then lower(x['value']) not in ('pstn', 'mobile', 'user', 'sip')
-                when x['type'] = 'status'
-                    then x['value'] not in ('Not required', 'In progress', 'Complete')
-                when x['type'] = 'code' then not regexp_full_match(x['value'], '\d{3}')
-                else left(x['value'], 1) in ('{', '[') and json_valid(x['value'])
-            end
-        ) as unmapped
+        account,
+        record_id,
+        unmapped_values,
+        list_concat(
+            list_filter(
+                needed,
+                lambda x: coalesce(x['value'], '') = ''
+                or (left(x['value'], 1) in ('{', '[') and json_valid(x['value']))
+            ),
+            list_filter(
+                texts, lambda x: left(x['value'], 1) in ('{', '[') and json_valid(x['value'])
+            ),
+            list_filter(
+                times,
+                lambda x: x['value'] != ''
+                and not coalesce(read_time(x['value'], 'UTC') between earliest and latest, false)
+            ),
+            list_filter(
+                seconds,
+                lambda x: x['value'] != ''
+                and coalesce(try_cast(x['value'] as decimal(10, 3)) < 0, true)
+            ),
+            list_filter(
+                amounts,
+                lambda x: x['value'] != ''
+                and not coalesce(
+                    try_cast(x['value'] as decimal(15, 6)) != 0
+                    or try_cast(x['value'] as double) = 0,
+                    false
+                )
+            ),
+            list_filter(
+                booleans, lambda x: x['value'] != '' and try_cast(x['value'] as boolean) is null
+            ),
+            list_filter(
+                [('finish_reason', record['finish_reason'])],
+                lambda x: x[2] != '' and not list_contains(outcomes, x[2])
+            ),
+            list_filter(
+                list_transform(
+                    record['calls'],
+                    lambda x: ('calls.remote_number_type', x['remote_number_type'])
+                ),
+                lambda x: x[2] != '' and lower(x[2]) not in ('pstn', 'mobile', 'user', 'sip')
+            ),
+            list_filter(
+                list_transform(
+                    record['calls'], lambda x: ('calls.end_reason.code', x['end_reason']['code'])
+                ),
+                lambda x: x[2] != '' and not regexp_full_match(x[2], '\d{3}')
+            ),
+            list_filter(
+                list_transform(
+                    record['records'],
+                    lambda x: ('records.transcription_status', x['transcription_status'])
+                ),
+                lambda x: x[2] not in ('', 'Not required', 'In progress', 'Complete')
+            ),
+            list_filter(
+                list_transform(
+                    record['other_resource_usage'],
+                    lambda x: ('other_resource_usage.resource_type', x['resource_type'])
+                ),
+                lambda x: coalesce(x[2], '') = '' or not list_contains(resources, x[2])
+            )
+        )::struct(field varchar, value varchar)[] as unmapped
     from typed
 )
 
