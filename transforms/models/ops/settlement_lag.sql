@@ -35,7 +35,9 @@ with watched as (
     where
         is_settled
         and not is_deleted
-        and first_loaded_at - coalesce(ended_at, started_at) <= interval 2 days
+        -- In microseconds: a difference of times is an interval, which is slow to compare.
+        and epoch_us(first_loaded_at) - epoch_us(coalesce(ended_at, started_at))
+        <= 2 * 86400000000
 ),
 
 lags as (
