@@ -130,8 +130,15 @@ class _BuildContext:
         return self.raw.connection
 
     @property
+    def is_in_place(self) -> bool:
+        """Whether tables are made where they stay: nothing of the old ones is kept."""
+        return self.is_full and not self.kept
+
+    @property
     def rebuilt(self) -> dict[str, str]:
         """Where to read the calls of this build only."""
+        if self.is_in_place:
+            return self.relations
         by_key = [one.table for one in self.raw.graph.models if one.kind == "call_key"]
         return self.relations | {name: _built(name) for name in by_key}
 
@@ -299,31 +306,34 @@ def _run(run: _BuildContext, model: Model) -> None:
         parts = {one.vendor: temporary(one.table) for one in made_of}
         made, sql = "view", input_sql.union(sql, parts)
     name = f"built.{model.table}" if model.is_stored else model.table
-    run.connection.execute(f'create temp {made} "{name}" as {sql}')
+    place, lifetime = temporary(name), "temp "
+    if model.is_stored and run.is_in_place:
+        place, lifetime = _renamed(model.table), ""
+    run.connection.execute(f"create {lifetime}{made} {place} as {sql}")
     extra = [_STRANGE] if model.kind == "call_key" else []
-    rows, checks = check_model(run.connection, model, temporary(name), extra)
+    rows, checks = check_model(run.connection, model, place, extra)
     run.checks += checks
     if not model.is_stored:
-        run.relations[name] = temporary(name)
+        run.relations[name] = place
     else:
         if model.table == CALLS:
-            run.final_cost_changes = _final_cost_changes(run)
+            run.final_cost_changes = _final_cost_changes(run, place)
             if not run.is_full:
                 run.days = _days(run.connection)
-        _apply(run, model)
+        _apply(run, model, place)
         run.rows[model.table] = rows
     run.watch.note(model.file, rows)
 
 
-def _final_cost_changes(run: _BuildContext) -> tuple[FinalCostChange, ...]:
-    """Return what was final in the stored calls and is another cost in those built.
+def _final_cost_changes(run: _BuildContext, built: str) -> tuple[FinalCostChange, ...]:
+    """Return what was final in the stored calls and is another cost in those ``built``.
 
     A final cost may change, for a vendor may correct a charge, or the operator a rate
     card; the summary names it, so that it is never silent.
     """
     if _COSTS - {*build_state.columns_of(run.connection, CALLS)}:
         return ()
-    sql = statement("final_cost_changes", table=CALLS, built=_built(CALLS))
+    sql = statement("final_cost_changes", table=CALLS, built=built)
     rows = run.connection.execute(sql).fetchall()
     return tuple(FinalCostChange(*row) for row in rows)
 
@@ -351,12 +361,17 @@ def _loads(new: Loads) -> str:
     return " or ".join(conditions) or "false"
 
 
-def _apply(run: _BuildContext, model: Model) -> None:
-    table, built = model.table, _built(model.table)
+def _apply(run: _BuildContext, model: Model, built: str) -> None:
+    """Put the rows of ``built`` into the table of a model, or in its place."""
+    table = model.table
     execute = run.connection.execute
     if run.is_full:
-        rows = build_state.take_over(run.connection, table, built, run.kept)
-        execute(f"create or replace table {table} as {rows}")
+        if run.is_in_place:
+            execute(f"drop table if exists {table}")
+            execute(f"alter table {built} rename to {model.name}")
+        else:
+            rows = build_state.take_over(run.connection, table, built, run.kept)
+            execute(f"create or replace table {table} as {rows}")
         _comment(run.connection, model)
     else:
         spans = {"call_key": _OF_BUILD, "call_date": run.days, "load_id": run.loads}
@@ -410,3 +425,9 @@ def _named(model: Model) -> Iterator[None]:
 
 def _built(table: str) -> str:
     return temporary(f"built.{table}")
+
+
+def _renamed(table: str) -> str:
+    """Return where a table is made that takes the place of ``table``."""
+    schema, _, name = table.partition(".")
+    return f'{schema}."{name}.new"'

@@ -8,7 +8,10 @@ _UNITS = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0, "TiB": 1024.0 * 1024}
 OF_ALL = 0.8
 """DuckDB's own share, where nobody sets one."""
 SMALL = 2048
-"""MiB. What has more needs no care."""
+"""MiB. Here threads would only need more memory."""
+ENOUGH = 1024
+"""MiB that DuckDB gets for a build at most; what does not fit waits on disk. More is
+taken where it is allowed, and makes no build faster."""
 
 
 @cache
@@ -25,10 +28,12 @@ def machine() -> int:
 
 
 def build_settings() -> dict[str, str | int]:
-    """Return DuckDB's settings for a build: on a small machine, a quarter of it.
+    """Return DuckDB's settings for a build: a quarter of the machine, 1 GiB at most.
 
-    The interpreter and its libraries take 150 MiB, and some of what DuckDB uses it
-    does not count.
+    So the memory of a build does not grow with the history. The interpreter and its
+    libraries take 150 MiB, and some of what DuckDB uses it does not count.
     """
     total = machine()
-    return {"memory_limit": f"{total // 4}MiB", "threads": 1} if total < SMALL else {}
+    limit = f"{min(total // 4, ENOUGH)}MiB"
+    threads = {"threads": 1} if total < SMALL else {}
+    return {"memory_limit": limit, **threads}
