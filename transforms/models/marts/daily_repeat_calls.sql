@@ -57,18 +57,38 @@ marked as (
     from calls
 ),
 
+-- Few customers have calls that overlap; of all others each call is a contact.
+overlapping as (
+    select distinct customer_number
+    from marked
+    where not is_new
+),
+
 numbered as (
     select
-        *,
-        count(*) filter (where is_new) over (
-            partition by customer_number
-            order by started_at, call_key
+        marked.*,
+        count(*) filter (where marked.is_new) over (
+            partition by marked.customer_number
+            order by marked.started_at, marked.call_key
             rows between unbounded preceding and current row
         ) as contact_no
     from marked
+    semi join overlapping on marked.customer_number = overlapping.customer_number
 ),
 
 contacts as (
+    select
+        marked.customer_number,
+        marked.started_at as began_at,
+        marked.oldest,
+        marked.call_date,
+        marked.vendor,
+        marked.account,
+        coalesce(marked.is_answered, false) as is_answered,
+        1 as calls
+    from marked
+    anti join overlapping on marked.customer_number = overlapping.customer_number
+    union all
     select
         customer_number,
         min(started_at) as began_at,
