@@ -20,7 +20,7 @@ from pipelines.cli.parameters import FRIENDLY, utc
 if TYPE_CHECKING:
     from pipelines.commands.run import RunResult
     from pipelines.config.model import Config, Vendor
-    from pipelines.load.loader import Progress
+    from pipelines.load.turns import Progress
     from pipelines.warehouse.paths import Warehouse
 
 _Found = TypeVar("_Found")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from pipelines.commands.pace import pace
-from pipelines.load.loader import Progress as Report
+from pipelines.load.turns import Progress as Report
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from pipelines.config.model import Account, Config, Vendor
 from pipelines.extract.errors import VendorError
 from pipelines.extract.resources import dlt_source
 from pipelines.extract.window_reader import PACKAGE_SECONDS, ReadOptions
-from pipelines.load.loader import BATCH_WINDOWS, clock_from, known_reads
+from pipelines.load.loader import BATCH_WINDOWS, known_reads
+from pipelines.load.turns import clock_from
 from pipelines.load.work_plan import backfill_work, streams_for
 from pipelines.planning.planner import (
     PENDING_READ,

@@ -13,9 +13,9 @@ from pipelines.commands.unfinished import suppressions_of
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
 from pipelines.extract.errors import escaped
-from pipelines.load.loader import EXIT_TIMEOUT
 from pipelines.load.quarantine import Unreadable, quarantined, store_readable
 from pipelines.load.suppression import Suppression
+from pipelines.load.turns import EXIT_TIMEOUT
 from pipelines.sources import vendors
 from pipelines.warehouse.locks import in_turn, only_one
 from pipelines.warehouse.opening import RAW_FILE, is_present, refusing, writing

@@ -15,8 +15,8 @@ from pipelines.commands.unfinished import (
 from pipelines.config.fx_rates import rates_of
 from pipelines.config.model import Config, Vendor
 from pipelines.config.toml_file import ConfigError
-from pipelines.load.loader import Progress, clock_from
 from pipelines.load.retention import apply_retention
+from pipelines.load.turns import Progress, clock_from
 from pipelines.load.workers import load_vendors
 from pipelines.planning.planner import BackfillRequest
 from pipelines.warehouse.journal import LoadResult, mend_journal, write_runs

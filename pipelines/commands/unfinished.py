@@ -21,9 +21,9 @@ from pipelines.commands.erased_tables import (
 from pipelines.commands.report import report_after_publish
 from pipelines.config.model import FINALITY_HORIZON, Config, Vendor
 from pipelines.load.erased_records import erase_records, old_days, remove_old
-from pipelines.load.loader import BATCH_TIMEOUT
 from pipelines.load.retention import limit_of
 from pipelines.load.suppression import Suppression, suppression_of
+from pipelines.load.turns import BATCH_TIMEOUT
 from pipelines.sources import vendors
 from pipelines.warehouse.locks import (
     BUILD_TIMEOUT,

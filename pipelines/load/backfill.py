@@ -14,11 +14,10 @@ from msgspec.structs import replace
 
 from pipelines.config.model import Config, Vendor
 from pipelines.load.loader import (
-    Progress,
-    clock_from,
     known_reads,
     load_plan,
 )
+from pipelines.load.turns import Progress, clock_from
 from pipelines.load.work_plan import backfill_work
 from pipelines.planning.planner import BACKFILL, BackfillRequest, refuse_earlier
 from pipelines.warehouse.journal import LoadResult

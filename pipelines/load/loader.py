@@ -5,10 +5,10 @@ windows are read.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, partial
 from typing import Any, TypeAlias
 
@@ -41,6 +41,7 @@ from pipelines.load.change_detection import Tally, closed_ledger, watch
 from pipelines.load.package import memory_for, store, take_load_no
 from pipelines.load.result import AccountWindow, added, key, key_of, lost
 from pipelines.load.suppression import suppression_of
+from pipelines.load.turns import Progress, clock_from, run_turn
 from pipelines.load.work_plan import (
     WorkPlan,
     nightly_work,
@@ -48,7 +49,6 @@ from pipelines.load.work_plan import (
     settled_rows,
 )
 from pipelines.planning.planner import (
-    BACKFILL,
     PENDING_READ,
     PastRead,
     history_start,
@@ -59,7 +59,7 @@ from pipelines.planning.windows import Interval
 from pipelines.sources import connect, streams_of
 from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.ledger import ReadWindow, last_reads, past_reads
-from pipelines.warehouse.locks import Holder, in_turn, only_one
+from pipelines.warehouse.locks import in_turn
 from pipelines.warehouse.migration import locked_raw_file
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.records import count_stored, stored_records
@@ -68,12 +68,6 @@ from pipelines.warehouse.suppression_list import note_unfinished
 BATCH_WINDOWS = 400
 """Windows of one load package, at most: to store one takes half a CPU second."""
 
-EXIT_TIMEOUT = 20.0
-"""Seconds that the children of a killed run may take to end."""
-
-BATCH_TIMEOUT = 900.0
-"""Seconds that a run waits for a batch of a backfill: far more than one takes."""
-
 Windows: TypeAlias = Sequence[ReadWindow]
 Reads: TypeAlias = Sequence[PastRead]
 Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
@@ -81,11 +75,6 @@ Choice: TypeAlias = Callable[[Account, Windows, Reads], Windows]
 LastRows: TypeAlias = Callable[[int, Collection[str], Sequence[Row]], list[Row]]
 """From the number of a load, the accounts that were given up and the ledger rows of the
 package to more of them."""
-Progress = Callable[[str, int, int, int, str], None]
-"""Called with (vendor, windows done, windows planned, records so far, a note or "").
-
-If no window is planned, only the note is shown.
-"""
 
 
 def load(
@@ -104,7 +93,7 @@ def load(
     began = time.monotonic()
     warehouse = config.warehouse
     clock = clock_from(now)
-    with _run_turn(vendor, warehouse, progress):
+    with run_turn(vendor, warehouse, progress):
         raw = warehouse.raw(vendor.name)
         reads = known_reads(warehouse, vendor.name)
         refuse_earlier(clock(), reads, vendor.name)
@@ -127,43 +116,10 @@ def load(
     return replace(result, seconds=time.monotonic() - began)
 
 
-def clock_from(now: datetime) -> Callable[[], datetime]:
-    """Return a clock that starts at ``now``."""
-    began = time.monotonic()
-    return lambda: now + timedelta(seconds=time.monotonic() - began)
-
-
 def known_reads(warehouse: Warehouse, vendor: str) -> list[PastRead]:
     """Return the ledger of a vendor; wait while another process writes it."""
     with locked_raw_file(warehouse, vendor) as raw:
         return past_reads(raw)
-
-
-@contextmanager
-def _run_turn(
-    vendor: Vendor, warehouse: Warehouse, progress: Progress
-) -> Iterator[None]:
-    """Lock the vendor for a run; a backfill in progress waits between two batches.
-
-    The queue lock keeps the next place for the run: without it the backfill, which
-    starts its next batch at once, would always be faster.
-    """
-
-    def timeout(holder: Holder) -> float:
-        return BATCH_TIMEOUT if holder.purpose == BACKFILL else EXIT_TIMEOUT
-
-    def show(holder: Holder) -> None:
-        if holder.purpose == BACKFILL:
-            note = f"waits until a batch of a backfill is in ({holder})"
-            progress(vendor.name, 0, 0, 0, note)
-
-    what = f"loading {vendor.name}"
-    with ExitStack() as locks:
-        next_one = warehouse.queue_lock(vendor.name)
-        with only_one(next_one, what, timeout=EXIT_TIMEOUT):
-            lock = warehouse.vendor_lock(vendor.name)
-            locks.enter_context(only_one(lock, what, timeout=timeout, on_wait=show))
-        yield
 
 
 @dataclass

@@ -13,9 +13,9 @@ import duckdb
 
 from pipelines.config.model import Config
 from pipelines.load.erased_records import old_days, remove_old
-from pipelines.load.loader import BATCH_TIMEOUT
 from pipelines.load.quarantine import REMOVED
 from pipelines.load.suppression import Suppression
+from pipelines.load.turns import BATCH_TIMEOUT
 from pipelines.sources import vendors
 from pipelines.warehouse.journal import LoadResult, write_runs
 from pipelines.warehouse.locks import LockedError, in_turn, only_one, tell

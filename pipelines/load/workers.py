@@ -20,9 +20,8 @@ from multiprocessing.connection import Connection
 from typing import Any, cast
 
 from pipelines.config.model import Config, Vendor
-from pipelines.load.backfill import backfill
 from pipelines.load.failure import failure_of
-from pipelines.load.loader import Progress, load
+from pipelines.load.turns import Progress
 from pipelines.planning.planner import BackfillRequest, ClockError
 from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.locks import LockedError
@@ -33,6 +32,7 @@ ONE_LOAD = 160
 """MiB of memory that one vendor's process takes while it loads."""
 IMPORTED_ONCE = (
     "pipelines.load.workers",
+    "pipelines.load.backfill",
     "dlt",
     "dlt._workspace.cli._plugins",
     "dlt.destinations.impl.duckdb.duck",
@@ -130,6 +130,10 @@ def _load_one(
     *,
     audit: bool,
 ) -> None:
+    # The parent, which stores nothing, does not import this.
+    from pipelines.load.backfill import backfill  # noqa: PLC0415
+    from pipelines.load.loader import load  # noqa: PLC0415
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.umask(0o077)  # raw files hold phone numbers

@@ -10,7 +10,7 @@ import os
 
 from pipelines.cli.app import main
 from pipelines.commands import run
-from pipelines.load import workers
+from pipelines.load import loader
 
 NUMBER = "+12025550123"
 
@@ -32,6 +32,6 @@ def crash(*_: object, **__: object) -> None:
 if (where := os.environ.get("HARNESS_CRASH")) == "command":
     run.build_and_finish = crash  # type: ignore[assignment]
 elif where == multiprocessing.current_process().name:
-    workers.load = crash  # type: ignore[assignment]
+    loader.load = crash  # type: ignore[assignment]
 if __name__ == "__main__":
     main()

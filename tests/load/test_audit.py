@@ -14,7 +14,8 @@ from sandbox_control import control, stamp, truth
 from pipelines.config.loader import read_config
 from pipelines.config.model import Account, Config
 from pipelines.load.audit import differences, due_for_count
-from pipelines.load.loader import clock_from, known_reads, load, load_plan
+from pipelines.load.loader import known_reads, load, load_plan
+from pipelines.load.turns import clock_from
 from pipelines.load.work_plan import WorkPlan, nightly_work, settled_rows
 from pipelines.planning.planner import AUDIT, PastRead
 from pipelines.planning.windows import DAY, Window, read_time
