@@ -237,11 +237,14 @@ def test_force_reads_again_what_is_held(house: House, facts: Rows) -> None:
     assert house.query(FACTS) == facts
 
 
-def test_a_night_waits_for_a_batch_and_goes_before_the_next(empty: House) -> None:
+def test_a_night_waits_for_a_batch_and_goes_before_the_next(
+    empty: House, small_batches: Path
+) -> None:
     empty.post("faults", UNTIL_DISARMED)
     engagements = {"CALLHOUSE__SOURCES__ZOOM__ENGAGEMENTS": "false"}
     command = order("--vendor", "zoom", since="2026-10-10")
-    backfill = empty.start(*command, **engagements)
+    path = {"PYTHONPATH": f"{small_batches}"}
+    backfill = empty.start(*command, **engagements, **path)
     wait_for(backfill, "zoom: 0 of 39")
     night = empty.start("run", "--vendor", "zoom", "--now", stamp(NOW), **engagements)
     wait_for(night, r"waits until a batch of a backfill is in \(process")
