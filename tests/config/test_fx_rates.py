@@ -191,6 +191,8 @@ WAYS: list[tuple[list[tuple[int, str, str, str]], str | None]] = [
     ([(9, "VIA", "CUR", "0.85"), (9, "VIA", "USD", "1.27")], "1.49411765"),
     # 0.85 / 0.8 = 1.0625: over one that both say
     ([(9, "CUR", "VIA", "0.85"), (9, "USD", "VIA", "0.8")], "1.0625"),
+    # 1,000,000 / 9: over a currency with a large rate no decimal is lost
+    ([(9, "CUR", "VIA", "1000000"), (9, "USD", "VIA", "9")], "111111.11111111"),
     # A common currency of two different days is none.
     ([(8, "VIA", "CUR", "0.85"), (9, "VIA", "USD", "1.27")], None),
     # 1.08 / 90 = 0.012: over the euro; over VIA it would be 1 / 50

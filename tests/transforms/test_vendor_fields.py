@@ -108,6 +108,18 @@ def test_records_that_differ_in_their_types_are_all_counted(house: Nights) -> No
     ]
 
 
+def test_each_account_of_a_load_is_counted_by_itself(tmp_path: Path) -> None:
+    house = Nights(tmp_path, accounts={"twin": ("main", "second")})
+    calls = [twin(name, NOW - DAY) for name in ("a", "b", "c")]
+    house.load("twin", [*calls[:2], ("second", *calls[2][1:])])
+    house.build()
+    counted = house.query(
+        "select distinct account, path, versions, loaded from ops.field_reads "
+        "where path = 'nps' order by all"
+    )
+    assert counted == [("main", "nps", 2, 2), ("second", "nps", 1, 1)]
+
+
 def test_another_type_of_value_is_told(house: Nights) -> None:
     house.night(20)
     house.night(2, nps=9, duration="60")
