@@ -57,7 +57,7 @@ ONLY_BEGUN = (
     "again in the next run"
 )
 
-PIECE_BYTES = 8 * 1024 * 1024
+PIECE_BYTES = 4 * 1024 * 1024
 """Bytes of records in one Arrow table; a larger record is a table by itself."""
 
 GROUP = 16

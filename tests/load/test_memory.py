@@ -134,7 +134,7 @@ def test_a_window_of_several_packages_survives_a_kill(
     vendor: VendorServer, tmp_path: Path
 ) -> None:
     """What a killed run stored of a window is not the window: it is read again."""
-    sent = Sent(32, 251, 16 * KIB)
+    sent = Sent(24, 251, 16 * KIB)
     done = load(vendor, sent, tmp_path, KILLED + LOAD)
     assert done.returncode == -signal.SIGKILL, done.stderr
     stored = f"select count(*), count(distinct record_id) from raw.{WHIPPY}"
