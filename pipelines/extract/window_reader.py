@@ -61,7 +61,7 @@ MOST_RECORDS = 250_000
 """Of one read of a window: their keys stay in memory until it has ended."""
 MOST_BYTES = 1024 * 1024 * 1024
 """Of one read of a window, on disk."""
-PACKAGE_BYTES = 32 * 1024 * 1024
+PACKAGE_BYTES = 24 * 1024 * 1024
 """A load package that has as many bytes of records takes no further window."""
 PACKAGE_SECONDS = 20.0
 """Nor does one that was begun so long ago: a kill can lose what it has read."""

@@ -143,8 +143,10 @@ class _Run:
     """Accounts of which this run reads nothing more, since it would fail again."""
     accounts: Accounts = field(default_factory=Accounts)
     """What became of each record that came."""
+    planned: Sequence[AccountWindow] = ()
+    """The windows of the work plan."""
     settled: Sequence[AccountWindow] = ()
-    """Of the work plan: spans of days to leave out of later searches."""
+    """Spans of days to leave out of later searches, until that is in the ledger."""
 
     def read(
         self,
@@ -166,9 +168,9 @@ class _Run:
             batch = left[:BATCH_WINDOWS]
             with self.turn():
                 before = known_reads(self.warehouse, self.vendor.name)
-                if choose and len(batch) == len(left):
-                    audit = self._chosen(choose, before, batch)
-                    last_rows = partial(self._last_rows, audit, windows)
+                if len(batch) == len(left) and (choose or self.settled):
+                    audit = self._chosen(choose, before, batch) if choose else None
+                    last_rows = partial(self._last_rows, audit)
                 tally, package = self._load(batch, before, last_rows)
             self.reads.add(tally)
             out_of_reach = lost(left, tally)
@@ -184,25 +186,27 @@ class _Run:
         if choose and audit and audit.is_done:
             self._compare(audit)
         elif choose:
-            self.audit(choose, windows)
+            self.audit(choose)
 
     def _last_rows(
         self,
-        audit: Audit,
-        planned: Sequence[AccountWindow],
+        audit: Audit | None,
         load_no: int,
         given_up: Collection[str] = (),
         made: Sequence[Row] = (),
     ) -> list[Row]:
-        """Return the ledger rows that are made when the ``planned`` windows are read.
+        """Return the ledger rows that are made when the planned windows were read.
 
-        Those of an audit, whose windows are counted now, and those of settled days.
-        ``made`` are the rows of the same load package.
+        Those of settled days, once in a run, and those of an audit, whose windows are
+        counted now. ``made`` are the rows of the same load package.
         """
         rows = [*self.reads.rows, *made]
         # By now: a count of the same day is of the time when the run began.
-        settled = settled_rows(planned, self.settled, rows, self.clock())
-        settled = [{**row, "load_no": load_no} for row in settled]
+        found = settled_rows(self.planned, self.settled, rows, self.clock())
+        self.settled = ()
+        settled = [{**row, "load_no": load_no} for row in found]
+        if audit is None:
+            return settled
         return settled + audit.rows(load_no, self.vendor_run, given_up, made)
 
     def _load(
@@ -228,25 +232,19 @@ class _Run:
             accounts=self.accounts,
         )
 
-    def audit(
-        self, choose: Choice, planned: Sequence[AccountWindow] | None = None
-    ) -> set[str]:
+    def audit(self, choose: Choice) -> set[str]:
         """Count older windows, and read again those with another count than stored.
 
-        Return the accounts of which not all chosen windows could be counted. With the
-        ``planned`` windows of the run the rows of settled days are stored as well.
+        Return the accounts of which not all chosen windows could be counted.
         """
         with self.turn():
             audit = self._chosen(choose, known_reads(self.warehouse, self.vendor.name))
 
             def counted(load_no: int) -> list[Any]:
-                if planned is None:
-                    rows = audit.rows(load_no, self.vendor_run)
-                else:
-                    rows = self._last_rows(audit, planned, load_no)
+                rows = self._last_rows(audit, load_no)
                 return [ledger_rows(lambda: rows)]
 
-            if any(audit.chosen.values()) or (planned is not None and self.settled):
+            if any(audit.chosen.values()) or self.settled:
                 store(self.vendor, self.warehouse, counted)
         self._compare(audit)
         return audit.failed
@@ -383,7 +381,7 @@ def load_plan(
     run = _Run(
         vendor, warehouse, clock, progress, turn, result, reads, vendor_run, privacy
     )
-    run.settled = work.settled
+    run.planned, run.settled = work.windows, work.settled
 
     def choose(_: Account, windows: Windows, past: Reads) -> Windows:
         return due_for_count(windows, past, reads.since)

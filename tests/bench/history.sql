@@ -1,7 +1,7 @@
 -- A year of nightly loads in a raw file of TWIN that has some calls: getvariable('calls')
 -- of them on getvariable('days') days before getvariable('until'). Each is one that is there,
 -- with another id and on another day. Each night read its day and, as a lookback, the day
--- four nights earlier; four more nights closed the last days.
+-- four nights earlier; four more nights closed the last days. A day settled a week after it.
 create temp table pieces as
 select
     row_number() over (order by event_at, record_id) - 1 as number,
@@ -106,8 +106,10 @@ insert into raw.load_windows by name
 with reads as (
     select
         nights.*,
-        unnest(['nightly', 'lookback']) as purpose,
-        if(purpose = 'nightly', 0, 4) as nights_later
+        unnest(['nightly', 'lookback', 'settle']) as purpose,
+        case purpose when 'nightly' then 0 when 'lookback' then 4 else 8 end as nights_later,
+        -- A settled day is in the ledger without a request.
+        purpose != 'settle' as is_read
     from nights
     where nights.load_no <= getvariable('days')
 ),
@@ -133,18 +135,18 @@ select
     reads.day_end as window_end,
     reads.purpose,
     'complete' as state,
-    if(streams.has_calls, coalesce(stored.records, 0), 0) as rows_fetched,
+    if(streams.has_calls and reads.is_read, coalesce(stored.records, 0), 0) as rows_fetched,
     rows_fetched as rows_distinct,
-    if(streams.has_calls, rows_fetched, null) as rows_inside,
+    if(streams.has_calls and reads.is_read, rows_fetched, null) as rows_inside,
     0 as rows_quarantined,
-    rows_fetched as vendor_total,
-    1 as requests,
+    if(reads.is_read, rows_fetched, null) as vendor_total,
+    if(reads.is_read, 1, 0) as requests,
     0 as retries,
-    0 as rows_vanished,
-    if(reads.purpose = 'nightly', 0, rows_fetched) as rows_known,
-    rows_fetched as rows_received,
+    if(reads.is_read, 0, null) as rows_vanished,
+    if(reads.purpose = 'lookback', rows_fetched, 0) as rows_known,
+    if(reads.is_read, rows_fetched, null) as rows_received,
     if(reads.purpose = 'nightly', rows_fetched, 0) as rows_stored,
-    if(reads.purpose = 'nightly', 0, rows_fetched) as rows_unchanged,
+    if(reads.purpose = 'lookback', rows_fetched, 0) as rows_unchanged,
     if(reads.purpose = 'nightly', 1, 2) as attempt,
     read_loads.read_at as started_at,
     read_loads.read_at as finished_at,
@@ -154,6 +156,7 @@ from reads
 inner join nights as read_loads on reads.load_no + reads.nights_later = read_loads.load_no
 cross join streams
 left join stored on reads.load_no = stored.load_no
+where reads.is_read or streams.has_calls
 order by read_loads.load_no;
 
 -- The next load has a greater number than all of these.

@@ -123,8 +123,9 @@ def test_counts_are_stored_and_acted_upon_when_nothing_else_is_due(
     assert stored(tmp_path, "whippy", late) == 1
 
 
+@pytest.mark.parametrize("audit", [True, False])
 def test_days_that_were_asked_for_a_last_time_are_searched_no_more(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, tmp_path: Path, *, audit: bool
 ) -> None:
     now = NOW + 200 * DAY
     config = configured(sandbox, "twin", tmp_path)
@@ -138,7 +139,7 @@ def test_days_that_were_asked_for_a_last_time_are_searched_no_more(
         searched.append(
             [(now - one.end, one.end - one.start) for _, one in work.settled]
         )
-        done = night(sandbox, config, now, audit=True)
+        done = night(sandbox, config, now, audit=audit)
         assert done.is_complete, done.errors
         now += DAY
     age = 2 * DAY + timedelta(hours=NOW.hour)
