@@ -415,8 +415,8 @@ def _portions(
     return deque(
         Portion(
             reader.stream.table,
-            _pieces(islice(kept_rows, kept), lambda row: row[1][2], kept_table),
-            _pieces(islice(unread_rows, unread), lambda row: row[2], unread_table),
+            _pieces(islice(kept_rows, kept), _record_place, kept_table),
+            _pieces(islice(unread_rows, unread), _unreadable_place, unread_table),
             pa.Table.from_pylist(
                 [begun] if number < len(cuts) else [*ledger], schema=LEDGER
             ),
@@ -475,6 +475,16 @@ def _state_of(records: WindowRecords, reader: Reader) -> tuple[str, str | None]:
 def _newest_of(records: WindowRecords) -> Versions:
     """Return what is stored of a window that was read."""
     return records.all_reads or records.last_read
+
+
+def _record_place(row: tuple[str, RecordVersion]) -> Location:
+    _, (*_, location) = row
+    return location
+
+
+def _unreadable_place(row: tuple[int, str, Location]) -> Location:
+    *_, location = row
+    return location
 
 
 def _record_table(

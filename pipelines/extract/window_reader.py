@@ -64,7 +64,7 @@ MOST_BYTES = 1024 * 1024 * 1024
 PACKAGE_BYTES = 24 * 1024 * 1024
 """A load package that has as many bytes of records takes no further window."""
 PACKAGE_SECONDS = 20.0
-"""Nor does one that was begun so long ago: a kill can lose what it has read."""
+"""Nor does one that took its first window so long ago: a kill can lose what it has."""
 COUNTING_PAGES = 3
 """So many pages are asked for a total, for the first may not have it."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -102,11 +102,10 @@ class Package:
     @property
     def is_full(self) -> bool:
         """Return True if the package takes no further window."""
-        if self.most is None:
+        if self.is_closed or self.most is None:
             return self.is_closed
-        since = monotonic() if self.taken_at is None else self.taken_at
-        is_old = monotonic() - since >= PACKAGE_SECONDS
-        return self.is_closed or self.bytes >= self.most or is_old
+        age = 0.0 if self.taken_at is None else monotonic() - self.taken_at
+        return self.bytes >= self.most or age >= PACKAGE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -286,7 +285,7 @@ class Reader:
                 records.parts[page.part] = known + len(page.records)
             for record in page.records:
                 self._add(records, spool, bytes(record), window, now)
-            _check_size(window, records)
+                _check_size(window, records)
         if (
             self.stream.filter_field
             and records.last_read

@@ -202,9 +202,9 @@ class _Run:
         """
         rows = [*self.reads.rows, *made]
         # By now: a count of the same day is of the time when the run began.
-        found = settled_rows(self.planned, self.settled, rows, self.clock())
+        now = self.clock()
+        settled = settled_rows(self.planned, self.settled, rows, now, load_no)
         self.settled = ()
-        settled = [{**row, "load_no": load_no} for row in found]
         if audit is None:
             return settled
         return settled + audit.rows(load_no, self.vendor_run, given_up, made)

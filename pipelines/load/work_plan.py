@@ -196,6 +196,7 @@ def settled_rows(
     settled: Sequence[tuple[Account, Window]],
     rows: Sequence[Row],
     now: datetime,
+    load_no: int,
 ) -> list[Row]:
     """Return a ledger row for each span of days that no later run searches again.
 
@@ -222,6 +223,7 @@ def settled_rows(
             "attempt": 1,
             "started_at": now,
             "finished_at": now,
+            "load_no": load_no,
         }
         for account, span in settled
         if (account.alias, span.stream) not in unread

@@ -28,6 +28,9 @@ def main() -> int:
     asked = parser.parse_args()
     chosen = [one for one in ALL if asked.only in one.name]
     chosen = [one for one in chosen if asked.huge or not one.is_huge]
+    if not chosen or (asked.times is not None and asked.times < 1):
+        names = ", ".join(one.name for one in ALL)
+        parser.error(f"--times is 1 or more, and --only stands in one of: {names}")
     FOLDER.mkdir(exist_ok=True)
     results = read_results(RESULTS)
     results["machine"] = machine()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from pipelines.extract import window_reader as reading
 from pipelines.extract.errors import VendorError
 from pipelines.extract.pagination import Page
 from pipelines.extract.window_reader import (
+    PACKAGE_SECONDS,
     Package,
     Reader,
     ReadOptions,
@@ -102,6 +104,10 @@ def test_a_package_is_full_with_its_last_byte_or_once_it_is_closed() -> None:
     assert not Package(None, 10).is_full
     assert Package(None, is_closed=True).is_full
     assert Package(10, 9, is_closed=True).is_full
+    old, young = (monotonic() - PACKAGE_SECONDS + later for later in (0, 10))
+    assert Package(10, 9, taken_at=old).is_full
+    assert not Package(10, 9, taken_at=young).is_full
+    assert not Package(None, 9, taken_at=old).is_full
 
 
 def test_a_list_without_a_total_is_read_once() -> None:

@@ -157,14 +157,15 @@ def test_a_day_whose_pending_calls_were_not_read_is_searched_again() -> None:
         "window_start": day.start,
         "state": "complete",
     }
-    (found,) = settled_rows(planned, settled, [row], NOW)
+    (found,) = settled_rows(planned, settled, [row], NOW, 5)
     assert (found["window_start"], found["window_end"]) == (span.start, span.end)
     assert (found["purpose"], found["state"]) == ("settle", "complete")
     assert found["requests"] == found["rows_fetched"] == 0
-    assert settled_rows(planned, settled, [{**row, "state": "failed"}], NOW) == []
-    assert settled_rows(planned, settled, [], NOW) == []
+    assert found["load_no"] == 5
+    assert settled_rows(planned, settled, [{**row, "state": "failed"}], NOW, 5) == []
+    assert settled_rows(planned, settled, [], NOW, 5) == []
     others = [(account, replace(day, stream="updated_calls"))]
-    assert len(settled_rows(others, settled, [], NOW)) == 1
+    assert len(settled_rows(others, settled, [], NOW, 5)) == 1
 
 
 @pytest.mark.parametrize("vendor", FEW)
