@@ -39,7 +39,7 @@ from pipelines.extract.address import trouble_with
 from pipelines.extract.source import ZeroOrMore
 from pipelines.sources import settings_of, vendors
 from pipelines.warehouse.paths import Warehouse
-from transforms.runner.storage import connect
+from transforms.runner.storage import in_memory
 
 PREFIX = "CALLHOUSE__"
 REPORT = "report"
@@ -358,7 +358,7 @@ def _account(
 @cache
 def _time_zones() -> frozenset[str]:
     """Return the names of time zones that DuckDB knows, which the models use."""
-    with connect() as connection:
+    with in_memory() as connection:
         zones = connection.table_function("pg_timezone_names").project("name")
         return frozenset(name for (name,) in zones.fetchall())
 

@@ -18,7 +18,7 @@ from pipelines.config.report import Report
 from pipelines.report.charts import CHARTS
 from pipelines.warehouse.number_protection import masked_texts, protected_columns
 from pipelines.warehouse.opening import PUBLISHED_FILE, read
-from pipelines.warehouse.published_queries import Row, confine, rows_of_result
+from pipelines.warehouse.published_queries import Row, rows_of_result
 
 QUERIES = sorted({*(chart.query for chart in CHARTS), "metrics", "stories"})
 ROW_WEIGHTS = {"calls": 1, "service": 4}
@@ -48,7 +48,7 @@ def read_tables(published: Path, settings: Report) -> ReportTables:
     Raises `FileError` for a file that cannot be read.
     """
     with read(published, PUBLISHED_FILE) as connection:
-        confine(connection)
+        connection.execute("set TimeZone = 'UTC'")
         (context,) = _rows(connection, "context")
         given, found = _select_dates(connection, context, settings)
         found |= {

@@ -30,7 +30,7 @@ from pipelines.warehouse.opening import (
 from pipelines.warehouse.paths import Warehouse
 from transforms.runner import build_state
 from transforms.runner.build_state import PROGRAM, Stamp
-from transforms.runner.storage import connect
+from transforms.runner.storage import reading
 
 STEPS = sorted(
     one.name
@@ -118,9 +118,7 @@ def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
 
 def inspect(raw_file: Path) -> tuple[Stamp, str]:
     """Return the layout of a raw file, and the names of the tables it lacks, or ""."""
-    with refusing(raw_file, RAW_FILE):
-        connection = connect(raw_file, read_only=True)
-    with connection, refusing(raw_file, RAW_FILE):
+    with refusing(raw_file, RAW_FILE), reading(raw_file) as connection:
         refuse_truncated(connection, raw_file, RAW_FILE)
         return _stamp_in(connection) or UNSTAMPED, _lacking(connection)
 

@@ -20,7 +20,7 @@ import duckdb
 
 from pipelines.warehouse.queries import query
 from transforms.runner.statements import quoted
-from transforms.runner.storage import STORAGE, connect
+from transforms.runner.storage import STORAGE, connect, in_memory, reading
 
 _MAGIC = slice(8, 12), b"DUCK"
 _VERSION = slice(12, 20)
@@ -128,7 +128,7 @@ def refuse_truncated(
 
 def refuse_damaged(path: Path, file_kind: FileKind) -> None:
     """Read a file completely, and raise `FileError` if a part cannot be read."""
-    with refusing(path, file_kind), connect(path, read_only=True) as file:
+    with refusing(path, file_kind), reading(path) as file:
         _read_all(file)
 
 
@@ -139,17 +139,20 @@ def _read_all(file: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def opened(path: Path, file_kind: FileKind) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    path: Path, file_kind: FileKind, *, is_alone: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a file read-only, without the log that another program left beside it.
 
-    Raises `InUseError` for a file that another process has open for writing, and
-    `FileError` for one that cannot be opened for another reason.
+    Only where it ``is_alone``, in a database of its own, settings of DuckDB may be
+    changed. Raises `InUseError` for a file that another process has open for writing,
+    and `FileError` for one that cannot be opened for another reason.
     """
-    with _without_log(path) as place:
+    with _without_log(path) as place, ExitStack() as stack:
         with refusing(path, file_kind):
-            connection = connect(place, read_only=True)
-        with connection:
-            yield connection
+            opening = connect(place, read_only=True) if is_alone else reading(place)
+            connection = stack.enter_context(opening)
+        yield connection
 
 
 @contextmanager
@@ -337,7 +340,7 @@ def _newest_version() -> tuple[int, int]:
     """Return the newest storage version that the installed DuckDB writes."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "newest.duckdb"
-        with connect() as connection:
+        with in_memory() as connection:
             name = quoted(str(path))
             connection.execute(f"attach {name} as newest (storage_version 'latest')")
             connection.execute("detach newest")

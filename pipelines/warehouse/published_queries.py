@@ -49,7 +49,7 @@ def queries_with(
     errors of `rows_of`.
     """
     with read(published, PUBLISHED_FILE) as connection:
-        confine(connection)
+        connection.execute("set TimeZone = 'UTC'")
         for name, value in variables.items():
             connection.execute(f"set variable {name} = $1", [value])
         yield lambda name: rows_of_result(
@@ -73,15 +73,10 @@ def confined(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     Times are in UTC, and a query cannot read other files. Raises `FileError` for a file
     that cannot be opened.
     """
-    with opened(published, PUBLISHED_FILE) as connection:
-        confine(connection)
+    with opened(published, PUBLISHED_FILE, is_alone=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_external_access = false")
         yield connection
-
-
-def confine(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let queries show times in UTC, and read no other file."""
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set enable_external_access = false")
 
 
 def rows_of_result(result: duckdb.DuckDBPyConnection) -> list[Row]:

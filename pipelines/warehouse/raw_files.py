@@ -9,16 +9,18 @@ import duckdb
 
 from pipelines.warehouse.opening import RAW_FILE, attach, is_present
 from pipelines.warehouse.queries import query
-from transforms.runner.storage import NO_PROGRESS, connect
+from transforms.runner.storage import in_memory
 
 _T = TypeVar("_T")
 MEMORY = (96, 144, 216, 324)
 """Memory limits of a query in MiB; the next one is tried if one is not enough."""
 
 
-_IDLE: dict[Path, list[duckdb.DuckDBPyConnection]] = {}
-"""By raw file: databases in memory that nobody uses. To start one takes 12 ms of CPU
-time, and a load opens its raw file dozens of times."""
+_SETTINGS: dict[str, Any] = {
+    "threads": 1,  # each would hold payloads of its own
+    # Payloads stream by on the left of a join; its right side is in memory.
+    "disabled_optimizers": "build_side_probe_side",
+}
 
 
 @contextmanager
@@ -29,39 +31,19 @@ def opened(
 
     Views go into an empty database ``views``, and both are closed in the end.
     """
-    idle = _IDLE.setdefault(raw_file, [])
-    try:
-        database = idle.pop()  # at once: windows are read side by side
-    except IndexError:
-        database = _database(raw_file)
-    try:
-        with database.cursor() as connection:
-            connection.execute(f"{NO_PROGRESS}; set TimeZone = 'UTC'")
-            connection.execute("attach ':memory:' as views")
-            connection.execute("use views")
-            if is_present(raw_file):
-                attach(
-                    connection, raw_file, "raw_file", RAW_FILE, is_to_write=is_to_write
-                )
-                if tables(connection):  # a first load may have been killed before any
-                    connection.execute("set search_path = 'views.main,raw_file.raw'")
-            yield connection
+    temporary = raw_file.with_name(f"{raw_file.name}.tmp")
+    with in_memory(temporary, _SETTINGS) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("attach ':memory:' as views")
+        connection.execute("use views")
+        if is_present(raw_file):
+            attach(connection, raw_file, "raw_file", RAW_FILE, is_to_write=is_to_write)
+            if tables(connection):  # a first load may have been killed before any
+                connection.execute("set search_path = 'views.main,raw_file.raw'")
+        yield connection
+        connection.execute("use memory")
         for name in ("views", "raw_file"):
-            database.execute(f"detach database if exists {name}")
-    except BaseException:
-        database.close()
-        raise
-    idle.append(database)
-
-
-def _database(raw_file: Path) -> duckdb.DuckDBPyConnection:
-    config: Any = {
-        "temp_directory": f"{raw_file}.tmp",
-        "threads": 1,  # each would hold payloads of its own
-        # Payloads stream by on the left of a join; its right side is in memory.
-        "disabled_optimizers": "build_side_probe_side",
-    }
-    return connect(settings=config)
+            connection.execute(f"detach database if exists {name}")
 
 
 def rows(warehouse: duckdb.DuckDBPyConnection, name: str) -> list[Any]:

@@ -15,7 +15,7 @@ from transforms.runner.graph import CALLS, Graph, config_kept
 from transforms.runner.inputs import Loads, Raw
 from transforms.runner.model import Model
 from transforms.runner.statements import listed, quoted, statement
-from transforms.runner.storage import connect
+from transforms.runner.storage import reading
 
 TABLES = frozenset({"ops.built_loads", "ops.build_state", "ops.kept_vendors"})
 """The loads and the fingerprint of the last build, and the vendors whose calls a full
@@ -41,7 +41,7 @@ class Stamp:
 
 def read_stamp(file: Path) -> Stamp | None:
     """Return what a built file says of itself; None: nothing, as older ones do."""
-    with connect(file, read_only=True) as connection:
+    with reading(file) as connection:
         return stamp_in(connection)
 
 
@@ -75,7 +75,7 @@ def remove_other(
     """
     if not build_file.exists() or not build_file.stat().st_size:
         return
-    with connect(build_file, read_only=True) as connection:
+    with reading(build_file) as connection:
         stamp, vendors = stamp_in(connection), set[str]()
         if "vendor" in columns_of(connection, CALLS):
             rows = connection.table(CALLS).project("vendor").distinct().fetchall()

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from transforms.runner.storage import connect
+from transforms.runner.storage import in_memory
 
 _UNITS = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0, "TiB": 1024.0 * 1024}
 OF_ALL = 0.8
@@ -20,7 +20,7 @@ def machine() -> int:
 
     DuckDB looks at both when it sets its limit.
     """
-    with connect() as connection:
+    with in_memory() as connection:
         query = "select current_setting('memory_limit')"
         ((limit,),) = connection.execute(query).fetchall()
     number, unit = str(limit).split()
