@@ -147,8 +147,9 @@ def _rows(
         start, end = (f"timestamptz '{one.isoformat()}'" for one in (day, day + DAY))
         condition = f"event_at >= {start} and event_at < {end}"
     parts = {"raw_table": table, "named_column": name, "condition": condition}
+    ((database,),) = file.execute("select current_database()").fetchall()
     with file.cursor() as reading:
-        reading.execute(NO_PROGRESS)
+        reading.execute(f'{NO_PROGRESS}; use "{database}"')
         found = reading.execute(query("raw/payloads").format(**parts))
         while some := found.fetchmany(AT_ONCE):
             yield from some
