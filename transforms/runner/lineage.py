@@ -1,6 +1,7 @@
 """Where a column comes from: through the SQL of its model to what each vendor says."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import TypeAlias
 
 from sqlglot import exp
@@ -54,17 +55,21 @@ def _sources(graph: Graph, model: Model) -> _Sources:
             known[one.table] = _sources(graph, one)
     if not any(known.values()):
         return {}
-    schema: dict[str, dict[str, object]] = {}
-    for table, columns_of in known.items():
-        folder, _, name = table.partition(".")
-        schema.setdefault(folder, {})[name] = dict.fromkeys(columns_of, "text")
-    roots = lineage(
-        None, query(model.sql), {**schema}, dialect="duckdb", trim_selects=False
-    )
+    named = tuple((table, tuple(columns)) for table, columns in known.items())
     return {
         column: set().union(*(_read(node, known) for node in root.walk()))
-        for column, root in roots.items()
+        for column, root in _roots(model.sql, named).items()
     }
+
+
+@cache
+def _roots(sql: str, tables: Sequence[tuple[str, Sequence[str]]]) -> Mapping[str, Node]:
+    """Return, by column, where sqlglot says that a SELECT over ``tables`` begins."""
+    schema: dict[str, dict[str, object]] = {}
+    for table, columns in tables:
+        folder, _, name = table.partition(".")
+        schema.setdefault(folder, {})[name] = dict.fromkeys(columns, "text")
+    return lineage(None, query(sql), {**schema}, dialect="duckdb", trim_selects=False)
 
 
 def _read(node: Node, known: Mapping[str, _Sources]) -> set[_Source]:
