@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import pytest
 from bench.history import write_history
 from bench.product import Product
 from bench.records import NOW, write_records
@@ -24,6 +25,7 @@ def test_a_grandchild_that_outlives_its_parent_is_counted() -> None:
     assert cost.peak > 0
 
 
+@pytest.mark.soak
 def test_an_invented_past_is_one_that_runs_could_have_left(tmp_path: Path) -> None:
     records = tmp_path / "records.ndjson"
     write_records(records, "twin", days=5, a_day=12)

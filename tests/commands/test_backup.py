@@ -76,8 +76,12 @@ def contents(house: House) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("runs", "irretrievable"),
-    [((LAST,), set()), ((NOW + DAY, LAST), {"call_changes"})],
-    ids=["a run", "two runs"],
+    [
+        pytest.param((LAST,), set(), id="a run"),
+        pytest.param(
+            (NOW + DAY, LAST), {"call_changes"}, id="two runs", marks=pytest.mark.soak
+        ),
+    ],
 )
 def test_a_restored_warehouse_and_one_run_equal_one_that_was_never_lost(
     house: House,
@@ -169,6 +173,7 @@ def test_a_backup_works_while_an_analyst_reads(house: House, tmp_path: Path) -> 
         assert one.run_apart("backup", "backups").returncode == 0
 
 
+@pytest.mark.soak
 def test_a_backup_made_during_a_run_can_be_restored(
     house: House, tmp_path: Path
 ) -> None:
@@ -370,6 +375,7 @@ def test_a_killed_backup_leaves_no_backup_and_the_next_one_is_whole(
     assert not [*(tmp_path / "backups").glob("*.incoming")]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("step", EVERY)
 def test_a_killed_restore_leaves_the_old_warehouse_or_the_restored_one(
     house: House, lost: House, tmp_path: Path, step: int

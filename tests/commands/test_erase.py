@@ -255,6 +255,7 @@ def test_what_names_nobody_is_refused_and_changes_nothing(
     assert not [*house.folder.rglob("privacy.key")]
 
 
+@pytest.mark.soak
 def test_a_number_of_many_calls_is_refused_until_it_is_confirmed(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +274,7 @@ def test_a_number_of_many_calls_is_refused_until_it_is_confirmed(
     assert not house.seen()
 
 
+@pytest.mark.soak
 def test_a_file_that_an_erasure_does_not_know_is_named_with_the_number_in_it(
     house: House,
 ) -> None:
@@ -316,6 +318,7 @@ def test_a_number_is_read_from_standard_input_too(
     assert "to erase: 5 calls; nothing was changed" in done.stdout
 
 
+@pytest.mark.soak
 def test_a_record_in_quarantine_is_erased_and_still_counted(house: House) -> None:
     broken = {**records("whippy", FORMS["whippy"], "7005"), "created_at": None}
     house.vendors.listed["whippy"].append(broken)
@@ -333,6 +336,7 @@ def test_a_record_in_quarantine_is_erased_and_still_counted(house: House) -> Non
     assert house.run("quarantine", "retry").returncode in {0, 1}
 
 
+@pytest.mark.soak
 def test_a_call_that_turns_out_to_be_of_somebody_erased_loses_its_older_versions(
     house: House,
 ) -> None:
@@ -376,6 +380,7 @@ def test_what_twin_erases_itself_is_in_no_byte_after_the_run(house: House) -> No
     assert "raw/zoom.duckdb" in house.seen(), "the other vendors keep theirs"
 
 
+@pytest.mark.soak
 def test_calls_of_a_vendor_without_a_raw_file_are_erased_where_they_are_left(
     house: House,
 ) -> None:
@@ -388,6 +393,7 @@ def test_calls_of_a_vendor_without_a_raw_file_are_erased_where_they_are_left(
     assert set(house.query(left)) == {(None, True), ("+12025550177", False)}
 
 
+@pytest.mark.soak
 def test_who_was_erased_since_a_backup_stays_so_after_a_restore(house: House) -> None:
     other, of_other = "+12025550177", re.compile(rb"2025550177")
     assert house.erase(other).returncode == 0
@@ -409,6 +415,7 @@ def test_who_was_erased_since_a_backup_stays_so_after_a_restore(house: House) ->
     assert len(house.query(SUMS)) == len(sums)
 
 
+@pytest.mark.soak
 def test_what_was_too_old_before_a_restore_is_removed_after_it(house: House) -> None:
     limited = {"CALLHOUSE__PRIVACY__RAW_DAYS": "1"}
     now = stamp(EVENING + DAY / 20)
@@ -423,6 +430,7 @@ def test_what_was_too_old_before_a_restore_is_removed_after_it(house: House) -> 
     assert house.query(SUMS) == sums
 
 
+@pytest.mark.soak
 def test_a_restore_into_an_empty_place_says_which_erasures_to_repeat(
     house: House,
 ) -> None:
@@ -438,6 +446,7 @@ def test_a_restore_into_an_empty_place_says_which_erasures_to_repeat(
     assert not house.seen()
 
 
+@pytest.mark.soak
 def test_with_another_key_or_none_nothing_is_loaded_or_erased(house: House) -> None:
     key = house.folder / "config" / "privacy.key"
     assert house.erase(NUMBER).returncode == 0
@@ -466,6 +475,7 @@ def test_with_another_key_or_none_nothing_is_loaded_or_erased(house: House) -> N
     assert (refused.returncode, "chmod 600" in refused.stderr) == (2, True)
 
 
+@pytest.mark.soak
 def test_the_list_is_private_and_has_no_number_in_it(house: House) -> None:
     assert house.erase(NUMBER).returncode == 0
     folder = house.warehouse.privacy
@@ -481,6 +491,7 @@ def test_the_list_is_private_and_has_no_number_in_it(house: House) -> None:
     assert not WRITTEN.search(listed.read_bytes())
 
 
+@pytest.mark.soak
 def test_a_raw_file_keeps_its_numbers_of_loads_and_its_layout(house: House) -> None:
     raw = house.warehouse.raw("twin")
     layout = "select layout, program from callhouse.layout"

@@ -169,7 +169,13 @@ NO_PAGES = [
 ]
 
 
-@pytest.mark.parametrize("night", NO_PAGES, ids=["first", "second"])
+@pytest.mark.parametrize(
+    "night",
+    [
+        pytest.param(NO_PAGES[0], id="first"),
+        pytest.param(NO_PAGES[1], id="second", marks=pytest.mark.soak),
+    ],
+)
 def test_an_answer_that_is_no_page_is_told_and_is_never_an_empty_page(
     house: House, nights: Iterator[datetime], night: dict[str, tuple[str, str]]
 ) -> None:

@@ -156,6 +156,7 @@ def test_nobody_but_its_owner_can_read_the_raw_files(story: Story) -> None:
     assert {path.stat().st_mode & 0o777 for path in raw} == {0o600}
 
 
+@pytest.mark.soak
 def test_every_account_of_a_vendor_is_loaded_with_its_own_credentials(
     tmp_path: Path,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import FEW, TABLES, VENDORS, House, open_house
+from conftest import TABLES, VENDORS, House, open_house
 from sandbox_control import stamp
 
 from pipelines.planning.windows import read_time
@@ -80,7 +80,13 @@ def test_a_warehouse_that_was_left_alone_agrees_for_a_request_or_two_a_window(
         assert one["records"] > 0
 
 
-@pytest.mark.parametrize("vendor", FEW)
+@pytest.mark.parametrize(
+    "vendor",
+    [
+        pytest.param(one, marks=() if one == "twin" else pytest.mark.soak)
+        for one in VENDORS
+    ],
+)
 def test_a_row_and_a_day_deleted_by_hand_are_named_and_mended_as_told(
     house: House, vendor: str
 ) -> None:
@@ -122,6 +128,7 @@ def test_a_page_that_the_ledger_never_knew_is_found_by_the_vendors_total(
     assert verify(house, "--vendor", "whippy") == (0, [])
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "vendor", ["voximplant", pytest.param("zoom", marks=pytest.mark.soak)]
 )

@@ -233,6 +233,7 @@ def test_a_call_is_deleted_by_two_nights_a_day_apart_and_moves_without_being_so(
     assert counted == living
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("loaded")
 def test_days_first_read_while_a_vendor_answers_nothing_are_read_again(
     house: House,
@@ -253,6 +254,7 @@ def test_days_first_read_while_a_vendor_answers_nothing_are_read_again(
     assert lacking == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("vendor", ["twin", pytest.param("zoom", marks=SOAK)])
 @pytest.mark.usefixtures("loaded")
 def test_many_calls_gone_at_once_are_deleted_on_the_operators_word_alone(

@@ -192,6 +192,7 @@ def test_a_call_that_moves_to_a_day_no_longer_read_is_never_marked_deleted(
     assert newest == [(True, settled)]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "vendor", ["voximplant", pytest.param("zoom", marks=pytest.mark.soak)]
 )

@@ -237,6 +237,7 @@ def test_force_reads_again_what_is_held(house: House, facts: Rows) -> None:
     assert house.query(FACTS) == facts
 
 
+@pytest.mark.soak
 def test_a_night_waits_for_a_batch_and_goes_before_the_next(
     empty: House, small_batches: Path
 ) -> None:
@@ -278,6 +279,7 @@ def test_a_second_one_says_who_is_at_it_and_leaves(empty: House) -> None:
     assert first.returncode == 0
 
 
+@pytest.mark.soak
 def test_days_no_longer_served_are_told_and_not_asked_for_again(empty: House) -> None:
     body = {"code": 300, "message": "The date must be within the past six months."}
     fault = {"vendor": "zoom", "kind": "status", "status": 400, "body": body}

@@ -171,7 +171,9 @@ HISTORIES = {"one": (60, 90, None), "two": (60, None, 120)}
 """Seconds of each call in load after load; None: its vendor has deleted it."""
 
 
-@pytest.mark.parametrize("pace", [MINUTE, -MINUTE])
+@pytest.mark.parametrize(
+    "pace", [-MINUTE, pytest.param(MINUTE, marks=pytest.mark.soak)]
+)
 def test_the_last_load_decides_whatever_its_clock_said(
     tmp_path: Path, pace: timedelta
 ) -> None:

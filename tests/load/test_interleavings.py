@@ -344,6 +344,7 @@ def every_vendor(sandbox: Sandbox, tmp_path: Path) -> list[Histories]:
     return histories
 
 
+@pytest.mark.soak
 def test_all_that_may_happen_ends_as_one_clean_load_does(
     every_vendor: list[Histories],
 ) -> None:

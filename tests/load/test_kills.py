@@ -136,6 +136,7 @@ publish(warehouse.build, warehouse, read_time("2026-11-17T03:00:00Z"), 2)
 """
 
 
+@pytest.mark.soak
 def test_a_publish_killed_at_any_point_leaves_a_whole_file(tmp_path: Path) -> None:
     """A log that a client left lies beside the old file each time."""
     before = tmp_path / "before"

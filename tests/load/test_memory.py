@@ -130,6 +130,7 @@ def test_loading_stays_within_its_memory(
     assert int(used) <= MOST, done.stdout
 
 
+@pytest.mark.soak
 def test_a_window_of_several_packages_survives_a_kill(
     vendor: VendorServer, tmp_path: Path
 ) -> None:

@@ -190,6 +190,7 @@ def aside(house: House, number: int, record: str, change: str) -> None:
     )
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("loaded")
 def test_an_older_version_replaces_no_newer_one_and_brings_nothing_erased_back(
     house: House,

@@ -72,6 +72,7 @@ def later(house: House, days: float, *, keep: str = "") -> str:
     return done.stderr
 
 
+@pytest.mark.soak
 def test_the_text_of_old_records_is_removed_and_their_counts_stay(house: House) -> None:
     before, ledger = (
         listed(house),
@@ -132,6 +133,7 @@ def people(first: People, tmp_path: Path) -> People:
     return first.copied(tmp_path)
 
 
+@pytest.mark.soak
 def test_no_byte_of_a_record_removed_from_quarantine_is_left_even_if_it_is_killed(
     people: People,
 ) -> None:
@@ -196,6 +198,7 @@ def versions(house: House, vendor: str) -> list[tuple[str, int]]:
         ).fetchall()
 
 
+@pytest.mark.soak
 def test_calls_lose_their_numbers_night_by_night_and_nothing_else(
     sandbox_house: House, tmp_path: Path
 ) -> None:
@@ -256,6 +259,7 @@ def test_no_byte_of_an_old_call_says_who_it_was_and_no_cost_changes(
         ]
 
 
+@pytest.mark.soak
 def test_calls_that_have_no_raw_file_lose_their_numbers_where_they_are_left(
     people: People,
 ) -> None:
@@ -279,7 +283,7 @@ def test_calls_that_have_no_raw_file_lose_their_numbers_where_they_are_left(
     assert runs == 1, "once is enough"
 
 
-@pytest.mark.parametrize("days", ["1", ""])
+@pytest.mark.parametrize("days", ["1", pytest.param("", marks=pytest.mark.soak)])
 def test_a_call_read_again_is_stored_as_the_setting_says_and_late_costs_come(
     people: People, days: str
 ) -> None:

@@ -149,11 +149,13 @@ def both(house: House, built: Built) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+@pytest.mark.soak
 def test_dbt_builds_the_export_and_calls_nobody(built: Built) -> None:
     assert {one["status"] for one in built.results} == {"success", "pass", "no-op"}
     assert not built.has_called_out
 
 
+@pytest.mark.soak
 def test_every_check_of_a_model_is_a_test_in_dbt(built: Built, graph: Graph) -> None:
     checks = 0
     for one in graph.models:
@@ -164,6 +166,7 @@ def test_every_check_of_a_model_is_a_test_in_dbt(built: Built, graph: Graph) -> 
     assert len(tests) == checks + len(graph.checks)
 
 
+@pytest.mark.soak
 def test_dbt_makes_the_same_rows_of_every_table(house: House, built: Built) -> None:
     with both(house, built) as connection:
         tables = connection.execute(
@@ -190,6 +193,7 @@ def test_dbt_makes_the_same_rows_of_every_table(house: House, built: Built) -> N
     assert gone == (3,)
 
 
+@pytest.mark.soak
 def test_columns_have_the_same_types_and_meanings_in_dbt(
     house: House, built: Built
 ) -> None:
@@ -207,6 +211,7 @@ def test_columns_have_the_same_types_and_meanings_in_dbt(
     assert theirs - ours == set()
 
 
+@pytest.mark.soak
 def test_dbt_accepts_the_metrics_and_their_numbers_are_those_of_the_mart(
     built: Built,
 ) -> None:
@@ -242,6 +247,7 @@ def test_dbt_accepts_the_metrics_and_their_numbers_are_those_of_the_mart(
     assert sum(value is not None for value in found.values()) > len(found) / 2
 
 
+@pytest.mark.soak
 def test_a_broken_row_fails_the_tests_of_its_table(
     built: Built, tmp_path: Path
 ) -> None:
@@ -325,7 +331,6 @@ def test_every_model_and_source_of_an_export_says_what_it_is(house: House) -> No
     assert fresh == ["load_windows"] * len(listed["sources"])
 
 
-@pytest.mark.soak
 def test_a_project_of_somebody_else_builds_what_it_selects_of_an_export(
     house: House,
 ) -> None:

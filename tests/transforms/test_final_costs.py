@@ -50,6 +50,7 @@ def read(house: RawFiles, start: datetime, end: datetime, at: datetime) -> None:
     house.write("whippy", "load_windows", LEDGER, [(*row, at)])
 
 
+@pytest.mark.soak
 def test_a_cost_within_an_allowance_is_final_once_its_month_is_closed(
     house: RawFiles, capsys: pytest.CaptureFixture[str]
 ) -> None:

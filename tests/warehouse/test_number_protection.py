@@ -344,6 +344,7 @@ def test_a_snapshot_or_a_backup_with_plain_numbers_is_published_without(
     assert found_in(file).keys() <= {OF_BUSINESS}
 
 
+@pytest.mark.soak
 def test_a_build_file_made_from_the_published_one_hashes_nothing_twice(
     raw: RawFiles, tmp_path: Path
 ) -> None:

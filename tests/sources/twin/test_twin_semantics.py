@@ -249,6 +249,7 @@ def test_many_large_calls_that_twin_erases_at_once_are_erased_in_every_version(
     assert not any(ERASED in one for one in versions)
 
 
+@pytest.mark.soak
 def test_a_twin_call_that_lost_its_times_with_its_number_is_erased_for_good(
     tmp_path: Path, scripted: VendorServer
 ) -> None:
