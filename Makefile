@@ -68,7 +68,7 @@ run: setup ## load what is missing, build, publish (nothing configured: the sand
 check: setup ## format, lint, types, import contracts, SQL, security, secrets
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/sqlfluff lint -q transforms pipelines/config pipelines/sources/queries pipelines/warehouse/queries pipelines/warehouse/migrations pipelines/report/queries && $(BIN)/bandit -q -ll -r pipelines transforms && git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-files "lock(\.txt|\.json)?$$" --exclude-lines canary
 
-dbt: .venv-dbt/installed ## make dbt's own environment, for the test of the export to dbt
+dbt: .venv-dbt/installed ## make dbt's own environment, for those of soak-tests that build the export
 
 openapi: .venv-openapi/installed ## make the mock server's own environment, for the test of our requests to Zoom
 
@@ -76,7 +76,7 @@ focus: .venv-focus/installed ## make the environment of the FOCUS validator, for
 
 clients: .venv-clients/installed ## make the environment of the vendors' own clients, which read the sandbox
 
-test: check dbt clients ## everything that CI runs: check, then all tests
+test: check clients ## what CI runs: check, then all tests but the long ones of soak-tests
 	$(BIN)/pytest $(ARGS)
 
 test-clients: setup clients .node-clients/installed ## the vendors' own clients, for Python and for Node, against the sandbox
@@ -94,7 +94,7 @@ sbom: .venv-sbom/installed ## list all locked packages as sbom.json, in the form
 soak: setup ## runs with kills and faults, compared with the truth (ARGS: --seeds 1-100 --nights 30 --minutes 60, --kill-points, --system-calls)
 	PYTHONPATH=tests $(BIN)/python -m harness $(ARGS)
 
-soak-tests: setup openapi clients .node-clients/installed ## the tests that take longer, forty invented histories, every planted bug
+soak-tests: setup dbt openapi clients .node-clients/installed ## the tests that take longer, forty invented histories, every planted bug
 	CALLHOUSE_HISTORIES=40 $(BIN)/pytest -m "soak or history" $(ARGS)
 
 mutants: setup ## wrong edits of SQL and Python, a sample: which does no test notice?

@@ -84,6 +84,14 @@ def test_an_invariant_names_modules_and_a_test_that_are_there(row: list[str]) ->
     assert all((guarantee, names_in(modules), harm, control))
     assert "::" in test
     assert missing(modules) + missing(test) == []
+    assert_soaks_are_named(test)
+
+
+def assert_soaks_are_named(cell: str) -> None:
+    """A test that `make test` leaves out is followed by that word, and no other is."""
+    for name, said in re.findall(r"`(tests/[^`]+::[^`]+)`( \(soak\))?", cell):
+        file, _, test = name.partition("::")
+        assert ("pytest.mark.soak" in functions_of(file)[test]) is bool(said), name
 
 
 @pytest.mark.parametrize("row", PROMISES, ids=lambda row: row[0])
@@ -96,9 +104,7 @@ def test_a_promise_names_a_test_of_the_suite_or_the_reason_why_not(
     assert missing(promise) + missing(proof) == []
     tests = [one.split("::") for one in names_in(proof) if "::" in one]
     assert bool(tests) is not bool(REASON.fullmatch(proof)), proof
-    assert not any(
-        "pytest.mark.soak" in functions_of(file)[test] for file, test in tests
-    )
+    assert_soaks_are_named(proof)
     if name in REQUIREMENTS and tests:
         assert [one for one in names_in(promise) if (ROOT / one).is_file()]
 
