@@ -43,6 +43,7 @@ from pipelines.cli.parameters import (
     NoAudit,
     Now,
     OldestFirst,
+    OnlySince,
     Quiet,
     Sandbox,
     SandboxIfUnconfigured,
@@ -171,6 +172,8 @@ def run(
 def load(
     vendor: VendorNames = None,
     now: Now = None,
+    since: OnlySince = None,
+    until: LastDay = None,
     *,
     no_audit: NoAudit = False,
     sandbox: Sandbox = False,
@@ -182,16 +185,31 @@ def load(
 ) -> None:
     """Load missing calls into the raw files only.
 
-    No model is built and nothing is published.
+    No model is built and nothing is published. With --from it is a backfill of these
+    days, and no audit.
     """
-    from pipelines.commands.run import run_load
+    from pipelines.cli.options import backfill_request
+    from pipelines.commands.run import run_backfill, run_load
 
+    if until is not None and since is None:
+        raise typer.BadParameter("name the first day as well, with --from")
     with selection(
         config, now, vendor, sandbox=sandbox, world=world, quiet=quiet
     ) as one:
-        work = partial(run_load, audit=not no_audit)
+        if since is None:
+            work = partial(run_load, audit=not no_audit)
+        else:
+            last = None if until is None else utc(until)
+            request = backfill_request(utc(since), last, one.now)
+            work = partial(run_backfill, request=request, builds=False)
         load_and_show(
-            one, work, command="load", json=json, verbose=verbose, quiet=quiet
+            one,
+            work,
+            command="load",
+            unfinished="" if since is None else UNFINISHED,
+            json=json,
+            verbose=verbose,
+            quiet=quiet,
         )
 
 

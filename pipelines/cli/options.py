@@ -39,8 +39,8 @@ def backfill_request(
     last: datetime | None,
     now: datetime,
     *,
-    is_forced: bool,
-    newest_first: bool,
+    is_forced: bool = False,
+    newest_first: bool = True,
     confirms_deletions: bool = False,
 ) -> BackfillRequest:
     """Return a request for the UTC days from ``first`` to ``last``; None: to today.

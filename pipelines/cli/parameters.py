@@ -140,6 +140,15 @@ Since = Annotated[
         "--from", parser=_day, metavar=DAY, help="The first UTC day; default: all."
     ),
 ]
+OnlySince = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from",
+        parser=_day,
+        metavar=DAY,
+        help="Load this UTC day and those after it, instead of what a run would.",
+    ),
+]
 FirstDay = Annotated[
     datetime,
     typer.Option("--from", parser=_day, metavar=DAY, help="The first UTC day."),

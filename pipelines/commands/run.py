@@ -107,11 +107,13 @@ def run_backfill(
     vendors: Sequence[Vendor],
     origin: str = "vendors",
     forget_history: bool = False,
+    builds: bool = True,
 ) -> RunResult:
-    """Load a range of days, build and publish; other runs may happen at the same time.
+    """Load a range of days; other runs may happen at the same time.
 
-    A vendor with another backfill in progress is left out, with an error in its
-    outcome. Raises the errors of `run_pipeline`.
+    Where it ``builds``, the models are built and published. A vendor with another
+    backfill in progress is left out, with an error in its outcome. Raises the errors of
+    `run_pipeline`.
     """
     clock, priced = clock_from(now), _with_rates(config)
     make_warehouse(config)
@@ -130,6 +132,8 @@ def run_backfill(
         outcomes = load_all(
             config, now, progress, vendors=ours, origin=origin, request=request
         )
+    if not builds:
+        return RunResult((*outcomes, *taken), None, None)
     result, published = build_and_finish(priced, clock(), forget_history=forget_history)
     return RunResult((*outcomes, *taken), result, published)
 

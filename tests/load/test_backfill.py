@@ -224,6 +224,20 @@ def test_a_dry_run_foretells_and_writes_nothing(empty: House) -> None:
     assert quotas == {"twin": (0, True), "zoom": (15_000, True)}
 
 
+def test_a_range_is_loaded_without_a_build(empty: House, facts: Rows) -> None:
+    wanted = ("load", "--vendor", "twin", "--now", stamp(NOW))
+    (refused,) = empty.run(*wanted, "--to", "2026-11-10").stderr.splitlines()[-1:]
+    assert "name the first day as well, with --from" in refused
+    assert not empty.folder.joinpath("warehouse").exists()
+    for _ in range(2):
+        done = empty.run(*wanted, "--from", FROM, "--json")
+        assert done.returncode == 0, done.stderr
+        assert not empty.published.exists()
+    assert json.loads(done.stdout)["loaded"][0]["windows"] == 0, "all was loaded"
+    assert empty.run("transform", "--now", stamp(NOW)).returncode == 0
+    assert empty.query(FACTS) == facts
+
+
 def test_force_reads_again_what_is_held(house: House, facts: Rows) -> None:
     command = order("--vendor", "twin", "--to", "2026-11-10", "--json")
 
