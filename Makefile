@@ -57,6 +57,11 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@.venv-bench-airbyte/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/bench/airbyte-requirements.lock || $(call unreachable,.venv-bench-airbyte/bin)
 	@touch $@
 
+.venv-dagster/installed: pyproject.toml tests/scale/dagster-requirements.lock
+	@python3 -m venv .venv-dagster
+	@.venv-dagster/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/scale/dagster-requirements.lock || $(call unreachable,.venv-dagster/bin)
+	@$(BIN)/pip --disable-pip-version-check --python .venv-dagster/bin/python install -q --no-deps --no-build-isolation -e . && touch $@
+
 .venv-sbom/installed: tests/sbom-requirements.lock
 	@python3 -m venv .venv-sbom
 	@.venv-sbom/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/sbom-requirements.lock || $(call unreachable,.venv-sbom/bin)
@@ -87,6 +92,9 @@ test-report: setup ## the report in a browser; needs Chromium (apt-get install c
 
 test-duckdb1: .venv-duckdb1/installed dbt clients ## all tests under DuckDB 1.5, the oldest that Callhouse runs with
 	.venv-duckdb1/bin/pytest $(ARGS)
+
+test-dagster: setup .venv-dagster/installed ## the assets for Dagster, in an environment of their own
+	.venv-dagster/bin/pytest -n 0 -m "soak or not soak" tests/scale/test_dagster.py $(ARGS)
 
 sbom: .venv-sbom/installed ## list all locked packages as sbom.json, in the form of CycloneDX
 	@.venv-sbom/bin/cyclonedx-py requirements --output-reproducible -o sbom.json requirements.lock
@@ -125,6 +133,7 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 	$(COMPILE) tests/clients-requirements.in -o tests/clients-requirements.lock
 	$(COMPILE) tests/focus-requirements.in -o tests/focus-requirements.lock
 	$(COMPILE) tests/duckdb1-requirements.in -o tests/duckdb1-requirements.lock
+	$(COMPILE) pyproject.toml --extra dagster tests/scale/dagster-requirements.in -o tests/scale/dagster-requirements.lock
 	$(COMPILE) tests/sbom-requirements.in -o tests/sbom-requirements.lock
 	$(COMPILE) tests/bench/singer-requirements.in -o tests/bench/singer-requirements.lock
 	$(COMPILE) --no-strip-extras tests/bench/airbyte-requirements.in -o tests/bench/airbyte-requirements.lock
@@ -132,4 +141,4 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt openapi focus clients test test-clients test-report test-duckdb1 sbom soak soak-tests mutants docs site bench bench-huge screenshots lock clean
+.PHONY: help setup run check dbt openapi focus clients test test-clients test-report test-duckdb1 test-dagster sbom soak soak-tests mutants docs site bench bench-huge screenshots lock clean
