@@ -202,6 +202,7 @@ def test_a_killed_erasure_is_finished_by_the_next_run(
     ]
 
 
+@pytest.mark.soak
 def test_one_call_is_erased_by_its_key_and_no_other(house: House) -> None:
     done = house.erase("twin:main:7001")
     assert done.returncode == 0, done.stderr
@@ -289,6 +290,7 @@ def test_a_file_that_an_erasure_does_not_know_is_named_with_the_number_in_it(
     assert "none of" in house.erase(NUMBER).stdout
 
 
+@pytest.mark.soak
 def test_an_erasure_where_nothing_is_stored_is_no_erasure(
     house: House, tmp_path: Path
 ) -> None:
@@ -354,6 +356,7 @@ def test_a_call_that_turns_out_to_be_of_somebody_erased_loses_its_older_versions
     assert house.query(erased) == [(True,)]
 
 
+@pytest.mark.soak
 def test_what_twin_erases_itself_is_in_no_byte_after_the_run(house: House) -> None:
     own_number, twin = re.compile(rb"12025550144"), house.vendors.listed["twin"][0]
     twin |= {

@@ -147,6 +147,7 @@ def put_aside(house: House, vendor: str, table: str, stream: str) -> str:
     return str(record)
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("loaded")
 def test_what_can_be_read_now_becomes_a_call_as_if_it_always_had(house: House) -> None:
     facts = f"select * exclude ({LINEAGE}) from fact_calls order by call_key"

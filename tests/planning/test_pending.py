@@ -127,6 +127,7 @@ def test_questions_about_pending_calls_reconcile_no_window(settling: Story) -> N
     assert status["windows_open"] == 0
 
 
+@pytest.mark.soak
 def test_asking_again_the_same_night_changes_no_row(settling: Story) -> None:
     facts = "select * from fact_calls order by call_key"
     before = settling.house.query(facts)

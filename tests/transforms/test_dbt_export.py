@@ -276,6 +276,7 @@ def test_a_broken_row_fails_the_tests_of_its_table(
     }
 
 
+@pytest.mark.soak
 def test_an_export_has_every_model_and_no_place_of_this_machine(
     house: House, graph: Graph
 ) -> None:
@@ -291,6 +292,7 @@ def test_an_export_has_every_model_and_no_place_of_this_machine(
         assert str(house.folder).encode() not in (folder / name).read_bytes(), name
 
 
+@pytest.mark.soak
 def test_names_as_dbt_recommends_begin_with_the_layer_and_are_all_there(
     house: House,
 ) -> None:
@@ -316,6 +318,7 @@ def test_names_as_dbt_recommends_begin_with_the_layer_and_are_all_there(
     assert {"fct_calls", "fct_call_agents", "dim_agents", "stg_zoom__calls"} <= named
 
 
+@pytest.mark.soak
 def test_every_model_and_source_of_an_export_says_what_it_is(house: House) -> None:
     listed: dict[str, list[Mapping[str, Any]]] = {}
     for folder in ("models", "seeds"):
@@ -331,6 +334,7 @@ def test_every_model_and_source_of_an_export_says_what_it_is(house: House) -> No
     assert fresh == ["load_windows"] * len(listed["sources"])
 
 
+@pytest.mark.soak
 def test_a_project_of_somebody_else_builds_what_it_selects_of_an_export(
     house: House,
 ) -> None:
@@ -359,6 +363,7 @@ def test_a_project_of_somebody_else_builds_what_it_selects_of_an_export(
         assert found.execute("select count(*) from main.m").fetchone() != (0,)
 
 
+@pytest.mark.soak
 def test_an_export_replaces_the_one_before_and_leaves_other_files(
     house: House,
 ) -> None:
@@ -375,6 +380,7 @@ def test_an_export_replaces_the_one_before_and_leaves_other_files(
     assert (folder / "dbt_project.yml").exists()
 
 
+@pytest.mark.soak
 def test_a_folder_of_something_else_is_left_alone(house: House) -> None:
     occupied = house.folder / "occupied"
     occupied.mkdir()
@@ -389,6 +395,7 @@ def test_a_folder_of_something_else_is_left_alone(house: House) -> None:
     assert [path.name for path in occupied.iterdir()] == ["letter.txt"]
 
 
+@pytest.mark.soak
 def test_an_export_of_nothing_says_what_to_run_first(house: House) -> None:
     refused = house.run("export", "dbt", "none", CALLHOUSE__WAREHOUSE="elsewhere")
     assert refused.returncode == 2
@@ -396,6 +403,7 @@ def test_an_export_of_nothing_says_what_to_run_first(house: House) -> None:
     assert not (house.folder / "none").exists()
 
 
+@pytest.mark.soak
 def test_an_export_to_an_unknown_tool_names_it(house: House) -> None:
     refused = house.run("export", "abc", "somewhere")
     assert refused.returncode == 2

@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from _pytest.mark import ParameterSet
 from click.testing import Result
 from conftest import House, copy_of, open_house
 from patience import PATIENCE
@@ -148,11 +149,21 @@ def target(house: House, name: str) -> Path:
     return (house.folder / "warehouse" / name).resolve()
 
 
-@pytest.mark.parametrize(
-    "state",
-    STATES,
-    ids=[f"{one['file']}-{one['damage']}-{one['command']}" for one in STATES],
-)
+REPEATED = {"bad log", "empty with a log", "folder", "newer", "no windows", "cut"}
+"""Damages of which a command that builds, which is slow, has one file in the suite."""
+
+
+def damaged(state: dict[str, str]) -> ParameterSet:
+    is_repeated = state["file"] == "build.duckdb" or state["damage"] in REPEATED
+    is_slow = state["command"].startswith("transform") and state["calls"]
+    return pytest.param(
+        state,
+        id=f"{state['file']}-{state['damage']}-{state['command']}",
+        marks=pytest.mark.soak if is_repeated and is_slow else (),
+    )
+
+
+@pytest.mark.parametrize("state", map(damaged, STATES))
 def test_a_damaged_file_is_told_of_and_costs_no_call(
     house: House, sound: House, state: dict[str, str]
 ) -> None:
