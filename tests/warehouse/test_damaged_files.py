@@ -163,7 +163,7 @@ def damaged(state: dict[str, str]) -> ParameterSet:
     )
 
 
-@pytest.mark.parametrize("state", map(damaged, STATES))
+@pytest.mark.parametrize("state", [damaged(one) for one in STATES])
 def test_a_damaged_file_is_told_of_and_costs_no_call(
     house: House, sound: House, state: dict[str, str]
 ) -> None:
