@@ -25,6 +25,7 @@ from pipelines.cli.app import app
 from pipelines.planning.windows import read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 from transforms.runner.build_state import LAYOUT, PROGRAM
+from transforms.runner.storage import reading
 
 # How long an example takes is the machine's affair, not a property.
 settings.register_profile("untimed", deadline=None)
@@ -169,7 +170,7 @@ class House:
         return truth(self.sandbox, vendor, since, until)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.published), read_only=True) as connection:
+        with reading(self.published) as connection:
             connection.execute("set TimeZone = 'UTC'")
             return connection.execute(sql).fetchall()
 

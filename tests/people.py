@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from conftest import Row, callhouse
 from contract import example
 from reading import EVENING, FIRST, listing, said, scripted_environment
@@ -20,6 +19,7 @@ from vendor_server import Answer, VendorServer, vendor_server
 
 from pipelines.planning.windows import DAY
 from pipelines.warehouse.paths import Warehouse
+from transforms.runner.storage import reading
 
 NUMBER = "+12025550123"
 WRITTEN = re.compile(
@@ -143,7 +143,7 @@ class House:
 
     def query(self, sql: str, file: Path | None = None) -> list[tuple[Any, ...]]:
         path = file or self.warehouse.published
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with reading(path) as connection:
             connection.execute("set TimeZone = 'UTC'")
             return connection.execute(sql).fetchall()
 

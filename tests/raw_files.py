@@ -20,6 +20,7 @@ from pipelines.config.rate_cards import RateCard
 from pipelines.planning.windows import DAY
 from pipelines.warehouse.paths import Warehouse
 from transforms.runner.build import BuildResult
+from transforms.runner.storage import reading
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)
 RECORDS = (
@@ -140,7 +141,7 @@ class RawFiles:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Query the published file."""
-        with duckdb.connect(str(self.folder / "calls.duckdb"), read_only=True) as file:
+        with reading(self.folder / "calls.duckdb") as file:
             file.execute("set timezone = 'UTC'")
             return file.execute(sql).fetchall()
 
