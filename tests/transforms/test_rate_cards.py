@@ -12,7 +12,7 @@ from raw_files import NOW, RawFiles, Record, whippy_call
 
 from pipelines.config.rate_cards import RateCard
 
-HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "2"))
+HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "1"))
 
 
 def test_a_call_that_time_leaves_without_a_price_moves_those_of_later_calls(
