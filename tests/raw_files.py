@@ -63,6 +63,8 @@ class RawFiles:
     privacy: Privacy = field(default_factory=Privacy)
     settings: dict[str, Any] = field(default_factory=dict)
     """Those of an account, or of all of a vendor's, where they are not the defaults."""
+    places: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Currency, region and decimal separator of an account, where it has its own."""
 
     def load(
         self,
@@ -116,7 +118,8 @@ class RawFiles:
     def config(self) -> Config:
         def account(vendor: str, alias: str) -> Account:
             own = self.settings.get(alias, self.settings.get(vendor))
-            return Account(vendor, alias, *([own] if own else []))
+            placed = self.places.get(alias, {})
+            return Account(vendor, alias, *([own] if own else []), **placed)
 
         vendors = tuple(
             Vendor(name, tuple(account(name, one) for one in aliases), None, 7 * DAY)

@@ -47,6 +47,7 @@ COVERAGE = ("transforms/test_coverage",)
 HEADERS = ("transforms/test_model_headers", "transforms/test_runner")
 LEDGERS = ("transforms/test_ledgers",)
 FIELDS = ("transforms/test_vendor_fields",)
+MARTS = ("transforms/test_marts",)
 CENTERS = ("transforms/test_cost_centers",)
 CONFIG = ("config/test_config", "config/test_wrong_inputs config/test_fx_rates")
 TESTS: dict[str, Sequence[str]] = {
@@ -68,10 +69,51 @@ TESTS: dict[str, Sequence[str]] = {
         *CENTERS,
     ),
     "transforms/models/facts/fact_calls.sql": (*FACTS, *CENTERS),
-    "transforms/models/staging/zoom/zoom__[cp]*.sql": (
+    "transforms/models/dims/dim_dates.sql": (*MARTS, *FACTS),
+    "transforms/models/marts/*.sql": (*FACTS, *MARTS),
+    "transforms/models/intermediate/phone_numbers.sql": (
+        *FACTS,
+        "transforms/test_phone_numbers",
+    ),
+    "transforms/models/intermediate/rate_card_lines.sql": (
+        *FACTS,
+        "transforms/test_rate_cards",
+    ),
+    "transforms/models/intermediate/billing/*.sql": (
+        *FACTS,
+        *MARTS,
+        "transforms/test_rate_cards",
+        "transforms/test_final_costs",
+    ),
+    "transforms/models/staging/evovoice/*.sql": (
+        *FACTS,
+        *EDGES,
+        "sources/evovoice/test_evovoice_rating",
+        "sources/evovoice/test_evovoice_payers",
+        "sources/evovoice/test_evovoice_semantics",
+    ),
+    "transforms/models/staging/twin/*.sql": (
+        *FACTS,
+        *EDGES,
+        "sources/twin/test_twin_semantics",
+    ),
+    "transforms/models/staging/voximplant/*.sql": (
+        *FACTS,
+        *EDGES,
+        "sources/voximplant/test_voximplant_truth",
+        "sources/voximplant/test_voximplant_semantics",
+    ),
+    "transforms/models/staging/whippy/*.sql": (
+        *FACTS,
+        *EDGES,
+        "sources/whippy/test_whippy_semantics",
+    ),
+    "transforms/models/staging/zoom/*.sql": (
         *FACTS,
         *EDGES,
         "sources/zoom/test_zoom_charges",
+        "sources/zoom/test_zoom_engagements",
+        "sources/zoom/test_zoom_semantics",
     ),
     "transforms/models/staging/*.sql": (*FACTS, *EDGES),
     "transforms/models/*.sql": FACTS,

@@ -2,9 +2,9 @@
 
 A case is a folder tests/cases/<group>/<case>: loads.jsonl (records as the vendor sends
 them, each with the night that brings it and, where it matters, the minutes by which it
-is read later), rate_cards.toml and settings.toml where it has some, and, for each table
-it is about, a CSV file with the rows it expects there and the arithmetic above them. An
-empty cell is NULL. Each case has an account of its own, of its name. Those of the group
+is read later), rate_cards.toml, rates.csv (exchange rates) and settings.toml where it
+has some, and, for each table it is about, a CSV file with the rows it expects there and
+the arithmetic above them. An empty cell is NULL. Each case has an account of its own, of its name. Those of the group
 apart were worked out from the vendors' documents and the definitions alone, before
 anybody looked at what the models make of them.
 """
@@ -14,6 +14,7 @@ import json
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -23,17 +24,23 @@ from typing import Any
 
 import msgspec
 import pytest
-from raw_files import RawFiles, Record
+from raw_files import NOW, RawFiles, Record
 
+from pipelines.config.fx_rates import read_fx_rates
 from pipelines.config.rate_cards import read_rate_cards
 from pipelines.extract.source import SourceSettings
-from pipelines.planning.windows import read_time
+from pipelines.planning.windows import DAY, read_time
+from pipelines.sources import settings_of
 
 CASES = Path(__file__).parents[1] / "cases"
 SEEDS = Path(__file__).parents[2] / "transforms/seeds"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/*/loads.jsonl"))
-METRICS = "metrics.csv"
-EXPECTED = sorted(path.relative_to(CASES) for path in CASES.glob("*/*/*.csv"))
+METRICS, RATES = "metrics.csv", "rates.csv"
+EXPECTED = sorted(
+    path.relative_to(CASES) for path in CASES.glob("*/*/*.csv") if path.name != RATES
+)
+OF_ACCOUNTS = {"currency", "region", "decimal_separator"}
+"""Settings that an account of any vendor may have; others are those of its source."""
 OF_CALLS = {
     "bridge_call_agents",
     "bridge_call_payers",
@@ -72,7 +79,13 @@ def rated(tmp_path_factory: pytest.TempPathFactory) -> RawFiles:
             house.cards += read_rate_cards(cards, {})
         if (own := folder / "settings.toml").exists():
             values = tomllib.loads(own.read_text("utf-8"))
-            house.settings[folder.name] = msgspec.convert(values, SourceSettings)
+            placed = {name: values.pop(name) for name in OF_ACCOUNTS & values.keys()}
+            house.places[folder.name] = placed
+            shape = settings_of(values.pop("vendor")) if "vendor" in values else None
+            house.settings[folder.name] = msgspec.convert(
+                values, shape or SourceSettings
+            )
+        house.rates += read_fx_rates(folder / RATES)
         for night, vendor, table, record, late in loads(folder):
             nights[night].setdefault((vendor, table), []).append((record, late))
             if folder.name not in accounts[vendor]:
@@ -181,6 +194,23 @@ def test_a_metric_of_a_date_is_its_quotient_to_the_sixth_digit(rated: RawFiles) 
         exact = factor * Fraction(above) / Fraction(below) * 10**6
         assert value.scaleb(6) == floor(exact + Fraction(1, 2)), (above, below)
     assert len(quotients) > len(FOLDERS)
+
+
+def test_every_date_from_the_first_call_on_has_its_calendar(rated: RawFiles) -> None:
+    """No day of any account was read as a whole here, so none is complete for all."""
+    ((first,),) = rated.query("select min(call_date) from fact_calls")
+    days = (date(NOW.year + 1, 1, 1) - date(first.year, 1, 1)).days
+    dates = [date(first.year, 1, 1) + number * DAY for number in range(days)]
+    expected = [
+        (one, one.year, (one.month + 2) // 3, one.month, one.replace(day=1))
+        + (*one.isocalendar(), one.isoweekday() in {6, 7}, False)
+        for one in dates
+    ]
+    found = rated.query(
+        "select date, year, quarter, month, month_start, iso_year, iso_week, weekday,"
+        " is_weekend, is_complete_for_all from dim_dates order by date"
+    )
+    assert found == expected
 
 
 def test_every_mapped_word_is_in_a_case(rated: RawFiles) -> None:
