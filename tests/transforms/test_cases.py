@@ -4,9 +4,9 @@ A case is a folder tests/cases/<group>/<case>: loads.jsonl (records as the vendo
 them, each with the night that brings it and, where it matters, the minutes by which it
 is read later), rate_cards.toml, rates.csv (exchange rates) and settings.toml where it
 has some, and, for each table it is about, a CSV file with the rows it expects there and
-the arithmetic above them. An empty cell is NULL. Each case has an account of its own, of its name. Those of the group
-apart were worked out from the vendors' documents and the definitions alone, before
-anybody looked at what the models make of them.
+the arithmetic above them. An empty cell is NULL. Each case has an account of its own,
+of its name. Those of the group apart were worked out from the vendors' documents and
+the definitions alone, before anybody looked at what the models make of them.
 """
 
 import csv
@@ -202,8 +202,10 @@ def test_every_date_from_the_first_call_on_has_its_calendar(rated: RawFiles) -> 
     days = (date(NOW.year + 1, 1, 1) - date(first.year, 1, 1)).days
     dates = [date(first.year, 1, 1) + number * DAY for number in range(days)]
     expected = [
-        (one, one.year, (one.month + 2) // 3, one.month, one.replace(day=1))
-        + (*one.isocalendar(), one.isoweekday() in {6, 7}, False)
+        (
+            *(one, one.year, (one.month + 2) // 3, one.month, one.replace(day=1)),
+            *(*one.isocalendar(), one.isoweekday() in {6, 7}, False),
+        )
         for one in dates
     ]
     found = rated.query(
