@@ -60,7 +60,7 @@ with voice as (
         nullif(session['fromAddress'], '') as from_number,
         nullif(session['toAddress'], '') as to_number,
         nullif(session['destination'], '') as destination,
-        coalesce(nullif(session['answeredById'], ''), session['answeredByName'], '') != ''
+        coalesce(nullif(session['answeredById'], ''), session['answeredByName']) != ''
             as has_answerer,
         list_transform(session['members'], lambda member: member['role']) as roles,
         len(list_filter(roles, lambda role: role in ('Agent', '2'))) as agents,

@@ -97,7 +97,6 @@ parts as (
         max(seconds) filter (where part = 'transfer') as transfer_seconds,
         bool_or(part = 'transfer') as has_transfer
     from staging.voximplant__talks
-    where part != 'agent'
     group by all
 ),
 

@@ -43,7 +43,6 @@ together as (
     select
         takers.account,
         takers.vendor_call_id,
-        takers.leg_no,
         takers.party,
         takers.role,
         takers.is_first,
@@ -63,7 +62,6 @@ parts as (
     select
         account,
         vendor_call_id,
-        leg_no,
         is_timed,
         begun_at,
         over_at,
@@ -85,7 +83,7 @@ in_turn as (
         *,
         max(over_at) over (
             partition by account, vendor_call_id, piece
-            order by begun_at, over_at, leg_no
+            order by begun_at, over_at
             rows between unbounded preceding and 1 preceding
         ) as covered_until
     from parts
