@@ -110,10 +110,10 @@ select
     sum(wait) filter (where is_answered)::decimal(18, 3) as answered_queue_seconds,
     count(*) filter (where is_answered and wait <= service_level_seconds)
         as answered_in_time_calls,
-    count(wait) filter (where is_given_up and not is_answered) as abandoned_waited_calls,
-    sum(wait) filter (where is_given_up and not is_answered)::decimal(18, 3)
+    count(wait) filter (where is_given_up) as abandoned_waited_calls,
+    sum(wait) filter (where is_given_up)::decimal(18, 3)
         as abandoned_queue_seconds,
-    count(*) filter (where is_given_up and not is_answered and wait <= service_level_seconds)
+    count(*) filter (where is_given_up and wait <= service_level_seconds)
         as abandoned_in_time_calls
 from calls
 group by all

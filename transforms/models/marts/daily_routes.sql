@@ -42,7 +42,7 @@ select
     count(*) as calls,
     count(is_answered) as known_calls,
     count(*) filter (where is_answered) as answered_calls,
-    count(*) filter (where not is_answered and outcome = 'failed')
+    count(*) filter (where outcome = 'failed')
         as failed_calls,
     coalesce(sum(attempt_count) filter (where is_answered is not null), 0)::bigint as attempts,
     count(answered_length) as timed_calls,

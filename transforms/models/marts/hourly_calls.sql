@@ -201,16 +201,16 @@ select
     count(wait) filter (where is_answered) as answered_waited_calls,
     count(*) filter (where is_answered and wait <= service_level_seconds)
         as answered_in_time_calls,
-    count(wait) filter (where is_offered and is_given_up and not is_answered)
+    count(wait) filter (where is_offered and is_given_up)
         as abandoned_waited_calls,
-    count(wait) filter (where is_offered and is_given_up and not is_answered and is_short)
+    count(wait) filter (where is_offered and is_given_up and is_short)
         as short_abandoned_waited_calls,
     count(*) filter (
-        where is_offered and is_given_up and not is_answered and wait <= service_level_seconds
+        where is_offered and is_given_up and wait <= service_level_seconds
     ) as abandoned_in_time_calls,
     sum(wait)::decimal(18, 3) as queue_seconds,
     sum(wait) filter (where is_answered)::decimal(18, 3) as answered_queue_seconds,
-    sum(wait) filter (where is_offered and is_given_up and not is_answered)
+    sum(wait) filter (where is_offered and is_given_up)
     ::decimal(18, 3) as abandoned_queue_seconds,
     count(answered_ring) as answered_rung_calls,
     sum(answered_ring)::decimal(18, 3) as answered_ring_seconds,
