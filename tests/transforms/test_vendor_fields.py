@@ -20,7 +20,10 @@ def twin(name: str, at: datetime, **more: object) -> Record:
 
 
 class Nights(RawFiles):
-    """A warehouse of TWIN that gets a load a day."""
+    """A warehouse of TWIN that gets a load a day, and other vendors' where it matters.
+
+    Whippy has a table of the same name, and Zoom two tables with a field of one name.
+    """
 
     def night(self, day: int, calls: int = 10, **more: object) -> None:
         """Load calls of a day so many days before the last, with fields of theirs."""
@@ -30,16 +33,32 @@ class Nights(RawFiles):
         self.fetched = at + DAY / 4
         self.load("twin", records)
 
+    def others(self, day: int, calls: int = 10, **more: object) -> None:
+        """Load calls of Whippy and Zoom of that day."""
+        at = NOW - day * DAY
+        self.fetched = at + DAY / 4
+        payload = {"created_at": at.isoformat(), "duration": "60", "nps": "9", **more}
+        ids = [f"{day}-{n}" for n in range(calls)]
+        self.load("whippy", [("main", one, at, {"id": one, **payload}) for one in ids])
+        for table, direction in (("voice_calls", "inbound"), ("engagements", 1)):
+            parts = {"start_time": at.isoformat(), "direction": direction}
+            records = [
+                ("main", one, at, {"engagement_id": one, **parts}) for one in ids
+            ]
+            self.load("zoom", records, table)
+
 
 @pytest.fixture
 def house(tmp_path: Path) -> Nights:
-    return Nights(tmp_path, accounts={"twin": ("main",)})
+    return Nights(
+        tmp_path, accounts={one: ("main",) for one in ("twin", "whippy", "zoom")}
+    )
 
 
 def changes(house: RawFiles) -> list[tuple[Any, ...]]:
     return house.query(
         "select path, change, noticed_on, before, now, example from ops.field_changes"
-        " order by all"
+        " where vendor = 'twin' order by all"
     )
 
 
@@ -51,12 +70,13 @@ def test_a_field_that_no_document_has_is_told_with_a_masked_example(
     house: Nights,
 ) -> None:
     house.night(9)
+    house.night(3, surcharge="2 Euro and more")
     house.night(2, surcharge="1.50 Euro", fees=[{"kind": "late", "+12025550123": 1}])
     house.build()
     assert changes(house) == [
         ("fees[].+#", "new", day(2), None, "number", "9"),
         ("fees[].kind", "new", day(2), None, "text", "xxxx"),
-        ("surcharge", "new", day(2), None, "text", "9.99 xxxx"),
+        ("surcharge", "new", day(3), None, "text", "9 xxxx xxx xxxx"),
     ]
 
 
@@ -66,7 +86,10 @@ def test_a_field_that_has_gone_is_told_and_one_that_few_had_is_not(
     for before in range(30, 8, -1):
         house.night(before, emotion="glad" if before % 3 == 0 else None)
     for before in range(6, 0, -1):
-        house.night(before, nps=None, companyId="-", emotion=None)
+        # More of them than of the month before, in which over half had it.
+        house.night(before, calls=50, nps=None, companyId="-", emotion=None)
+    house.others(20)
+    house.others(2)
     house.build()
     assert changes(house) == [
         ("companyId", "gone", day(2), "number", None, None),
@@ -122,12 +145,17 @@ def test_each_account_of_a_load_is_counted_by_itself(tmp_path: Path) -> None:
 
 def test_another_type_of_value_is_told(house: Nights) -> None:
     house.night(20)
+    house.night(3, duration="60")
     house.night(2, nps=9, duration="60")
+    house.others(20)
+    house.others(2)
     house.build()
     assert changes(house) == [
-        ("duration", "type", day(2), "number", "text", None),
+        ("duration", "type", day(3), "number", "text", None),
         ("nps", "type", day(2), "text", "number", None),
     ]
+    others = "select path, change from ops.field_changes where vendor != 'twin'"
+    assert house.query(others) == [("nps", "new")]
 
 
 def test_null_and_a_type_of_more_than_a_month_ago_are_no_change(house: Nights) -> None:
@@ -156,10 +184,12 @@ def test_the_mark_of_an_erasure_is_no_field_of_the_vendors(house: Nights) -> Non
 def test_every_field_says_where_it_lands_and_how_many_records_have_it(
     house: Nights,
 ) -> None:
+    house.night(40, calls=5)  # too old to be counted in a share
     house.night(9)
+    house.others(9)
     house.build()
-    house.night(2, nps=None)
-    assert not house.build().is_full  # the second load is added to the first
+    house.night(2, nps=None, brand="x")
+    assert not house.build().is_full  # the last load is added to the others
     found = {
         row[0]: row[1:]
         for row in house.query(
@@ -168,13 +198,14 @@ def test_every_field_says_where_it_lands_and_how_many_records_have_it(
             " where vendor = 'twin'"
         )
     }
-    last = (day(9), day(2))
+    last = (day(40), day(2))
     assert found["callId"] == (
         *(True, "fact_calls.vendor_call_id", False, "text", *last, 1.0),
     )
     assert found["nps"] == (
-        *(True, "fact_calls.nps", False, "text", day(9), day(9), 0.5),
+        *(True, "fact_calls.nps", False, "text", day(40), day(9), 0.5),
     )
+    assert found.pop("brand") == (False, None, False, "text", day(2), day(2), 0.5)
     assert found["gender"] == (True, None, True, None, None, None, 0.0)
     assert found.keys() == {one.path for one in documented_fields("twin")}
 
