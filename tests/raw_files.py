@@ -63,7 +63,7 @@ class RawFiles:
     privacy: Privacy = field(default_factory=Privacy)
     settings: dict[str, Any] = field(default_factory=dict)
     """Those of an account, or of all of a vendor's, where they are not the defaults."""
-    places: dict[str, dict[str, str]] = field(default_factory=dict)
+    places: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Currency, region and decimal separator of an account, where it has its own."""
 
     def load(
