@@ -24,6 +24,7 @@ from pipelines.config.loader import config_folder, read_config
 from pipelines.config.model import Config
 from pipelines.planning.windows import DAY
 from pipelines.sources import streams_of
+from pipelines.warehouse.ledger import past_reads
 from pipelines.warehouse.published_queries import queries_with
 from transforms.runner.checks import CheckFailed
 from transforms.runner.graph import Graph, read_graph
@@ -50,11 +51,14 @@ def refuse_incomplete(result: RunResult) -> None:
 def loading(vendor: str, days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """Return the streams of a vendor that have days; they are loaded together."""
     streams = [one for one in streams_of(vendor) if not one.is_full_refresh]
-    keys = [dg.AssetKey([vendor, one.name]) for one in streams]
+    keys = {one.name: dg.AssetKey([vendor, one.name]) for one in streams}
 
     @dg.multi_asset(
         name=f"load_{vendor}",
-        specs=[dg.AssetSpec(key, group_name="load", kinds={"dlt"}) for key in keys],
+        specs=[
+            dg.AssetSpec(key, group_name="load", kinds={"dlt"}, skippable=True)
+            for key in keys.values()
+        ],
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=f"callhouse_{vendor}",
@@ -63,12 +67,16 @@ def loading(vendor: str, days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinit
         (first, end), now = context.partition_time_window, datetime.now(UTC)
         wanted, config = backfill_request(first, min(end - DAY, now), now), configured()
         own = [one for one in config.vendors if one.name == vendor]
+        if not own:
+            raise dg.Failure(f"{vendor} is not configured any more; load its code anew")
         result = run_backfill(
             config, now, _quiet, vendors=own, request=wanted, builds=False
         )
         refuse_incomplete(result)
         windows = sum(one.windows for one in result.outcomes)
-        for key in keys:
+        # A stream that an account may not read is left out, and the rest is complete.
+        read = {one.stream for one in past_reads(config.warehouse.raw(vendor))}
+        for key in (key for name, key in keys.items() if name in read):
             yield dg.MaterializeResult(asset_key=key, metadata={"windows": windows})
 
     return load
@@ -172,7 +180,10 @@ def ledger_of(days: dg.PartitionsDefinition[str]) -> dg.SensorDefinition:
     @dg.sensor(name="ledger", minimum_interval_seconds=600)
     def ledger(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         since, known = context.cursor or LONG_AGO, {*days.get_partition_keys()}
-        with queries_with(configured().warehouse.published, {"since": since}) as rows:
+        published = configured().warehouse.published
+        if not published.exists():
+            return dg.SensorResult(skip_reason="nothing is published yet")
+        with queries_with(published, {"since": since}) as rows:
             found = [row | {"day": f"{row['day']}"} for row in rows("complete_days")]
         events = [
             dg.AssetMaterialization(

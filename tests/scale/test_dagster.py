@@ -145,6 +145,11 @@ def test_a_load_that_fails_is_a_failure_with_the_vendors_sentence(
         dg.materialize([named(assets, "load_twin")], tags=tags)
     assert "refused the credentials (HTTP 401); check them" in failed.value.description
     assert "canary" not in failed.value.description
+    others = {key: own for key, own in os.environ.items() if "SOURCES__TWIN" not in key}
+    alone = patch.dict(os.environ, others, clear=True)
+    with alone, pytest.raises(dg.Failure) as failed:
+        dg.materialize([named(assets, "load_twin")], tags=tags)
+    assert "twin is not configured any more" in failed.value.description
 
 
 def test_rows_that_break_a_check_fail_the_check_of_their_table(
