@@ -27,6 +27,35 @@ def twin(name: str, company: int, cost: float, markers: list[str]) -> Record:
     return "main", name, AT, {**payload, **more, "duration": 60, "totalCost": cost}
 
 
+def zoom(name: str, result: str, took: dict[str, str], account: str = "main") -> Record:
+    """Return an outbound call; ``took`` is what became of it at each agent."""
+    agents = {agent: [{"user_id": agent, "display_name": agent}] for agent in took}
+    payload = {
+        "engagement_id": name,
+        "direction": "outbound",
+        "start_time": AT.isoformat(),
+        "result": result,
+        "agents": [one for (one,) in agents.values()],
+        "voice_call_details": [
+            {"agents": agents[agent], "result": part} for agent, part in took.items()
+        ],
+    }
+    return account, name, AT, payload
+
+
+def voximplant(name: str, number: str, user: str | None = None) -> Record:
+    """Return an outbound call from a number, to a user as well."""
+    start = f"{AT:%Y-%m-%d %H:%M:%S}"
+    leg = {"start_time": start, "incoming": False, "successful": True, "duration": 9}
+    customer = {"call_id": 1, "remote_number": "12025550111", "local_number": number}
+    legs = [{**leg, **customer, "remote_number_type": "pstn"}]
+    if user:
+        person = {"call_id": 2, "remote_number": user, "remote_number_type": "user"}
+        legs.append({**leg, **person})
+    payload = {"call_session_history_id": name, "start_date": start, "calls": legs}
+    return "main", name, AT, {**payload, "finish_reason": "Normal termination"}
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> RawFiles:
     folder = tmp_path_factory.mktemp("cost_centers")
@@ -37,16 +66,37 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> RawFiles:
         "twin,company,4711,North\n"
         '*,direction,inbound,"Reception, all"\n'
         "twin,queue_name,Nobody,Empty\n"
+        "zoom,agent_name,Ann,Front\n"
+        "zoom,agent_name,Bob,Back\n"
+        "voximplant,business_number,+12025550100,Hotline\n"
+        "voximplant,business_number,desk,Desk\n"
+        f"whippy,channel,{SALES},Too late\n"
     )
     house = RawFiles(
         folder,
-        accounts={"whippy": ("main",), "twin": ("main",)},
+        accounts={
+            "whippy": ("main",),
+            "twin": ("main",),
+            "zoom": ("main", "second"),
+            "voximplant": ("main",),
+        },
         cost_centers=read_cost_centers(file),
     )
     house.load("whippy", [whippy("a", SALES), whippy("b", SUPPORT)])
     house.load("whippy", [whippy("c", "1e400000-sales-2", direction="OUTBOUND")])
     calls = [twin("d", 4711, 2, ["new", "vip"]), twin("e", 4711, 3, ["new"])]
-    house.load("twin", [*calls, twin("f", 4712, 5, [])])
+    house.load("twin", [*calls, twin("f", 4712, 5, ["4711"])])
+    asked = [zoom("g", "completed", {"Ann": "missed", "Bob": "completed"})]
+    asked += [zoom("h", "missed", {"Ann": "missed"}), zoom("i", "new", {"Ann": "new"})]
+    asked.append(zoom("h", "completed", {"Bob": "completed"}, "second"))
+    house.load("zoom", asked)
+    took = {"user_id": 7, "delivery_status": "call_completed", "voicemail": False}
+    house.load("whippy", [whippy("h", "other", direction="OUTBOUND", **took)])
+    numbers = [("j", "12025550100"), ("k", "desk")]
+    house.load("voximplant", [voximplant(*one) for one in numbers])
+    house.load("voximplant", [voximplant("l", "12025550102", "Ann")])
+    house.load("whippy", [whippy("m", SALES)])
+    house.load("whippy", [("main", "m", AT, None)])
     house.build()
     return house
 
@@ -59,13 +109,25 @@ def test_the_first_rule_that_fits_counts(house: RawFiles) -> None:
         ("c", None),  # another channel, and outbound
         ("d", "Key accounts"),  # of a list of markers one is enough
         ("e", "North"),
-        ("f", "Reception, all"),
+        ("f", "Reception, all"),  # 4711 is a marker of it, and not the company
+        ("g", "Back"),  # Ann was only asked
+        ("h", "Back"),  # of the second account
+        ("h", "Front"),  # nobody took it, so that Ann counts
+        ("h", None),  # of Whippy
+        ("i", "Front"),  # whether she took it is not known
+        ("j", "Hotline"),
+        ("k", "Desk"),
+        ("l", None),  # this Ann is of another vendor
+        ("m", "Sales"),  # deleted
     ]
 
 
 def test_every_rule_and_the_calls_that_none_fits_are_counted(house: RawFiles) -> None:
     sql = "select number, calls from ops.cost_center_rules order by all nulls last"
-    assert house.query(sql) == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 0), (None, 1)]
+    assert house.query(sql) == [
+        *((1, 1), (2, 1), (3, 1), (4, 2), (5, 0), (6, 2), (7, 2), (8, 1), (9, 1)),
+        *((10, 0), (None, 3)),
+    ]
 
 
 def test_costs_and_calls_of_a_day_are_by_cost_center(house: RawFiles) -> None:
@@ -77,11 +139,15 @@ def test_costs_and_calls_of_a_day_are_by_cost_center(house: RawFiles) -> None:
     ]
     calls = "select cost_center, sum(calls) from daily_calls group by 1 order by 1"
     assert house.query(calls) == [
+        ("Back", 2),
+        ("Desk", 1),
+        ("Front", 2),
+        ("Hotline", 1),
         ("Key accounts", 1),
         ("North", 1),
         ("Reception, all", 2),
         ("Sales", 1),
-        (None, 1),
+        (None, 3),
     ]
 
 
