@@ -57,6 +57,8 @@ WRONG = [
         for table, column, check in (
             ("fact_call_costs", "call_key", "lines_have_a_call"),
             ("fact_call_legs", "call_key", "lines_have_a_call"),
+            ("bridge_call_payers", "call_key", "lines_have_a_call"),
+            ("fact_call_attributes", "call_key", "lines_have_a_call"),
         )
     ),
     *(

@@ -84,7 +84,7 @@ contacts as (
         marked.call_date,
         marked.vendor,
         marked.account,
-        coalesce(marked.is_answered, false) as is_answered,
+        marked.is_answered,
         1 as calls
     from marked
     anti join overlapping on marked.customer_number = overlapping.customer_number
@@ -96,7 +96,7 @@ contacts as (
         any_value(call_date) filter (where is_new) as call_date,
         any_value(vendor) filter (where is_new) as vendor,
         any_value(account) filter (where is_new) as account,
-        coalesce(bool_or(is_answered), false) as is_answered,
+        bool_or(is_answered) as is_answered,
         count(*) as calls
     from numbered
     group by customer_number, contact_no

@@ -108,8 +108,8 @@ with calls as (
         is_inbound
         and (
             facts.outcome_stage = 'queue'
-            or coalesce(facts.queue_count > 0, false)
-            or coalesce(facts.queue_seconds > 0, false)
+            or facts.queue_count > 0
+            or facts.queue_seconds > 0
             or facts.queue_name is not null
         )
         and facts.call_type != 'callback' as is_queued,

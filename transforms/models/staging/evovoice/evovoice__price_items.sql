@@ -6,7 +6,7 @@ with keyed as (
         *,
         unnest(list_distinct(list_concat(
             ['base', 'inboundVoiceCalls', 'outboundVoiceCalls'],
-            coalesce(json_keys(settings), [])
+            json_keys(settings)
         ))) as sent_as
     from staging.evovoice__price_owners
 ),

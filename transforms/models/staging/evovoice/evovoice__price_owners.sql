@@ -41,5 +41,5 @@ select
 from owners
 window versions as (
     partition by account, owner_kind, owner_id
-    order by fetched_at, load_no
+    order by fetched_at
 )
