@@ -22,6 +22,7 @@ from transforms.runner.build_state import HistoryError
 from transforms.runner.checks import CheckFailed
 from transforms.runner.graph import lint, read_graph
 from transforms.runner.parsing import ModelError
+from transforms.runner.storage import in_memory
 
 FACTS = ("main.fact_calls", "main.fact_call_costs", "main.daily_calls")
 MODELS = {
@@ -961,3 +962,21 @@ def test_a_killed_build_is_made_good_by_the_next(warehouse: Warehouse) -> None:
             child.send_signal(signal.SIGKILL)
     warehouse.build()
     assert warehouse.tables() == warehouse.clean()
+
+
+def test_a_database_that_used_its_folder_is_not_used_again(tmp_path: Path) -> None:
+    """DuckDB takes no other folder then, and the next file has one of its own."""
+    large = (
+        "create temp table t as select range, md5(range::varchar) from range(1500000)"
+    )
+    for name in ("one", "two"):
+        with in_memory(tmp_path / name, {"memory_limit": "60MiB"}) as connection:
+            connection.execute(large)
+            assert (tmp_path / name).exists()
+            connection.execute("drop table t")
+        assert not (tmp_path / name).exists()
+    with in_memory() as connection:
+        limit = connection.execute("select current_setting('memory_limit')").fetchone()
+    with duckdb.connect() as fresh:
+        query = "select current_setting('memory_limit')"
+        assert fresh.execute(query).fetchone() == limit

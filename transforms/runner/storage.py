@@ -72,13 +72,14 @@ def in_memory(
         with database.cursor() as connection:
             connection.execute(NO_PROGRESS)
             yield connection
-        for name in changed:
-            database.execute(f"reset global {name}")
     except BaseException:
         database.close()
         raise
-    if temporary is not None and temporary.exists():
-        database.close()  # DuckDB takes no other folder once it has used one
+    try:
+        for name in changed:
+            database.execute(f"reset global {name}")
+    except duckdb.NotImplementedException:
+        database.close()  # it takes no other folder once it has used one
     else:
         _IDLE.append(database)
 
