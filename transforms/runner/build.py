@@ -306,10 +306,12 @@ def _run(run: _BuildContext, model: Model) -> None:
         parts = {one.vendor: temporary(one.table) for one in made_of}
         made, sql = "view", input_sql.union(sql, parts)
     name = f"built.{model.table}" if model.is_stored else model.table
-    place, lifetime = temporary(name), "temp "
+    # DuckDB 1.5 makes no view under a name that begins with temp.
+    place, new = temporary(name), f'temp {made} "{name}"'
     if model.is_stored and run.is_in_place:
-        place, lifetime = _renamed(model.table), ""
-    run.connection.execute(f"create {lifetime}{made} {place} as {sql}")
+        place = _renamed(model.table)
+        new = f"{made} {place}"
+    run.connection.execute(f"create {new} as {sql}")
     extra = [_STRANGE] if model.kind == "call_key" else []
     rows, checks = check_model(run.connection, model, place, extra)
     run.checks += checks
