@@ -9,6 +9,7 @@ from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,6 +27,11 @@ from pipelines.planning.windows import read_time
 from pipelines.sandbox.process import Sandbox, running_sandbox
 from transforms.runner.build_state import LAYOUT, PROGRAM
 from transforms.runner.storage import reading
+
+HAS_LAKES = find_spec("duckdb_extension_ducklake") is not None
+"""Tests of lakes need an environment of their own: make test-scale."""
+pytest_plugins = ["lakes"] if HAS_LAKES else []
+collect_ignore_glob = [] if HAS_LAKES else ["scale/test_lake_*.py"]
 
 # How long an example takes is the machine's affair, not a property.
 settings.register_profile("untimed", deadline=None)

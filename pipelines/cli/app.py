@@ -57,6 +57,7 @@ from pipelines.cli.quarantine import quarantine
 from pipelines.cli.query import query, shell
 from pipelines.cli.safekeeping import backup, restore, rollback
 from pipelines.cli.schedule import schedule
+from pipelines.cli.warehouse import warehouse
 
 if TYPE_CHECKING:
     from pipelines.planning.planner import BackfillRequest
@@ -122,6 +123,7 @@ app.add_typer(export, name="export")
 
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(schedule, name="schedule")
+app.add_typer(warehouse, name="warehouse")
 
 app.command(context_settings={"ignore_unknown_options": True})(erase)
 app.command(context_settings={"ignore_unknown_options": True})(query)
@@ -297,13 +299,18 @@ def transform(
     from pipelines.commands.unfinished import build_and_finish
     from pipelines.config.loader import read_config
     from pipelines.config.toml_file import ConfigError
+    from pipelines.sources import vendors
+    from pipelines.warehouse.opening import is_present
 
     with refusals(), narrated():
         clock, settings = utc(now), read_config(config)
         tell_places(config, settings)
-        raw = settings.warehouse.raw_folder.absolute()
-        if not any(raw.glob("*.duckdb")):
-            raise ConfigError(f"there is nothing to build in {raw}; run: callhouse run")
+        own = settings.warehouse
+        if not any(is_present(own.raw(name)) for name in vendors()):
+            place = own.lake_tables or own.raw_folder.absolute()
+            raise ConfigError(
+                f"there is nothing to build in {place}; run: callhouse run"
+            )
         with followed_up(settings, clock):
             built = build_and_finish(
                 settings, clock, full=full, forget_history=forget_history
@@ -443,7 +450,7 @@ def bill(
     from pipelines.commands.bill import read_bill
 
     with refusals():
-        published = built_warehouse(config).published
+        published = built_warehouse(config).tables
         found = read_bill(published, vendor, month, account)
     answer(found, as_json, show_bill, json=json)
 
@@ -524,7 +531,7 @@ def export_focus(
     from pipelines.commands.export_focus import export_to_focus
 
     with refusals():
-        done = export_to_focus(built_warehouse(config).published, folder)
+        done = export_to_focus(built_warehouse(config).tables, folder)
     typer.echo(f"wrote {done.file}: {done.charges:,} charges")
     if done.left_out:
         say(f"{done.left_out:,} calls have a cost and no known start; not in the file")

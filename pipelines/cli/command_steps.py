@@ -288,9 +288,10 @@ def built_warehouse(folder: Path) -> "Warehouse":
     from pipelines.warehouse.migration import refuse_other_tables
 
     warehouse = read_config(folder).warehouse
-    published = warehouse.published
+    published = warehouse.tables
     if not published.exists():
-        raise ConfigError(f"there is no {published.absolute()} yet; run: callhouse run")
+        place = warehouse.published.absolute() if warehouse.lake is None else published
+        raise ConfigError(f"there is no {place} yet; run: callhouse run")
     refuse_other_tables(published)
     tell_unfinished(warehouse)
     return warehouse

@@ -75,10 +75,14 @@ def shell(*, config: Folder = CONFIG) -> None:
     It takes the first of the two that is installed. While it is open, a run can
     publish; what it shows is the file as it was when it was opened.
     """
+    from pipelines.config.lake import refuse_on_lake
     from pipelines.config.toml_file import ConfigError
 
     with refusals():
-        published = built_warehouse(config).published.resolve()
+        warehouse = built_warehouse(config)
+        instead = "use callhouse query, or attach the lake in DuckDB"
+        refuse_on_lake(warehouse, "callhouse shell", instead)
+        published = warehouse.published.resolve()
         for program, options in SHELLS.items():
             if found := shutil.which(program):
                 os.execv(found, [program, *options, str(published)])  # noqa: S606

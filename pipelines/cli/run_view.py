@@ -21,6 +21,7 @@ from pipelines.warehouse.journal import LoadResult
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published_queries import Row, rows_of
 from transforms.runner.build import BuildResult, FinalCostChange
+from transforms.runner.storage import Place
 
 FIRST_QUERY = (
     "select vendor, currency, count(*) as calls, sum(cost_total) as cost, "
@@ -109,7 +110,7 @@ def _show_sentences(
         console.print(f"{name} {text}", highlight=False, soft_wrap=is_log)
 
 
-def _show_published(console: Console, published: Path) -> None:
+def _show_published(console: Console, published: Place) -> None:
     _show_unmapped(console, rows_of(published, "unmapped_values"))
     changes = rows_of(published, "field_changes")
     show_field_changes(console, [row for row in changes if row["is_new"]])
@@ -121,15 +122,15 @@ def _show_published(console: Console, published: Path) -> None:
         f"\n[bold]{total['calls']:,} calls{since}{costs}[/] are in {published}.",
         highlight=False,
     )
-    report = Warehouse(published.parent).report
-    if report.exists():
+    folder = published.parent if isinstance(published, Path) else None
+    if folder and (report := Warehouse(folder).report).exists():
         console.print(f"Charts of them: {report}", highlight=False, markup=False)
     console.print("A first query:")
     command = sys.argv[0] if "/" in sys.argv[0] else "callhouse"
     console.print(f'  {command} query "{FIRST_QUERY}"', highlight=False, soft_wrap=True)
 
 
-def built_as_json(built: tuple[BuildResult, Path], *, profile: bool = False) -> Row:
+def built_as_json(built: tuple[BuildResult, Place], *, profile: bool = False) -> Row:
     """Return the result of a build and the published path as JSON values.
 
     ``profile`` adds what each step cost.
@@ -147,7 +148,7 @@ def built_as_json(built: tuple[BuildResult, Path], *, profile: bool = False) -> 
     return found | {"steps": _steps(result)} if profile else found
 
 
-def show_built(built: tuple[BuildResult, Path], *, profile: bool = False) -> None:
+def show_built(built: tuple[BuildResult, Place], *, profile: bool = False) -> None:
     """Print a line on the build, and on stderr each vendor that was not built.
 
     ``profile`` adds a table of what each step cost.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.config.lake import DUMP, refuse_on_lake
 from pipelines.config.model import Config
 from pipelines.warehouse.locks import BUILD_TIMEOUT, FILE_TIMEOUT, in_turn, only_one
 from pipelines.warehouse.manifest import (
@@ -50,6 +51,7 @@ def back_up(config: Config, now: datetime, folder: Path) -> tuple[Path, Manifest
     another program writes it, and `LockedError` if a lock is not free in time.
     """
     warehouse = config.warehouse
+    refuse_on_lake(warehouse, "callhouse backup", DUMP)
     _refuse_place(warehouse, folder)
     raw_files = sorted(filter(is_present, warehouse.raw_folder.glob("*.duckdb")))
     if not raw_files and not is_present(warehouse.published):
@@ -104,7 +106,7 @@ def _incoming(place: Path) -> Iterator[Path]:
 
 def _copy_raw(warehouse: Warehouse, raw: Path, own: Warehouse) -> int:
     """Copy a raw file as it is at one moment, and return how many loads it has."""
-    copy = own.raw(raw.stem)
+    copy = own.raw_file(raw.stem)
     copy.parent.mkdir(exist_ok=True)
     lock = warehouse.raw_lock(raw.stem)
     with in_turn(lock, shared=True, timeout=FILE_TIMEOUT):

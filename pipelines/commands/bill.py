@@ -7,12 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from pipelines.config.invoices import MONTH
 from pipelines.config.toml_file import ConfigError, Setting, nearest
 from pipelines.sources import vendors
 from pipelines.warehouse.published_queries import Row, queries_with
+from transforms.runner.storage import Place
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Bill:
     """The days that are not complete, by account and state, without a currency."""
 
 
-def read_bill(published: Path, vendor: str, month: str, account: str | None) -> Bill:
+def read_bill(published: Place, vendor: str, month: str, account: str | None) -> Bill:
     """Return a month, written as 2026-10, of a vendor, or of one account of it.
 
     Raises `ConfigError` for an unknown vendor, for what is no month, and for one of

@@ -38,7 +38,7 @@ from pipelines.warehouse.publish import folder_mode, publish
 from transforms.runner.build import BuildResult, build
 from transforms.runner.build_state import HistoryError
 from transforms.runner.inputs import Spans
-from transforms.runner.storage import connect
+from transforms.runner.storage import Lake, Place, connect
 
 MODELS = Path(transforms.__file__).parent / "models"
 
@@ -47,7 +47,7 @@ MODELS = Path(transforms.__file__).parent / "models"
 class BuildInputs:
     """What the models read. Raw files that cannot be read are left out."""
 
-    raw: dict[str, Path]
+    raw: dict[str, Place]
     """The raw files by vendor."""
     context: dict[str, pa.Table]
     """The tables ``config.<name>`` by name."""
@@ -63,37 +63,41 @@ def build_and_publish(
     forget_history: bool = False,
     again: Spans | None = None,
     before_publish: Callable[[Path, BuildResult], None] = lambda *_: None,
-) -> tuple[BuildResult, Path]:
+) -> tuple[BuildResult, Place]:
     """Build the models from the raw files, and publish all tables or none.
 
     If the raw file of a vendor cannot be read, or lacks loads that are in the tables,
     the calls of this vendor stay as they are, and ``kept`` of the result says why;
     with ``forget_history`` they are deleted. ``again`` says by vendor when the records
     began that are built again. ``before_publish`` is called with the
-    closed build file and the result. Raises `CheckFailed`, and `PublishError`.
+    closed build file and the result. In a lake the build is published as it is
+    committed. Raises `CheckFailed`, and `PublishError`.
     """
     make_warehouse(config)
     warehouse = config.warehouse
-    build_file = warehouse.build
+    lake = warehouse.lake_tables
     with ExitStack() as locks:
         locks.enter_context(in_turn(warehouse.build_lock, timeout=BUILD_TIMEOUT))
         locks.enter_context(private())
         with _written_down(config, now):
             result = _build(config, now, full=full, forget=forget_history, again=again)
-            before_publish(build_file, result)
-            published = publish(
-                build_file,
-                warehouse,
-                now,
-                config.keep_snapshots,
-                mode=config.published_mode,
-                numbers=protection(config.privacy),
-            )
+            if lake is None:
+                before_publish(warehouse.build, result)
+                publish(
+                    warehouse.build,
+                    warehouse,
+                    now,
+                    config.keep_snapshots,
+                    mode=config.published_mode,
+                    numbers=protection(config.privacy),
+                )
+            else:
+                clean_lake(lake, config.keep_snapshots)
         if result.kept:
             sentence = "; ".join(result.kept.values())
             failed = LoadResult("", errors=(sentence,))
             write_runs(config.warehouse, now, "build", [failed])
-    return result, published
+    return result, warehouse.tables
 
 
 @contextmanager
@@ -106,7 +110,7 @@ def open_model_inputs(
     completely, with the reason. They are left out.
     """
     warehouse = config.warehouse
-    raw: dict[str, Path] = {}
+    raw: dict[str, Place] = {}
     unreadable = {**(damaged or {})}
     with ExitStack() as turns:
         for name in all_vendors():
@@ -125,15 +129,16 @@ def open_model_inputs(
 def _build(
     config: Config, now: datetime, *, full: bool, forget: bool, again: Spans | None
 ) -> BuildResult:
-    build_file = config.warehouse.build
-    refuse_in_use(build_file, BUILD_FILE)
-    mended = _mend(build_file, config.warehouse.published)
+    place, mended = config.warehouse.to_build, None
+    if isinstance(place, Path):
+        refuse_in_use(place, BUILD_FILE)
+        mended = _mend(place, config.warehouse.published)
     damaged: dict[str, str] = {}
     for _ in range(len(all_vendors()) + 1):
         with open_model_inputs(config, now, damaged) as inputs:
             try:
                 result = build(
-                    build_file,
+                    place,
                     MODELS,
                     inputs.raw,
                     inputs.context,
@@ -143,9 +148,12 @@ def _build(
                     forget_history=forget,
                     again=again,
                 )
-            except duckdb.Error:
+            except duckdb.Error as error:
                 # A file may open and yet have blocks that cannot be read.
                 found = _damaged(inputs.raw)
+                is_reach = isinstance(error, duckdb.OperationalError)
+                if not found and is_reach and not isinstance(place, Path):
+                    raise FileError(place.trouble(error)) from None
                 if not found:
                     raise
                 damaged |= found
@@ -155,12 +163,21 @@ def _build(
                 raise FileError(
                     f"{error}: {because}" if because else f"{error}"
                 ) from None
-            build_file.chmod(0o600)
+            if isinstance(place, Path):
+                place.chmod(0o600)
             return replace(result, kept=_sentences(config, result, inputs))
     raise AssertionError  # each attempt leaves out one more vendor
 
 
-def _damaged(raw: Mapping[str, Path]) -> dict[str, str]:
+def clean_lake(lake: Lake, keep: int) -> None:
+    """Clean a lake; what cannot be deleted now is left for the next run."""
+    try:
+        lake.clean(keep)
+    except FileError as error:
+        tell(f"files of older snapshots were not deleted: {error}")
+
+
+def _damaged(raw: Mapping[str, Place]) -> dict[str, str]:
     """Return the raw files of which not all can be read, and why."""
     found = {}
     for name, path in raw.items():

@@ -38,7 +38,7 @@ from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.queries import query
 from pipelines.warehouse.suppression_list import unfinished
 from transforms.runner import build_state
-from transforms.runner.storage import connect
+from transforms.runner.storage import Place, reading
 
 GOOD, ABSENT, EMPTY, IN_USE = "good", "absent", "empty", "in use"
 OLDER, WRONG = "older", "wrong"
@@ -67,12 +67,13 @@ class Finding:
 def examine(config: Config, now: datetime) -> list[Finding]:
     """Return the state of every file of the warehouse."""
     warehouse = config.warehouse
-    published = warehouse.published
-    built = _built_loads(warehouse.build, BUILD_FILE)
-    built = built or _built_loads(published, PUBLISHED_FILE)
+    built = _built_loads(warehouse.to_build, BUILD_FILE)
+    if warehouse.lake is None:
+        built = built or _built_loads(warehouse.published, PUBLISHED_FILE)
     found = [_origin(warehouse.origin), _journal(warehouse)]
     found += [_raw(config, name, built.get(name, set()), now) for name in vendors()]
-    found.append(_tables(warehouse.build, BUILD_FILE))
+    if warehouse.lake is None:
+        found.append(_tables(warehouse.build, BUILD_FILE))
     found.append(_published(warehouse))
     found += _erasures(warehouse)
     return [*found, *_locks(warehouse.locks)]
@@ -145,7 +146,7 @@ def _raw(config: Config, name: str, built: set[str], now: datetime) -> Finding:
     return replace(found, problem=problem, remedy=anew + _reload(config, name, now))
 
 
-def _short_windows(raw: Path, name: str) -> int:
+def _short_windows(raw: Place, name: str) -> int:
     """Return how many windows have fewer records than came."""
     return sum(
         window.rows_stored < window.rows_inside
@@ -164,20 +165,17 @@ def _mended_later(name: str, lacks: str, short: int) -> tuple[str, str]:
     return problem, f"callhouse verify --vendor {name} says what mends them"
 
 
-def _tables(file: Path, file_kind: FileKind) -> Finding:
+def _tables(file: Place, file_kind: FileKind) -> Finding:
     """Return the state of a built file; the remedy of any problem is a build."""
-    if not is_present(file):
-        if not file.exists() and not log_of(file).exists():
-            return Finding(str(file), ABSENT)
-        remedy = "run: callhouse transform"
-        return Finding(str(file), EMPTY, problem="it has nothing in it", remedy=remedy)
     try:
+        if not is_present(file):
+            return _absent(file)
         refuse_damaged(file, file_kind)
         stamp = build_state.read_stamp(file)
     except FileError as error:
         remedy = (
             "delete the folder, and run: callhouse transform"
-            if file.is_dir()
+            if isinstance(file, Path) and file.is_dir()
             else "run: callhouse transform"
         )
         return Finding(str(file), WRONG, problem=str(error), remedy=remedy)
@@ -188,9 +186,16 @@ def _tables(file: Path, file_kind: FileKind) -> Finding:
     return Finding(str(file), GOOD, stamp.layout, stamp.program)
 
 
+def _absent(file: Place) -> Finding:
+    if not isinstance(file, Path) or not (file.exists() or log_of(file).exists()):
+        return Finding(str(file), ABSENT)
+    remedy = "run: callhouse transform"
+    return Finding(str(file), EMPTY, problem="it has nothing in it", remedy=remedy)
+
+
 def _published(warehouse: Warehouse) -> Finding:
     """Return the state of what analysts read, which may be a snapshot on purpose."""
-    found = _tables(warehouse.published, PUBLISHED_FILE)
+    found = _tables(warehouse.tables, PUBLISHED_FILE)
     if found.state != GOOD or not (sentence := rolled_back(warehouse)):
         return found
     remedy = "if analysts are to see the newer tables again: callhouse transform"
@@ -215,7 +220,7 @@ def _locks(folder: Path) -> Iterator[Finding]:
 
 def _reload(config: Config, name: str, now: datetime) -> str:
     """Return the command that loads all calls of a vendor again, and its cost."""
-    reads = _published_reads(config.warehouse.published, name)
+    reads = _published_reads(config.warehouse.tables, name)
     first = config.start or (now - timedelta(days=config.history_days)).date()
     if reads:
         first = min(read.interval[0] for read in reads).date()
@@ -237,11 +242,11 @@ def _reload(config: Config, name: str, now: datetime) -> str:
     )
 
 
-def _published_reads(published: Path, name: str) -> list[PastRead]:
+def _published_reads(published: Place, name: str) -> list[PastRead]:
     """Return a vendor's windows from the published ledger; empty if there is none."""
-    if not is_present(published):
-        return []
     try:
+        if not is_present(published):
+            return []
         with read(published, PUBLISHED_FILE) as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("set variable vendor = $1", [name])
@@ -251,7 +256,7 @@ def _published_reads(published: Path, name: str) -> list[PastRead]:
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
-def _built_loads(file: Path, file_kind: FileKind) -> dict[str, set[str]]:
+def _built_loads(file: Place, file_kind: FileKind) -> dict[str, set[str]]:
     """Return the ids of the loads in a built file, by vendor."""
     found: dict[str, set[str]] = {}
     # An error here is reported by that file's own finding.
@@ -263,10 +268,10 @@ def _built_loads(file: Path, file_kind: FileKind) -> dict[str, set[str]]:
     return found
 
 
-def _loads(raw: Path) -> set[str]:
+def _loads(raw: Place) -> set[str]:
     """Return the ids of all loads that any table of a raw file has."""
     found: set[str] = set()
-    with refusing(raw, RAW_FILE), connect(raw, read_only=True) as file:
+    with refusing(raw, RAW_FILE), reading(raw) as file:
         columns = file.table_function("duckdb_columns").filter("schema_name = 'raw'")
         for table, column in columns.project("table_name, column_name").fetchall():
             if column == "_dlt_load_id" or (table, column) == LISTED:

@@ -37,6 +37,7 @@ from pipelines.warehouse.suppression_list import (
     unfinished,
 )
 from transforms.runner.phone_numbers import read_number
+from transforms.runner.storage import Place
 
 FOR_COUNTING = b"of a list that is never stored"
 """The key with which calls are counted before anything is erased."""
@@ -217,10 +218,10 @@ def _raw_files(warehouse: Warehouse) -> list[str]:
     return [one for one in vendors() if is_present(warehouse.raw(one))]
 
 
-def _files_with_calls(warehouse: Warehouse) -> Iterator[Path]:
-    """Yield the paths of all files that can have calls, whether they exist or not."""
+def _files_with_calls(warehouse: Warehouse) -> Iterator[Place]:
+    """Yield all files and lakes that can have calls, whether they exist or not."""
     yield from (warehouse.raw(one) for one in vendors())
-    yield from (warehouse.published, warehouse.build)
+    yield from (warehouse.tables, warehouse.to_build)
     yield from warehouse.snapshots.glob("*")
 
 
@@ -250,7 +251,15 @@ def _searched(warehouse: Warehouse, digits: str) -> int:
             f"the number is still in {', '.join(left)}; if it is a file of yours, "
             "delete it, else please report it"
         )
-    return len(files)
+    return len(files) + _searched_lakes(warehouse, digits)
+
+
+def _searched_lakes(warehouse: Warehouse, digits: str) -> int:
+    """Search every value of every lake; their files are compressed."""
+    gap = r"[\s().\-/]{0,3}"
+    pattern = rf"(?:^|[^0-9])(?:00|011)?{gap.join(digits)}(?:[^0-9]|$)"
+    lakes = {one for one in _files_with_calls(warehouse) if not isinstance(one, Path)}
+    return sum(lake.search(pattern) for lake in lakes if is_present(lake))
 
 
 def _files(folder: Path) -> Iterator[Path]:

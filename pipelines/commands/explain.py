@@ -18,11 +18,12 @@ from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
 from pipelines.sources import streams_of, vendors
 from pipelines.warehouse.migration import locked_raw_file
-from pipelines.warehouse.opening import PUBLISHED_FILE, read
+from pipelines.warehouse.opening import PUBLISHED_FILE, is_present, read
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published_queries import Row
 from pipelines.warehouse.queries import query
 from pipelines.warehouse.records import versions
+from transforms.runner.storage import Place
 
 Event: TypeAlias = Literal["first", "changed", "deleted", "restored"]
 
@@ -79,7 +80,7 @@ def explain(config: Config, call_key: str) -> CallHistory:
     Raises `ConfigError`, with the nearest keys, if no published call has this key.
     """
     zone = config.reporting_time_zone
-    with _published(config.warehouse.published, call_key, zone) as tables:
+    with _published(config.warehouse.tables, call_key, zone) as tables:
         found = _rows(_own(tables, "main.fact_calls", call_key))
         if not found:
             raise ConfigError(_unknown(tables, config.warehouse, call_key))
@@ -94,7 +95,7 @@ def explain(config: Config, call_key: str) -> CallHistory:
         (horizon,) = _rows(tables.sql(query("published/horizon")))
         (local_times,) = _rows(tables.sql(query("published/local_times")))
     raw = config.warehouse.raw(call["vendor"])
-    has_raw = os.access(raw, os.R_OK)
+    has_raw = _can_read(raw)
     stored = _stored(config.warehouse, call) if has_raw else {}
     steps = [
         step for table, rows in stored.items() for step in _steps(table, rows, changes)
@@ -118,9 +119,13 @@ def explain(config: Config, call_key: str) -> CallHistory:
     )
 
 
+def _can_read(raw: Place) -> bool:
+    return os.access(raw, os.R_OK) if isinstance(raw, Path) else is_present(raw)
+
+
 @contextmanager
 def _published(
-    path: Path, call_key: str, zone: str
+    path: Place, call_key: str, zone: str
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published file; key, its parts and the zone are variables there."""
     parts = call_key.split(":", PARTS - 1)
@@ -163,7 +168,7 @@ def _unknown(
         return f"{call_key!r}: there is no vendor {vendor!r}, only {known}{meant}"
     raw = warehouse.raw(vendor)
     own = {"vendor": vendor, "account": account, "vendor_call_id": call_id}
-    if os.access(raw, os.R_OK) and any(_stored(warehouse, own).values()):
+    if _can_read(raw) and any(_stored(warehouse, own).values()):
         return (
             f"{call_key!r} is loaded and not in the published tables: it is not a "
             "phone call, or not built yet; run: callhouse transform"

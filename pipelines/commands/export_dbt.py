@@ -9,6 +9,7 @@ from math import ceil
 from pathlib import Path
 
 from pipelines.commands.build import MODELS, open_model_inputs
+from pipelines.config.lake import refuse_on_lake
 from pipelines.config.model import Config
 from pipelines.config.toml_file import ConfigError
 from transforms.export.dbt import ProjectInputs, project
@@ -30,6 +31,8 @@ def export_to_dbt(
     Raises `ConfigError` and writes nothing if ``folder`` has files that are not of an
     earlier export, or if nothing is loaded yet.
     """
+    instead = "copy the warehouse back into files first"
+    refuse_on_lake(config.warehouse, "callhouse export dbt", instead)
     _refuse_occupied(folder)
     with open_model_inputs(config, now) as inputs:
         raw, context = inputs.raw, inputs.context

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipelines.config.toml_file import ConfigError
 from pipelines.warehouse.opening import PUBLISHED_FILE, private, read
 from pipelines.warehouse.queries import query
+from transforms.runner.storage import Place
 
 FILE = "focus.parquet"
 """The one file of an export; the next export replaces it."""
@@ -25,7 +26,7 @@ class FocusExport:
     """Calls that have a cost and no known start: no charge can be made of them."""
 
 
-def export_to_focus(published: Path, folder: Path) -> FocusExport:
+def export_to_focus(published: Place, folder: Path) -> FocusExport:
     """Write the published costs into ``folder``; replace those of an earlier export.
 
     Raises `ConfigError` and writes nothing if ``folder`` has other files.

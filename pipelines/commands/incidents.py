@@ -16,6 +16,7 @@ from pipelines.extract.errors import clean
 from pipelines.warehouse.journal import read_runs
 from pipelines.warehouse.migration import refuse_other_tables
 from pipelines.warehouse.opening import FileError, is_present
+from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published_queries import Row, queries_with
 
 DAYS_NAMED = 3
@@ -102,13 +103,13 @@ def all_incidents(
     """
     warehouse = config.warehouse
     try:
-        if not is_present(warehouse.published):
-            found = [Incident("unpublished", "", "there is no calls.duckdb")]
+        if not is_present(warehouse.tables):
+            found = [Incident("unpublished", "", _nothing(warehouse))]
             return found + list(_failed_runs(config, ())), None
-        refuse_other_tables(warehouse.published)
+        refuse_other_tables(warehouse.tables)
         status = read_status(warehouse, now, max_age)
         variables = {"factor": config.operation.notify.unusual_factor}
-        with queries_with(warehouse.published, variables) as rows:
+        with queries_with(warehouse.tables, variables) as rows:
             noted, unusual = rows("incidents"), rows("unusual_days")
     except FileError as error:
         found = [Incident("unreadable", "", str(error))]
@@ -120,6 +121,11 @@ def all_incidents(
         *map(_unusual, unusual),
     ]
     return found + list(_failed_runs(config, found)), status
+
+
+def _nothing(warehouse: Warehouse) -> str:
+    place = "calls.duckdb" if warehouse.lake is None else f"{warehouse.tables}"
+    return f"there is no {place}"
 
 
 def of_status(status: Status) -> list[Incident]:

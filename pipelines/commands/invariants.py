@@ -34,6 +34,7 @@ from pipelines.warehouse.opening import (
 from pipelines.warehouse.publish import row_counts
 from pipelines.warehouse.published_queries import rows_of
 from pipelines.warehouse.records import unbuilt, went_back
+from transforms.runner.storage import Place
 
 HOLDS, BROKEN, UNCHECKED = "holds", "broken", "unchecked"
 
@@ -59,11 +60,11 @@ class Examined:
     ask_vendors: bool
 
     @property
-    def published(self) -> Path:
+    def published(self) -> Place:
         """Return the path of the published file."""
-        return self.config.warehouse.published
+        return self.config.warehouse.tables
 
-    def raw_files(self) -> Iterator[tuple[str, Path]]:
+    def raw_files(self) -> Iterator[tuple[str, Place]]:
         """Yield each vendor's raw file that is there; nobody writes it meanwhile."""
         for vendor in vendors():
             if is_present(self.config.warehouse.raw(vendor)):
@@ -246,9 +247,11 @@ def _checksum(
     return found
 
 
-def _to_compare(examined: Examined) -> tuple[Path, Path]:
+def _to_compare(examined: Examined) -> tuple[Place, Path]:
     """Return the published file and the build that it should be a copy of."""
     published, build_file = _built(examined), examined.config.warehouse.build
+    if not isinstance(published, Path):
+        raise _UncheckedError("a lake has its tables once, so there is no copy of them")
     if not is_present(build_file):
         raise _UncheckedError(f"{build_file} is not there to compare with")
     if rollback := rolled_back(examined.config.warehouse):
@@ -260,7 +263,7 @@ def _not_compared(what: str, rollback: str) -> str:
     return f"what is published is not compared with {what}, since {rollback}"
 
 
-def _built(examined: Examined) -> Path:
+def _built(examined: Examined) -> Place:
     if not is_present(examined.published):
         raise _UncheckedError(
             f"{examined.published} is not there; callhouse run makes it"

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -14,6 +13,7 @@ from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.rate_cards import AMOUNTS, RateCard
 from pipelines.sources import documented_fields, streams_of, vendors
 from pipelines.warehouse.ledger import past_reads
+from transforms.runner.storage import Place
 
 RATING: Mapping[str, pa.DataType] = {
     "price_owner": pa.string(),
@@ -37,7 +37,7 @@ class _Known:
 
 
 def model_inputs(
-    config: Config, now: datetime, raw: Mapping[str, Path]
+    config: Config, now: datetime, raw: Mapping[str, Place]
 ) -> dict[str, pa.Table]:
     """Return the tables ``config.<name>`` by name.
 
@@ -57,7 +57,7 @@ def model_inputs(
     }
 
 
-def _known(config: Config, raw: Mapping[str, Path]) -> list[_Known]:
+def _known(config: Config, raw: Mapping[str, Place]) -> list[_Known]:
     """Return the configured accounts, and those that are loaded but no longer are."""
     known = [
         _Known(vendor, account, is_configured=True)

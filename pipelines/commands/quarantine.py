@@ -4,10 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from pipelines.commands.unfinished import suppressions_of
 from pipelines.config.model import Config
@@ -21,7 +18,7 @@ from pipelines.warehouse.locks import in_turn, only_one
 from pipelines.warehouse.opening import RAW_FILE, is_present, refusing, writing
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.suppression_list import note_unfinished
-from transforms.runner.storage import connect
+from transforms.runner.storage import reading
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,8 @@ def unreadable(
         raw = warehouse.raw(vendor)
         with in_turn(warehouse.raw_lock(vendor), shared=True):
             if is_present(raw):
-                with _opened(raw) as file, refusing(raw, RAW_FILE):
+                with refusing(raw, RAW_FILE), reading(raw) as file:
+                    file.execute("set TimeZone = 'UTC'")
                     found += quarantined(file, vendor, accounts)
     return sorted(found, key=lambda one: (one.first_seen, one.vendor))
 
@@ -146,10 +144,3 @@ def _vendors(names: Iterable[str] | None) -> list[str]:
                 f"--vendor {name}: not a vendor; there are: {', '.join(vendors())}"
             )
     return chosen
-
-
-def _opened(raw: Path) -> duckdb.DuckDBPyConnection:
-    with refusing(raw, RAW_FILE):
-        file = connect(raw, read_only=True)
-    file.execute("set TimeZone = 'UTC'")
-    return file

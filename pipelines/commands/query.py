@@ -11,8 +11,9 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.config.toml_file import ConfigError, Setting, nearest
+from pipelines.sources import vendors
 from pipelines.warehouse.migration import locked_raw_file
-from pipelines.warehouse.opening import RAW_FILE, attached, private
+from pipelines.warehouse.opening import RAW_FILE, attached, is_present, private
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.published_queries import confined, distinct
 from pipelines.warehouse.queries import query
@@ -74,7 +75,7 @@ def answer_of(warehouse: Warehouse, sql: str) -> Iterator[Answer]:
     Times are in UTC, and the query can read no other file. Raises `QueryError` for a
     query that DuckDB rejects, and `FileError` for a published file that cannot be read.
     """
-    with confined(warehouse.published) as connection, _refusals():
+    with confined(warehouse.tables) as connection, _refusals():
         yield _answer(connection, _one_statement(sql))
 
 
@@ -86,7 +87,7 @@ def answer_of_raw(warehouse: Warehouse, sql: str) -> Iterator[Answer]:
     whose table is named is loaded meanwhile. Raises the errors of `answer_of`, and
     `ConfigError` for a table that is in no raw file.
     """
-    stored = {path.stem for path in warehouse.raw_folder.glob("*.duckdb")}
+    stored = {name for name in vendors() if is_present(warehouse.raw(name))}
     with _refusals(), connect() as connection, ExitStack() as files:
         connection.execute("set TimeZone = 'UTC'; create schema raw")
         text = _one_statement(sql)

@@ -52,7 +52,7 @@ def rate(
     """
     if last < first:
         raise ConfigError(f"--from {first} lies after --to {last}; swap them")
-    published = config.warehouse.published
+    published = config.warehouse.tables
     (as_of,) = (row["as_of"] for row in rows_of(published, "as_of"))
     other = replace(config, rate_cards=tuple(cards))
     with TemporaryDirectory(prefix="callhouse-rate-") as folder, private():

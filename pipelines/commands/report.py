@@ -35,7 +35,7 @@ def write_report(config: Config) -> WrittenReport:
     the settings that hide them. Raises `FileError`.
     """
     warehouse, settings = config.warehouse, config.report
-    page = page_of(warehouse.published, settings)
+    page = page_of(warehouse.tables, settings)
     for left in warehouse.root.glob(f"{warehouse.report.name}.*.incoming"):
         left.unlink(missing_ok=True)  # by a run that was killed
     incoming = warehouse.report.with_suffix(f".html.{token_hex(4)}.incoming")

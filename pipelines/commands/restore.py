@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.config.lake import DUMP, refuse_on_lake
 from pipelines.config.model import Config
 from pipelines.config.privacy import protection_of
 from pipelines.sources import vendors
@@ -63,6 +64,7 @@ def restore(config: Config, now: datetime, folder: Path, *, replace: bool) -> Re
     backup that is not whole or of a newer version, and for a warehouse that is not
     empty; `LockedError` if another process works in the warehouse.
     """
+    refuse_on_lake(config.warehouse, "callhouse restore", DUMP)
     backup = _chosen(folder)
     manifest = read_manifest(backup)
     for trouble in differing(manifest, backup):

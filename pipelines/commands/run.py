@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.commands.build import make_warehouse
+from pipelines.commands.build import clean_lake, make_warehouse
 from pipelines.commands.unfinished import (
     build_and_finish,
     erase_raw_files,
@@ -24,6 +24,7 @@ from pipelines.warehouse.locks import LockedError, only_one, tell
 from pipelines.warehouse.opening import FileError, private
 from pipelines.warehouse.paths import Warehouse
 from transforms.runner.build import BuildResult, FinalCostChange
+from transforms.runner.storage import Place
 
 ORIGINS = ("vendors", "sandbox")
 """Whose calls a warehouse has; the file `Warehouse.origin` has one of these words."""
@@ -35,7 +36,7 @@ class RunResult:
 
     outcomes: tuple[LoadResult, ...]
     build: BuildResult | None
-    published: Path | None
+    published: Place | None
 
     @property
     def kept(self) -> Mapping[str, str]:
@@ -170,6 +171,9 @@ def load_all(
     if unreadable := mend_journal(config.warehouse):
         tell(unreadable)
     outcomes = load_vendors(vendors, config, now, progress, request, audit=audit)
+    for raw in (config.warehouse.raw(one.name) for one in vendors):
+        if not isinstance(raw, Path):
+            clean_lake(raw, 0)
     command = "load" if request is None else "backfill"
     write_runs(config.warehouse, now, command, outcomes)
     return outcomes

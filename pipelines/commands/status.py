@@ -86,7 +86,7 @@ def read_status(
     Days since its build are to come, and missing once it is older than ``max_age``.
     Only the journal beside it knows of a build that failed after it.
     """
-    runs, published = read_runs(warehouse).to_pylist(), warehouse.published
+    runs, published = read_runs(warehouse).to_pylist(), warehouse.tables
     ((as_of,),) = (row.values() for row in rows_of(published, "status_clock"))
     now = max(now, as_of)
 

@@ -53,6 +53,7 @@ from pipelines.warehouse.suppression_list import (
     unfinished,
 )
 from transforms.runner.build import BuildResult
+from transforms.runner.storage import Place
 
 
 def suppressions_of(config: Config) -> dict[str, Suppression]:
@@ -92,7 +93,7 @@ def erase_raw_files(config: Config) -> None:
 
 def build_and_finish(
     config: Config, now: datetime, *, full: bool = False, forget_history: bool = False
-) -> tuple[BuildResult, Path]:
+) -> tuple[BuildResult, Place]:
     """Build, publish and write the report; finish the erasures that are not finished.
 
     Raises the errors of `build_and_publish`.
@@ -107,7 +108,7 @@ def build_and_finish(
 
 def _build_and_erase(
     config: Config, now: datetime, *, full: bool, forget_history: bool
-) -> tuple[BuildResult, Path]:
+) -> tuple[BuildResult, Place]:
     make_warehouse(config)
     erase_raw_files(config)
     marks = {
@@ -133,7 +134,14 @@ def _build_and_erase(
         before_publish=free,
     )
     with in_turn(config.warehouse.build_lock, timeout=BUILD_TIMEOUT):
-        _free_the_rest(config.warehouse, suppressions, is_whole=is_whole)
+        if (lake := config.warehouse.lake_tables) is None:
+            _free_the_rest(config.warehouse, suppressions, is_whole=is_whole)
+        else:
+            lake.forget()
+            _delete_leftovers(config.warehouse)
+            marks = {
+                name: own for name, own in marks.items() if name not in built[0].kept
+            }
     note_finished(config.warehouse, marks)
     return built
 
@@ -165,10 +173,13 @@ def _erase_raw_file(config: Config, vendor: str) -> None:
                     erase_records(file, own)
                     if own.before is not None:
                         remove_old(file, own, old_days(file, vendor, own.before))
-            replace_by_copy(raw, RAW_FILE, is_raw=True)
-            log = log_of(raw)
-            log.with_name(f"{log.name}.set-aside").unlink(missing_ok=True)
-            shutil.rmtree(f"{raw}.tmp", ignore_errors=True)
+            if isinstance(raw, Path):
+                replace_by_copy(raw, RAW_FILE, is_raw=True)
+                log = log_of(raw)
+                log.with_name(f"{log.name}.set-aside").unlink(missing_ok=True)
+                shutil.rmtree(f"{raw}.tmp", ignore_errors=True)
+            else:
+                raw.forget()
     note_raw_done(warehouse, vendor, mark)
 
 
@@ -183,6 +194,10 @@ def _free_the_rest(
     drop_older(warehouse.published_folder, {newest.name})
     calls = erased_calls(warehouse.published)
     clear_snapshots(warehouse, calls, suppressions, is_whole=is_whole)
+    _delete_leftovers(warehouse)
+
+
+def _delete_leftovers(warehouse: Warehouse) -> None:
     for left in (
         *warehouse.root.glob("*.set-aside"),
         *warehouse.root.glob("report.html*"),

@@ -9,7 +9,6 @@ tables. It changes nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from pipelines.config.model import Config, Vendor
 from pipelines.load.audit import Counted, comparable, count, differences
@@ -21,6 +20,7 @@ from pipelines.warehouse.ledger import StoredWindow, past_reads, stored_windows
 from pipelines.warehouse.locks import only_one
 from pipelines.warehouse.migration import locked_raw_file, refuse_other_tables
 from pipelines.warehouse.records import unbuilt
+from transforms.runner.storage import Place
 
 MISSING, DIFFERENT, UNKNOWN, UNBUILT = "missing", "different", "unknown", "unbuilt"
 
@@ -127,11 +127,11 @@ def _different(
 def _unbuilt(
     vendor: Vendor,
     config: Config,
-    raw: Path,
+    raw: Place,
     streams: Sequence[Stream],
     span: Interval | None,
 ) -> Iterator[Finding]:
-    published = config.warehouse.published
+    published = config.warehouse.tables
     for stream in {one.table: one for one in streams if one.calls}.values():
         if not published.exists():
             continue

@@ -27,6 +27,8 @@ from phonenumbers import SUPPORTED_REGIONS
 from pipelines.config.cost_centers import COST_CENTERS, read_cost_centers
 from pipelines.config.fx_rates import CURRENCY, FX_RATES
 from pipelines.config.invoices import INVOICES, read_invoices
+from pipelines.config.lake import LAKE, WarehouseKind, lake_store, refuse_on_lake
+from pipelines.config.lake import SECTION as WAREHOUSE
 from pipelines.config.model import FINALITY_HORIZON, Account, Config, Vendor
 from pipelines.config.operation import SECTIONS as OPERATION
 from pipelines.config.operation import read_operation
@@ -38,6 +40,7 @@ from pipelines.config.toml_file import ConfigError, Setting, nearest, read_toml
 from pipelines.extract.address import trouble_with
 from pipelines.extract.source import ZeroOrMore
 from pipelines.sources import settings_of, vendors
+from pipelines.warehouse.number_protection import PLAIN
 from pipelines.warehouse.paths import Warehouse
 from transforms.runner.storage import in_memory
 
@@ -53,7 +56,7 @@ MOST, MOST_DAYS = 10**9, 36_500
 """A larger number is a mistake, and a date that many days away does not exist."""
 MOST_OF_A_PAGE = 10_000
 DAYS = frozenset({"history_days", "lookback_days", "settle_days", "days"})
-SECTIONS = (PRIVACY, REPORT, *OPERATION)
+SECTIONS = (PRIVACY, REPORT, WAREHOUSE, *OPERATION)
 """Sections beside `[callhouse]` and those of the vendors."""
 CURRENCIES = frozenset({"currency", "reporting_currency"})
 UNUSABLE = frozenset("'%?=")
@@ -102,8 +105,17 @@ def read_config(
     configured = tuple(one for one in map(section, vendors()) if one.accounts)
     aliases = {one.name: [own.alias for own in one.accounts] for one in configured}
     cards = read_rate_cards(folder / "rate_cards.toml", aliases)
+    storage = WarehouseKind(**_given(settings, WAREHOUSE, WarehouseKind))
+    lake = lake_store(storage, settings)
+    root = _warehouse(settings, general.warehouse)
+    warehouse = Warehouse(root, lake if storage.kind == LAKE else None)
+    privacy = read_privacy(settings, folder)
+    if privacy.phone_numbers != PLAIN:
+        what = f'[{PRIVACY}] phone_numbers = "{privacy.phone_numbers}"'
+        refuse_on_lake(warehouse, what, "nothing is copied there to be protected")
     return Config(
-        warehouse=Warehouse(_warehouse(settings, general.warehouse)),
+        warehouse=warehouse,
+        lake=lake,
         vendors=tuple(_with_allowances(one, cards) for one in configured),
         start=general.start,
         history_days=general.history_days,
@@ -117,7 +129,7 @@ def read_config(
         rate_cards=cards,
         cost_centers=read_cost_centers(folder / COST_CENTERS),
         invoices=read_invoices(folder / INVOICES),
-        privacy=read_privacy(settings, folder),
+        privacy=privacy,
         operation=read_operation(settings),
         report=Report(**_given(settings, REPORT, Report)),
         fx_rates=folder / FX_RATES,
@@ -209,6 +221,8 @@ def _environment(environment: Mapping[str, str]) -> _Settings:
         if name.startswith(PREFIX):
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
             is_section = path[0] in {*SECTIONS, "sources"}
+            if path == (WAREHOUSE,):  # also a key of [callhouse]: its folder
+                is_section = False
             if len(path) > 1 and not is_section:
                 _refuse_section(name, path)
             full = path if is_section else ("callhouse", *path)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -15,6 +16,9 @@ from pipelines.config.rate_cards import RateCard
 from pipelines.config.report import Report
 from pipelines.extract.source import SourceSettings
 from pipelines.warehouse.paths import Warehouse
+
+if TYPE_CHECKING:
+    from pipelines.warehouse.lake import LakeStore
 
 FINALITY_HORIZON = timedelta(days=7)
 """The default finality horizon: a call this old is final, whatever is pending."""
@@ -57,6 +61,8 @@ class Config:
 
     warehouse: Warehouse
     vendors: tuple[Vendor, ...]
+    lake: "LakeStore | None" = None
+    """Where a lake is configured, whether the warehouse is there or in files."""
     start: date | None = None
     history_days: int = 30
     reporting_time_zone: str = "UTC"

@@ -9,7 +9,6 @@ records are missing.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,6 +53,7 @@ from pipelines.warehouse.records import (
     missing_of,
     seen_again,
 )
+from transforms.runner.storage import Place
 
 CONTROLS = 3
 """How many windows with stored records are read, to see if any still come."""
@@ -159,7 +159,7 @@ def places_of(vendor: Vendor) -> list[_Place]:
 
 
 def missing_in(
-    raw: Path,
+    raw: Place,
     places: Sequence[_Place],
     run: RunReads,
     now: datetime,
@@ -193,7 +193,7 @@ def missing_in(
 
 
 def still_to_read(
-    raw: Path,
+    raw: Place,
     found: Sequence[Found],
     run: RunReads,
     now: datetime,
@@ -224,7 +224,7 @@ def still_to_read(
 
 
 def verdict_on(
-    raw: Path,
+    raw: Place,
     found: Sequence[Found],
     run: RunReads,
     now: datetime,
@@ -290,7 +290,7 @@ def _closes(before: Row, after: Row) -> int:
 
 
 def _controls(
-    raw: Path, place: _Place, run: RunReads, reads: StreamReads
+    raw: Place, place: _Place, run: RunReads, reads: StreamReads
 ) -> list[Interval]:
     """Return the newest days with records that the run has not read; once."""
     account, stream = place
@@ -353,7 +353,7 @@ def _changes(
 
 
 def _ended(
-    raw: Path,
+    raw: Place,
     place: _Place,
     own: dict[str, Suspicion],
     run: RunReads,

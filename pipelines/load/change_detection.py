@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from pipelines.warehouse.records import (
     stored_marks,
     stored_versions,
 )
+from transforms.runner.storage import Place
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Tally:
 def watch(
     source: Any,  # noqa: ANN401
     suppression: Suppression,
-    raw: Path,
+    raw: Place,
     tally: Tally,
     leaves_old: Callable[..., None],
 ) -> None:
@@ -93,7 +93,7 @@ class _Erasing:
     """What is needed to keep erased values out of a package."""
 
     suppression: Suppression
-    raw: Path
+    raw: Place
     tally: Tally
     leaves_old: Callable[..., None]
 
@@ -223,7 +223,7 @@ def _measure(stored: pa.Table, tally: Tally) -> None:
 
 
 def _marked(
-    stream: Stream, raw: Path, fresh: pa.Table, found: Compared
+    stream: Stream, raw: Place, fresh: pa.Table, found: Compared
 ) -> frozenset[Known]:
     """Return the records that are marked as erased, now or in a stored version.
 
@@ -238,7 +238,7 @@ def _marked(
 
 
 def _older_ones_cleaned(
-    erased: Erased, raw: Path, tally: Tally, fresh: pa.Table
+    erased: Erased, raw: Place, tally: Tally, fresh: pa.Table
 ) -> pa.Table:
     """Return stored versions without what was erased, to replace the stored ones."""
     table = erased.stream.table

@@ -7,6 +7,7 @@ good. Pending packages are never resumed: the raw file is the only state.
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipelines.config.model import Vendor
@@ -48,7 +49,8 @@ LARGE = 32 * 1024
 def take_load_no(vendor: Vendor, warehouse: Warehouse) -> int:
     """Take the number of a vendor's next load."""
     raw, lock = warehouse.raw(vendor.name), warehouse.raw_lock(vendor.name)
-    raw.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(raw, Path):
+        raw.parent.mkdir(parents=True, exist_ok=True)
     migrate(raw, lock, create=True)
     with in_turn(lock):
         return next_load(raw)
@@ -90,7 +92,10 @@ def store(
     pipeline = dlt.pipeline(
         vendor.name,
         pipelines_dir=str(work),
-        destination=dlt.destinations.duckdb(_resolved(str(raw)), **DESTINATION),
+        # What is read does not depend on it; `load` names the real one.
+        destination=dlt.destinations.duckdb(
+            _resolved(str(work / "none.duckdb")), **DESTINATION
+        ),
         dataset_name="raw",
     )
     pipeline.extract(data(load_no), loader_file_format="parquet")
@@ -104,6 +109,8 @@ def store(
             pipeline.load(credentials=_resolved(file), raise_on_failed_jobs=True)
         except PipelineStepFailed:
             refuse_in_use(raw, RAW_FILE)
+            if not isinstance(raw, Path):
+                raw.refuse_lost()
             raise
     shutil.rmtree(work, ignore_errors=True)
 

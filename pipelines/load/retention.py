@@ -38,7 +38,7 @@ from pipelines.warehouse.suppression_list import (
     note_unfinished,
     removed_before,
 )
-from transforms.runner.storage import connect
+from transforms.runner.storage import reading
 
 
 def apply_retention(config: Config, now: datetime) -> Sequence[LoadResult]:
@@ -89,11 +89,11 @@ def _removed_from_tables(config: Config, vendor: str, now: datetime) -> Iterator
     The tables keep these calls as they were, so no record can make a row anew.
     """
     warehouse, days = config.warehouse, config.privacy.raw_days
-    if days is None or not is_present(warehouse.published):
+    if days is None or not is_present(warehouse.tables):
         return
     note_removed_before(warehouse, vendor, None)  # a file that comes back has them
     before = limit_of(days, now)
-    if old := old_calls(warehouse.published, PUBLISHED_FILE, vendor, before):
+    if old := old_calls(warehouse.tables, PUBLISHED_FILE, vendor, before):
         note_unfinished(warehouse, vendor)
         yield f"removes the personal data of {len(old):,} calls that have no raw file"
 
@@ -110,7 +110,7 @@ def _forget(warehouse: Warehouse, vendor: str, before: datetime) -> int:
     with (
         in_turn(warehouse.raw_lock(vendor), shared=True),
         refusing(raw, RAW_FILE),
-        connect(raw, read_only=True) as file,
+        reading(raw) as file,
     ):
         if not _old(file, before):
             return 0

@@ -9,7 +9,6 @@ first time, and that no lookback would read again, stays open for one more run.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from pipelines.config.model import Account
@@ -20,6 +19,7 @@ from pipelines.planning.stream import Stream
 from pipelines.planning.windows import DAY, Window
 from pipelines.sources import streams_of
 from pipelines.warehouse.records import days_with_records
+from transforms.runner.storage import Place
 
 Row: TypeAlias = dict[str, Any]
 """The ledger's row of a window."""
@@ -30,7 +30,7 @@ UNCHECKED = (
 
 
 def is_unchecked(
-    raw: Path, account: Account, stream: Stream, reads: StreamReads, now: datetime
+    raw: Place, account: Account, stream: Stream, reads: StreamReads, now: datetime
 ) -> bool:
     """Return True if a stream listed nothing, and no day of it could be a control."""
     if not reads.is_silent:

@@ -6,7 +6,6 @@ For a backfill: what is not stored yet of its range.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from pipelines.config.model import Account, Vendor
 from pipelines.load.accounting import Row
@@ -26,6 +25,7 @@ from pipelines.planning.windows import Interval, Window, merge
 from pipelines.sources import streams_of
 from pipelines.warehouse.ledger import suspicions
 from pipelines.warehouse.records import pending
+from transforms.runner.storage import Place
 
 _Call = tuple[str, str, str]
 """Table, account and record id."""
@@ -49,7 +49,11 @@ class WorkPlan:
 
 
 def nightly_work(
-    vendor: Vendor, raw: Path, since: datetime, now: datetime, reads: Sequence[PastRead]
+    vendor: Vendor,
+    raw: Place,
+    since: datetime,
+    now: datetime,
+    reads: Sequence[PastRead],
 ) -> WorkPlan:
     """Return the work plan of a run that begins ``now``."""
     planned: list[tuple[Account, Window]] = []
@@ -103,7 +107,7 @@ def nightly_work(
 
 
 def _pending(
-    account: Account, raw: Path, stream: Stream, doubted: Sequence[Interval]
+    account: Account, raw: Place, stream: Stream, doubted: Sequence[Interval]
 ) -> list[PendingDay]:
     """Return those of the doubted days of an account that have pending calls."""
     if not doubted:
@@ -230,7 +234,7 @@ def settled_rows(
     ]
 
 
-def no_longer_pending(work: WorkPlan, raw: Path) -> int:
+def no_longer_pending(work: WorkPlan, raw: Place) -> int:
     """Return how many pending calls of a work plan are no longer pending."""
     still = {
         (stream.table, day.account, one)

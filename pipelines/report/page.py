@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 
 import msgspec
@@ -18,6 +17,7 @@ from pipelines.config.report import Report
 from pipelines.report.charts import CHARTS, PAGES
 from pipelines.report.tables import as_columns, read_tables
 from pipelines.warehouse.opening import FileError
+from transforms.runner.storage import Place
 
 FOLDER = files("pipelines.report")
 SCRIPTS = ("rows.js", "page.js", "views.js")
@@ -31,7 +31,7 @@ class Page:
     date: date
 
 
-def page_of(published: Path, settings: Report) -> Page:
+def page_of(published: Place, settings: Report) -> Page:
     """Return the page about a published file.
 
     Raises `FileError` for a file that cannot be read, and where the charts' JavaScript

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,6 +18,7 @@ from pipelines.report.charts import CHARTS
 from pipelines.warehouse.number_protection import masked_texts, protected_columns
 from pipelines.warehouse.opening import PUBLISHED_FILE, read
 from pipelines.warehouse.published_queries import Row, rows_of_result
+from transforms.runner.storage import Place
 
 QUERIES = sorted({*(chart.query for chart in CHARTS), "metrics", "stories"})
 ROW_WEIGHTS = {"calls": 1, "service": 4}
@@ -42,7 +42,7 @@ class ReportTables:
     """Their rows by name."""
 
 
-def read_tables(published: Path, settings: Report) -> ReportTables:
+def read_tables(published: Place, settings: Report) -> ReportTables:
     """Return the rows of all queries over one published file.
 
     Raises `FileError` for a file that cannot be read.

@@ -12,6 +12,7 @@ from pipelines.planning.stream import Stream
 from pipelines.warehouse import raw_files
 from pipelines.warehouse.opening import RAW_FILE, refusing
 from pipelines.warehouse.queries import query
+from transforms.runner.storage import Place
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,27 @@ class StoredWindow(ReadWindow):
     rows_stored: int
 
 
-def next_load(raw_file: Path) -> int:
+def next_load(raw_file: Place) -> int:
     """Return a new number for the next load of a raw file, greater than all before.
 
     The ids of dlt's loads are times of a clock, which can go back.
     """
+    if not isinstance(raw_file, Path):
+        return raw_file.next_load()
     with raw_files.opened(raw_file, is_to_write=True) as file:
         ((number,),) = file.execute(query("raw/next_load")).fetchall()
         return int(number)
 
 
-def past_reads(raw_file: Path) -> list[PastRead]:
+def load_ids(raw_file: Place) -> set[str]:
+    """Return the ids of all complete loads of a raw file."""
+    with raw_files.opened(raw_file) as warehouse:
+        if "_dlt_loads" not in raw_files.tables(warehouse):
+            return set()
+        return {load for (load,) in raw_files.rows(warehouse, "load_ids")}
+
+
+def past_reads(raw_file: Place) -> list[PastRead]:
     """Return the rows of the ledger, the oldest read first; empty if there is none."""
     with raw_files.opened(raw_file) as warehouse:
         if "load_windows" not in raw_files.tables(warehouse):
@@ -55,7 +66,7 @@ def past_reads(raw_file: Path) -> list[PastRead]:
     return [PastRead(row[0], row[1], (row[2], row[3]), *row[4:]) for row in rows]
 
 
-def last_reads(raw_file: Path, stream: Stream) -> list[ReadWindow]:
+def last_reads(raw_file: Place, stream: Stream) -> list[ReadWindow]:
     """Return each completely read window of a stream."""
     with raw_files.opened(raw_file) as warehouse:
         if "load_windows" not in raw_files.tables(warehouse):
@@ -65,7 +76,7 @@ def last_reads(raw_file: Path, stream: Stream) -> list[ReadWindow]:
         return [ReadWindow(stream, *row) for row in found]
 
 
-def stored_windows(raw_file: Path, stream: Stream) -> list[StoredWindow]:
+def stored_windows(raw_file: Place, stream: Stream) -> list[StoredWindow]:
     """Return each completely read window of a stream, with what is stored of it.
 
     This reads the whole table.
@@ -88,7 +99,7 @@ def _select_reads(warehouse: duckdb.DuckDBPyConnection, stream: Stream) -> None:
     warehouse.sql(query("raw/last_reads")).create_view("window_reads")
 
 
-def unbalanced(raw_file: Path) -> list[tuple[str, str, datetime, int, int]]:
+def unbalanced(raw_file: Place) -> list[tuple[str, str, datetime, int, int]]:
     """Return by account and stream what `queries/raw/unbalanced.sql` finds."""
     with raw_files.opened(raw_file) as warehouse:
         if "load_windows" not in raw_files.tables(warehouse):
@@ -96,7 +107,7 @@ def unbalanced(raw_file: Path) -> list[tuple[str, str, datetime, int, int]]:
         return raw_files.rows(warehouse, "unbalanced")
 
 
-def suspicions(raw_file: Path) -> list[Suspicion]:
+def suspicions(raw_file: Place) -> list[Suspicion]:
     """Return the records that were missing in earlier runs and are not decided yet."""
     with raw_files.opened(raw_file) as warehouse:
         if "absences" not in raw_files.tables(warehouse):

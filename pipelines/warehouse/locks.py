@@ -10,9 +10,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -42,6 +43,8 @@ class Holder(msgspec.Struct, frozen=True):
     since: str = ""
     purpose: str = ""
     """A purpose of the planner, such as backfill; "": a run."""
+    host: str = ""
+    """The machine; "": this one."""
 
     def __str__(self) -> str:
         """Return the process, since when and what for, as part of a sentence."""
@@ -50,12 +53,13 @@ class Holder(msgspec.Struct, frozen=True):
         since = f", since {self.since}" if self.since else ""
         what = f", a {self.purpose}" if self.purpose else ""
         stopped = ", which is stopped" if self.is_stopped else ""
-        return f"process {self.process}{since}{what}{stopped}"
+        where = f" on {self.host}" if self.host else ""
+        return f"process {self.process}{where}{since}{what}{stopped}"
 
     @property
     def is_stopped(self) -> bool:
         """Return True if the process is stopped, and will not go on by itself."""
-        return bool(self.process) and _is_stopped(self.process)
+        return bool(self.process) and not self.host and _is_stopped(self.process)
 
     @property
     def remedy(self) -> str:
@@ -66,9 +70,30 @@ class Holder(msgspec.Struct, frozen=True):
         return "wait until it ends, or stop it"
 
 
+class Lease(Protocol):
+    """A lock that counts on all machines, and a file for those on this one."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    def hold(
+        self,
+        what: str,
+        timeout: float | Callable[[Holder], float],
+        on_wait: Callable[[Holder], None] | None,
+        purpose: str,
+    ) -> AbstractContextManager[None]:
+        """Hold it until the work is done; raises `LockedError`."""
+
+
+Lock: TypeAlias = Path | Lease
+"""A file, which one process of this machine locks, or a lease."""
+
+
 @contextmanager
 def only_one(
-    path: Path,
+    path: Lock,
     what: str,
     *,
     timeout: float | Callable[[Holder], float] = 0.0,
@@ -81,29 +106,48 @@ def only_one(
     them. ``on_wait`` is called once with the holder; without it, a line on stderr names
     the holder after `REPORT_AFTER` seconds. ``purpose`` is written into the lock file.
     """
-    with _opened(path) as handle:
+    with _opened(_file_of(path)) as handle:
         _take(handle, what, fcntl.LOCK_EX, timeout, on_wait)
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z"
         text = msgspec.json.encode(Holder(os.getpid(), since, purpose))
         os.ftruncate(handle, 0)
         os.pwrite(handle, text, 0)
-        yield
+        with _lease(path, what, timeout, on_wait, purpose):
+            yield
 
 
 @contextmanager
 def in_turn(
-    path: Path, *, shared: bool = False, timeout: float = FILE_TIMEOUT
+    path: Lock, *, shared: bool = False, timeout: float = FILE_TIMEOUT
 ) -> Iterator[None]:
     """Wait up to ``timeout`` seconds for a lock, and hold it for a short time.
 
     ``shared`` lets others hold it shared at the same time. Raises `LockedError` when
     the time is over.
     """
-    with _opened(path) as handle:
-        what = f"work that needs {path}"
+    file = _file_of(path)
+    with _opened(file) as handle:
+        what = f"work that needs {file}"
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         _take(handle, what, kind, timeout, None)
-        yield
+        with _lease(path, what, timeout, None, ""):
+            yield
+
+
+def _file_of(lock: Lock) -> Path:
+    return lock if isinstance(lock, Path) else lock.path
+
+
+def _lease(
+    lock: Lock,
+    what: str,
+    timeout: float | Callable[[Holder], float],
+    on_wait: Callable[[Holder], None] | None,
+    purpose: str,
+) -> AbstractContextManager[None]:
+    if isinstance(lock, Path):
+        return nullcontext()
+    return lock.hold(what, timeout, on_wait, purpose)
 
 
 def _take(
@@ -130,7 +174,7 @@ def _take(
                 f"{what} is already going on ({holder}); {holder.remedy}"
             ) from None
         if not is_reported and (on_wait or now - began >= REPORT_AFTER):
-            (on_wait or _tell)(holder)
+            (on_wait or tell_of)(holder)
             is_reported = True
         time.sleep(0.1)
 
@@ -141,7 +185,8 @@ def tell(sentence: str) -> None:
     sys.stderr.flush()
 
 
-def _tell(holder: Holder) -> None:
+def tell_of(holder: Holder) -> None:
+    """Write to stderr which process is waited for."""
     tell(f"waits for another process ({holder})")
 
 

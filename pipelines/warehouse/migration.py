@@ -8,7 +8,7 @@ it. Built files have a layout as well, and are built again if it is another.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from pipelines.warehouse.opening import (
 from pipelines.warehouse.paths import Warehouse
 from transforms.runner import build_state
 from transforms.runner.build_state import PROGRAM, Stamp
-from transforms.runner.storage import reading
+from transforms.runner.storage import Place, reading
 
 STEPS = sorted(
     one.name
@@ -40,7 +40,7 @@ STEPS = sorted(
 LAYOUT = len(STEPS)
 """The layout of the raw files that this program writes."""
 UNSTAMPED = Stamp(0, "an older callhouse")
-_OURS: set[tuple[Path, int]] = set()
+_OURS: set[tuple[Place, int]] = set()
 """Files, by path and inode, that are known to have our layout: a run checks often."""
 
 
@@ -48,37 +48,42 @@ class LayoutError(FileError):
     """A file is of another version; the sentence names it and the remedy."""
 
 
-def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
+def migrate(raw_file: Place, lock: Path, *, create: bool = False) -> None:
     """Bring a raw file to our layout in one transaction, when nobody else uses it.
 
     ``lock`` is the lock of the file. With ``create``, a file that does not exist is
     made, with its layout in it. Raises `LayoutError` for a file of a newer program.
     """
+    if not isinstance(raw_file, Path) and _identity(raw_file) in _OURS:
+        return
     is_there = is_present(raw_file)
     if not is_there and not create:
         return
-    if is_there and (raw_file, raw_file.stat().st_ino) in _OURS:
+    if is_there and _identity(raw_file) in _OURS:
         return
     found, lacks = UNSTAMPED, ""
     if is_there:
         with in_turn(lock, shared=True):
             found, lacks = inspect(raw_file)
     if found.layout == LAYOUT and not lacks:
-        _OURS.add((raw_file, raw_file.stat().st_ino))
+        _OURS.add(_identity(raw_file))
         return
     _refuse_newer(raw_file, found)
-    if is_there and not os.access(raw_file, os.W_OK):
+    is_file = isinstance(raw_file, Path)
+    if is_there and isinstance(raw_file, Path) and not os.access(raw_file, os.W_OK):
         raise LayoutError(
             f"{raw_file} has layout {found.layout}, written by "
             f"{found.program}, and must be brought to layout {LAYOUT}; run: callhouse "
             "transform, as the user who may write it"
         )
-    with in_turn(lock), private():
-        if not is_present(raw_file):
+    leased = nullcontext() if isinstance(raw_file, Path) else raw_file.leased()
+    with in_turn(lock), private(), leased:
+        if isinstance(raw_file, Path) and not is_present(raw_file):
             make_way(raw_file)
         with writing(raw_file) as connection, refusing(raw_file, RAW_FILE):
             # Another process may have been quicker.
-            _take_steps(connection, _stamp_in(connection) or UNSTAMPED)
+            found = _stamp_in(connection) or UNSTAMPED
+            _take_steps(connection, found, has_numbers=is_file)
             if lacks := _lacking(connection):
                 connection.execute(_sql("helpers/mend.sql"))
                 tell(
@@ -87,7 +92,7 @@ def migrate(raw_file: Path, lock: Path, *, create: bool = False) -> None:
                 )
 
 
-def refuse_other_tables(published: Path) -> None:
+def refuse_other_tables(published: Place) -> None:
     """Raise `LayoutError` if a published file was built with another layout."""
     with read(published, PUBLISHED_FILE) as connection:
         found = build_state.stamp_in(connection)
@@ -101,7 +106,14 @@ def refuse_other_tables(published: Path) -> None:
         raise LayoutError(_newer(published, found, build_state.LAYOUT))
 
 
-def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
+def _identity(raw_file: Place) -> tuple[Place, int]:
+    """Return what tells a file from another one that takes its place."""
+    return raw_file, raw_file.stat().st_ino if isinstance(raw_file, Path) else 0
+
+
+def _take_steps(
+    connection: duckdb.DuckDBPyConnection, found: Stamp, *, has_numbers: bool
+) -> None:
     if found.layout >= LAYOUT:
         return
     connection.execute("set TimeZone = 'UTC'")
@@ -113,13 +125,16 @@ def _take_steps(connection: duckdb.DuckDBPyConnection, found: Stamp) -> None:
     connection.execute("set variable layout = $1", [LAYOUT])
     connection.execute("set variable program = $1", [PROGRAM])
     connection.execute(_sql("helpers/stamp.sql"))
+    if has_numbers:
+        connection.execute(_sql("helpers/loads.sql"))
     connection.commit()
 
 
-def inspect(raw_file: Path) -> tuple[Stamp, str]:
+def inspect(raw_file: Place) -> tuple[Stamp, str]:
     """Return the layout of a raw file, and the names of the tables it lacks, or ""."""
     with refusing(raw_file, RAW_FILE), reading(raw_file) as connection:
-        refuse_truncated(connection, raw_file, RAW_FILE)
+        if isinstance(raw_file, Path):
+            refuse_truncated(connection, raw_file, RAW_FILE)
         return _stamp_in(connection) or UNSTAMPED, _lacking(connection)
 
 
@@ -152,12 +167,12 @@ def _has(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool
     return found is not None
 
 
-def _refuse_newer(file: Path, found: Stamp) -> None:
+def _refuse_newer(file: Place, found: Stamp) -> None:
     if found.layout > LAYOUT:
         raise LayoutError(_newer(file, found, LAYOUT))
 
 
-def _newer(file: Path, found: Stamp, ours: int) -> str:
+def _newer(file: Place, found: Stamp, ours: int) -> str:
     return (
         f"{file} has layout {found.layout}, written by {found.program}, and this is "
         f"{PROGRAM}, which knows layouts up to {ours}; use the newer version, nothing "
@@ -170,7 +185,7 @@ def _sql(name: str) -> str:
 
 
 @contextmanager
-def locked_raw_file(warehouse: Warehouse, vendor: str) -> Iterator[Path]:
+def locked_raw_file(warehouse: Warehouse, vendor: str) -> Iterator[Place]:
     """Wait for a vendor's raw file and yield it; nobody writes it meanwhile.
 
     It has the layout of this program. Raises `LayoutError` for a file of a newer one.

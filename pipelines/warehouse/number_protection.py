@@ -25,7 +25,7 @@ from pipelines.warehouse.opening import (
 from pipelines.warehouse.queries import query
 from transforms.runner.memory import build_settings
 from transforms.runner.statements import quoted
-from transforms.runner.storage import STORAGE, connect
+from transforms.runner.storage import STORAGE, Place, connect
 
 PLAIN, MASKED, HASHED = MODES = ("plain", "masked", "hashed")
 UNITS = {
@@ -50,7 +50,7 @@ class NumberProtection:
     """At most 64 bytes."""
 
 
-def shown_in(published: Path) -> str:
+def shown_in(published: Place) -> str:
     """Return what a published file shows of phone numbers, one of `MODES`."""
     if not is_present(published):
         return PLAIN

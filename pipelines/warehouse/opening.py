@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +20,8 @@ import duckdb
 
 from pipelines.warehouse.queries import query
 from transforms.runner.statements import quoted
-from transforms.runner.storage import STORAGE, connect, in_memory, reading
+from transforms.runner.storage import STORAGE, Place, connect, in_memory, reading
+from transforms.runner.storage import attach as attach_place
 
 _MAGIC = slice(8, 12), b"DUCK"
 _VERSION = slice(12, 20)
@@ -80,11 +81,13 @@ BUILD_FILE = FileKind(
 )
 
 
-def is_present(path: Path) -> bool:
-    """Return True if a path exists and is not an empty file.
+def is_present(path: Place) -> bool:
+    """Return True if a path exists and is not an empty file, or if a lake has tables.
 
     A full disk or a kill leaves empty files, which never had any data.
     """
+    if not isinstance(path, Path):
+        return path.exists()
     return path.exists() and (path.is_dir() or path.stat().st_size > 0)
 
 
@@ -126,7 +129,7 @@ def refuse_truncated(
             _read_all(connection)
 
 
-def refuse_damaged(path: Path, file_kind: FileKind) -> None:
+def refuse_damaged(path: Place, file_kind: FileKind) -> None:
     """Read a file completely, and raise `FileError` if a part cannot be read."""
     with refusing(path, file_kind), reading(path) as file:
         _read_all(file)
@@ -140,14 +143,19 @@ def _read_all(file: duckdb.DuckDBPyConnection) -> None:
 
 @contextmanager
 def opened(
-    path: Path, file_kind: FileKind, *, is_alone: bool = False
+    path: Place, file_kind: FileKind, *, is_alone: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a file read-only, without the log that another program left beside it.
 
     Only where it ``is_alone``, in a database of its own, settings of DuckDB may be
     changed. Raises `InUseError` for a file that another process has open for writing,
-    and `FileError` for one that cannot be opened for another reason.
+    and `FileError` for one that cannot be opened for another reason. A lake is opened
+    so that all queries see the tables of one build.
     """
+    if not isinstance(path, Path):
+        with path.opened() as connection:
+            yield connection
+        return
     with _without_log(path) as place, ExitStack() as stack:
         with refusing(path, file_kind):
             opening = connect(place, read_only=True) if is_alone else reading(place)
@@ -156,7 +164,7 @@ def opened(
 
 
 @contextmanager
-def read(path: Path, file_kind: FileKind) -> Iterator[duckdb.DuckDBPyConnection]:
+def read(path: Place, file_kind: FileKind) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a file as `opened` does, for our own queries.
 
     If such a query fails the file is wrong, so that is a `FileError`, too.
@@ -167,13 +175,16 @@ def read(path: Path, file_kind: FileKind) -> Iterator[duckdb.DuckDBPyConnection]
 
 def attach(
     connection: duckdb.DuckDBPyConnection,
-    path: Path,
+    path: Place,
     name: str,
     file_kind: FileKind,
     *,
     is_to_write: bool = False,
 ) -> None:
     """Attach a file, by default read-only; raises as `opened` does."""
+    if not isinstance(path, Path):
+        path.attach(connection, name, read_only=not is_to_write)
+        return
     how = f"row_group_size {ROW_GROUP}" if is_to_write else "read_only"
     with refusing(path, file_kind):
         connection.execute(f"attach {quoted(str(path))} as {name} ({how})")
@@ -181,25 +192,26 @@ def attach(
 
 @contextmanager
 def attached(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, file_kind: FileKind
+    connection: duckdb.DuckDBPyConnection, path: Place, name: str, file_kind: FileKind
 ) -> Iterator[None]:
     """Attach a file read-only, without a log beside it; raises as `opened` does."""
-    with _without_log(path) as place:
+    with _without_log(path) if isinstance(path, Path) else nullcontext(path) as place:
         with refusing(path, file_kind):
-            connection.execute(f"attach {quoted(str(place))} as {name} (read_only)")
+            attach_place(connection, place, name, read_only=True)
         yield
         connection.execute(f"detach {name}")
 
 
 @contextmanager
 def writing(
-    raw: Path, settings: Mapping[str, Any] | None = None
+    raw: Place, settings: Mapping[str, Any] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a raw file for writing, in row groups of `ROW_GROUP` records.
 
     ``settings`` are those of DuckDB. Raises as `opened` does.
     """
-    with connect(settings={**STORAGE, **(settings or {})}) as connection:
+    own = STORAGE if isinstance(raw, Path) else raw.settings
+    with connect(settings={**own, **(settings or {})}) as connection:
         # dlt opens a cursor of this connection. A cursor begins in the database in
         # which DuckDB was started, named memory: so the raw file gets that name.
         for step in ("attach ':memory:' as other", "use other", "detach memory"):
@@ -210,8 +222,10 @@ def writing(
         yield connection
 
 
-def refuse_in_use(path: Path, file_kind: FileKind) -> None:
+def refuse_in_use(path: Place, file_kind: FileKind) -> None:
     """Raise `InUseError` if another process has a file open, if only to read it."""
+    if not isinstance(path, Path):
+        return
     if (who := _holder(path, fcntl.F_WRLCK)) is not None:
         raise InUseError(_in_use(path, file_kind, who))
 
@@ -244,11 +258,13 @@ def _without_log(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def refusing(path: Path, file_kind: FileKind) -> Iterator[None]:
+def refusing(path: Place, file_kind: FileKind) -> Iterator[None]:
     """Raise an error of DuckDB as a `FileError` that names the file and the remedy."""
     try:
         yield
     except duckdb.Error as error:
+        if not isinstance(path, Path):
+            raise FileError(path.trouble(error)) from None
         raise _refusal(path, file_kind, error) from None
 
 

@@ -1,4 +1,4 @@
-"""Where everything lies in a warehouse folder. No file is opened or made here.
+"""Where everything lies in a warehouse. No file is opened or made here.
 
 The names on disk stay as they are: another version of the program that runs at the
 same time must wait at the same locks.
@@ -6,6 +6,12 @@ same time must wait at the same locks.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.warehouse.lake import Lake, LakeStore
+    from pipelines.warehouse.locks import Lock
+    from transforms.runner.storage import Place
 
 
 @dataclass(frozen=True)
@@ -13,8 +19,14 @@ class Warehouse:
     """The folder of a warehouse, and the path of each thing in it."""
 
     root: Path
+    lake: "LakeStore | None" = None
+    """Where the tables are, if they are not files of this folder."""
 
-    def raw(self, vendor: str) -> Path:
+    def raw(self, vendor: str) -> "Place":
+        """Return where a vendor's records and its ledger are: a file, or a lake."""
+        return self._lake(f"raw_{vendor}") or self.raw_file(vendor)
+
+    def raw_file(self, vendor: str) -> Path:
         """Return the path of a vendor's raw file."""
         return self.raw_folder / f"{vendor}.duckdb"
 
@@ -26,13 +38,13 @@ class Warehouse:
         """Return the lock of a raw file: one writer, or several readers."""
         return self.locks / f"{vendor}.file.lock"
 
-    def vendor_lock(self, vendor: str) -> Path:
+    def vendor_lock(self, vendor: str) -> "Lock":
         """Return the lock for reading a vendor, one process at a time."""
-        return self.locks / f"{vendor}.run.lock"
+        return self._leased(f"raw_{vendor}", self.locks / f"{vendor}.run.lock")
 
-    def queue_lock(self, vendor: str) -> Path:
+    def queue_lock(self, vendor: str) -> "Lock":
         """Return the lock of the process that gets `vendor_lock` next."""
-        return self.locks / f"{vendor}.turn.lock"
+        return self._leased(f"queue_{vendor}", self.locks / f"{vendor}.turn.lock")
 
     def backfill_lock(self, vendor: str) -> Path:
         """Return the lock of a vendor's backfill, from its first batch to its last."""
@@ -44,9 +56,9 @@ class Warehouse:
         return self.locks / "run.lock"
 
     @property
-    def build_lock(self) -> Path:
+    def build_lock(self) -> "Lock":
         """The lock for building and publishing."""
-        return self.locks / "build.lock"
+        return self._leased("tables", self.locks / "build.lock")
 
     @property
     def privacy_lock(self) -> Path:
@@ -96,6 +108,36 @@ class Warehouse:
     def published(self) -> Path:
         """The file that analysts open: a symbolic link to the newest published one."""
         return self.root / "calls.duckdb"
+
+    @property
+    def tables(self) -> "Place":
+        """What analysts read, of whatever kind: the published file, or a lake."""
+        return self.lake_tables or self.published
+
+    @property
+    def to_build(self) -> "Place":
+        """Where the models are built: the private file, or the lake itself."""
+        return self.lake_tables or self.build
+
+    @property
+    def lake_tables(self) -> "Lake | None":
+        """The lake of the built tables; None: they are in files."""
+        return self._lake("tables")
+
+    def _leased(self, name: str, path: Path) -> "Lock":
+        """Return a lock: that of this machine alone, or with a lake of all machines."""
+        if self.lake is None:
+            return path
+        from pipelines.warehouse.lease import LakeLease  # noqa: PLC0415 - as below
+
+        return LakeLease(self.lake, name, path)
+
+    def _lake(self, name: str) -> "Lake | None":
+        if self.lake is None:
+            return None
+        from pipelines.warehouse.lake import Lake  # noqa: PLC0415 - only for a lake
+
+        return Lake(self.lake, name, self._work / f"{name}.tmp")
 
     @property
     def published_folder(self) -> Path:

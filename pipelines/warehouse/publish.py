@@ -36,6 +36,7 @@ from pipelines.warehouse.opening import (
 )
 from pipelines.warehouse.paths import Warehouse
 from pipelines.warehouse.queries import query
+from transforms.runner.storage import Place
 
 NO_LOG = Path("no-log-of-a-published-file", "see-the-README")
 """The target of the link ``calls.duckdb.wal``: in a folder that does not exist."""
@@ -131,7 +132,7 @@ def _copy(
         flush(path)
 
 
-def row_counts(path: Path, file_kind: FileKind) -> dict[str, int]:
+def row_counts(path: Place, file_kind: FileKind) -> dict[str, int]:
     """Return the number of rows by table."""
     with opened(path, file_kind) as connection:
         ((counts,),) = connection.execute(query("row_counts")).fetchall()

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from pipelines.warehouse.opening import PUBLISHED_FILE, FileKind, opened, read
 from pipelines.warehouse.queries import query
+from transforms.runner.storage import Place
 
 Row = dict[str, Any]
 """Values by column name."""
 
 
-def rows_of(published: Path, name: str, now: datetime | None = None) -> list[Row]:
+def rows_of(published: Place, name: str, now: datetime | None = None) -> list[Row]:
     """Return the rows of a query in ``queries/published`` over a published file.
 
     ``now`` is its variable of that name. Raises `FileError` for a file that cannot be
@@ -26,7 +26,7 @@ def rows_of(published: Path, name: str, now: datetime | None = None) -> list[Row
 
 
 def old_calls(
-    built: Path, file_kind: FileKind, vendor: str, before: datetime
+    built: Place, file_kind: FileKind, vendor: str, before: datetime
 ) -> list[str]:
     """Return the keys of a vendor's calls before a time that have personal data.
 
@@ -41,7 +41,7 @@ def old_calls(
 
 @contextmanager
 def queries_with(
-    published: Path, variables: Mapping[str, object]
+    published: Place, variables: Mapping[str, object]
 ) -> Iterator[Callable[[str], list[Row]]]:
     """Open a published file; yield what returns the rows of a query by its name.
 
@@ -57,7 +57,7 @@ def queries_with(
         )
 
 
-def rows_of_sql(published: Path, sql: str) -> list[Row]:
+def rows_of_sql(published: Place, sql: str) -> list[Row]:
     """Return the rows of any query over a published file.
 
     Raises the errors of `confined`, and `duckdb.Error` for a query that fails.
@@ -67,7 +67,7 @@ def rows_of_sql(published: Path, sql: str) -> list[Row]:
 
 
 @contextmanager
-def confined(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def confined(published: Place) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a published file for queries that are not our own.
 
     Times are in UTC, and a query cannot read other files. Raises `FileError` for a file

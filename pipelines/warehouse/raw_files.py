@@ -9,7 +9,7 @@ import duckdb
 
 from pipelines.warehouse.opening import RAW_FILE, attach, is_present
 from pipelines.warehouse.queries import query
-from transforms.runner.storage import in_memory
+from transforms.runner.storage import NO_PROGRESS, Place, connect, in_memory
 
 _T = TypeVar("_T")
 MEMORY = (96, 144, 216, 324)
@@ -21,29 +21,69 @@ _SETTINGS: dict[str, Any] = {
     # Payloads stream by on the left of a join; its right side is in memory.
     "disabled_optimizers": "build_side_probe_side",
 }
+_LAKES: dict[Place, list[duckdb.DuckDBPyConnection]] = {}
+"""Databases that have a lake attached and that nobody uses, by lake: a lake can be
+written meanwhile, and to attach it takes long."""
 
 
 @contextmanager
 def opened(
-    raw_file: Path, *, is_to_write: bool = False
+    raw_file: Place, *, is_to_write: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a raw file as catalog ``raw_file``, by default only to read; none: empty.
 
     Views go into an empty database ``views``, and both are closed in the end.
     """
-    temporary = raw_file.with_name(f"{raw_file.name}.tmp")
-    with in_memory(temporary, _SETTINGS) as connection:
+    with _database(raw_file, is_to_write=is_to_write) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("attach ':memory:' as views")
         connection.execute("use views")
-        if is_present(raw_file):
-            attach(connection, raw_file, "raw_file", RAW_FILE, is_to_write=is_to_write)
-            if tables(connection):  # a first load may have been killed before any
-                connection.execute("set search_path = 'views.main,raw_file.raw'")
+        if tables(connection):  # a first load may have been killed before any
+            connection.execute("set search_path = 'views.main,raw_file.raw'")
         yield connection
         connection.execute("use memory")
-        for name in ("views", "raw_file"):
-            connection.execute(f"detach database if exists {name}")
+        connection.execute("detach views")
+
+
+@contextmanager
+def _database(
+    raw_file: Place, *, is_to_write: bool
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection that has a raw file as ``raw_file``, if there is one."""
+    if isinstance(raw_file, Path):
+        temporary = raw_file.with_name(f"{raw_file.name}.tmp")
+        with in_memory(temporary, _SETTINGS) as connection:
+            if is_present(raw_file):
+                attach(
+                    connection, raw_file, "raw_file", RAW_FILE, is_to_write=is_to_write
+                )
+            yield connection
+            connection.execute("detach database if exists raw_file")
+        return
+    idle = _LAKES.setdefault(raw_file, [])
+    try:
+        database = idle.pop()
+    except IndexError:
+        database = connect(settings={**raw_file.settings, **_SETTINGS})
+    try:
+        with database.cursor() as connection:
+            connection.execute(NO_PROGRESS)
+            if not _is_attached(connection) and is_present(raw_file):
+                attach(
+                    connection, raw_file, "raw_file", RAW_FILE, is_to_write=is_to_write
+                )
+            yield connection
+    except BaseException:
+        database.close()
+        raise
+    idle.append(database)
+
+
+def _is_attached(connection: duckdb.DuckDBPyConnection) -> bool:
+    found = connection.execute(
+        "select 1 from duckdb_databases() where database_name = 'raw_file'"
+    )
+    return found.fetchone() is not None
 
 
 def rows(warehouse: duckdb.DuckDBPyConnection, name: str) -> list[Any]:

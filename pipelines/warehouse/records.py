@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,6 +17,7 @@ from pipelines.planning.windows import Interval, Window
 from pipelines.warehouse import raw_files
 from pipelines.warehouse.opening import PUBLISHED_FILE, attached
 from pipelines.warehouse.queries import query
+from transforms.runner.storage import Place
 
 _IDS = "select account, record_id"
 _TIME = pa.timestamp("us", tz="UTC")
@@ -54,7 +54,7 @@ class MissingRecord:
     """False: it came before from the window of another day, which was not read."""
 
 
-def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
+def compared(raw_file: Place, table: str, fresh: pa.Table) -> Compared:
     """Compare the records just read with the newest stored version of each.
 
     A record that is equal is not stored again, so the raw file has the history of each
@@ -75,7 +75,7 @@ def compared(raw_file: Path, table: str, fresh: pa.Table) -> Compared:
 
 
 def missing_of(
-    raw_file: Path,
+    raw_file: Place,
     stream: Stream,
     spans: Iterable[tuple[str, Interval]],
     seen: Keys,
@@ -112,7 +112,7 @@ def missing_of(
 
 
 def seen_again(
-    raw_file: Path, table: str, wanted: Sequence[Suspicion], seen: Keys, since: int
+    raw_file: Place, table: str, wanted: Sequence[Suspicion], seen: Keys, since: int
 ) -> set[tuple[str, str]]:
     """Return account and id of the suspected records that came in a run.
 
@@ -130,7 +130,7 @@ def seen_again(
 
 
 def days_with_records(
-    raw_file: Path, table: str, account: str, until: datetime
+    raw_file: Place, table: str, account: str, until: datetime
 ) -> list[datetime]:
     """Return the UTC days before ``until`` that have records, the newest first."""
     with raw_files.opened(raw_file) as warehouse:
@@ -147,7 +147,7 @@ def days_with_records(
         return [day for (day,) in rows if day < until]
 
 
-def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
+def in_quarantine(raw_file: Place, fresh: pa.Table) -> set[tuple[str, str, str]]:
     """Return account, stream and payload of the records that are in quarantine already.
 
     ``fresh`` are the unreadable records just read.
@@ -160,7 +160,7 @@ def in_quarantine(raw_file: Path, fresh: pa.Table) -> set[tuple[str, str, str]]:
 
 
 def stored_marks(
-    raw_file: Path, table: str, mark: str, fresh: pa.Table
+    raw_file: Place, table: str, mark: str, fresh: pa.Table
 ) -> dict[tuple[str, str], bool]:
     """Return account and id of the records just read that a table has versions of.
 
@@ -177,7 +177,7 @@ def stored_marks(
 
 
 def stored_versions(
-    raw_file: Path, table: str, fresh: pa.Table, wanted: Iterable[tuple[str, str]]
+    raw_file: Place, table: str, fresh: pa.Table, wanted: Iterable[tuple[str, str]]
 ) -> pa.Table | None:
     """Return every stored version of some of the records just read."""
     accounts, ids = zip(*wanted, strict=True)
@@ -186,7 +186,7 @@ def stored_versions(
 
 
 def _of_fresh(
-    raw_file: Path, table: str, fresh: pa.Table, wanted: pa.Table, name: str
+    raw_file: Place, table: str, fresh: pa.Table, wanted: pa.Table, name: str
 ) -> pa.Table | None:
     """Run the query ``name`` over all stored versions of the records just read."""
     with raw_files.opened(raw_file) as warehouse:
@@ -224,21 +224,21 @@ def _select(warehouse: duckdb.DuckDBPyConnection, table: str, wanted: str) -> bo
 
 
 def stored_records(
-    raw_file: Path, stream: Stream, account: str, window: Window
+    raw_file: Place, stream: Stream, account: str, window: Window
 ) -> dict[str, datetime]:
     """Return event times, by id, of the stored records that a window should list."""
     span = window.start, window.end
     return dict(_of_span(raw_file, stream.table, account, span, "stored_records"))
 
 
-def count_stored(raw_file: Path, table: str, account: str, span: Interval) -> int:
+def count_stored(raw_file: Place, table: str, account: str, span: Interval) -> int:
     """Return how many living records have a newest version that lies in a span."""
     found = _of_span(raw_file, table, account, span, "count_stored")
     return sum(count for (count,) in found)
 
 
 def _of_span(
-    raw_file: Path, table: str, account: str, span: Interval, name: str
+    raw_file: Place, table: str, account: str, span: Interval, name: str
 ) -> list[Any]:
     """Run the query ``name`` over the records that have a version in a span."""
     with raw_files.opened(raw_file) as warehouse:
@@ -255,7 +255,7 @@ def _of_span(
 
 
 def unbuilt(
-    raw_file: Path, published: Path, vendor: str, stream: Stream
+    raw_file: Place, published: Place, vendor: str, stream: Stream
 ) -> list[tuple[str, datetime, int]]:
     """Return (account, UTC day, number) of stored calls that ``fact_calls`` lacks."""
     with raw_files.opened(raw_file) as warehouse:
@@ -271,7 +271,7 @@ def unbuilt(
             return raw_files.rows(warehouse, "unbuilt")
 
 
-def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
+def pending(raw_file: Place, stream: Stream, span: Interval) -> list[PendingDay]:
     """Return the days of a span whose newest stored records are pending."""
     with raw_files.opened(raw_file) as warehouse:
         if stream.table not in raw_files.tables(warehouse):
@@ -294,7 +294,7 @@ def pending(raw_file: Path, stream: Stream, span: Interval) -> list[PendingDay]:
     ]
 
 
-def went_back(raw_file: Path, table: str) -> list[tuple[str, int]]:
+def went_back(raw_file: Place, table: str) -> list[tuple[str, int]]:
     """Return by account how many records have an older version as their newest."""
     with raw_files.opened(raw_file) as warehouse:
         if table not in raw_files.tables(warehouse):
@@ -304,7 +304,7 @@ def went_back(raw_file: Path, table: str) -> list[tuple[str, int]]:
 
 
 def versions(
-    raw_file: Path, table: str, account: str, record_id: str
+    raw_file: Place, table: str, account: str, record_id: str
 ) -> list[dict[str, Any]]:
     """Return all stored versions of a record, oldest first; see `versions.sql`."""
     with raw_files.opened(raw_file) as warehouse:

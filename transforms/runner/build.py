@@ -24,7 +24,7 @@ from transforms.runner.inputs import RECORDS, Loads, Raw, Spans
 from transforms.runner.memory import build_settings
 from transforms.runner.model import Model
 from transforms.runner.statements import listed, quoted, statement, temporary
-from transforms.runner.storage import STORAGE, connect
+from transforms.runner.storage import STORAGE, Place, attach, connect, settings_for
 
 _OF_BUILD = f"call_key in (from {RECORDS} select call_key)"
 FEW = 10_000
@@ -144,9 +144,9 @@ class _BuildContext:
 
 
 def build(
-    build_file: Path,
+    place: Place,
     models: Path,
-    raw_files: Mapping[str, Path],
+    raw_files: Mapping[str, Place],
     config: Mapping[str, pa.Table],
     *,
     full: bool = False,
@@ -155,10 +155,10 @@ def build(
     forget_history: bool = False,
     again: Spans | None = None,
 ) -> BuildResult:
-    """Bring the tables of ``build_file`` up to the raw files, or change nothing.
+    """Bring the tables of ``place`` up to the raw files, or change nothing.
 
     ``config`` has the tables ``config.<name>``. The build is full if ``full``, if the
-    file was repaired (``mended`` says why), if there was none, if models or ``config``
+    file was repaired (``mended`` says why), if there were none, if models or ``config``
     differ from those of the last build (except ``config.run.now``), and if a built load
     is missing.
 
@@ -169,17 +169,16 @@ def build(
     not those of the last build any more, though no new load has changed them.
 
     Raises ModelError for an invalid model file, CheckFailed for rows that break
-    a check, HistoryError for calls that cannot be kept; the file is then as it was.
+    a check, HistoryError for calls that cannot be kept; all is then as it was.
     """
     started, watch = perf_counter(), _Stopwatch()
     graph = read_graph(models, config)
     stamp = build_state.fingerprint(graph, config)
-    build_file.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
     readable = {vendor for vendor, path in raw_files.items() if path.exists()}
-    build_state.remove_other(
-        build_file, readable, unreadable, forget_history=forget_history
-    )
-    with _opened(build_file) as connection:  # closing without a commit is the rollback
+    build_state.remove_other(place, readable, unreadable, forget_history=forget_history)
+    with _opened(place) as connection:  # closing without a commit is the rollback
         raw = inputs.attach(connection, raw_files, graph)
         connection.begin()
         build_state.prepare(connection, graph)
@@ -207,8 +206,11 @@ def build(
         _show_former_names(connection, graph)
         build_state.remember(connection, stamp, full=run.is_full, kept=kept)
         rebuilt = connection.execute(statement("records_by_vendor")).fetchall()
+        if not isinstance(place, Path):
+            place.sign(connection, "build")
         connection.commit()
-        connection.execute("checkpoint build")
+        if isinstance(place, Path):
+            connection.execute("checkpoint build")
     watch.note("commit")
     seconds = perf_counter() - started
     why_kept = {vendor: _why_kept(missing_loads.get(vendor)) for vendor in sorted(kept)}
@@ -220,17 +222,14 @@ def build(
 
 
 @contextmanager
-def _opened(build_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the file as the database ``build``, with the functions of the models."""
-    options: dict[str, str | bool | int | float | list[str]] = {
-        "temp_directory": f"{build_file}.tmp",
-        **build_settings(),
-        **STORAGE,
-    }
+def _opened(place: Place) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a place as the database ``build``, with the functions of the models."""
+    options = {**settings_for(place), **build_settings(), **STORAGE}
     with closing(connect(settings=options)) as connection:
         connection.execute("set timezone = 'UTC'")
         functions.register(connection)
-        connection.execute(f"attach {quoted(str(build_file))} as build; use build")
+        attach(connection, place, "build")
+        connection.execute("use build")
         yield connection
 
 

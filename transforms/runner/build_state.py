@@ -15,7 +15,7 @@ from transforms.runner.graph import CALLS, Graph, config_kept
 from transforms.runner.inputs import Loads, Raw
 from transforms.runner.model import Model
 from transforms.runner.statements import listed, quoted, statement
-from transforms.runner.storage import reading
+from transforms.runner.storage import Place, is_there, reading
 
 TABLES = frozenset({"ops.built_loads", "ops.build_state", "ops.kept_vendors"})
 """The loads and the fingerprint of the last build, and the vendors whose calls a full
@@ -39,9 +39,9 @@ class Stamp:
     """The version of the program that wrote it."""
 
 
-def read_stamp(file: Path) -> Stamp | None:
+def read_stamp(place: Place) -> Stamp | None:
     """Return what a built file says of itself; None: nothing, as older ones do."""
-    with reading(file) as connection:
+    with reading(place) as connection:
         return stamp_in(connection)
 
 
@@ -61,7 +61,7 @@ def built_loads(connection: DuckDBPyConnection) -> list[tuple[str, str]]:
 
 
 def remove_other(
-    build_file: Path,
+    place: Place,
     readable: Collection[str],
     unreadable: Collection[str],
     *,
@@ -73,9 +73,9 @@ def remove_other(
     ``readable``, whose raw files can be read; with ``forget_history``, where it has
     calls of one of ``unreadable``, whose raw file is there.
     """
-    if not build_file.exists() or not build_file.stat().st_size:
+    if not is_there(place):
         return
-    with reading(build_file) as connection:
+    with reading(place) as connection:
         stamp, vendors = stamp_in(connection), set[str]()
         if "vendor" in columns_of(connection, CALLS):
             rows = connection.table(CALLS).project("vendor").distinct().fetchall()
@@ -85,13 +85,14 @@ def remove_other(
     lost = vendors & {*unreadable} if forget_history else vendors - {*readable}
     if lost:
         raise HistoryError(
-            f"{build_file} has another layout, so the calls of "
+            f"{place} has another layout, so the calls of "
             f"{', '.join(sorted(lost))} cannot be kept as they are; restore what is "
             "missing in raw/, or give up calls that are in no raw file with: callhouse "
             "transform --forget-history"
         )
-    build_file.unlink()
-    build_file.with_name(f"{build_file.name}.wal").unlink(missing_ok=True)
+    if isinstance(place, Path):
+        place.unlink()
+        place.with_name(f"{place.name}.wal").unlink(missing_ok=True)
 
 
 def fingerprint(graph: Graph, config: Mapping[str, pa.Table]) -> str:
@@ -116,7 +117,12 @@ def prepare(connection: DuckDBPyConnection, graph: Graph) -> None:
 
     These are former names of tables, and are made again when all tables stand. A table
     that is still stored under a former name is copied: `take_over` reads the new one.
+    Tables of another layout are dropped: only a lake has them still, where they are to
+    be seen until the commit.
     """
+    stamp = stamp_in(connection)
+    if stamp is not None and stamp.layout != LAYOUT:
+        drop_tables(connection)
     for schema in sorted({"ops", *(one.schema for one in graph.models)} - {"staging"}):
         connection.execute(f"create schema if not exists {schema}")
     for (view,) in connection.execute(statement("built_views")).fetchall():
@@ -243,6 +249,13 @@ def _vendor(columns: Collection[str]) -> str | None:
 
 def drop_others(connection: DuckDBPyConnection, tables: Collection[str]) -> None:
     """Drop every table that is not one of ``tables``, as its model is gone."""
+    drop_tables(connection, but={*TABLES, *tables})
+
+
+def drop_tables(
+    connection: DuckDBPyConnection, *, but: Collection[str] = frozenset()
+) -> None:
+    """Drop all tables except some."""
     for (table,) in connection.execute(statement("built_tables")).fetchall():
-        if table not in {*TABLES, *tables}:
+        if table not in but:
             connection.execute(f"drop table {table}")

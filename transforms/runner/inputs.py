@@ -7,7 +7,6 @@ that models use, as in ``temp."raw.zoom__voice_calls"``, and never in the built 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -35,6 +34,8 @@ from transforms.runner.statements import (
     stored,
     temporary,
 )
+from transforms.runner.storage import Place
+from transforms.runner.storage import attach as attach_place
 
 _RESERVED = {"build", "config", "inputs", "main", "memory", "ops", "raw", "seeds"}
 _RESERVED |= {"staging", "temp"}
@@ -71,16 +72,14 @@ class Raw:
 
 
 def attach(
-    connection: DuckDBPyConnection, files: Mapping[str, Path], graph: Graph
+    connection: DuckDBPyConnection, files: Mapping[str, Place], graph: Graph
 ) -> Raw:
     """Open, for reading, the raw file of every vendor that has one."""
     vendors = tuple(sorted(vendor for vendor in files if files[vendor].exists()))
     for vendor in vendors:
         if not NAME.fullmatch(vendor) or vendor in _RESERVED:
             raise ModelError(f"{vendor!r} cannot be a vendor's name; use a-z0-9")
-        connection.execute(
-            f'attach {quoted(str(files[vendor]))} as "{vendor}" (read_only)'
-        )
+        attach_place(connection, files[vendor], f'"{vendor}"', read_only=True)
     tables = connection.execute(statement("raw_tables")).fetchall()
     return Raw(connection, graph, vendors, frozenset(map(tuple, tables)))
 

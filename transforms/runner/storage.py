@@ -1,9 +1,9 @@
 """How DuckDB is opened: which DuckDB can read its files, and that it loads no code."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import duckdb
 
@@ -24,6 +24,85 @@ NO_EXTENSIONS = {
 
 NO_PROGRESS = "set enable_progress_bar = false"
 """For a connection alone: a cursor of it needs it too."""
+
+
+class Lake(Protocol):
+    """Tables that are in no DuckDB file: ``pipelines/warehouse/lake.py`` has them."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Settings of a DuckDB that is to attach it."""
+
+    def exists(self) -> bool:
+        """Return True if it has tables."""
+
+    def attach(
+        self, connection: duckdb.DuckDBPyConnection, name: str, *, read_only: bool
+    ) -> None:
+        """Attach it as a database."""
+
+    def opened(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open it to read: all queries see the tables as they are now."""
+
+    def next_load(self) -> int:
+        """Return a number for the next load into it, greater than all before."""
+
+    def start_loads(self, number: int) -> None:
+        """Let the next load have at least this number."""
+
+    def refuse_lost(self) -> None:
+        """Raise an error if this process may not commit to it, or no longer."""
+
+    def leased(self) -> AbstractContextManager[None]:
+        """Let this process commit to it, which it may be allowed already."""
+
+    def clean(self, keep: int) -> None:
+        """Forget all but the last ``keep`` older states, and what they alone need."""
+
+    def search(self, pattern: str) -> int:
+        """Return how many files it has; raise an error if a value has a pattern."""
+
+    def forget(self) -> None:
+        """Free it of every value that its newest tables do not have."""
+
+    def sign(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Mark the open transaction as one whose tables can be gone back to."""
+
+    def trouble(self, error: Exception) -> str:
+        """Return why it cannot be used, as a sentence."""
+
+
+Place: TypeAlias = Path | Lake
+"""Where a database is: in a file, or in a lake."""
+
+
+def is_there(place: Place) -> bool:
+    """Return True if a file is there and not empty, or if a lake has tables."""
+    if isinstance(place, Path):
+        return place.exists() and place.stat().st_size > 0
+    return place.exists()
+
+
+def settings_for(place: Place) -> dict[str, Any]:
+    """Return the settings of a DuckDB in memory that is to attach a place."""
+    if isinstance(place, Path):
+        return {"temp_directory": f"{place}.tmp"}
+    return {**place.settings}
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection,
+    place: Place,
+    name: str,
+    *,
+    read_only: bool = False,
+) -> None:
+    """Attach a file or a lake as a database of this name."""
+    if isinstance(place, Path):
+        how = " (read_only)" if read_only else ""
+        connection.execute(f"attach {quoted(str(place))} as {name}{how}")
+    else:
+        place.attach(connection, name, read_only=read_only)
 
 
 def connect(
@@ -85,10 +164,14 @@ def in_memory(
 
 
 @contextmanager
-def reading(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a file read-only, as ``connect`` does, in a database that is running."""
-    with in_memory(file.with_name(f"{file.name}.tmp")) as connection:
-        connection.execute(f"attach {quoted(str(file))} as opened (read_only)")
+def reading(place: Place) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a file or a lake as the database in use, to read."""
+    if not isinstance(place, Path):
+        with place.opened() as connection:
+            yield connection
+        return
+    with in_memory(place.with_name(f"{place.name}.tmp")) as connection:
+        attach(connection, place, "opened", read_only=True)
         connection.execute("use opened")
         yield connection
         connection.execute("use memory")

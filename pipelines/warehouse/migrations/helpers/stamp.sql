@@ -1,8 +1,5 @@
--- Every layout that a raw file has had, and the program that gave it; the numbers of its
--- loads.
+-- Every layout that a raw file has had, and the program that gave it.
 create schema if not exists callhouse;
-
-create sequence if not exists callhouse.loads;
 
 create table if not exists callhouse.layout (
     layout integer,
