@@ -1,9 +1,10 @@
 """A build: the records to rebuild through all models and checks, in one transaction."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -11,18 +12,28 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from transforms.runner import build_state, data_dictionary, functions, input_sql, inputs
+from transforms.runner import (
+    build_state,
+    data_dictionary,
+    functions,
+    input_sql,
+    inputs,
+    shards,
+)
 from transforms.runner.checks import Check, check_model, check_query
 from transforms.runner.graph import (
     CALLS,
     Graph,
     before_records,
+    beside_calls,
+    for_calls,
     read_graph,
     rebuilds_in_turn,
 )
 from transforms.runner.inputs import RECORDS, Loads, Raw, Spans
 from transforms.runner.memory import build_settings
 from transforms.runner.model import Model
+from transforms.runner.shards import Job, ShardResult, Shards
 from transforms.runner.statements import listed, quoted, statement, temporary
 from transforms.runner.storage import STORAGE, Place, attach, connect, settings_for
 
@@ -123,6 +134,8 @@ class _BuildContext:
     """The loads that are not built yet, as a condition."""
     empty: frozenset[str] = frozenset()
     """Models that are not run: no call of their vendor is to rebuild."""
+    made: Mapping[str, str] = field(default_factory=dict)
+    """Where the rows of tables are that shards have made."""
     final_cost_changes: tuple[FinalCostChange, ...] = ()
 
     @property
@@ -154,6 +167,7 @@ def build(
     unreadable: Collection[str] = (),
     forget_history: bool = False,
     again: Spans | None = None,
+    split: Shards | None = None,
 ) -> BuildResult:
     """Bring the tables of ``place`` up to the raw files, or change nothing.
 
@@ -167,10 +181,44 @@ def build(
     ``forget_history`` the first two do not count: calls that are in no raw file are
     dropped. ``again`` says by vendor when the records began whose stored versions are
     not those of the last build any more, though no new load has changed them.
+    ``split`` says from how many records on the calls are built in shards, and where;
+    the rows are the same.
 
     Raises ModelError for an invalid model file, CheckFailed for rows that break
-    a check, HistoryError for calls that cannot be kept; all is then as it was.
+    a check, HistoryError for calls that cannot be kept, ShardError for a shard whose
+    process ends again and again; all is then as it was.
     """
+    if split:
+        shards.clean(split.folder)
+    try:
+        return _build(
+            *(place, models, raw_files, config),
+            full=full,
+            mended=mended,
+            unreadable=unreadable,
+            forget_history=forget_history,
+            again=again or {},
+            split=split,
+        )
+    finally:
+        if split:
+            shards.clean(split.folder)
+
+
+def _build(
+    place: Place,
+    models: Path,
+    raw_files: Mapping[str, Place],
+    config: Mapping[str, pa.Table],
+    *,
+    full: bool,
+    mended: str | None,
+    unreadable: Collection[str],
+    forget_history: bool,
+    again: Spans,
+    split: Shards | None,
+) -> BuildResult:
+    """Do what `build` says; the folder of shards is empty before, and not after."""
     started, watch = perf_counter(), _Stopwatch()
     graph = read_graph(models, config)
     stamp = build_state.fingerprint(graph, config)
@@ -199,7 +247,7 @@ def build(
         reason, new = build_state.compare(raw, stamp, cause)
         run = _BuildContext(raw, watch, reason is not None, kept, relations)
         watch.note("open the files")
-        _run_all(run, new, again or {})
+        _run_all(run, new, again, partial(_spread, run, split, raw_files))
         if run.is_full:
             build_state.drop_others(connection, run.rows)
             data_dictionary.write_dictionary(connection, graph)
@@ -222,9 +270,9 @@ def build(
 
 
 @contextmanager
-def _opened(place: Place) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(place: Place, processes: int = 1) -> Iterator[DuckDBPyConnection]:
     """Open a place as the database ``build``, with the functions of the models."""
-    options = {**settings_for(place), **build_settings(), **STORAGE}
+    options = {**settings_for(place), **build_settings(processes), **STORAGE}
     with closing(connect(settings=options)) as connection:
         connection.execute("set timezone = 'UTC'")
         functions.register(connection)
@@ -239,7 +287,57 @@ def _why_kept(missing_loads: int | None) -> str:
     return f"lacks {missing_loads} of the loads that its calls were built from"
 
 
-def _run_all(run: _BuildContext, new: Loads, again: Spans) -> None:
+def build_shard(job: Job, number: int) -> ShardResult:
+    """Build the tables of kind ``call_key`` of one shard, in a file of their own."""
+    watch, file = _Stopwatch(), job.file(number)
+    with _opened(file, job.side_by_side) as connection:
+        raw = inputs.attach(connection, job.raw_files, job.graph)
+        inputs.list_loads(raw.without(raw.vendors))
+        raw = shards.take_records(raw, job, number)
+        relations = shards.take_inputs(connection, job)
+        run = _BuildContext(raw, watch, True, frozenset(), relations)  # noqa: FBT003
+        _fit_to_work(run)
+        run.relations |= inputs.show_inputs(raw, ())
+        connection.begin()
+        models = for_calls(job.graph)
+        for schema in sorted({one.schema for one in models} - {"staging"}):
+            connection.execute(f"create schema if not exists {schema}")
+        for model in models:
+            if model.table not in run.empty:
+                with _named(model):
+                    _run(run, model)
+        connection.commit()
+        connection.execute("checkpoint build")
+    watch.note("commit")
+    seconds = sum(one.seconds for one in watch.costs)
+    return ShardResult(
+        number, file, seconds, sum(one.cpu_seconds for one in watch.costs)
+    )
+
+
+def _spread(
+    run: _BuildContext, split: Shards | None, raw_files: Mapping[str, Place]
+) -> None:
+    """Have the tables of kind ``call_key`` made in shards, if there is enough to do."""
+    planned = split and shards.plan(run.raw, run.relations, split, raw_files)
+    if not split or not planned:
+        return
+    job, numbers = planned
+    run.watch.note("divide the records into shards")
+    results = [*split.spread(partial(build_shard, job), numbers)]
+    shards.refuse_missing(numbers, results)
+    files = [one.file for one in sorted(results, key=lambda one: one.number)]
+    run.made = shards.put_together(run.connection, run.raw.graph.models, files)
+    run.watch.note(f"wait for {len(files)} shards")
+    run.watch.costs += [
+        StepCost(f"shard {one.number}", one.seconds, one.cpu_seconds, None)
+        for one in results
+    ]
+
+
+def _run_all(
+    run: _BuildContext, new: Loads, again: Spans, spread: Callable[[], None]
+) -> None:
     """Mark what must be rebuilt, run every model on it, and check the result."""
     graph = run.raw.graph
     first = before_records(graph)
@@ -249,9 +347,11 @@ def _run_all(run: _BuildContext, new: Loads, again: Spans) -> None:
     whole = _mark(run, new, again)
     _fit_to_work(run)
     run.watch.note("find what to rebuild")
-    run.relations |= inputs.show_inputs(run.raw, whole)
+    spread()
+    is_read_once = bool(run.made)
+    run.relations |= inputs.show_inputs(run.raw, whole, is_read_once=is_read_once)
     run.watch.note("read the records to rebuild")
-    for model in graph.models:
+    for model in beside_calls(graph) if run.made else graph.models:
         if model not in first and model.table not in run.empty:
             with _named(model):
                 _run(run, model)
@@ -294,6 +394,8 @@ def _run(run: _BuildContext, model: Model) -> None:
     """Compute a model beside its table, check it there, and only then apply it."""
     is_whole = model.kind in {"table", "call_date"}
     sql = model.bound(run.relations if is_whole else run.rebuilt)
+    if model.table in run.made:
+        sql = f"from {run.made[model.table]}"
     if model.kind == "call_date" and not run.is_full:
         sql = f"from ({sql}\n) where {run.days}"
     if model.kind == "load_id":

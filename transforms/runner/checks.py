@@ -42,6 +42,11 @@ class CheckFailed(Exception):  # noqa: N818
         self.model, self.check, self.sentence = model, check, sentence
         self.rows, self.count = tuple(rows), count
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how it is made again in another process."""
+        parts = self.model, self.check, self.sentence, self.rows, self.count
+        return type(self), parts, {"__notes__": getattr(self, "__notes__", [])}
+
 
 def declared(model: Model) -> Iterator[Check]:
     """Yield what the header promises of every row; NULL breaks ``not_null`` only."""

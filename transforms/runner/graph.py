@@ -7,7 +7,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from transforms.runner.model import NAME, Model, read_model
+from transforms.runner.model import NAME, QUERIES, Model, read_model
 from transforms.runner.parsing import ModelError, Reference, nearest
 
 DELETED = "inputs.deleted"
@@ -20,9 +20,11 @@ TOMBSTONES = "inputs.tombstones"
 """When records to rebuild, of all vendors, were found to be deleted, each time."""
 REBUILD = "inputs.rebuild"
 """The versions of the records to rebuild that are known so far."""
+OF_RECORDS = frozenset({DELETED, ERASED, VERSIONS, TOMBSTONES})
+"""What is made of the records to rebuild of all vendors."""
 LEDGERS = frozenset(
     {"raw.load_windows", "raw.quarantine", "raw.absences", "inputs.loads"}
-    | {DELETED, ERASED, VERSIONS, TOMBSTONES, REBUILD}
+    | {*OF_RECORDS, REBUILD}
 )
 """Tables of every raw file, seen as one table with a ``vendor`` column."""
 READS = frozenset({"raw.load_windows", "inputs.loads"})
@@ -39,6 +41,8 @@ class Graph:
     """Each after all that it reads."""
     checks: tuple[Model, ...]
     rebuilds: tuple[Model, ...]
+    shards: tuple[Model, ...]
+    """What says of which accounts all calls must be in one shard."""
     unions: Mapping[str, tuple[Model, ...]]
     """``staging.calls``, a union, and the ``staging.<vendor>__calls`` it unites."""
     digest: str
@@ -95,7 +99,7 @@ def read_graph(root: Path, config: Collection[str]) -> Graph:
     for path in (*paths, *seeds):
         text = path.read_bytes()
         digest.update(f"{path.name} {len(text)}\n".encode() + text)
-    models = _by_table(one for one in files if one.kind not in {"check", "rebuild"})
+    models = _by_table(one for one in files if one.kind not in QUERIES)
     unions = _unions(models)
     known = {*models, *LEDGERS, *(f"config.{name}" for name in config)}
     known |= {f"seeds.{path.stem}" for path in seeds}
@@ -106,6 +110,7 @@ def read_graph(root: Path, config: Collection[str]) -> Graph:
         models=ordered,
         checks=tuple(one for one in files if one.kind == "check"),
         rebuilds=tuple(one for one in files if one.kind == "rebuild"),
+        shards=tuple(one for one in files if one.kind == "shard"),
         unions=unions,
         digest=digest.hexdigest(),
         seeds=tuple(seeds),
@@ -208,6 +213,55 @@ def before_records(graph: Graph) -> tuple[Model, ...]:
     return tuple(found.values())
 
 
+def for_calls(graph: Graph) -> tuple[Model, ...]:
+    """Return what a shard makes: the models of kind call_key and all that they read.
+
+    What `before_records` returns is not among them, for a shard is given it.
+    """
+    calls = [one for one in graph.models if one.kind == "call_key"]
+    first = {one.table for one in before_records(graph)}
+    needed = read_by(graph, calls) - first
+    return tuple(one for one in graph.models if one.table in needed)
+
+
+def beside_calls(graph: Graph) -> tuple[Model, ...]:
+    """Return what is left when shards have made all models of kind call_key.
+
+    These are among it, for they are put together.
+    """
+    made = {one.table for one in for_calls(graph)}
+    others = [one for one in graph.models if one.table not in made]
+    calls = {one.table for one in graph.models if one.kind == "call_key"}
+    needed = read_by(graph, [*others, *graph.checks], but=calls) | calls
+    return tuple(one for one in graph.models if one.table in needed)
+
+
+def read_by(
+    graph: Graph, models: Iterable[Model], but: Collection[str] = ()
+) -> set[str]:
+    """Return the tables of ``models`` and all that are read for them.
+
+    What is read for those of ``but`` is left out.
+    """
+    by_table = {one.table: one for one in graph.models}
+    found: set[str] = set()
+    to_read = [*models]
+    while to_read:
+        model = to_read.pop()
+        if model.table in found or model.table in but:
+            continue
+        found.add(model.table)
+        names = reads(graph, model)
+        to_read += (by_table[name] for name in names if name in by_table)
+    return found
+
+
+def reads(graph: Graph, model: Model) -> set[str]:
+    """Return what a model reads; a union reads its parts."""
+    parts = {one.table for one in graph.unions.get(model.table, ())}
+    return parts | {one.name for one in model.references}
+
+
 def _inputs(models: Iterable[Model]) -> frozenset[tuple[str, str]]:
     return frozenset(
         raw_table(found)
@@ -282,7 +336,7 @@ def _ordered(
 def _refuse_half_seen(graph: Graph) -> None:
     """Refuse a table of everything that is made from the calls of this build alone."""
     partial = {f"raw.{vendor}__{table}" for vendor, table in graph.records}
-    partial |= {DELETED, ERASED, VERSIONS, TOMBSTONES}
+    partial |= OF_RECORDS
     by_key = {model.table for model in graph.models if model.kind == "call_key"}
     for model in graph.models:
         half = [one for one in model.references if one.name in partial]
@@ -313,4 +367,11 @@ def _refuse_untimely(graph: Graph) -> None:
                 raise ModelError(
                     f"{model.file}:{one.line}: {one.name} is not there yet when records"
                     " are marked; read main.*"
+                )
+    for model in graph.shards:
+        for one in model.references:
+            if not one.name.startswith(("config.", "seeds.")):
+                raise ModelError(
+                    f"{model.file}:{one.line}: {one.name} may not be there yet when "
+                    "shards are made; read config.*"
                 )

@@ -5,7 +5,7 @@ that models use, as in ``temp."raw.zoom__voice_calls"``, and never in the built 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -56,11 +56,17 @@ class Raw:
     vendors: tuple[str, ...]
     stored: frozenset[tuple[str, str]]
     """Vendor and table, of every table that there is."""
+    bounds: Mapping[str, str] = field(default_factory=dict)
+    """Conditions by vendor that all versions of the records to rebuild meet."""
 
     def versions(self, tables: Collection[tuple[str, str]]) -> str:
         """Return every version in those of ``tables`` that are stored."""
         there = sorted(self.stored.intersection(tables))
-        return input_sql.stored({one: stored(*one) for one in there})
+        return input_sql.stored({one: self._bounded(*one) for one in there})
+
+    def _bounded(self, vendor: str, table: str) -> str:
+        place, bounds = stored(vendor, table), self.bounds.get(vendor)
+        return select("bounded", table=place, bounds=bounds) if bounds else place
 
     def without(self, vendors: Collection[str]) -> "Raw":
         """Return the raw files as if some vendors had none."""
@@ -203,20 +209,24 @@ def show_marked(raw: Raw) -> dict[str, str]:
     return {REBUILD: temporary(REBUILD)}
 
 
-def show_inputs(raw: Raw, whole: Collection[str]) -> dict[str, str]:
+def show_inputs(
+    raw: Raw, whole: Collection[str], *, is_read_once: bool = False
+) -> dict[str, str]:
     """Make the raw inputs of all models; return where each is.
 
     They have every version of the records to rebuild; of the vendors in ``whole``, and
     of reference tables, every row. That a record was deleted is in none of its
-    versions, but in ``inputs.deleted``.
+    versions, but in ``inputs.deleted``. What ``is_read_once`` at most is not stored
+    for it.
     """
     execute = raw.connection.execute
     marked = select("marked", stored=raw.versions(raw.graph.records))
     places: dict[str, str] = {}
     found = (DELETED, ERASED, TOMBSTONES)
+    kept = "view" if is_read_once else "table"
     for name in found:
         rows = statement(name.removeprefix("inputs."), stored=marked)
-        execute(f'create temp table "{name}" as {rows}')
+        execute(f'create temp {kept} "{name}" as {rows}')
     for vendor, table in sorted(raw.graph.records | raw.graph.registers):
         name, place = f"raw.{vendor}__{table}", stored(vendor, table)
         if (vendor, table) not in raw.stored:
@@ -225,7 +235,7 @@ def show_inputs(raw: Raw, whole: Collection[str]) -> dict[str, str]:
             made, rows = "view", input_sql.versions(place)
         else:
             some = select("marked", stored=raw.versions({(vendor, table)}))
-            made, rows = "table", input_sql.versions(some, _bounds(raw, some))
+            made, rows = kept, input_sql.versions(some, _bounds(raw, some))
         execute(f'create temp {made} "{name}" as {rows}')
         places[name] = temporary(name)
     records = {one: temporary(f"raw.{one[0]}__{one[1]}") for one in raw.graph.records}

@@ -1,5 +1,6 @@
 """How much memory a program may have here, and what of it DuckDB gets."""
 
+import os
 from functools import cache
 
 from transforms.runner.storage import in_memory
@@ -27,13 +28,20 @@ def machine() -> int:
     return int(float(number) * _UNITS[unit] / OF_ALL)
 
 
-def build_settings() -> dict[str, str | int]:
+def build_settings(processes: int = 1) -> dict[str, str | int]:
     """Return DuckDB's settings for a build: a quarter of the machine, 1 GiB at most.
+
+    So many ``processes`` share it, and the threads.
 
     So the memory of a build does not grow with the history. The interpreter and its
     libraries take 150 MiB, and some of what DuckDB uses it does not count.
     """
     total = machine()
-    limit = f"{min(total // 4, ENOUGH)}MiB"
-    threads = {"threads": 1} if total < SMALL else {}
-    return {"memory_limit": limit, **threads}
+    settings: dict[str, str | int] = {
+        "memory_limit": f"{min(total // 4, ENOUGH) // processes}MiB"
+    }
+    if total < SMALL:
+        settings["threads"] = 1
+    elif processes > 1:
+        settings["threads"] = max((os.cpu_count() or 1) // processes, 1)
+    return settings

@@ -31,7 +31,10 @@ Kind: TypeAlias = Literal[
     "load_id",
     "check",
     "rebuild",
+    "shard",
 ]
+QUERIES: frozenset[Kind] = frozenset({"check", "rebuild", "shard"})
+"""Kinds of files that make no table: a sentence, and what is selected."""
 
 FOLDERS: Mapping[str, tuple[str, Kind]] = {
     "staging": ("staging", "transient"),
@@ -148,7 +151,7 @@ def _model(file: str, text: str) -> Model:
     schema, name, kind = _place(file)
     sentence, tags = _header(file, text)
     for tag in tags:
-        if kind in {"check", "rebuild"}:
+        if kind in QUERIES:
             raise ModelError(f"{tag.place}: a {kind} has a sentence and no tags")
         if tag.name not in TAGS:
             raise ModelError(
@@ -192,7 +195,7 @@ def _place(file: str) -> tuple[str, str, Kind]:
     *folders, last = file.split("/")
     name, _, suffix = last.removesuffix(".sql").partition(".")
     folder = folders[0] if folders else ""
-    kinds: dict[str, Kind] = {"check": "check", "rebuild": "rebuild"}
+    kinds: dict[str, Kind] = {kind: kind for kind in QUERIES}
     if suffix in kinds and NAME.fullmatch(name):
         return suffix, name, kinds[suffix]
     if (

@@ -1,0 +1,3 @@
+-- How many records are to rebuild.
+select count(*)
+from temp."run.records"
