@@ -53,6 +53,12 @@ setup: .venv/installed ## make the virtual environment from requirements.lock
 	@.venv-lake/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/scale/lake-requirements.lock || $(call unreachable,.venv-lake/bin)
 	@.venv-lake/bin/pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e . && touch $@
 
+.venv-spark/installed: pyproject.toml requirements.lock tests/scale/spark-requirements.lock
+	@python3 -m venv .venv-spark
+	@.venv-spark/bin/pip --disable-pip-version-check install -q --require-hashes -r requirements.lock || $(call unreachable,.venv-spark/bin)
+	@.venv-spark/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/scale/spark-requirements.lock || $(call unreachable,.venv-spark/bin)
+	@.venv-spark/bin/pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e . && touch $@
+
 .venv-bench-singer/installed: tests/bench/singer-requirements.lock
 	@python3 -m venv .venv-bench-singer
 	@.venv-bench-singer/bin/pip --disable-pip-version-check install -q --require-hashes -r tests/bench/singer-requirements.lock || $(call unreachable,.venv-bench-singer/bin)
@@ -102,8 +108,11 @@ test-duckdb1: .venv-duckdb1/installed dbt clients ## all tests under DuckDB 1.5,
 test-dagster: setup .venv-dagster/installed ## the assets for Dagster, in an environment of their own
 	.venv-dagster/bin/pytest -n 0 -m "soak or not soak" tests/scale/test_dagster.py $(ARGS)
 
-test-scale: .venv-lake/installed ## the warehouse as a lake, with real servers of Postgres and S3 on this machine (apt-get install postgresql)
+test-scale: .venv-lake/installed test-spark ## the warehouse as a lake, with real servers of Postgres and S3 on this machine (apt-get install postgresql), and test-spark
 	.venv-lake/bin/pytest -n 0 tests/scale $(ARGS)
+
+test-spark: .venv-spark/installed ## builds in shards on a Spark of this machine, with two workers (needs Java 17: apt-get install openjdk-17-jre-headless)
+	.venv-spark/bin/pytest -n 0 tests/scale/test_spark.py $(ARGS)
 
 sbom: .venv-sbom/installed ## list all locked packages as sbom.json, in the form of CycloneDX
 	@.venv-sbom/bin/cyclonedx-py requirements --output-reproducible -o sbom.json requirements.lock
@@ -144,6 +153,7 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 	$(COMPILE) tests/duckdb1-requirements.in -o tests/duckdb1-requirements.lock
 	$(COMPILE) pyproject.toml --extra dagster tests/scale/dagster-requirements.in -o tests/scale/dagster-requirements.lock
 	$(COMPILE) --no-strip-extras tests/scale/lake-requirements.in -o tests/scale/lake-requirements.lock
+	$(COMPILE) tests/scale/spark-requirements.in -o tests/scale/spark-requirements.lock
 	$(COMPILE) tests/sbom-requirements.in -o tests/sbom-requirements.lock
 	$(COMPILE) tests/bench/singer-requirements.in -o tests/bench/singer-requirements.lock
 	$(COMPILE) --no-strip-extras tests/bench/airbyte-requirements.in -o tests/bench/airbyte-requirements.lock
@@ -151,4 +161,4 @@ lock: setup ## resolve all lock files again, ours from pyproject.toml
 clean: ## delete the warehouse (not the virtual environment)
 	rm -rf warehouse
 
-.PHONY: help setup run check dbt openapi focus clients test test-clients test-report test-duckdb1 test-dagster test-scale sbom soak soak-tests mutants docs site bench bench-huge screenshots lock clean
+.PHONY: help setup run check dbt openapi focus clients test test-clients test-report test-duckdb1 test-dagster test-scale test-spark sbom soak soak-tests mutants docs site bench bench-huge screenshots lock clean

@@ -32,6 +32,8 @@ HAS_LAKES = find_spec("duckdb_extension_ducklake") is not None
 """Tests of lakes need an environment of their own: make test-scale."""
 pytest_plugins = ["lakes"] if HAS_LAKES else []
 collect_ignore_glob = [] if HAS_LAKES else ["scale/test_lake_*.py"]
+if find_spec("pyspark") is None:
+    collect_ignore_glob.append("scale/test_spark.py")
 
 # How long an example takes is the machine's affair, not a property.
 settings.register_profile("untimed", deadline=None)

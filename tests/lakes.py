@@ -17,7 +17,8 @@ import duckdb
 import psycopg
 import pytest
 import requests
-from conftest import VENDORS, House, Row
+from comparing import contents, different
+from conftest import VENDORS, House
 from moto.server import ThreadedMotoServer
 from patience import PATIENCE
 
@@ -203,40 +204,10 @@ def s3_house(lake_house: LakeHouse, s3: str) -> LakeHouse:
     return replace(lake_house, data=data, s3={**S3, "S3_URL": s3})
 
 
-def contents(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, Row]:
-    """Return all that a database has: types, comments, views, and every row, sorted."""
-    found: dict[str, Row] = {}
-    mine = f"where database_name = '{database}' and not internal"
-    tables = connection.execute(
-        "select schema_name || '.' || table_name, comment from duckdb_tables() "
-        f"{mine} order by all"
-    ).fetchall()
-    for name, comment in tables:
-        columns = connection.execute(
-            "select column_name, data_type, comment from duckdb_columns() "
-            f"{mine} and schema_name || '.' || table_name = $1 order by column_index",
-            [name],
-        ).fetchall()
-        rows = connection.execute(f"from {database}.{name} order by all").fetchall()
-        found[name] = {"comment": comment, "columns": columns, "rows": rows}
-    views = connection.execute(
-        "select schema_name || '.' || view_name, comment from duckdb_views() "
-        f"{mine} order by all"
-    ).fetchall()
-    return found | {name: {"view": comment} for name, comment in views}
-
-
 def differences_of(file: Path, lake: Lake) -> list[str]:
     """Compare all tables of a file and of a lake, row for row; name what differs."""
     with duckdb.connect(config=dict(lake.settings)) as connection:
         connection.execute("set timezone = 'UTC'")
         lake.attach(connection, "lake", read_only=True)
         connection.execute(f"attach '{file}' as file (read_only)")
-        one, other = (contents(connection, name) for name in ("file", "lake"))
-    assert one
-    return [
-        f"{name}: {part}"
-        for name in sorted(one.keys() | other.keys())
-        for part in ("comment", "columns", "rows", "view")
-        if one.get(name, {}).get(part, 0) != other.get(name, {}).get(part, 0)
-    ]
+        return different(*(contents(connection, name) for name in ("file", "lake")))

@@ -11,6 +11,7 @@ import duckdb
 from conftest import TABLES
 
 from pipelines.commands.build import build_and_publish
+from pipelines.config.building import Building
 from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import FxRate, as_table
 from pipelines.config.invoices import Invoice
@@ -61,6 +62,7 @@ class RawFiles:
     fetched: datetime | None = None
     """When the next load reads its records, if not by the pace."""
     privacy: Privacy = field(default_factory=Privacy)
+    building: Building = field(default_factory=Building)
     settings: dict[str, Any] = field(default_factory=dict)
     """Those of an account, or of all of a vendor's, where they are not the defaults."""
     places: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -135,6 +137,7 @@ class RawFiles:
             cost_centers=self.cost_centers,
             invoices=self.invoices,
             privacy=self.privacy,
+            building=self.building,
             fx_rates=as_table(self.rates),
         )
 

@@ -38,6 +38,9 @@ from pipelines.warehouse.publish import folder_mode, publish
 from transforms.runner.build import BuildResult, build
 from transforms.runner.build_state import HistoryError
 from transforms.runner.inputs import Spans
+from transforms.runner.processes import Processes
+from transforms.runner.shards import ShardError, Shards
+from transforms.runner.spark import Cluster
 from transforms.runner.storage import Lake, Place, connect
 
 MODELS = Path(transforms.__file__).parent / "models"
@@ -147,7 +150,10 @@ def _build(
                     unreadable=inputs.unreadable,
                     forget_history=forget,
                     again=again,
+                    split=_split(config),
                 )
+            except ShardError as error:
+                raise FileError(f"{error}") from None
             except duckdb.Error as error:
                 # A file may open and yet have blocks that cannot be read.
                 found = _damaged(inputs.raw)
@@ -167,6 +173,17 @@ def _build(
                 place.chmod(0o600)
             return replace(result, kept=_sentences(config, result, inputs))
     raise AssertionError  # each attempt leaves out one more vendor
+
+
+def _split(config: Config) -> Shards:
+    """Say from how many records on a build is divided, and who builds the shards."""
+    own, folder = config.building, config.warehouse.shards
+    if own.folder:
+        folder = Path(own.folder).expanduser().absolute() / "callhouse-shards"
+    if own.spark:
+        cluster = Cluster(own.spark, own.processes)
+        return Shards(folder.absolute(), cluster, own.shard_size, least=2)
+    return Shards(folder.absolute(), Processes(own.processes), own.shard_size)
 
 
 def clean_lake(lake: Lake, keep: int) -> None:

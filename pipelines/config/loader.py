@@ -24,6 +24,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 from phonenumbers import SUPPORTED_REGIONS
 
+from pipelines.config.building import SECTION as BUILD
+from pipelines.config.building import Building
 from pipelines.config.cost_centers import COST_CENTERS, read_cost_centers
 from pipelines.config.fx_rates import CURRENCY, FX_RATES
 from pipelines.config.invoices import INVOICES, read_invoices
@@ -56,7 +58,7 @@ MOST, MOST_DAYS = 10**9, 36_500
 """A larger number is a mistake, and a date that many days away does not exist."""
 MOST_OF_A_PAGE = 10_000
 DAYS = frozenset({"history_days", "lookback_days", "settle_days", "days"})
-SECTIONS = (PRIVACY, REPORT, WAREHOUSE, *OPERATION)
+SECTIONS = (BUILD, PRIVACY, REPORT, WAREHOUSE, *OPERATION)
 """Sections beside `[callhouse]` and those of the vendors."""
 CURRENCIES = frozenset({"currency", "reporting_currency"})
 UNUSABLE = frozenset("'%?=")
@@ -132,6 +134,7 @@ def read_config(
         privacy=privacy,
         operation=read_operation(settings),
         report=Report(**_given(settings, REPORT, Report)),
+        building=Building(**_given(settings, BUILD, Building)),
         fx_rates=folder / FX_RATES,
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from pipelines.config.building import Building
 from pipelines.config.cost_centers import CostCenterRule
 from pipelines.config.fx_rates import as_table
 from pipelines.config.invoices import Invoice
@@ -79,6 +80,7 @@ class Config:
     privacy: Privacy = field(default_factory=Privacy)
     operation: Operation = field(default_factory=Operation)
     report: Report = field(default_factory=Report)
+    building: Building = field(default_factory=Building)
     is_as_of: bool = True
     """True: the time was set with --now, and is not that of the machine's clock."""
     fx_rates: Path | pa.Table = field(

@@ -105,6 +105,11 @@ class Warehouse:
         return self.root / "build.duckdb"
 
     @property
+    def shards(self) -> Path:
+        """The folder of a build in shards: it is there during such a build alone."""
+        return self.root / "shards"
+
+    @property
     def published(self) -> Path:
         """The file that analysts open: a symbolic link to the newest published one."""
         return self.root / "calls.duckdb"

@@ -7,8 +7,9 @@ only, and the models of kind ``call_key`` give the rows that one build of all gi
 
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from socket import gethostname
 from typing import Protocol
 from uuid import uuid4
 
@@ -77,8 +78,8 @@ class Shards:
     """How a build is split."""
 
     folder: Path
-    """For the files of a build in shards. Every process must see it under this name;
-    what is in it when a build begins is of one that was killed, and is deleted."""
+    """For the files of a build in shards, none but these. Every process must see it
+    under this name. It is deleted before a build and after it."""
     spread: Spread
     size: int
     """Records of a shard. It may have fewer, and more where a rebuild group has more;
@@ -119,9 +120,12 @@ class Job:
 
 
 def clean(folder: Path) -> None:
-    """Delete what a build in shards left in its folder."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    """Delete the folder of a build in shards; one that was killed has left it.
+
+    A process that was taken for lost may still write there, so what is left now is
+    deleted later: no other build uses it.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def plan(
@@ -137,7 +141,9 @@ def plan(
     ((count,),) = execute(statement("shards/count")).fetchall()
     if not shards.size or count < shards.least * shards.size:
         return None
-    shards.folder.mkdir(mode=0o700, parents=True)
+    shards.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = shards.folder / uuid4().hex
+    folder.mkdir(mode=0o700)
     groups = _find_groups(raw, places)
     marked = select("marked", stored=raw.versions(raw.graph.records))
     key = shards.key or "null"
@@ -148,14 +154,14 @@ def plan(
     numbers = [one for (one,) in execute(statement("shards/numbers")).fetchall()]
     job = Job(
         raw.graph,
-        {vendor: raw_files[vendor] for vendor in raw.vendors},
-        shards.folder,
+        {vendor: _anywhere(raw_files[vendor]) for vendor in raw.vendors},
+        folder,
         _given(raw.graph),
         shards.spread.side_by_side,
     )
-    folder = quoted(str(shards.folder / "records"))
+    records = quoted(str(folder / "records"))
     how = "format parquet, partition_by (shard)"
-    execute(f'copy (from temp."run.shards") to {folder} ({how})')
+    execute(f'copy (from temp."run.shards") to {records} ({how})')
     for name in job.given:
         _write_input(raw.connection, job, name, places.get(name, name))
     return job, tuple(numbers)
@@ -243,15 +249,34 @@ def _write_input(
         )
 
 
+def _anywhere(place: Place) -> Place:
+    """Return a place as a process finds it that runs in another folder."""
+    return place.absolute() if isinstance(place, Path) else place
+
+
 def take_records(raw: Raw, job: Job, number: int) -> Raw:
-    """Mark the records of a shard; return the raw files within their bounds."""
+    """Mark the records of a shard; return the raw files within their bounds.
+
+    Raises `ShardError` if not all their versions can be read here: a machine may see
+    another state of a file, or none.
+    """
     inputs.mark_asked(raw, f"from {job.records(number)}")
     sql = statement("shards/bounds", records=job.records(number))
     bounds = {
         vendor: f"event_at between timestamptz '{low}' and timestamptz '{high}'"
         for vendor, low, high in raw.connection.execute(sql).fetchall()
     }
-    return Raw(raw.connection, raw.graph, raw.vendors, raw.stored, bounds)
+    raw = replace(raw, bounds=bounds)
+    marked = select("marked", stored=raw.versions(raw.graph.records))
+    sql = statement("shards/versions", records=job.records(number), marked=marked)
+    ((planned, found),) = raw.connection.execute(sql).fetchall()
+    if planned != found:
+        raise ShardError(
+            f"shard {number} has {planned} versions of records, and {gethostname()} "
+            f"reads {found} of them in {', '.join(map(str, job.raw_files.values()))}; "
+            "nothing was changed"
+        )
+    return raw
 
 
 def take_inputs(connection: DuckDBPyConnection, job: Job) -> dict[str, str]:
