@@ -12,8 +12,8 @@ class Building:
     """How a build of many calls is divided into shards: docs/scale.md."""
 
     shard_size: ZeroOrMore = 100_000
-    """Records of a shard; five times as many are built in shards, less as before.
-    0: nothing is built in shards."""
+    """Records of a shard. A build of twenty times as many is divided, with several
+    processes or Spark one of twice as many; 0: none is."""
     processes: int = 1
     """How many shards a machine builds side by side; they share the memory."""
     spark: str = ""

@@ -87,6 +87,21 @@ def test_the_lake_has_the_tables_of_the_file_row_for_row(
     assert not any(lake_house.folder.rglob("*.duckdb"))
 
 
+def test_shards_of_a_lake_make_the_tables_of_one_build(
+    nights: House, lake_house: LakeHouse
+) -> None:
+    lake = lake_house.in_lake(nights)
+    lake_house.copy_raw(nights)
+    split = {"CALLHOUSE__BUILD__SHARD_SIZE": "20", "CALLHOUSE__BUILD__PROCESSES": "2"}
+    now = NOW + 3 * DAY
+    build(nights, now, "--full")
+    done = lake.run("transform", "--profile", "--now", stamp(now), **split)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("shard ") > 4
+    assert differences_of(file_of(nights), lake_house.lake()) == []
+    assert not (nights.folder / "warehouse/shards").exists()
+
+
 def test_data_in_s3_are_the_same(nights: House, s3_house: LakeHouse) -> None:
     lake = s3_house.in_lake(nights)
     s3_house.copy_raw(nights)

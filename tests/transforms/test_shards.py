@@ -336,7 +336,7 @@ def test_accounts_with_an_allowance_are_whole_in_a_shard(
     house.build()
     one = shutil.copyfile(tmp_path / "build.duckdb", tmp_path / "one.duckdb")
     made = watched(monkeypatch)
-    house.building = Building(shard_size=4)
+    house.building = Building(shard_size=4, processes=2)
     house.build(full=True)
     assert differences_of_files(one, tmp_path / "build.duckdb") == []
     assert len(made[0]) == 1 + 20 // 4

@@ -293,6 +293,8 @@ def build_shard(job: Job, number: int) -> ShardResult:
     """Build the tables of kind ``call_key`` of one shard, in a file of their own."""
     watch, file = _Stopwatch(), job.file(number)
     with _opened(file, job.side_by_side) as connection:
+        # The file is read once: to compress it would take longer.
+        connection.execute("set force_compression = 'uncompressed'")
         raw = inputs.attach(connection, job.raw_files, job.graph)
         inputs.list_loads(raw.without(raw.vendors))
         raw = shards.take_records(raw, job, number)

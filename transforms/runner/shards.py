@@ -37,9 +37,6 @@ from transforms.runner.statements import (
 )
 from transforms.runner.storage import Place, attach
 
-LEAST = 5
-"""Fewer shards would save little memory: one build takes as much as a few of them."""
-
 
 class ShardError(Exception):
     """A shard could not be built, though nothing is wrong with its rows."""
@@ -84,8 +81,8 @@ class Shards:
     size: int
     """Records of a shard. It may have fewer, and more where a rebuild group has more;
     0: builds are not split."""
-    least: int = LEAST
-    """Not fewer shards than that: what is less is built in one."""
+    least: int = 2
+    """From so many shards on a build is divided."""
     key: str = ""
     """An SQL expression over vendor, account, record_id and first_at, which is when the
     record began: all with one value are a shard. Without it the size says."""
@@ -162,6 +159,7 @@ def plan(
     records = quoted(str(folder / "records"))
     how = "format parquet, partition_by (shard)"
     execute(f'copy (from temp."run.shards") to {records} ({how})')
+    execute(statement("shards/forget"))
     for name in job.given:
         _write_input(raw.connection, job, name, places.get(name, name))
     return job, tuple(numbers)
