@@ -94,6 +94,7 @@ def test_a_quiet_load_prints_nothing_but_what_is_wrong(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.soak
 def test_a_profile_names_every_model_and_check_with_its_rows(tmp_path: Path) -> None:
     raw = RawFiles(tmp_path)
     raw.load("whippy", [whippy_call("a", NOW - DAY), whippy_call("b", NOW - DAY)])

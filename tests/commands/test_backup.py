@@ -253,6 +253,7 @@ def test_a_damaged_warehouse_gives_no_backup(house: House, tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "backups").iterdir()] == [".lock"]
 
 
+@pytest.mark.soak
 def test_a_warehouse_that_is_there_is_only_replaced_when_asked(
     house: House, tmp_path: Path
 ) -> None:
@@ -353,6 +354,7 @@ EVERY = [20, pytest.param(1, marks=pytest.mark.soak)]
 """Of how many points of a command one is tried."""
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("step", EVERY)
 def test_a_killed_backup_leaves_no_backup_and_the_next_one_is_whole(
     house: House, tmp_path: Path, step: int

@@ -166,6 +166,7 @@ def test_numbers_are_where_they_belong_and_nowhere_else(nights: Nights) -> None:
     assert nights.leaks(set().union(*map(dashed, numbers)))
 
 
+@pytest.mark.soak
 def test_a_masked_file_shows_no_number(nights: Nights) -> None:
     numbers = numbers_in(nights.house.published)
     masked = {**nights.house.environment, "CALLHOUSE__PRIVACY__PHONE_NUMBERS": "masked"}

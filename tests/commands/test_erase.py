@@ -170,6 +170,7 @@ def hooked(house: House, last: int) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "share",
     [

@@ -60,6 +60,7 @@ def test_a_healthy_warehouse_breaks_none(house: House) -> None:
     assert broken(house) == (0, {})
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("mode", ["masked", "hashed"])
 def test_protected_numbers_are_no_other_contents(
     house: House, tmp_path: Path, mode: str
@@ -90,6 +91,7 @@ def test_what_is_broken_is_named(house: House, name: str, tmp_path: Path) -> Non
     assert found.keys() == ALSO.get(name, {name}), found
 
 
+@pytest.mark.soak
 def test_a_list_that_an_account_may_not_read_has_no_holes(
     house: House, tmp_path: Path
 ) -> None:

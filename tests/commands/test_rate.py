@@ -104,6 +104,7 @@ def test_the_cards_count_beside_the_real_cost(house: RawFiles) -> None:
     assert after == files
 
 
+@pytest.mark.soak
 def test_the_command_prints_the_comparison(house: RawFiles) -> None:
     (house.folder / "one.toml").write_text(CARDS[CARDS.rindex("[[") :])
     days = ("--from", "2026-03-31", "--to", "2026-03-31")

@@ -210,6 +210,7 @@ def test_a_malformed_record_is_kept_aside_and_the_rest_of_its_page_loads(
         assert payload.startswith("{")
 
 
+@pytest.mark.soak
 def test_a_call_from_the_far_future_stops_nothing(
     house: House, nights: Iterator[datetime]
 ) -> None:
@@ -307,6 +308,7 @@ def test_no_secret_and_no_number_is_in_what_a_failing_run_says(
         assert piece not in told + journal
 
 
+@pytest.mark.soak
 def test_passing_errors_are_absorbed_and_whatever_failed_before_is_made_good(
     house: House, nights: Iterator[datetime]
 ) -> None:

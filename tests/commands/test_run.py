@@ -55,6 +55,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield story
 
 
+@pytest.mark.soak
 def test_every_night_ends_complete(story: Story) -> None:
     assert story.exit_codes == [0, 0, 0, 0]
 
@@ -82,6 +83,7 @@ def test_late_costs_did_arrive(story: Story) -> None:
     assert late >= {"twin", "voximplant", "zoom"}
 
 
+@pytest.mark.soak
 def test_a_full_rebuild_equals_the_nights_that_were_built_one_by_one(
     story: Story,
 ) -> None:

@@ -68,6 +68,7 @@ def raw(house: House, vendor: str) -> Path:
     return house.folder / "warehouse" / "raw" / f"{vendor}.duckdb"
 
 
+@pytest.mark.soak
 def test_a_warehouse_that_was_left_alone_agrees_for_a_request_or_two_a_window(
     house: House,
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_row_and_a_day_deleted_by_hand_are_named_and_mended_as_told(
     assert verify(house, "--vendor", vendor) == (0, [])
 
 
+@pytest.mark.soak
 def test_a_page_that_the_ledger_never_knew_is_found_by_the_vendors_total(
     house: House,
 ) -> None:
@@ -161,6 +163,7 @@ def test_a_vendor_that_counts_nothing_is_not_confirmed(house: House) -> None:
     assert not any("confirm" in found["remedy"] for found in findings)
 
 
+@pytest.mark.soak
 def test_calls_that_the_published_tables_lack_are_named_by_day(house: House) -> None:
     published = house.folder / "warehouse" / "calls.duckdb"
     there = f"from fact_calls where vendor = 'twin' and started_at::date = '{OLD}'"

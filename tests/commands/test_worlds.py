@@ -53,6 +53,7 @@ def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("world", ["friendly", "hostile"])
 def test_a_first_run_has_nothing_to_mend_in_the_friendly_world_alone(
     tmp_path: Path, world: str

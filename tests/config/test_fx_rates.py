@@ -275,6 +275,7 @@ def test_rates_of_a_billion_and_of_nearly_nothing_fit(tmp_path: Path) -> None:
     assert found == [("DDD", Decimal("0.1")), ("EUR", Decimal(1000000000))]
 
 
+@pytest.mark.soak
 def test_new_rates_compute_again_the_calls_whose_rate_they_change(
     tmp_path: Path,
 ) -> None:

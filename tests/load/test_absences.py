@@ -143,6 +143,7 @@ def configure_only(house: House, vendors: tuple[str, ...]) -> None:
             del house.environment[name]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("vendors", ALL)
 def test_a_vendor_that_answers_nothing_deletes_nothing_however_long(
     first: House, house: House, vendors: tuple[str, ...]
@@ -293,6 +294,7 @@ def test_confirming_goes_with_forcing(house: House) -> None:
     assert "--force" in done.stderr
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("loaded")
 def test_a_call_that_moves_between_windows_is_not_taken_for_gone(house: House) -> None:
     """TWIN's calls leave the window of the time of their last change every night."""

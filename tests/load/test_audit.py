@@ -123,7 +123,7 @@ def test_counts_are_stored_and_acted_upon_when_nothing_else_is_due(
     assert stored(tmp_path, "whippy", late) == 1
 
 
-@pytest.mark.parametrize("audit", [True, False])
+@pytest.mark.parametrize("audit", [True, pytest.param(False, marks=pytest.mark.soak)])
 def test_days_that_were_asked_for_a_last_time_are_searched_no_more(
     sandbox: Sandbox, tmp_path: Path, *, audit: bool
 ) -> None:

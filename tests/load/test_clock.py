@@ -201,6 +201,7 @@ def test_the_last_load_decides_whatever_its_clock_said(
     assert house.tables() == one_by_one
 
 
+@pytest.mark.soak
 def test_what_is_read_with_a_clock_set_back_is_newer_all_the_same(
     tmp_path: Path, scripted: VendorServer
 ) -> None:

@@ -110,6 +110,7 @@ def test_a_call_of_another_day_stops_the_window() -> None:
     assert "date-field parameter" in ledger["error"]
 
 
+@pytest.mark.soak
 def test_a_window_that_fails_takes_nothing_away(tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path)
     for vendor in WIRES:

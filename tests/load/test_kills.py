@@ -81,6 +81,7 @@ def warehouse(house: House) -> Path:
     return house.folder / "warehouse"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.soak)])
 def test_a_load_killed_at_many_points_goes_on_each_time(
     house: House, kills: int

@@ -107,6 +107,7 @@ def vendor() -> Iterator[VendorServer]:
         yield scripted
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "name",
     [

@@ -50,7 +50,13 @@ def test_every_personal_key_is_one_of_the_vendors(vendor: str) -> None:
                 assert beside in known, f"{path}: {beside} decides"
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize(
+    "vendor",
+    [
+        "evovoice",
+        *(pytest.param(one, marks=pytest.mark.soak) for one in VENDORS[1:]),
+    ],
+)
 def test_without_the_personal_keys_all_else_of_a_call_is_as_it_was(
     vendor: str, tmp_path: Path
 ) -> None:

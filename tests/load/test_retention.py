@@ -234,6 +234,7 @@ def test_calls_lose_their_numbers_night_by_night_and_nothing_else(
     assert "removed" not in again.stderr, "the work is done once a day"
 
 
+@pytest.mark.soak
 def test_no_byte_of_an_old_call_says_who_it_was_and_no_cost_changes(
     people: People,
 ) -> None:
@@ -283,6 +284,7 @@ def test_calls_that_have_no_raw_file_lose_their_numbers_where_they_are_left(
     assert runs == 1, "once is enough"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("days", ["1", pytest.param("", marks=pytest.mark.soak)])
 def test_a_call_read_again_is_stored_as_the_setting_says_and_late_costs_come(
     people: People, days: str

@@ -5,9 +5,10 @@
     make mutants ARGS="--replay 1f2e3d4c5b6a"  # one of them, with what pytest says
 
 Each edit is made in a copy of the repository, where the tests of that file run until
-one fails. A larger sample of a seed begins with the smaller one. What was found is kept
-in .mutants/results.jsonl: a run that was stopped goes on, and a survivor is tried
-again once the tests are others. Edits that change nothing stand in equivalent.toml.
+one fails: first those of every commit, then the longer ones. A larger sample of a seed
+begins with the smaller one. What was found is kept in .mutants/results.jsonl: a run
+that was stopped goes on, and a survivor is tried again once the tests are others. Edits
+that change nothing stand in equivalent.toml.
 """
 
 import argparse
@@ -41,6 +42,9 @@ EDITS = {"sql": sql_edits, "python": python_edits}
 LONGEST_TEST, LONGEST = 180, 900
 """Seconds that a test of an edit gets, and that a group of tests gets: an edit that
 never ends is noticed, too."""
+LAYERS = ("not soak", "soak")
+NO_TESTS = 5
+"""What pytest ends with where a file has none of a layer."""
 FACTS = ("transforms/test_cases", "transforms/test_contracts")
 EDGES = ("transforms/test_contract_edges",)
 COVERAGE = ("transforms/test_coverage",)
@@ -240,7 +244,12 @@ class Copy:
         try:
             self.write(path, mutant.changed)
             return next(
-                (group for group in tests_of(mutant) if self.fails(group, loud=loud)),
+                (
+                    group
+                    for layer in LAYERS
+                    for group in tests_of(mutant)
+                    if self.fails(group, layer, loud=loud)
+                ),
                 None,
             )
         finally:
@@ -252,13 +261,14 @@ class Copy:
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
             compiled.unlink()
 
-    def fails(self, group: str, *, loud: bool = False) -> bool:
+    def fails(self, group: str, layer: str, *, loud: bool = False) -> bool:
         """Return True if a test of a group of files fails, or does not end."""
         inside = self.folder / "tests"
         files = [path for name in group.split() for path in inside.glob(f"{name}.py")]
         options = (
             "-n0",
             "-xq",
+            f"-m={layer}",
             f"--timeout={LONGEST_TEST}",
             "--hypothesis-seed=0",
             "--hypothesis-profile=unshrunk",
@@ -274,7 +284,7 @@ class Copy:
             start_new_session=True,
         )
         try:
-            return process.wait(LONGEST) != 0
+            return process.wait(LONGEST) not in {0, NO_TESTS}
         except subprocess.TimeoutExpired:
             return True
         finally:
@@ -333,7 +343,7 @@ def tried(
 
 def refuse_failing(copy: Copy, group: str) -> None:
     """Stop if tests fail without any edit: they would notice all."""
-    if copy.fails(group):
+    if any(copy.fails(group, layer) for layer in LAYERS):
         raise SystemExit(f"tests fail without any edit, mend them first: {group}")
 
 

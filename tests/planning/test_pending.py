@@ -83,10 +83,12 @@ def settling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     yield from nights(tmp_path_factory.mktemp("settling"))
 
 
+@pytest.mark.soak
 def test_calls_that_were_late_hold_the_vendors_truth(settling: Story) -> None:
     assert settling.differences == [[], []]
 
 
+@pytest.mark.soak
 def test_the_run_tells_how_many_were_pending_and_how_many_settled(
     settling: Story,
 ) -> None:
@@ -105,6 +107,7 @@ def test_the_run_tells_how_many_were_pending_and_how_many_settled(
     assert min(settled.values()) > 0, settled
 
 
+@pytest.mark.soak
 def test_pending_calls_are_asked_for_by_id_where_that_is_less(settling: Story) -> None:
     rows = settling.house.query(
         "select vendor, sum(rows_distinct)::bigint from ops.load_windows "
@@ -118,6 +121,7 @@ def test_pending_calls_are_asked_for_by_id_where_that_is_less(settling: Story) -
     assert read["whippy"] > asked["whippy"] > 0
 
 
+@pytest.mark.soak
 def test_questions_about_pending_calls_reconcile_no_window(settling: Story) -> None:
     rows = settling.house.query(
         "select distinct verdict from ops.reconciliation where vendor = 'zoom'"

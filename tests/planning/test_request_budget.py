@@ -146,6 +146,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
+@pytest.mark.soak
 def test_a_history_beyond_the_quota_loads_day_by_day(house: House) -> None:
     def night(
         now: datetime, command: str = "load"

@@ -458,6 +458,7 @@ def test_pages_of_earlier_days_stay_as_many_as_a_setting_says(
     assert [*warehouse.reports.iterdir()] == []
 
 
+@pytest.mark.soak
 def test_a_report_that_cannot_be_written_takes_no_run_down(
     reports: Mapping[str, RawFiles],
     tmp_path: Path,

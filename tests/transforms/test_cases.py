@@ -272,6 +272,7 @@ def test_of_an_erased_call_no_column_names_the_customer(rated: RawFiles) -> None
     assert len(named) == len(["customer_number", "from_party", "to_party"])
 
 
+@pytest.mark.soak
 def test_cases_come_out_the_same_from_nothing(rated: RawFiles) -> None:
     nightly = rated.tables()
     rated.build(full=True)

@@ -168,6 +168,7 @@ def test_one_id_in_two_accounts_is_of_two_cost_centers(tmp_path: Path) -> None:
     assert found == [("main", "Sales"), ("second", "Support")]
 
 
+@pytest.mark.soak
 def test_another_file_changes_the_calls_of_before(tmp_path: Path) -> None:
     house = RawFiles(tmp_path)
     house.load("whippy", [whippy("a", SALES)])

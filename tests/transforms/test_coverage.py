@@ -509,6 +509,7 @@ def test_lag_is_how_long_after_its_end_a_watched_call_changed(tmp_path: Path) ->
     assert ages == [0, 1, 0, 0]
 
 
+@pytest.mark.soak
 def test_coverage_built_night_by_night_is_that_of_a_build_from_nothing(
     tmp_path: Path,
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_month_is_open_until_its_horizon_has_passed(house: RawFiles) -> None:
     assert house.query(COSTS) == [("b", 0, "final", True)]
 
 
+@pytest.mark.soak
 def test_a_price_that_the_operator_corrects_is_told_as_well(house: RawFiles) -> None:
     spread = (
         "select count(*), sum(amount), min(amount), max(amount)"

@@ -171,6 +171,7 @@ def test_what_may_explain_a_difference_is_counted(
     assert (calls, pending, without_cost, days, notes) == counts
 
 
+@pytest.mark.soak
 def test_another_invoice_needs_no_full_build(tmp_path: Path) -> None:
     house = make_house(tmp_path)
     house.invoices = house.invoices[:1]

@@ -119,6 +119,7 @@ def test_what_stands_behind_a_number_makes_no_other_number_of_it(
     assert read_number(form.format(e164), None) == read_number(e164, None)
 
 
+@pytest.mark.soak
 def test_a_region_that_is_configured_later_is_that_of_the_calls_held(
     tmp_path: Path,
 ) -> None:

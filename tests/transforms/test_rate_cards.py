@@ -15,6 +15,7 @@ from pipelines.config.rate_cards import RateCard
 HISTORIES = int(os.environ.get("CALLHOUSE_HISTORIES", "1"))
 
 
+@pytest.mark.soak
 def test_a_call_that_time_leaves_without_a_price_moves_those_of_later_calls(
     tmp_path: Path,
 ) -> None:
@@ -95,6 +96,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Record]]:
     return found
 
 
+@pytest.mark.soak
 @pytest.mark.history
 @settings(
     max_examples=HISTORIES,

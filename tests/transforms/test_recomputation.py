@@ -15,6 +15,8 @@ from conftest import TABLES, VENDORS, House, open_house
 from pipelines.planning.windows import read_time
 from pipelines.warehouse.published_queries import rows_of
 
+pytestmark = pytest.mark.soak
+
 NOW = read_time("2026-11-17T03:00:00Z")
 IN_TIME, SHORT = 20, 5
 """Seconds, as configured by default."""

@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
 from contract import ENGAGEMENTS, WIRES, Warehouse, example
 
 from transforms.export.schema_page import types
 
 
+@pytest.mark.soak
 def test_the_calls_of_all_vendors_have_the_types_of_no_calls(tmp_path: Path) -> None:
     """A union would take the wider type, and a later build cut it to the narrower."""
     empty, filled = Warehouse(tmp_path / "empty"), Warehouse(tmp_path / "filled")

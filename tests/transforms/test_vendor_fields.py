@@ -79,6 +79,7 @@ def test_a_field_that_no_document_has_is_told_with_a_masked_example(
     ]
 
 
+@pytest.mark.soak
 def test_a_field_that_has_gone_is_told_and_one_that_few_had_is_not(
     house: Nights,
 ) -> None:
@@ -229,6 +230,7 @@ def test_fields_of_records_that_did_not_come_lately_are_listed_without_a_share(
     assert dated == {"twin"}
 
 
+@pytest.mark.soak
 def test_a_full_build_counts_what_the_builds_of_each_load_counted(
     house: Nights,
 ) -> None:

@@ -219,6 +219,7 @@ def test_the_doctor_names_each_file_with_its_remedy_and_changes_nothing(
     assert run(house, "doctor", "--offline").exit_code == 0
 
 
+@pytest.mark.soak
 def test_a_raw_file_that_lost_its_history_is_refused_until_that_is_said_aloud(
     house: House, sound: House
 ) -> None:

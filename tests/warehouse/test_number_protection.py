@@ -170,6 +170,7 @@ def test_no_byte_of_a_published_file_has_a_persons_number(
         assert [number for number in persons if number in text] == []
 
 
+@pytest.mark.soak
 def test_everything_else_is_as_in_the_plain_file(raw: RawFiles, tmp_path: Path) -> None:
     protected = "customer_number, agent_name, payer_id, payer_name"
     kept = f"select * exclude ({protected}) from fact_calls order by all"
@@ -267,6 +268,7 @@ def test_a_text_stays_unless_there_may_be_a_number_in_it(
         assert is_kept or "2025550" not in (found or "")
 
 
+@pytest.mark.soak
 def test_the_same_number_is_the_same_text_across_tables_and_vendors(
     tmp_path: Path,
 ) -> None:
@@ -299,6 +301,7 @@ def modes_of(raw: RawFiles) -> list[str]:
     return [mode for (mode,) in found]
 
 
+@pytest.mark.soak
 def test_another_mode_builds_in_full_and_deletes_what_shows_numbers_otherwise(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -325,6 +328,7 @@ def test_another_mode_builds_in_full_and_deletes_what_shows_numbers_otherwise(
     assert capsys.readouterr().err.count("are deleted") == 3
 
 
+@pytest.mark.soak
 def test_a_snapshot_or_a_backup_with_plain_numbers_is_published_without(
     raw: RawFiles, tmp_path: Path
 ) -> None:

@@ -266,6 +266,7 @@ def test_files_of_a_newer_program_are_refused_in_a_sentence_and_left_alone(
     assert (newer.read_bytes(), published.read_bytes()) == untouched
 
 
+@pytest.mark.soak
 def test_tables_built_by_a_newer_program_are_refused_and_built_anew(
     house: House,
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_published_file_of_another_version_is_told_of(
     assert run(house, "status").exit_code in {0, 1}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("read_only", [True, False], ids=["reads", "writes"])
 def test_a_raw_file_that_is_open_elsewhere_fails_its_vendor_alone(
     house: House, *, read_only: bool

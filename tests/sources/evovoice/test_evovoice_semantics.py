@@ -166,6 +166,7 @@ def test_an_empty_evovoice_page_is_the_last_though_more_are_promised(
     assert reading.states == {"partial"}
 
 
+@pytest.mark.soak
 def test_what_evovoice_logged_of_a_session_is_in_no_published_table(
     tmp_path: Path, scripted: VendorServer
 ) -> None:

@@ -115,6 +115,7 @@ def test_fields_that_somebody_chose_are_not_exchanged(
     assert fewer.ids == read(dict(sandbox.environment), "twin", windows).ids
 
 
+@pytest.mark.soak
 def test_without_its_date_a_twin_price_stands_for_the_bill_and_is_final_in_time(
     tmp_path: Path, scripted: VendorServer
 ) -> None:
@@ -205,6 +206,7 @@ def billed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield built
 
 
+@pytest.mark.soak
 def test_what_twin_has_depersonalised_is_blank_wherever_analysts_look(
     billed: House,
 ) -> None:
@@ -221,6 +223,7 @@ def test_what_twin_has_depersonalised_is_blank_wherever_analysts_look(
     assert billed.query(changes) == [("depersonalized", "false", "true")]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "count",
     [
@@ -326,6 +329,7 @@ def test_a_twin_call_that_is_not_billed_costs_nothing_known_rather_than_zero(
     ]
 
 
+@pytest.mark.soak
 def test_a_twin_call_that_is_never_billed_settles_and_a_later_bill_still_counts(
     tmp_path: Path, scripted: VendorServer
 ) -> None:

@@ -87,6 +87,7 @@ def within_reach(sessions: list[Row]) -> Callable[[str, bytes], Answer]:
     return history
 
 
+@pytest.mark.soak
 def test_a_voximplant_day_beyond_11_000_sessions_comes_whole_and_is_counted_once(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -215,6 +216,7 @@ def voximplant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield built
 
 
+@pytest.mark.soak
 def test_an_address_that_voximplant_clears_stays_in_the_older_version(
     voximplant: House,
 ) -> None:

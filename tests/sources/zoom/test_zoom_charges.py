@@ -80,6 +80,7 @@ def test_what_is_no_amount_is_never_zero(charge: str) -> None:
     assert amounts(charge) == [None]
 
 
+@pytest.mark.soak
 def test_an_account_says_what_its_comma_and_its_point_mean(tmp_path: Path) -> None:
     charges = ["$1,019", "$1.019", "$1,05", "$1,234.50", "1.019"]
     full = example("zoom", "full")
@@ -108,6 +109,7 @@ def test_an_account_says_what_its_comma_and_its_point_mean(tmp_path: Path) -> No
     }
 
 
+@pytest.mark.soak
 @given(st.lists(st.decimals("-99999999", "99999999", places=6), min_size=1))
 def test_a_printed_amount_is_read_back_exactly(given_amounts: list[Decimal]) -> None:
     charges = [f"{'-' if one < 0 else ''}${abs(one):,f}" for one in given_amounts]

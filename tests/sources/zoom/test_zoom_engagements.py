@@ -71,6 +71,7 @@ def truth(house: House, now: datetime) -> list[tuple[object, ...]]:
     )
 
 
+@pytest.mark.soak
 def test_the_parts_of_calls_come_once_the_scope_is_granted(house: House) -> None:
     told = night(house, NOW)
     (note,) = told["notes"]

@@ -243,6 +243,7 @@ def test_a_zoom_amount_in_another_currencys_symbol_is_in_that_one_and_told_of(
     ]
 
 
+@pytest.mark.soak
 def test_a_zoom_amount_in_dollars_is_in_no_other_accounts_currency(zoom: House) -> None:
     """Dollars of which country is unknown, so that there is no amount at all."""
     euro = {"CALLHOUSE__SOURCES__ZOOM__CURRENCY": "EUR"}
