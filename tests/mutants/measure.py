@@ -45,7 +45,11 @@ never ends is noticed, too."""
 LAYERS = ("not soak", "soak")
 NO_TESTS = 5
 """What pytest ends with where a file has none of a layer."""
-FACTS = ("transforms/test_cases", "transforms/test_contracts")
+FACTS = (
+    "transforms/test_cases",
+    "transforms/test_contracts",
+    "transforms/test_apart",
+)
 EDGES = ("transforms/test_contract_edges",)
 COVERAGE = ("transforms/test_coverage",)
 HEADERS = ("transforms/test_model_headers", "transforms/test_runner")

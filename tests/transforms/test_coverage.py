@@ -156,6 +156,7 @@ WHIPPY: Mapping[str, Strip] = {
         "CCCMMMMMF",
         [
             R("03-24", "03-25", at="03-28"),
+            R("03-24", "03-25", at="03-28 06:00"),
             R("03-25", "03-26", at="03-28 23:59"),
             R("03-26", "03-26 12:00", at="03-29 12:00"),
             R("03-26 12:00", "03-27", at="03-30"),
@@ -360,7 +361,7 @@ def test_a_day_is_settled_when_all_of_it_was_read_a_lookback_after_its_end(
         "order by day"
     )
     assert rows == [
-        (date(2026, 3, 24), True, moment("03-28")),
+        (date(2026, 3, 24), True, moment("03-28 06:00")),
         (date(2026, 3, 25), False, moment("03-28 23:59")),
         (date(2026, 3, 26), True, moment("03-30")),
     ]
