@@ -180,7 +180,7 @@ def ledger_of(days: dg.PartitionsDefinition[str]) -> dg.SensorDefinition:
     @dg.sensor(name="ledger", minimum_interval_seconds=600)
     def ledger(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         since, known = context.cursor or LONG_AGO, {*days.get_partition_keys()}
-        published = configured().warehouse.published
+        published = configured().warehouse.tables
         if not published.exists():
             return dg.SensorResult(skip_reason="nothing is published yet")
         with queries_with(published, {"since": since}) as rows:
