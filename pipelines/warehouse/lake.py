@@ -52,6 +52,8 @@ LONGEST_REASON = 300
 """Characters of what Postgres says is wrong."""
 CONNECTING = 10
 """Seconds to wait for Postgres to answer."""
+SILENCE = "20s"
+"""After so long without a sign of life Postgres ends a session that others wait for."""
 
 
 def connection_keys(catalog: str) -> Mapping[str, str] | None:
@@ -97,11 +99,17 @@ class LakeStore:
         except psycopg.Error as error:
             raise FileError(self.trouble(error)) from None
 
-    def attachable(self, lease: str) -> str:
-        """Return the catalog for DuckDB, with the token of a lease if there is one."""
-        if (token := TOKENS.get((self.catalog, lease))) is None:
-            return self.catalog
-        return self._catalog_with(f"-c callhouse.token={token}")
+    def attachable(self, lease: str, *, is_to_make: bool = False) -> str:
+        """Return the catalog for DuckDB, with the token of a lease if there is one.
+
+        ``is_to_make`` is for a short transaction: Postgres ends one that is silent.
+        """
+        options = []
+        if token := TOKENS.get((self.catalog, lease)):
+            options.append(f"-c callhouse.token={token}")
+        if is_to_make:
+            options.append(f"-c idle_in_transaction_session_timeout={SILENCE}")
+        return self._catalog_with(" ".join(options) or None)
 
     def _catalog_with(self, option: str | None) -> str:
         """Return the catalog with one more option of the session."""
@@ -212,11 +220,14 @@ class Lake:
     def exists(self) -> bool:
         """Return True if it has tables. Raises `FileError` if that cannot be known."""
         with self.store.session() as session:
-            found = session.execute(self._sql("catalog")).fetchone()
-            if not found or found[0] is None:
+            if not self._is_made(session):
                 return False
             ((tables,),) = session.execute(self._sql("tables")).fetchall()
             return bool(tables)
+
+    def _is_made(self, session: Any) -> bool:  # noqa: ANN401 - psycopg may be missing
+        found = session.execute(self._sql("catalog")).fetchone()
+        return bool(found) and found[0] is not None
 
     def attach(
         self, connection: duckdb.DuckDBPyConnection, name: str, *, read_only: bool
@@ -226,8 +237,34 @@ class Lake:
         Raises `FileError` if that is not possible.
         """
         self.store.prepare(connection)
-        if not read_only and not self.data.startswith(S3):
+        if not read_only:
+            self._make(connection)
+        self._attach(connection, name, read_only=read_only)
+        if not read_only:
+            self._fence()
+
+    def _make(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make an empty lake if there is none.
+
+        Who makes the same one waits for that transaction. So it is one of its own,
+        which Postgres ends if its process is stopped or cut off.
+        """
+        if not self.data.startswith(S3):
             self._make_folder()
+        with self.store.session() as session:
+            if self._is_made(session):
+                return
+        self._attach(connection, "made", is_to_make=True)
+        connection.execute("detach made")
+
+    def _attach(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        *,
+        read_only: bool = False,
+        is_to_make: bool = False,
+    ) -> None:
         options = [
             f"metadata_schema {quoted(self.catalog)}",
             f"meta_secret {quoted(SIGN_IN)}",
@@ -237,13 +274,14 @@ class Lake:
             *(["read_only"] if read_only else []),
             *([f"snapshot_version {self.version}"] if self.version is not None else []),
         ]
-        place = quoted(f"ducklake:postgres:{self.store.attachable(self.name)}")
+        catalog = self.store.attachable(self.name, is_to_make=is_to_make)
+        place = quoted(f"ducklake:postgres:{catalog}")
         try:
             connection.execute(f"attach {place} as {name} ({', '.join(options)})")
         except duckdb.Error as error:
+            if (self.store.catalog, self.name) in TOKENS:
+                self.refuse_lost()
             raise FileError(self.store.trouble(error)) from None
-        if not read_only:
-            self._fence()
 
     def _make_folder(self) -> None:
         try:

@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pipelines.warehouse.lake import TOKENS, LakeStore, psycopg
+from pipelines.warehouse.lake import SILENCE, TOKENS, LakeStore, psycopg
 from pipelines.warehouse.locks import REPORT_AFTER, Holder, LockedError, tell_of
 from pipelines.warehouse.queries import query
 
 BEAT = 4.0
 """Seconds between two signs of life."""
-SILENCE = "20s"
-"""After so long without one Postgres ends the session, and with it the lease."""
 PAUSE = 0.3
 """Seconds between two tries to take a lease."""
 

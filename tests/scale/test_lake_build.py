@@ -49,13 +49,13 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def load(house: House, now: datetime) -> None:
     """Delete calls at their vendors, move some, and load a night."""
+    control(house.sandbox, "clock", now=stamp(now))
     for vendor in ("whippy", "twin", "zoom"):
         calls = house.truth(vendor, now - 2 * DAY, now - DAY)
         first, second = (call["vendor_call_id"] for call in calls[:2])
         control(house.sandbox, "removed", vendor=vendor, ids=[first])
         start = stamp(now - 1.5 * DAY)
         control(house.sandbox, "moved", vendor=vendor, ids=[second], start=start)
-    control(house.sandbox, "clock", now=stamp(now))
     done = house.run("load", "--now", stamp(now))
     assert done.returncode == 0, done.stderr
 

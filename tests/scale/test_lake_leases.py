@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -148,6 +148,34 @@ def test_a_stopped_process_loses_its_turn_and_cannot_write_any_more(
         code, said = end(one)
         assert code != 0
         assert "has not, or no longer, the lease raw_zoom" in said
+        assert end(two)[0] == 0
+    assert marks(lake_house) == ["two"]
+
+
+MAKES = """
+    select 1 from pg_stat_activity
+    where state in ('active', 'idle in transaction')
+        and query ilike 'create table "callhouse_raw_zoom"%'
+"""
+
+
+def test_who_is_stopped_while_it_makes_a_lake_holds_up_nobody(
+    lake_house: LakeHouse,
+) -> None:
+    with holder(lake_house, "one", WRITE) as one, ExitStack() as later:
+        with lake_house.store.session() as session:
+            began = time.monotonic()
+            while not session.execute(MAKES).fetchall():
+                assert time.monotonic() - began < LOST
+            one.send_signal(signal.SIGSTOP)
+            time.sleep(1)
+            assert session.execute(MAKES).fetchall(), "it was made already"
+        two = later.enter_context(holder(lake_house, "two", "wait", WRITE))
+        assert await_turn(two) < LOST + 5
+        one.send_signal(signal.SIGCONT)
+        code, said = end(one)
+        assert code != 0
+        assert "the lease of the lake raw_zoom" in said
         assert end(two)[0] == 0
     assert marks(lake_house) == ["two"]
 
