@@ -48,7 +48,8 @@ def test_a_lake_has_the_calls_that_the_vendors_have(house: InLake) -> None:
         if number:
             calls = house.truth("whippy", now - 2 * DAY, now - DAY)
             first, second = (call["vendor_call_id"] for call in calls[:2])
-            control(house.sandbox, "removed", vendor="whippy", ids=[first])
+            if number == 1:  # it takes a second night to believe it
+                control(house.sandbox, "removed", vendor="whippy", ids=[first])
             start = stamp(now - 1.5 * DAY)
             control(house.sandbox, "moved", vendor="whippy", ids=[second], start=start)
         done = house.night(now)
