@@ -195,7 +195,7 @@ def clean_lake(lake: Lake, keep: int) -> None:
     """Clean a lake; what cannot be deleted now is left for the next run."""
     try:
         lake.clean(keep)
-    except FileError as error:
+    except (FileError, LockedError) as error:
         tell(f"files of older snapshots were not deleted: {error}")
 
 

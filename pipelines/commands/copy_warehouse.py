@@ -8,7 +8,7 @@ equal already is left as it is.
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def _copied(
             now,
             config.keep_snapshots,
             mode=config.published_mode,
-            numbers=protection(replace(config, warehouse=target).privacy),
+            numbers=protection(config.privacy),
         )
 
 

@@ -23,9 +23,10 @@ SECRETS = ("password", "s3_key_id", "s3_secret")
 S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[\w.=-]+)*/?", re.ASCII)
 ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 """Values of libpq's sslmode with which nothing goes over a network in plain text."""
-
-
-_CATALOG = "catalog", "host=... port=... dbname=... user=..."
+CATALOG = "host=... dbname=... user=..."
+"""How a catalog is written."""
+DUMP = "back up the database of Postgres and the data of the lake together"
+"""What stands for a backup of a lake."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,7 @@ def lake_store(
         return None
     if not section.catalog or not section.data:
         key = "data" if section.catalog else "catalog"
-        example = (
-            "/srv/callhouse" if section.catalog else "host=... dbname=... user=..."
-        )
+        example = "/srv/callhouse" if section.catalog else CATALOG
         raise ConfigError(f'{place(key)}: a lake needs it, such as {key} = "{example}"')
     _refuse_plain(section.catalog, place("catalog"))
     if section.data.startswith("s3://"):
@@ -93,10 +92,6 @@ def lake_store(
     )
 
 
-DUMP = "back up the database of Postgres and the data of the lake together"
-"""What stands for a backup of a lake."""
-
-
 def refuse_on_lake(warehouse: Warehouse, what: str, instead: str) -> None:
     """Raise `ConfigError` if a warehouse is a lake, for what only files can do."""
     if warehouse.lake is not None:
@@ -113,7 +108,7 @@ def _refuse_plain(catalog: str, place: str) -> None:
     keys = connection_keys(catalog)
     if keys is None:
         raise ConfigError(
-            f"{place}: this is not what libpq reads; write it as {_CATALOG[1]}"
+            f"{place}: this is not what libpq reads; write it as {CATALOG}"
         )
     if "password" in keys:
         raise ConfigError(

@@ -75,7 +75,7 @@ def _into_file(
     connection.begin()
     _copy_equally(connection, f"{target}")
     if next_load is not None:
-        sql = query("start_loads").format(next_load=next_load)
+        sql = query("copying/start_loads").format(next_load=next_load)
         ((statement,),) = connection.execute(sql).fetchall()
         connection.execute(statement)
     connection.commit()
@@ -101,8 +101,8 @@ def copy_all(connection: duckdb.DuckDBPyConnection, source: str, target: str) ->
     """
     connection.execute(f"use {target}")
     for sql in (
-        query("drop_all").format(target=target),
-        query("copy").format(source=source),
+        query("copying/drop_all").format(target=target),
+        query("copying/copy").format(source=source),
     ):
         for (statement,) in connection.execute(sql).fetchall():
             connection.execute(statement)
@@ -110,7 +110,7 @@ def copy_all(connection: duckdb.DuckDBPyConnection, source: str, target: str) ->
 
 def sums_of(connection: duckdb.DuckDBPyConnection, source: str) -> Sums:
     """Return what tells apart the contents of two databases, table by table."""
-    sql = query("sums").format(source=source)
+    sql = query("copying/sums").format(source=source)
     ((statement,),) = connection.execute(sql).fetchall()
     if statement is None:
         return {}

@@ -237,7 +237,7 @@ class Lake:
         Raises `FileError` if that is not possible.
         """
         self.store.prepare(connection)
-        if not read_only:
+        if not read_only and (self.store.catalog, self.name) not in _FENCED:
             self._make(connection)
         self._attach(connection, name, read_only=read_only)
         if not read_only:
@@ -318,14 +318,17 @@ class Lake:
                 )
 
     @contextmanager
-    def leased(self) -> Iterator[None]:
-        """Have the lease of this lake, which this process may have already."""
+    def leased(self, timeout: float = WAITING) -> Iterator[None]:
+        """Have the lease of this lake, which this process may have already.
+
+        Raises `LockedError` if another one has it for longer than ``timeout`` seconds.
+        """
         if (self.store.catalog, self.name) in TOKENS:
             yield
             return
         from pipelines.warehouse.lease import hold  # noqa: PLC0415 - it needs this
 
-        with hold(self.store, self.name, f"work on {self}", WAITING):
+        with hold(self.store, self.name, f"work on {self}", timeout):
             yield
 
     @contextmanager
@@ -386,9 +389,10 @@ class Lake:
         """Forget snapshots, put small files together, and delete what is not needed.
 
         The newest snapshot stays, and the last ``keep`` before it that can be gone back
-        to. Raises `FileError`.
+        to. Raises `FileError`, and `LockedError` at once if another process has the
+        lease, which cleans when it is done.
         """
-        with self.leased(), self._attached() as connection:
+        with self.leased(timeout=0), self._attached() as connection:
             _expire(connection, keep)
             parts = {"grace": GRACE, "longest": LONGEST, "share": str(DELETED)}
             sql = query("lake/clean").format(name="lake", small=SMALL, **parts)
@@ -414,7 +418,7 @@ class Lake:
         """
         with self._attached() as connection:
             connection.execute("set variable pattern = $1", [pattern])
-            sql = query("found").format(source="lake")
+            sql = query("lake/found").format(source="lake")
             ((statement,),) = connection.execute(sql).fetchall()
             rows = connection.execute(statement).fetchall()
             if places := [place for place, count in rows if count]:

@@ -31,14 +31,13 @@ def machine() -> int:
 def build_settings(processes: int = 1) -> dict[str, str | int]:
     """Return DuckDB's settings for a build: a quarter of the machine, 1 GiB at most.
 
-    So many ``processes`` share it, and the threads.
-
+    So many ``processes`` share that quarter, 1 GiB for each at most, and the threads.
     So the memory of a build does not grow with the history. The interpreter and its
     libraries take 150 MiB, and some of what DuckDB uses it does not count.
     """
     total = machine()
     settings: dict[str, str | int] = {
-        "memory_limit": f"{min(total // 4, ENOUGH) // processes}MiB"
+        "memory_limit": f"{min(total // 4 // processes, ENOUGH)}MiB"
     }
     if total < SMALL:
         settings["threads"] = 1

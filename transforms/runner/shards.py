@@ -154,7 +154,7 @@ def plan(
         {vendor: _anywhere(raw_files[vendor]) for vendor in raw.vendors},
         folder,
         _given(raw.graph),
-        shards.spread.side_by_side,
+        min(shards.spread.side_by_side, len(numbers)),
     )
     records = quoted(str(folder / "records"))
     how = "format parquet, partition_by (shard)"
