@@ -20,6 +20,7 @@ from lakes import InLake, LakeHouse
 from patience import PATIENCE
 from sandbox_control import stamp
 
+from pipelines.commands.build import clean_lake
 from pipelines.planning.windows import read_time
 from pipelines.warehouse.ledger import past_reads
 
@@ -150,6 +151,19 @@ def test_a_stopped_process_loses_its_turn_and_cannot_write_any_more(
         assert "has not, or no longer, the lease raw_zoom" in said
         assert end(two)[0] == 0
     assert marks(lake_house) == ["two"]
+
+
+def test_a_lake_that_another_process_has_is_left_for_that_one_to_clean(
+    lake_house: LakeHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine that was refused a vendor would wait half an hour for its lease."""
+    with in_turn(lake_house, "one", WRITE, "wait") as one:
+        clean_lake(lake_house.lake("raw_zoom"), 0)
+        assert "already going on (process" in capsys.readouterr().err
+        assert end(one) == (0, "")
+    clean_lake(lake_house.lake("raw_zoom"), 0)
+    assert capsys.readouterr().err == ""
+    assert marks(lake_house) == ["one"]
 
 
 MAKES = """
